@@ -1,0 +1,230 @@
+/**
+ * Bytes in and out of frames and records, big-endian, without Buffer.
+ *
+ * A `Writer` grows and is used again; a `Reader` walks over borrowed bytes. Running past the end is the
+ * sender's fault, not ours: it throws `WireError`, which whoever reads a peer's frame turns into a refusal.
+ */
+import type { ByteReader, ByteWriter } from '../contracts/vnode.ts';
+
+/** A peer's bytes made no sense. Never thrown for our own. */
+export class WireError extends Error {}
+
+export class Writer implements ByteWriter {
+  /** The bytes so far are `buffer[0..length)`. Borrowed: the next write may move them. */
+  buffer: Uint8Array;
+  length = 0;
+  #view: DataView;
+
+  constructor(capacity = 1024) {
+    this.buffer = new Uint8Array(capacity);
+    this.#view = new DataView(this.buffer.buffer);
+  }
+
+  reset(): void {
+    this.length = 0;
+  }
+
+  /** A copy of what was written. */
+  copy(): Uint8Array {
+    return this.buffer.slice(0, this.length);
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.buffer[this.length++] = value;
+  }
+
+  u16(value: number): void {
+    this.#room(2);
+    this.buffer[this.length++] = value >>> 8;
+    this.buffer[this.length++] = value;
+  }
+
+  u32(value: number): void {
+    this.#room(4);
+    const at = this.length;
+    this.buffer[at] = value >>> 24;
+    this.buffer[at + 1] = value >>> 16;
+    this.buffer[at + 2] = value >>> 8;
+    this.buffer[at + 3] = value;
+    this.length = at + 4;
+  }
+
+  f64(value: number): void {
+    this.#room(8);
+    this.#view.setFloat64(this.length, value);
+    this.length += 8;
+  }
+
+  latin1(text: string): void {
+    const size = text.length;
+    this.#room(size);
+    const buffer = this.buffer;
+    const at = this.length;
+    for (let i = 0; i < size; i++) buffer[at + i] = text.charCodeAt(i);
+    this.length = at + size;
+  }
+
+  /** A latin1 string behind its 32-bit length. */
+  string(text: string): void {
+    this.u32(text.length);
+    this.latin1(text);
+  }
+
+  bytes(source: Uint8Array, start = 0, end: number = source.length): void {
+    const size = end - start;
+    this.#room(size);
+    if (size <= 64) {
+      const buffer = this.buffer;
+      const at = this.length;
+      for (let i = 0; i < size; i++) buffer[at + i] = source[start + i] as number;
+    } else {
+      this.buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.length);
+    }
+    this.length += size;
+  }
+
+  /** Overwrite a 32-bit integer written before. */
+  patchU32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
+  #room(size: number): void {
+    const needed = this.length + size;
+    if (needed <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.buffer.length * 2));
+    grown.set(this.buffer.subarray(0, this.length));
+    this.buffer = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+export class Reader implements ByteReader {
+  #bytes: Uint8Array;
+  #at: number;
+  #end: number;
+
+  constructor(bytes: Uint8Array = new Uint8Array(0), start = 0, end: number = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  /** Start over on other bytes. */
+  on(bytes: Uint8Array, start = 0, end: number = bytes.length): this {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+    return this;
+  }
+
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  u8(): number {
+    return this.#bytes[this.#take(1)] as number;
+  }
+
+  u16(): number {
+    const at = this.#take(2);
+    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
+  }
+
+  u32(): number {
+    const at = this.#take(4);
+    const b = this.#bytes;
+    return (
+      (((b[at] as number) << 24) |
+        ((b[at + 1] as number) << 16) |
+        ((b[at + 2] as number) << 8) |
+        (b[at + 3] as number)) >>>
+      0
+    );
+  }
+
+  f64(): number {
+    const at = this.#take(8);
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, 8).getFloat64(0);
+  }
+
+  latin1(length: number): string {
+    const at = this.#take(length);
+    return latin1Decode(this.#bytes, at, at + length);
+  }
+
+  string(): string {
+    return this.latin1(this.u32());
+  }
+
+  view(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  rest(): Uint8Array {
+    return this.view(this.left);
+  }
+
+  #take(size: number): number {
+    const at = this.#at;
+    if (size > this.#end - at) throw new WireError(`${size} bytes wanted, ${this.#end - at} left`);
+    this.#at = at + size;
+    return at;
+  }
+}
+
+const CHUNK = 4096;
+
+/** Bytes to a latin1 string, one char per byte. */
+export function latin1Decode(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  if (end - start <= CHUNK) {
+    return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
+  }
+  let text = '';
+  for (let at = start; at < end; at += CHUNK) {
+    text += String.fromCharCode.apply(
+      null,
+      bytes.subarray(at, Math.min(end, at + CHUNK)) as unknown as number[],
+    );
+  }
+  return text;
+}
+
+/** A latin1 string to bytes. */
+export function latin1Encode(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** Byte order of two byte strings: negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/**
+ * A value as JSON in pure ASCII bytes (other chars are escaped), fields in the order they were built: the form
+ * of everything cold on the wire and on disk, legible in a dump.
+ */
+export function jsonEncode(value: unknown): Uint8Array {
+  const text = JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (char) => '\\u' + char.charCodeAt(0).toString(16).padStart(4, '0'),
+  );
+  return latin1Encode(text);
+}
+
+/** The JSON value in these bytes; `WireError` when it is none. Its shape is for the caller to check. */
+export function jsonDecode(bytes: Uint8Array, start = 0, end: number = bytes.length): unknown {
+  try {
+    return JSON.parse(latin1Decode(bytes, start, end));
+  } catch (cause) {
+    throw new WireError('not JSON', { cause });
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The ring document: who is a member, who owns which partition, and what is about to move.
+ *
+ * Immutable. Epoch e+1 is the one successor of epoch e that a majority of e's voting members agreed on
+ * (membership/agreement.ts); gossip only spreads documents that were agreed. A document travels and is stored
+ * as opaque bytes with a digest, so that a node passes on fields that it does not know.
+ *
+ * Source: Riak's riak_core_ring ("chstate"); PROTOCOLS 2 tells why it is agreed and not merged.
+ */
+import { assert } from '../base/assert.ts';
+import { jsonDecode, jsonEncode, WireError } from '../base/bytes.ts';
+import { sha1Bytes, sha1Hex } from '../base/sha1.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import { ringSizeProblem } from './hash-space.ts';
+
+/**
+ * joining: asked to be let in, owns nothing, has no vote. valid: a full member. leaving: hands over what it
+ * owns, still votes. A node that left or was removed is in no document any more.
+ */
+export type MemberStatus = 'joining' | 'valid' | 'leaving';
+
+export interface Member {
+  readonly id: NodeId;
+  readonly name: string;
+  /** The cluster port, `host:port`. */
+  readonly address: string;
+  readonly status: MemberStatus;
+  /** Failure domain as a path, `rack-1/host-a`; empty when not told. */
+  readonly location: string;
+}
+
+/** A partition on its way: `from` owns and serves it until the document of the switch. */
+export interface PendingTransfer {
+  readonly partition: PartitionId;
+  readonly from: NodeId;
+  readonly to: NodeId;
+}
+
+/** What an operator asked for and has not committed. Joins are staged as members with status `joining`. */
+export type StagedChange = { readonly kind: 'leave'; readonly node: NodeId };
+
+export type ConsistencyLevel = 'eventual' | 'strict';
+
+/** Properties of all keys that begin with `prefix` (latin1); the longest prefix wins, the empty one is the default. */
+export interface BucketProperties {
+  readonly prefix: string;
+  /** Replicas per key. */
+  readonly n: number;
+  readonly level: ConsistencyLevel;
+}
+
+export interface RingDocument {
+  readonly clusterId: string;
+  readonly epoch: Epoch;
+  /** Digest of the document of epoch - 1; empty for the first. */
+  readonly parentDigest: string;
+  readonly ringSize: number;
+  /** In the order they came; ids and names are distinct. */
+  readonly members: readonly Member[];
+  /** Whose duty it is to stage, plan and commit; the next live voter stands in while it is away. */
+  readonly claimant: NodeId;
+  /** The owner of each partition, by partition. */
+  readonly owners: readonly NodeId[];
+  readonly pending: readonly PendingTransfer[];
+  readonly staged: readonly StagedChange[];
+  /** At least the default bucket, prefix ''. */
+  readonly buckets: readonly BucketProperties[];
+  /** How keys are placed; one way so far. */
+  readonly hash: 'sha1-etf';
+  /** Governs which forms may be written to disk and wire; raised by agreement once all members can. */
+  readonly formatLevel: number;
+}
+
+/** An agreed document with the bytes it was agreed as and their digest. */
+export interface AgreedDocument {
+  readonly document: RingDocument;
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
+/** The bytes of a document: JSON, owners as positions in the member list. */
+export function encodeDocument(document: RingDocument): AgreedDocument {
+  const positions = new Map(document.members.map((member, at) => [member.id, at]));
+  const owners = document.owners.map((owner) => {
+    const at = positions.get(owner);
+    assert(at !== undefined, 'every owner is a member');
+    return at;
+  });
+  const bytes = jsonEncode({ ...document, owners });
+  return { document, bytes, digest: digestOf(bytes) };
+}
+
+/** `WireError` when the bytes are no ring document. */
+export function decodeDocument(bytes: Uint8Array): AgreedDocument {
+  const raw = jsonDecode(bytes) as RingDocument & { owners: readonly number[] };
+  if (typeof raw !== 'object' || raw === null || !Array.isArray(raw.members) || !Array.isArray(raw.owners)) {
+    throw new WireError('not a ring document');
+  }
+  if (ringSizeProblem(raw.ringSize) !== undefined || raw.owners.length !== raw.ringSize) {
+    throw new WireError('a ring document whose owners do not fit its ring size');
+  }
+  const owners = raw.owners.map((at) => {
+    const member = raw.members[at];
+    if (member === undefined) throw new WireError('a ring document with an owner who is no member');
+    return member.id;
+  });
+  return { document: { ...raw, owners }, bytes, digest: digestOf(bytes) };
+}
+
+function digestOf(bytes: Uint8Array): string {
+  const words = new Uint32Array(5);
+  sha1Bytes(bytes, words);
+  return sha1Hex(words);
+}
+
+export interface BirthOptions {
+  readonly clusterId: string;
+  readonly ringSize: number;
+  readonly self: Omit<Member, 'status'>;
+  readonly n: number;
+  readonly level: ConsistencyLevel;
+}
+
+/** The first document of a cluster of one. */
+export function birthDocument({ clusterId, ringSize, self, n, level }: BirthOptions): RingDocument {
+  return {
+    clusterId,
+    epoch: 1 as Epoch,
+    parentDigest: '',
+    ringSize,
+    members: [{ ...self, status: 'valid' }],
+    claimant: self.id,
+    owners: new Array<NodeId>(ringSize).fill(self.id),
+    pending: [],
+    staged: [],
+    buckets: [{ prefix: '', n, level }],
+    hash: 'sha1-etf',
+    formatLevel: 1,
+  };
+}
+
+export function memberOf(document: RingDocument, id: NodeId): Member | undefined {
+  return document.members.find((member) => member.id === id);
+}
+
+export function memberNamed(document: RingDocument, name: string): Member | undefined {
+  return document.members.find((member) => member.name === name);
+}
+
+/** Those whose majority agrees on the next epoch. */
+export function votersOf(document: RingDocument): Member[] {
+  return document.members.filter((member) => member.status !== 'joining');
+}
+
+/** The properties of the bucket that a key lies in: the longest prefix that fits. */
+export function bucketOf(document: RingDocument, key: string): BucketProperties {
+  let best: BucketProperties | undefined;
+  for (const bucket of document.buckets) {
+    if (key.startsWith(bucket.prefix) && (best === undefined || bucket.prefix.length > best.prefix.length)) best = bucket;
+  }
+  assert(best !== undefined, 'a ring document has the default bucket');
+  return best;
+}

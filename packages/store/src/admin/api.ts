@@ -1,0 +1,149 @@
+/**
+ * What an operator can ask of a node. The HTTP door and with it the command line and the console stand on this.
+ *
+ * Shapes that scripts rely on: fields may be added, none is renamed without a major version.
+ */
+
+/** An outcome that the operator has to hear about: the code is API, the message is for people. */
+export class AdminError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'AdminError';
+    this.code = code;
+  }
+}
+
+export interface MemberView {
+  readonly name: string;
+  readonly id: string;
+  readonly address: string;
+  /** joining | valid | leaving */
+  readonly status: string;
+  readonly up: boolean;
+  /** Share of the ring owned now, percent, one decimal. */
+  readonly ringPercent: number;
+  /** Share owned once all pending transfers are done. */
+  readonly pendingPercent: number;
+  readonly location: string;
+}
+
+export interface StatusView {
+  readonly members: readonly MemberView[];
+  /** All live members hold this node's ring document. */
+  readonly ready: boolean;
+  readonly claimant: string;
+  readonly epoch: number;
+  readonly clusterId: string;
+}
+
+export interface RingView {
+  readonly ringSize: number;
+  /** The epoch of the document. */
+  readonly version: number;
+  readonly claimant: string;
+  /** Name of the owner, by partition. */
+  readonly owners: readonly string[];
+  readonly pending: readonly { partition: number; from: string; to: string; status: 'waiting' | 'active' | 'complete' }[];
+  readonly buckets: readonly { prefix: string; n: number; level: string }[];
+}
+
+export interface PlanView {
+  readonly id: string;
+  readonly changes: readonly { action: string; node: string }[];
+  readonly transitions: readonly {
+    readonly owners: readonly string[];
+    readonly transfers: readonly { partition: number; from: string; to: string }[];
+    readonly warnings: readonly string[];
+    readonly members: readonly { name: string; status: string; ringPercent: number; pendingPercent: number }[];
+  }[];
+}
+
+export interface TransferView {
+  readonly kind: 'ownership' | 'hinted';
+  readonly partition: number;
+  readonly from: string;
+  readonly to: string;
+  /** Items and bytes acknowledged so far. */
+  readonly items: number;
+  readonly bytes: number;
+}
+
+export interface TransfersView {
+  readonly active: readonly TransferView[];
+  readonly waiting: readonly { partition: number; from: string; to: string; kind: string; reason: string }[];
+}
+
+export interface ReplicaView {
+  readonly node: string;
+  readonly partition: number;
+  readonly state: 'value' | 'tombstone' | 'none' | 'unreachable';
+  /** Hex, or undefined when there is none. */
+  readonly version?: string;
+  readonly bytes?: number;
+}
+
+export interface KeyView {
+  /** The key as text (utf8), and exactly, in hex. */
+  readonly key: string;
+  readonly keyHex: string;
+  /** 40 hex digits. */
+  readonly hash: string;
+  readonly partition: number;
+  /** Place of the partition in hash space, decimal. */
+  readonly index: string;
+  readonly preflist: readonly { partition: number; index: string; node: string; role: 'primary' | 'fallback' }[];
+  readonly replicas: readonly ReplicaView[];
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** One sentence each, empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface PingView {
+  readonly result: string;
+  readonly n: number;
+  readonly node: string;
+  readonly partition: number;
+  readonly index: string;
+}
+
+/** Where a command was answered: the reply of the tutorial's service. */
+export interface Whereabouts {
+  readonly node: string;
+  readonly partition: number;
+  readonly index: string;
+}
+
+export interface KvOptions {
+  readonly r?: number;
+  readonly w?: number;
+  readonly pr?: number;
+  readonly pw?: number;
+  readonly timeoutMs?: number;
+  /** Ask for the vnode that answered (the tutorial's one-vnode service) instead of the quorum path. */
+  readonly where?: boolean;
+}
+
+/** Methods reject with `AdminError`. Keys are latin1 strings. */
+export interface Admin {
+  ping(n: number): Promise<PingView>;
+  get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }>;
+  put(key: string, value: Uint8Array, options: KvOptions): Promise<{ where?: Whereabouts }>;
+  delete(key: string, options: KvOptions): Promise<{ existed?: boolean; where?: Whereabouts }>;
+  /** `assumeDown`: names of members to take for down when the preference list is computed. */
+  key(key: string, assumeDown: readonly string[]): Promise<KeyView>;
+  status(): Promise<StatusView>;
+  ring(): Promise<RingView>;
+  transfers(): Promise<TransfersView>;
+  /** Resolves once the claimant of the other cluster has staged the join. */
+  join(address: string): Promise<{ claimant: string }>;
+  /** By name; this node when left out. Resolves once the claimant has staged it. */
+  leave(name: string | undefined): Promise<{ claimant: string }>;
+  clear(): Promise<void>;
+  plan(): Promise<PlanView>;
+  commit(planId: string | undefined): Promise<{ epoch: number }>;
+  readiness(): Readiness;
+}

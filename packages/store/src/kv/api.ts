@@ -1,0 +1,77 @@
+/**
+ * What the doors (Redis, HTTP, embedding) ask of the store, and what they are told.
+ *
+ * Keys are latin1 strings, one char per byte; values are bytes. The calls of the data path answer through sinks
+ * instead of promises: on a lone node with the memory engine the sink is called before the call returns.
+ */
+
+export type FailureCode =
+  | 'timeout' // too few answers in time
+  | 'unreachable' // too few replicas can be reached; said at once
+  | 'overload' // a queue on the way is full; try again later
+  | 'read_only' // too many replicas take no writes now
+  | 'too_large' // the value is larger than this node allows
+  | 'stopping'; // this node is draining
+
+/** Why a request did not succeed, and what is known of it. */
+export interface Failure {
+  readonly code: FailureCode;
+  /** One sentence for a person. */
+  readonly message: string;
+  /** How many vnodes had to answer, and how many did. */
+  readonly needed: number;
+  readonly got: number;
+  /** Names of the nodes that did answer. */
+  readonly from: readonly string[];
+  /** True only if the write surely did not happen: no replica was sent it, or every one refused it before storing. */
+  readonly definite: boolean;
+}
+
+/** Per request, within the n and level of the key's bucket. Left out: the node's defaults. */
+export interface RequestOptions {
+  readonly r?: number;
+  readonly w?: number;
+  readonly pr?: number;
+  readonly pw?: number;
+  readonly timeoutMs?: number;
+}
+
+export interface ReadSink {
+  /** The value is `bytes[start..end)`, borrowed: valid during the call only. */
+  onValue(bytes: Uint8Array, start: number, end: number): void;
+  onMissing(): void;
+  onFailure(failure: Failure): void;
+}
+
+export interface WriteSink {
+  /** Done at the asked level. `existed`: whether a live value was there before, as the answering replicas saw it. */
+  onWritten(existed: boolean): void;
+  onFailure(failure: Failure): void;
+}
+
+export interface ScanSink {
+  /** Keys in hash order. `cursor` continues the walk; 0n when it is over. A cursor survives ring changes. */
+  onPage(keys: string[], cursor: bigint): void;
+  onFailure(failure: Failure): void;
+}
+
+export interface CountSink {
+  onCount(count: number): void;
+  onFailure(failure: Failure): void;
+}
+
+export interface KvStore {
+  get(key: string, options: RequestOptions | undefined, sink: ReadSink): void;
+  /** `value` is borrowed until the call returns. */
+  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void;
+  delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void;
+  /**
+   * About `count` live keys of the whole cluster from `cursor` on (0n: from the beginning), each read at quorum.
+   * A key present throughout a whole walk is returned at least once.
+   */
+  scan(cursor: bigint, count: number, sink: ScanSink): void;
+  /** How many live keys the cluster holds, read at quorum. */
+  count(sink: CountSink): void;
+  /** Delete every key, one by one; answers how many. Keys written meanwhile may stay. */
+  flush(sink: CountSink): void;
+}
