@@ -9,7 +9,7 @@
  * Source: Riak Core's riak_core_vnode behaviour; names are kept where the duty is the same.
  */
 import type { Host } from './host.ts';
-import type { NodeId, PartitionId } from './ids.ts';
+import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
 import type { Place, Store } from './store.ts';
 

@@ -156,7 +156,8 @@ export function votersOf(document: RingDocument): Member[] {
 export function bucketOf(document: RingDocument, key: string): BucketProperties {
   let best: BucketProperties | undefined;
   for (const bucket of document.buckets) {
-    if (key.startsWith(bucket.prefix) && (best === undefined || bucket.prefix.length > best.prefix.length)) best = bucket;
+    if (key.startsWith(bucket.prefix) && (best === undefined || bucket.prefix.length > best.prefix.length))
+      best = bucket;
   }
   assert(best !== undefined, 'a ring document has the default bucket');
   return best;

@@ -17,7 +17,12 @@ export const BUCKET = 'rkv';
 
 /** A sentence on what is wrong with this ring size, or undefined when it is a good one. */
 export function ringSizeProblem(ringSize: number): string | undefined {
-  if (Number.isInteger(ringSize) && ringSize >= RING_SIZE_MIN && ringSize <= RING_SIZE_MAX && (ringSize & (ringSize - 1)) === 0) {
+  if (
+    Number.isInteger(ringSize) &&
+    ringSize >= RING_SIZE_MIN &&
+    ringSize <= RING_SIZE_MAX &&
+    (ringSize & (ringSize - 1)) === 0
+  ) {
     return undefined;
   }
   return `ring size must be a power of two from ${RING_SIZE_MIN} to ${RING_SIZE_MAX}, and ${ringSize} is not`;

@@ -44,8 +44,11 @@ export interface ReadSink {
 }
 
 export interface WriteSink {
-  /** Done at the asked level. `existed`: whether a live value was there before, as the answering replicas saw it. */
-  onWritten(existed: boolean): void;
+  /**
+   * Done at the asked level. `existed`: whether a live value was there before, as the answering replicas saw it.
+   * `entry`: what was written, its version at byte 8; borrowed.
+   */
+  onWritten(existed: boolean, entry: Uint8Array): void;
   onFailure(failure: Failure): void;
 }
 

@@ -1,0 +1,6 @@
+export * from './assert.ts';
+export * from './bytes.ts';
+export * from './prng.ts';
+export * from './sha1.ts';
+export * from './hybrid-clock.ts';
+export * from './murmur.ts';

@@ -1,0 +1,87 @@
+/**
+ * Claim: who should own which partition, given who owns it now and who is to be a member.
+ *
+ * Wishes, the most important first:
+ * 1. counts differ by at most one;
+ * 2. no preference list of three in one location, or with fewer locations than could be; then none with a node twice;
+ * 3. at most the least number of moves, and one;
+ * 4. lists of four (the target) without a node twice;
+ * 5. fewer moves; and every member near every other equally often (spacing.ts tells what for).
+ * With three members or fewer spacing decides alone (stripe.ts), moves only among equals.
+ *
+ * Source: Riak's riak_core_claim states the problem; the way is our own: a start with the least moves, then a search.
+ *
+ * Holds for every input: 1; the same input gives the same output; a ring that meets 2 and is balanced stays as it is.
+ * Holds for three members or fewer: the fewest lists with a node twice that there can be.
+ * Best effort: 2 to 5. The certificate says what was reached and what is possible. Swept in claim.slow.test.ts: with rings
+ * of 8..256 and up to twelve members, all at once or one by one, 2 is met wherever arithmetic lets it and a join
+ * makes no more moves than 3 allows; so does a leave that leaves eight or more. With fewer left
+ * 2 and 3 may exclude each other - when four remain, a leaver stood mostly between all four - and 2 wins.
+ * Not promised: a ring that has the fewest moves possible once that happens.
+ */
+import type { NodeId } from '../contracts/ids.ts';
+import { certify, type Certificate } from './certificate.ts';
+import { compareTallies, problemOf, tallyOf, type ClaimInput, type Problem, type Tally } from './problem.ts';
+import { arrange, isMainReached, type Arranged, type Patience } from './search.ts';
+import { blankRing, seedRing } from './seed.ts';
+import { leastWindowsWithRepeat } from './spacing.ts';
+import { STRIPE_MEMBERS_MAX, arrangeStripe } from './stripe.ts';
+
+export interface ClaimResult {
+  /** The owner of each partition afterwards. */
+  readonly owners: readonly NodeId[];
+  readonly certificate: Certificate;
+}
+
+/** Pure. Members must be distinct and at least one, the ring at least six partitions long (asserted). */
+export function claim(input: ClaimInput): ClaimResult {
+  const problem = problemOf(input);
+  const arranged = problem.memberCount <= 3 ? arrangeStripe(problem) : arrangeFreely(problem);
+  const owners = Array.from(arranged, (member) => input.members[member] as NodeId);
+  return { owners, certificate: certify({ ...input, after: owners }) };
+}
+
+/** Where in the pace of giving up the seeds begin. */
+const PHASES: readonly number[] = [0, 0.5, 0.25];
+const STARTS_IN_VAIN_MAX = 2;
+
+function arrangeFreely(problem: Problem): Int32Array {
+  const least = leastTally(problem);
+  if (problem.shares.leastMoves === 0 && isMainReached(tallyOf(problem, problem.before), least))
+    return problem.before;
+  const patience = patienceFor(problem.size);
+  let best: Arranged | undefined;
+  let startsInVain = 0;
+  for (const start of startsOf(problem)) {
+    const arranged = arrange(problem, start(), least, patience);
+    const isBetter = best === undefined || compareTallies(arranged.tally, best.tally) < 0;
+    if (isBetter) best = arranged;
+    startsInVain = isBetter ? 0 : startsInVain + 1;
+    if (startsInVain === STARTS_IN_VAIN_MAX || isGoodEnough(best as Arranged, least)) break;
+  }
+  return (best as Arranged).owners;
+}
+
+function isGoodEnough({ tally }: Arranged, least: Tally): boolean {
+  return isMainReached(tally, least) && tally.nTarget === 0;
+}
+
+/** Close to the ring as it is first; far from it last, for what lies in a dead end. */
+function startsOf(problem: Problem): (() => Int32Array)[] {
+  const near = PHASES.map((phase) => () => seedRing(problem, phase));
+  const far =
+    problem.memberCount <= STRIPE_MEMBERS_MAX ? () => arrangeStripe(problem) : () => blankRing(problem);
+  return [...near, far];
+}
+
+/** No ring is better than this; most often one reaches all but the last. */
+function leastTally({ size, memberCount, locations }: Problem): Tally {
+  const n3 = leastWindowsWithRepeat(size, memberCount);
+  const tooLocal = locations?.count === 3 ? leastWindowsWithRepeat(size, 3) : 0;
+  return { tooLocal, n3, movesOver: 0, nTarget: 0, moves: 0, unevenness: 0 };
+}
+
+/** A turn looks at the whole ring, so large rings get fewer: a second or so at the very most. */
+function patienceFor(size: number): Patience {
+  return { main: Math.min(2000, Math.max(400, Math.floor(400_000 / size))), last: 400 };
+}

@@ -1,0 +1,3 @@
+export { claim, type ClaimResult } from './claim.ts';
+export { certify, type Certificate, type CertifyInput } from './certificate.ts';
+export type { ClaimInput } from './problem.ts';

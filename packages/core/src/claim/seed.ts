@@ -1,0 +1,97 @@
+/**
+ * Seed: a first ring that is balanced and moves as little as can be, from which the search sets out.
+ *
+ * Going round the ring, partitions are given up at an even pace, so that what is given up - and so what a
+ * joiner gets - is spread out, and so is what the owner of all keeps. Each goes to the member with an
+ * open share that has waited longest for its next one, which on an empty ring draws stripes.
+ *
+ * Holds: balanced, exactly the least number of moves. Not here: spacing beyond what the even pace brings.
+ */
+import type { Problem } from './problem.ts';
+import { LEAVER, countOwners } from './shares.ts';
+
+/** `phase` (0..1) shifts where giving up begins: another phase, another seed. */
+export function seedRing(problem: Problem, phase: number): Int32Array {
+  const { before, memberCount, shares } = problem;
+  const owners = before.slice();
+  giveUp(owners, shares.due, shares.leastMoves, phase, memberCount);
+  handOut(owners, problem);
+  return owners;
+}
+
+/** A ring drawn without regard to what is, when staying close to it leads nowhere. */
+export function blankRing(problem: Problem): Int32Array {
+  const owners = new Int32Array(problem.size).fill(LEAVER);
+  handOut(owners, problem);
+  return owners;
+}
+
+/** Marks as ownerless what each member holds beyond its due: first at the even pace, then what is left of it anywhere. */
+function giveUp(
+  owners: Int32Array,
+  due: Int32Array,
+  total: number,
+  phase: number,
+  memberCount: number,
+): void {
+  const surplus = countOwners(owners, memberCount).map((held, member) => held - (due[member] as number));
+  const pace = total / owners.length;
+  for (const patient of [true, false]) {
+    let owed = phase;
+    for (let p = 0; p < owners.length; p++) {
+      const owner = owners[p] as number;
+      owed += pace;
+      if (owner === LEAVER) owed -= 1;
+      else if ((surplus[owner] as number) > 0 && (owed >= 1 || !patient)) {
+        owners[p] = LEAVER;
+        surplus[owner] = (surplus[owner] as number) - 1;
+        owed -= 1;
+      }
+    }
+  }
+}
+
+/** Gives everything ownerless to the members with open shares. */
+function handOut(owners: Int32Array, problem: Problem): void {
+  const { shares, memberCount } = problem;
+  const kept = countOwners(owners, memberCount);
+  const open = shares.due.map((share, member) => share - (kept[member] as number));
+  const lastAt = firstTurns(problem).map((turn) => turn - 2 * memberCount * memberCount - owners.length);
+  for (let p = 0; p < owners.length; p++) {
+    if (owners[p] === LEAVER) {
+      const taker = longestWaiting(owners, p, open, lastAt);
+      owners[p] = taker;
+      open[taker] = (open[taker] as number) - 1;
+    }
+    lastAt[owners[p] as number] = p;
+  }
+}
+
+/** Who comes when in the first round: in the order of the members, one from each location in turn. */
+function firstTurns({ memberCount, locations }: Problem): Int32Array {
+  if (locations === undefined) return Int32Array.from({ length: memberCount }, (_, member) => member);
+  const seen = new Int32Array(locations.count);
+  return locations.of.map((location) => {
+    const round = seen[location] as number;
+    seen[location] = round + 1;
+    return round * locations.count + location;
+  });
+}
+
+/** Who has waited longest counts more the more it is still due; who stands close by takes only what nobody else can. */
+function longestWaiting(owners: Int32Array, p: number, open: Int32Array, lastAt: Int32Array): number {
+  const size = owners.length;
+  let taker = -1;
+  let longest = -Infinity;
+  for (let member = 0; member < open.length; member++) {
+    if ((open[member] as number) === 0) continue;
+    const waited = p - (lastAt[member] as number);
+    const isClose = waited < 3 || owners[(p + 1) % size] === member || owners[(p + 2) % size] === member;
+    const claim = isClose ? waited - 4 * size : waited * (open[member] as number);
+    if (claim > longest) {
+      longest = claim;
+      taker = member;
+    }
+  }
+  return taker;
+}

@@ -1,0 +1,81 @@
+/**
+ * Spacing: how often the copies of a key would meet on one node, or in one location.
+ *
+ * The copies lie on n successive partitions, so every window of n partitions round the ring is somebody's
+ * preference list. A window is a violation when an owner stands in it twice. For locations, a window of three
+ * is one when it has fewer of them than it could: min(3, locations there are), so that two racks ask only that no
+ * list lies in one of them.
+ *
+ * Unevenness looks further: when a node fails or leaves, its work falls to those who stand near it, so near each
+ * member every other one should stand equally often. An even ring also leaves room for the next change:
+ * what a leaver gives up finds a taker that does not stand there already.
+ */
+
+/** Locations as numbers, by position in the member list; how many there are, and how many a window of three should have. */
+export interface Locations {
+  readonly of: Int32Array;
+  readonly count: number;
+  readonly wanted: number;
+}
+
+/** Windows of `n` successive partitions, round the ring, with an owner twice. */
+export function windowsWithRepeat(owners: ArrayLike<unknown>, n: number): number {
+  let count = 0;
+  for (let start = 0; start < owners.length; start++) if (hasRepeat(owners, start, n)) count++;
+  return count;
+}
+
+function hasRepeat(owners: ArrayLike<unknown>, start: number, n: number): boolean {
+  const size = owners.length;
+  for (let i = start; i < start + n; i++) {
+    for (let j = i + 1; j < start + n; j++) if (owners[i % size] === owners[j % size]) return true;
+  }
+  return false;
+}
+
+/** Windows of three with fewer locations than could be. */
+export function windowsTooLocal(owners: Int32Array, locations: Locations): number {
+  const size = owners.length;
+  const at = (i: number): number => locations.of[owners[i % size] as number] as number;
+  let count = 0;
+  for (let i = 0; i < size; i++) if (isTooLocal(at(i), at(i + 1), at(i + 2), locations.wanted)) count++;
+  return count;
+}
+
+/** Whether three locations are fewer different ones than `wanted` (1..3). */
+export function isTooLocal(a: number, b: number, c: number, wanted: number): boolean {
+  if (wanted === 3) return a === b || b === c || a === c;
+  return wanted === 2 && a === b && b === c;
+}
+
+/**
+ * The fewest windows of three with an owner twice that a balanced ring of this size can have, from six partitions on.
+ *
+ * One or two owners repeat in every window. Three must take turns, and where the size is no multiple of three
+ * the turn breaks: after a single fault the order would run the other way round, so there are two. With four
+ * and more there is always room.
+ */
+export function leastWindowsWithRepeat(ringSize: number, memberCount: number): number {
+  if (memberCount <= 2) return ringSize;
+  return memberCount === 3 && ringSize % 3 !== 0 ? 2 : 0;
+}
+
+/** For each pair of members how often one stands within two partitions of the other, at `a * memberCount + b`. */
+export function neighboursOf(owners: Int32Array, memberCount: number): Int32Array {
+  const near = new Int32Array(memberCount * memberCount);
+  const meet = (a: number, b: number): void => {
+    near[a * memberCount + b] = (near[a * memberCount + b] as number) + 1;
+    near[b * memberCount + a] = (near[b * memberCount + a] as number) + 1;
+  };
+  const size = owners.length;
+  for (let p = 0; p < size; p++) {
+    meet(owners[p] as number, owners[(p + 1) % size] as number);
+    meet(owners[p] as number, owners[(p + 2) % size] as number);
+  }
+  return near;
+}
+
+/** Sum of squares: the smaller, the more evenly the same number of meetings is spread over the pairs. */
+export function unevennessOf(owners: Int32Array, memberCount: number): number {
+  return neighboursOf(owners, memberCount).reduce((sum, count) => sum + count * count, 0);
+}

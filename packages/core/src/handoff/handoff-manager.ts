@@ -1,0 +1,443 @@
+/**
+ * Decides which transfers run, performs what their machines ask for, receives those of others, and can say of
+ * every partition that waits why it does.
+ *
+ * Two causes move items. A *pending* entry of the ring whose `from` is this node: ownership. A vnode here that
+ * holds items though another node owns its partition - a stand-in's hints, or what a node held before it joined:
+ * hinted. The source is deleted last: when the switch is agreed, everything passed on is acknowledged by a
+ * receiver that is durably whole, and every live member has seen the epoch.
+ *
+ * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
+ */
+import { unreachable } from '../base/assert.ts';
+import type { Reader, Writer } from '../base/bytes.ts';
+import type { Host, Timer } from '../contracts/host.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import type { Logger } from '../contracts/logger.ts';
+import { MESSAGE, type Header } from '../request/message.ts';
+import type { RingDocument } from '../ring/document.ts';
+import { ringBits } from '../ring/hash-space.ts';
+import { readAck, readAnswer, readItems, readOffer, writeAck, writeAnswer, writeItems, writeOffer } from './handoff-wire.ts';
+import { OutboundTransfer, type TransferEffect, type TransferEvent, type TransferKind } from './outbound-transfer.ts';
+
+/** A vnode as handoff sees it. */
+export interface TransferableVnode {
+  readonly place: { readonly partition: PartitionId };
+  readonly service: string;
+  readonly standing: 'owner' | 'receiving' | 'hint' | 'retired';
+  readonly vnode: {
+    isEmpty(): boolean;
+    walkItems(cursor: Uint8Array | undefined, budgetBytes: number): { items: Uint8Array[]; next: Uint8Array | undefined };
+    handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+    handleItemHandedOff(item: Uint8Array): void;
+    clearSome(): boolean;
+  };
+  addSink(sink: { passOn(item: Uint8Array): void }): void;
+  removeSink(sink: { passOn(item: Uint8Array): void }): void;
+  become(standing: 'owner' | 'receiving' | 'hint' | 'retired', epoch: Epoch, state?: 'whole' | 'partial'): void;
+}
+
+export interface HandoffPort {
+  readonly self: NodeId;
+  readonly host: Host;
+  readonly logger: Logger;
+  readonly document: RingDocument;
+  readonly services: readonly string[];
+  isUp(node: NodeId): boolean;
+  nameOf(node: NodeId): string;
+  /** Every live member has this epoch or a later one. */
+  allLiveHave(epoch: Epoch): boolean;
+  find(service: string, partition: PartitionId): TransferableVnode | undefined;
+  findOrStandIn(service: string, partition: PartitionId): TransferableVnode;
+  all(): readonly TransferableVnode[];
+  /** Close an empty vnode that this node does not own. */
+  discard(vnode: TransferableVnode): void;
+  /** Call back when everything stored so far is as durable as an acknowledged write. */
+  whenAllStored(done: () => void): void;
+  /** One frame on the bulk lane; false when it could not be taken. */
+  send(to: NodeId, type: number, service: string, partition: PartitionId, body: (out: Writer) => void): boolean;
+  /** Tell the claimant that a pending transfer of this node is complete; may be told again. */
+  reportComplete(partition: PartitionId, to: NodeId): void;
+}
+
+export interface TransferStatus {
+  readonly kind: TransferKind;
+  readonly partition: PartitionId;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly items: number;
+  readonly bytes: number;
+}
+
+export interface WaitingTransfer {
+  readonly kind: TransferKind;
+  readonly partition: PartitionId;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly reason: string;
+}
+
+interface Wanted {
+  readonly kind: TransferKind;
+  readonly service: string;
+  readonly partition: PartitionId;
+  readonly to: NodeId;
+}
+
+interface Running extends Wanted {
+  readonly id: number;
+  readonly machine: OutboundTransfer;
+  readonly vnode: TransferableVnode;
+  readonly sink: { passOn(item: Uint8Array): void };
+}
+
+interface Inbound {
+  readonly from: NodeId;
+  readonly id: number;
+  readonly vnode: TransferableVnode;
+  readonly kind: TransferKind;
+  /** The last frame came; what still comes was passed on. */
+  finished: boolean;
+  lastHeard: number;
+}
+
+/** Transfers out of one node at a time, and into it. */
+const OUTBOUND_MAX = 4;
+const INBOUND_MAX = 8;
+/** Bytes of items in one frame: a page is walked in well under a millisecond. */
+const PAGE_BYTES = 64 * 1024;
+const TICK_MS = 250;
+const RETRY_MS = 1_000;
+/** An inbound transfer that says nothing for this long makes room for another. */
+const INBOUND_SILENT_MS = 20_000;
+
+export class HandoffManager {
+  readonly #port: HandoffPort;
+  readonly #running = new Map<number, Running>();
+  readonly #inbound = new Map<string, Inbound>();
+  /** Why a wanted transfer does not run, and when it is tried again, by its key. */
+  readonly #held = new Map<string, { readonly reason: string; readonly retryAt: number }>();
+  readonly #clearing = new Set<TransferableVnode>();
+  #timer: Timer | undefined;
+  #clearTimer: Timer | undefined;
+  #lastId = 0;
+
+  constructor(port: HandoffPort) {
+    this.#port = port;
+  }
+
+  start(): void {
+    this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#clearTimer?.cancel();
+    for (const transfer of this.#running.values()) transfer.vnode.removeSink(transfer.sink);
+    this.#running.clear();
+  }
+
+  /** The node has a newer ring; vnode standings are already in line with it. */
+  adopt(): void {
+    for (const transfer of this.#running.values()) this.#reconsider(transfer);
+    this.#held.clear();
+    this.#schedule();
+  }
+
+  /** Nodes came or went. */
+  onUpChanged(node: NodeId, up: boolean): void {
+    if (!up) {
+      for (const transfer of this.#running.values()) {
+        if (transfer.to === node) this.#step(transfer, { kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
+      }
+      for (const [key, inbound] of this.#inbound) if (inbound.from === node) this.#inbound.delete(key);
+    }
+    this.#schedule();
+  }
+
+  onFrame(from: NodeId, header: Header, service: string, body: Reader): void {
+    switch (header.type) {
+      case MESSAGE.handoffOffer:
+        return this.#handleOffer(from, header, service, body);
+      case MESSAGE.handoffAnswer: {
+        const answer = readAnswer(body);
+        const event: TransferEvent =
+          answer.refusal === undefined ? { kind: 'accepted' } : { kind: 'refused', reason: answer.refusal };
+        return this.#stepFrom(from, answer.id, event);
+      }
+      case MESSAGE.handoffAck: {
+        const ack = readAck(body);
+        return this.#stepFrom(from, ack.id, { kind: 'acked', seq: ack.seq, stored: ack.stored });
+      }
+      default:
+        return this.#handleItems(from, body);
+    }
+  }
+
+  active(): TransferStatus[] {
+    return [...this.#running.values()]
+      .filter((transfer) => transfer.machine.state !== 'complete')
+      .map(({ kind, partition, to, machine }) => ({
+        kind,
+        partition,
+        from: this.#port.self,
+        to,
+        items: machine.itemsAcked,
+        bytes: machine.bytesAcked,
+      }));
+  }
+
+  waiting(): WaitingTransfer[] {
+    const waiting: WaitingTransfer[] = [];
+    for (const wanted of this.#wanted()) {
+      const running = this.#find(wanted);
+      if (running !== undefined && running.machine.state !== 'complete') continue;
+      const reason =
+        running !== undefined
+          ? 'all items are there; waiting for the ring to switch'
+          : (this.#held.get(keyOf(wanted))?.reason ?? `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
+      waiting.push({ kind: wanted.kind, partition: wanted.partition, from: this.#port.self, to: wanted.to, reason });
+    }
+    return waiting;
+  }
+
+  /** Nothing of others is left on this node. */
+  get drained(): boolean {
+    return this.#port.all().every((vnode) => vnode.standing === 'owner' || vnode.standing === 'receiving' || vnode.vnode.isEmpty());
+  }
+
+  #tick(): void {
+    const now = this.#port.host.monotonic();
+    for (const transfer of this.#running.values()) {
+      this.#perform(transfer, transfer.machine.tick(now));
+      if (transfer.machine.state === 'complete' && transfer.kind === 'ownership') {
+        this.#port.reportComplete(transfer.partition, transfer.to);
+      }
+    }
+    this.#dropSilent(now);
+    this.#schedule();
+    this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
+  }
+
+  /** Forget inbound transfers that ended or went silent; one that still waits for its switch may pass items on any time. */
+  #dropSilent(now: number): void {
+    const awaited = new Set(this.#port.document.pending.map((transfer) => transfer.partition));
+    for (const [key, inbound] of this.#inbound) {
+      if (inbound.finished && inbound.kind === 'ownership' && awaited.has(inbound.vnode.place.partition)) continue;
+      if (now - inbound.lastHeard > INBOUND_SILENT_MS) this.#inbound.delete(key);
+    }
+  }
+
+  /** All transfers that should happen under the present ring, running or not. */
+  #wanted(): Wanted[] {
+    const { document, self, services } = this.#port;
+    const wanted: Wanted[] = [];
+    for (const { partition, from, to } of document.pending) {
+      if (from === self) for (const service of services) wanted.push({ kind: 'ownership', service, partition, to });
+    }
+    for (const vnode of this.#port.all()) {
+      if (vnode.standing !== 'hint' || vnode.vnode.isEmpty()) continue;
+      const partition = vnode.place.partition;
+      wanted.push({ kind: 'hinted', service: vnode.service, partition, to: document.owners[partition] as NodeId });
+    }
+    return wanted;
+  }
+
+  #schedule(): void {
+    const now = this.#port.host.monotonic();
+    this.#tidyUp();
+    for (const wanted of this.#wanted()) {
+      if (this.#find(wanted) !== undefined) continue;
+      const key = keyOf(wanted);
+      if (!this.#port.isUp(wanted.to)) {
+        this.#held.set(key, { reason: `${this.#port.nameOf(wanted.to)} is down`, retryAt: now });
+        continue;
+      }
+      const held = this.#held.get(key);
+      if (held !== undefined && held.retryAt > now) continue;
+      if (this.active().length >= OUTBOUND_MAX) {
+        this.#held.delete(key);
+        continue;
+      }
+      this.#held.delete(key);
+      this.#begin(wanted);
+    }
+  }
+
+  #begin(wanted: Wanted): void {
+    const vnode = this.#port.find(wanted.service, wanted.partition);
+    if (vnode === undefined) return;
+    const now = this.#port.host.monotonic();
+    const machine = new OutboundTransfer(wanted.kind, now);
+    const sink = { passOn: (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item }) };
+    const transfer: Running = { ...wanted, id: ++this.#lastId, machine, vnode, sink };
+    this.#running.set(transfer.id, transfer);
+    if (wanted.kind === 'ownership') vnode.addSink(sink);
+    this.#perform(transfer, machine.begin());
+  }
+
+  #stepFrom(from: NodeId, id: number, event: TransferEvent): void {
+    const transfer = this.#running.get(id);
+    if (transfer !== undefined && transfer.to === from) this.#step(transfer, event);
+  }
+
+  #step(transfer: Running, event: TransferEvent): void {
+    this.#perform(transfer, transfer.machine.step(event, this.#port.host.monotonic()));
+  }
+
+  #perform(transfer: Running, effects: readonly TransferEffect[]): void {
+    for (const effect of effects) if (this.#running.has(transfer.id)) this.#performOne(transfer, effect);
+  }
+
+  #performOne(transfer: Running, effect: TransferEffect): void {
+    const { vnode, partition, to, kind, id } = transfer;
+    switch (effect.kind) {
+      case 'offer':
+        return this.#send(transfer, MESSAGE.handoffOffer, (out) => writeOffer(out, { id, kind }));
+      case 'items':
+        return this.#send(transfer, MESSAGE.handoffItems, (out) => writeItems(out, { id, ...effect }));
+      case 'walk':
+        // A turn between pages, so that a walk never holds up requests.
+        this.#port.host.setTimer(0, () => {
+          if (!this.#running.has(id)) return;
+          this.#step(transfer, { kind: 'page', page: vnode.vnode.walkItems(effect.cursor, PAGE_BYTES) });
+        });
+        return;
+      case 'forget':
+        if (vnode.standing === 'hint') for (const item of effect.items) vnode.vnode.handleItemHandedOff(item);
+        return;
+      case 'complete':
+        if (kind === 'ownership') this.#port.reportComplete(partition, to);
+        else this.#end(transfer);
+        return this.#schedule();
+      case 'failed':
+        return this.#fail(transfer, effect.reason);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #send(transfer: Running, type: number, body: (out: Writer) => void): void {
+    if (this.#port.send(transfer.to, type, transfer.service, transfer.partition, body)) return;
+    this.#step(transfer, { kind: 'lost', reason: `the lane to ${this.#port.nameOf(transfer.to)} is closed or full` });
+  }
+
+  #fail(transfer: Running, reason: string): void {
+    this.#end(transfer);
+    const { partition, to, kind } = transfer;
+    this.#port.logger.debug({ partition, to: this.#port.nameOf(to), kind, reason }, 'a transfer stopped and will begin anew');
+    this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+  }
+
+  #end(transfer: Running): void {
+    transfer.vnode.removeSink(transfer.sink);
+    this.#running.delete(transfer.id);
+  }
+
+  /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
+  #reconsider(transfer: Running): void {
+    const { document, self } = this.#port;
+    const { kind, partition, to, vnode, machine } = transfer;
+    if (kind === 'hinted') {
+      if (vnode.standing !== 'hint' || document.owners[partition] !== to) this.#end(transfer);
+      return;
+    }
+    if (document.pending.some((p) => p.partition === partition && p.from === self && p.to === to)) return;
+    this.#end(transfer);
+    // Proven complete: all that was ever passed on is acknowledged. Otherwise what is left goes as hints.
+    if (document.owners[partition] === to && machine.quiet && vnode.standing === 'hint') vnode.become('retired', document.epoch);
+  }
+
+  #find(wanted: Wanted): Running | undefined {
+    const key = keyOf(wanted);
+    for (const transfer of this.#running.values()) if (keyOf(transfer) === key) return transfer;
+    return undefined;
+  }
+
+  /** Empty stand-ins are closed; what is retired is cleared once nobody can ask this node for it any more. */
+  #tidyUp(): void {
+    const safeToClear = this.#port.allLiveHave(this.#port.document.epoch);
+    for (const vnode of this.#port.all()) {
+      if (vnode.standing === 'retired' && safeToClear) this.#clearing.add(vnode);
+      if (vnode.standing === 'hint' && vnode.vnode.isEmpty() && !this.#busy(vnode)) this.#port.discard(vnode);
+    }
+    if (this.#clearing.size > 0) this.#clearTimer ??= this.#port.host.setTimer(1, () => this.#clear());
+  }
+
+  #clear(): void {
+    this.#clearTimer = undefined;
+    for (const vnode of this.#clearing) {
+      const redundant = vnode.standing === 'retired';
+      const empty = redundant && vnode.vnode.clearSome();
+      if (empty) this.#port.discard(vnode);
+      if (empty || !redundant) this.#clearing.delete(vnode);
+    }
+    if (this.#clearing.size > 0) this.#clearTimer = this.#port.host.setTimer(1, () => this.#clear());
+  }
+
+  #busy(vnode: TransferableVnode): boolean {
+    for (const transfer of this.#running.values()) if (transfer.vnode === vnode) return true;
+    for (const inbound of this.#inbound.values()) if (inbound.vnode === vnode && !inbound.finished) return true;
+    return false;
+  }
+
+  #handleOffer(from: NodeId, header: Header, service: string, body: Reader): void {
+    const { id, kind } = readOffer(body);
+    const refusal = this.#refusalOf(from, header, kind);
+    if (refusal === undefined) {
+      const vnode = this.#port.findOrStandIn(service, header.partition);
+      this.#inbound.set(`${from}/${id}`, { from, id, vnode, kind, finished: false, lastHeard: this.#port.host.monotonic() });
+    }
+    this.#port.send(from, MESSAGE.handoffAnswer, service, header.partition, (out) => writeAnswer(out, { id, refusal }));
+  }
+
+  #refusalOf(from: NodeId, header: Header, kind: TransferKind): string | undefined {
+    const { document, self } = this.#port;
+    const me = this.#port.nameOf(self);
+    if (header.ringBits !== ringBits(document.ringSize)) return `${me} has a ring of another size`;
+    const { partition } = header;
+    const expected =
+      kind === 'hinted'
+        ? document.owners[partition] === self
+        : document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
+    if (!expected) return `${me} does not expect it under epoch ${document.epoch}`;
+    const open = [...this.#inbound.values()].filter((inbound) => !inbound.finished).length;
+    if (open >= INBOUND_MAX) return `${me} is full, next try in ${RETRY_MS / 1000} s`;
+    return undefined;
+  }
+
+  #handleItems(from: NodeId, body: Reader): void {
+    const { id, seq, last, items } = readItems(body);
+    const inbound = this.#inbound.get(`${from}/${id}`);
+    if (inbound === undefined) return;
+    inbound.lastHeard = this.#port.host.monotonic();
+    const { vnode } = inbound;
+    let open = items.length + 1;
+    let stored = true;
+    const settle = (ok: boolean): void => {
+      stored &&= ok;
+      if (--open > 0) return;
+      if (stored && last) return this.#finishInbound(from, inbound, seq);
+      this.#ack(from, vnode, { id, seq, stored });
+    };
+    for (const item of items) vnode.vnode.handleHandoffItem(item, settle);
+    settle(true);
+  }
+
+  /** The last frame: everything came. A vnode that takes ownership says so durably before it is acknowledged. */
+  #finishInbound(from: NodeId, inbound: Inbound, seq: number): void {
+    const { vnode, id, kind } = inbound;
+    inbound.finished = true;
+    if (kind === 'ownership' && vnode.standing === 'receiving') vnode.become('receiving', this.#port.document.epoch, 'whole');
+    this.#port.whenAllStored(() => this.#ack(from, vnode, { id, seq, stored: true }));
+  }
+
+  #ack(to: NodeId, vnode: TransferableVnode, ack: { id: number; seq: number; stored: boolean }): void {
+    this.#port.send(to, MESSAGE.handoffAck, vnode.service, vnode.place.partition, (out) => writeAck(out, ack));
+  }
+}
+
+function keyOf(transfer: Wanted): string {
+  return `${transfer.kind}/${transfer.service}/${transfer.partition}/${transfer.to}`;
+}

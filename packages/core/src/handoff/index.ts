@@ -1,0 +1,3 @@
+export * from './outbound-transfer.ts';
+export * from './handoff-wire.ts';
+export * from './handoff-manager.ts';

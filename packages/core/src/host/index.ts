@@ -1,0 +1,3 @@
+export * from './system-host.ts';
+export * from './file-stable-store.ts';
+export * from './data-directory.ts';

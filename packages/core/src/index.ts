@@ -1,0 +1,21 @@
+/**
+ * `@rkv/core`: Riak Core's ring of virtual nodes, as a framework for a sharded, replicated service of one's own.
+ *
+ * Start at `Node` (one member of a cluster) and `VnodeModule` (what you implement); docs/tour.md tells the rest.
+ */
+export * from './contracts/index.ts';
+export * from './base/index.ts';
+export * from './ring/hash-space.ts';
+export * from './ring/document.ts';
+export * from './ring/preference-list.ts';
+export * from './request/index.ts';
+export * from './vnode/index.ts';
+export * from './handoff/index.ts';
+export * from './claim/index.ts';
+export * from './ring/describe.ts';
+export type { AdminRequest, RequestResult } from './membership/events.ts';
+export { membershipPresets, type MembershipPreset } from './membership/preset.ts';
+export type { Plan, PlannedChange, Transition } from './membership/plan.ts';
+export * from './node/index.ts';
+export * from './net/index.ts';
+export * from './host/index.ts';

@@ -1,0 +1,92 @@
+/**
+ * One ballot of a proposer: first a majority of promises, then a majority of acceptances.
+ *
+ * The node's own promise comes first and is durable before anyone else is asked. So a ballot that others have
+ * seen is remembered by the node it names, and its next life cannot use it again for another value.
+ *
+ * Source: Lamport, "Paxos Made Simple" (2001), 2.2.
+ */
+import type { Epoch, NodeId } from '../contracts/ids.ts';
+import type { AgreedDocument } from '../ring/document.ts';
+import { compareBallots, type AcceptedValue, type Ballot } from './acceptor.ts';
+
+export type AttemptPhase = 'reserving' | 'preparing' | 'accepting' | 'chosen';
+
+export interface AttemptInit {
+  readonly slot: Epoch;
+  readonly ballot: Ballot;
+  readonly voters: readonly NodeId[];
+  /** When it counts as failed. */
+  readonly deadline: number;
+}
+
+export class Attempt {
+  readonly slot: Epoch;
+  readonly ballot: Ballot;
+  readonly deadline: number;
+  readonly #voters: ReadonlySet<NodeId>;
+  readonly #promisedBy = new Set<NodeId>();
+  readonly #acceptedBy = new Set<NodeId>();
+  #highest: AcceptedValue | undefined;
+  #phase: AttemptPhase = 'reserving';
+  #value: AgreedDocument | undefined;
+
+  constructor({ slot, ballot, voters, deadline }: AttemptInit) {
+    this.slot = slot;
+    this.ballot = ballot;
+    this.deadline = deadline;
+    this.#voters = new Set(voters);
+  }
+
+  get phase(): AttemptPhase {
+    return this.#phase;
+  }
+
+  /** The value being accepted or chosen; undefined before. */
+  get value(): AgreedDocument | undefined {
+    return this.#value;
+  }
+
+  /** What must be proposed instead of a value of our own, known once a majority has promised. */
+  get inherited(): AgreedDocument | undefined {
+    return this.#highest?.document;
+  }
+
+  becomePreparing(): void {
+    this.#phase = 'preparing';
+  }
+
+  becomeAccepting(value: AgreedDocument): void {
+    this.#phase = 'accepting';
+    this.#value = value;
+  }
+
+  becomeChosen(): void {
+    this.#phase = 'chosen';
+  }
+
+  /** True when this promise makes a majority. Promises count once per voter. */
+  countPromise(from: NodeId, accepted: AcceptedValue | null): boolean {
+    this.#promisedBy.add(from);
+    if (accepted !== null && (this.#highest === undefined || isHigher(accepted, this.#highest))) {
+      this.#highest = accepted;
+    }
+    return this.#phase === 'preparing' && this.#isMajority(this.#promisedBy);
+  }
+
+  /** True when this acceptance makes a majority: the value is chosen. */
+  countAccepted(from: NodeId): boolean {
+    this.#acceptedBy.add(from);
+    return this.#phase === 'accepting' && this.#isMajority(this.#acceptedBy);
+  }
+
+  #isMajority(nodes: ReadonlySet<NodeId>): boolean {
+    let votes = 0;
+    for (const node of nodes) if (this.#voters.has(node)) votes++;
+    return votes * 2 > this.#voters.size;
+  }
+}
+
+function isHigher(a: AcceptedValue, b: AcceptedValue): boolean {
+  return compareBallots(a.ballot, b.ballot) > 0;
+}

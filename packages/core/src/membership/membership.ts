@@ -1,0 +1,539 @@
+/**
+ * Membership: the one machine that the shell talks to; it feeds the others and gathers what they want done.
+ *
+ *   liveness    who is up                        gossip     who has which document
+ *   agreement   the next document of the ring    candidacy  on the way into another cluster
+ *   claimant    stage, plan, commit, reports
+ *
+ * Cold: `start` once, then `step(event, now)` and `tick(now)`, each returning the effects to perform in order
+ * (events.ts tells the order's promise). `now` is the monotonic clock, milliseconds. The queries at the end
+ * answer from what has happened so far and change nothing.
+ *
+ * Holds: no node acts on a ring that it has not saved, or votes twice; what an operator was told is agreed, is
+ * agreed. A node that is removed learns it from any member it can still hear, says `removed`, and falls silent.
+ */
+import { assert, unreachable } from '../base/assert.ts';
+import type { Epoch, NodeId } from '../contracts/ids.ts';
+import type { StableName } from '../contracts/stable-store.ts';
+import type { PeerAddress } from '../contracts/transport.ts';
+import {
+  birthDocument,
+  encodeDocument,
+  memberOf,
+  votersOf,
+  type AgreedDocument,
+  type BirthOptions,
+  type PendingTransfer,
+} from '../ring/document.ts';
+import { decodeAcceptorRecord } from './acceptor.ts';
+import { Agreement, type AfterSave, type AgreementEffect } from './agreement.ts';
+import { Candidacy, decodeProspect, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
+import {
+  actingClaimant,
+  Claimant,
+  unreadyMembers,
+  type AfterPlanSave,
+  type Asker,
+  type ClaimantEffect,
+  type ClaimantView,
+} from './claimant.ts';
+import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from './events.ts';
+import { Gossip, heartbeatOf } from './gossip.ts';
+import { Liveness, type LivenessChange } from './liveness.ts';
+import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
+import { decodePlan, type ClaimFunction } from './plan.ts';
+import type { MembershipPreset } from './preset.ts';
+import { refuse, type Refusal } from './refusal.ts';
+import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
+import type { MemberInfo } from './staging.ts';
+import { readDocument } from './wire-document.ts';
+
+/** What the stable store held at start, each document if there was one. */
+export interface LoadedRecords {
+  readonly ring?: Uint8Array | undefined;
+  readonly agreement?: Uint8Array | undefined;
+  readonly prospect?: Uint8Array | undefined;
+  readonly plan?: Uint8Array | undefined;
+}
+
+export interface MembershipInit {
+  /** Id as ever; name, address and location as they are now (the ring document follows). */
+  readonly self: MemberInfo;
+  readonly records: LoadedRecords;
+  /** The ring to be born when no ring is loaded; ignored otherwise. */
+  readonly birth: Omit<BirthOptions, 'self'>;
+  readonly claim: ClaimFunction;
+  /** Thirty-two random bits, unsigned. For jitter. */
+  readonly random: () => number;
+  /** The wall clock, milliseconds since 1970. Only ever told to others and compared with theirs. */
+  readonly wallClock: () => number;
+  readonly preset: MembershipPreset;
+}
+
+type After = AfterSave | AfterPlanSave | AfterCandidacySave | { readonly kind: 'born' };
+
+/** Our own doings that need no proposal of an operator are repeated until the ring shows them. */
+type Phase = 'starting' | 'running' | 'removed';
+
+export class Membership {
+  readonly #init: MembershipInit;
+  readonly #self: NodeId;
+  readonly #liveness: Liveness;
+  readonly #gossip: Gossip;
+  readonly #claimant: Claimant;
+  readonly #candidacy: Candidacy;
+  #agreement: Agreement;
+  #phase: Phase = 'starting';
+  readonly #isBorn: boolean;
+  #nextToken = 1;
+  readonly #after = new Map<number, After>();
+  #peers: readonly PeerAddress[] = [];
+  #completed: PendingTransfer[] = [];
+  #reportsDueAt: number | undefined;
+  #out: MembershipEffect[] = [];
+
+  /** Throws `WireError` when a record is damaged: a node that has forgotten a promise must not start. */
+  constructor(init: MembershipInit) {
+    const { self, records, preset } = init;
+    this.#init = init;
+    this.#self = self.id;
+    this.#isBorn = records.ring === undefined;
+    const current =
+      records.ring === undefined
+        ? encodeDocument(birthDocument({ ...init.birth, self }))
+        : readDocument(records.ring);
+    this.#liveness = new Liveness(preset);
+    this.#gossip = new Gossip(preset.heartbeatIntervalMs);
+    this.#agreement = this.#agreementOn(current, records.agreement);
+    const plan = records.plan && decodePlan(records.plan);
+    this.#claimant = new Claimant({ self: self.id, plan, claim: init.claim, timing: preset });
+    this.#candidacy = new Candidacy({ self, prospect: this.#prospectOf(records, current), timing: preset });
+  }
+
+  // What happens
+
+  /** Once, before anything else. */
+  start(now: number): MembershipEffect[] {
+    if (this.#isBorn) this.#save('ring', this.#agreement.current.bytes, { kind: 'born' });
+    else this.#becomeRunning(now);
+    return this.#drain();
+  }
+
+  step(event: MembershipEvent, now: number): MembershipEffect[] {
+    if (this.#phase === 'removed') return [];
+    this.#handleEvent(event, now);
+    if (this.#phase !== 'starting') this.#perform(this.#claimant.advance(this.#view(), now), now);
+    return this.#drain();
+  }
+
+  /** Time has passed: call it about every `preset.tickIntervalMs`. */
+  tick(now: number): MembershipEffect[] {
+    if (this.#phase !== 'running') return [];
+    this.#tellUp(this.#liveness.tick(now));
+    if (!this.#candidacy.isEntering) this.#perform(this.#agreement.tick(now), now);
+    this.#perform(this.#candidacy.tick(now), now);
+    if (this.#gossip.isDue(now)) this.#heartbeatAll();
+    if (this.#reportsDueAt === undefined || now >= this.#reportsDueAt) this.#sendReports(now);
+    this.#perform(this.#claimant.advance(this.#view(), now), now);
+    return this.#drain();
+  }
+
+  // What is the case
+
+  /** The ring of this node: agreed and saved (unsaved only until the first `adopted` of a birth). */
+  current(): AgreedDocument {
+    return this.#agreement.current;
+  }
+
+  /** The ring of the cluster that this node has asked to join and that has not committed it yet. */
+  prospect(): AgreedDocument | undefined {
+    return this.#candidacy.prospect;
+  }
+
+  isUp(node: NodeId): boolean {
+    return node === this.#self || this.#liveness.isUp(node);
+  }
+
+  actingClaimant(): NodeId {
+    return actingClaimant(this.current().document, (node) => this.isUp(node));
+  }
+
+  /** The epoch that this member said last; undefined when it has said none (of this ring) in this life. */
+  epochOf(node: NodeId): Epoch | undefined {
+    if (node === this.#self) return this.current().document.epoch;
+    const word = this.#gossip.wordOf(node);
+    return word?.clusterId === this.current().document.clusterId ? word.epoch : undefined;
+  }
+
+  /** True when every member that is up is known to have this epoch or a later one. */
+  allLiveHave(epoch: Epoch): boolean {
+    return this.current().document.members.every(
+      ({ id }) => !this.isUp(id) || (this.epochOf(id) ?? 0) >= epoch,
+    );
+  }
+
+  /** Why the ring is not ready for plan and commit, one phrase each; empty when it is. */
+  unready(): string[] {
+    return unreadyMembers(this.#view());
+  }
+
+  /** The wall clock of a peer less ours when it was last heard, milliseconds. */
+  clockOffsetOf(node: NodeId): number | undefined {
+    return node === this.#self ? 0 : this.#gossip.wordOf(node)?.clockOffsetMs;
+  }
+
+  // Events
+
+  #handleEvent(event: MembershipEvent, now: number): void {
+    switch (event.kind) {
+      case 'message':
+        this.#tellUp(this.#liveness.heard(event.from, now));
+        return this.#handleMessage(event.from, event.message, now);
+      case 'peerUp':
+        this.#tellUp(this.#liveness.heard(event.peer, now));
+        return this.#heartbeat(event.peer);
+      case 'peerDown':
+        this.#tellUp(this.#liveness.connectionLost(event.peer));
+        return this.#perform(this.#candidacy.peerLost(event.peer), now);
+      case 'request':
+        return this.#handleRequest(event.requestId, event.request, now);
+      case 'joinVia':
+        return this.#handleJoinVia(event.requestId, event.peer, now);
+      case 'saved':
+        return this.#handleSaved(event.token, event.error, now);
+      case 'transferComplete':
+        return this.#handleTransferComplete(event.transfer, now);
+      case 'drained':
+        return this.#handleDrained(now);
+      default:
+        unreachable(event);
+    }
+  }
+
+  #handleMessage(from: NodeId, message: MembershipMessage, now: number): void {
+    switch (message.kind) {
+      case 'heartbeat':
+        return this.#handleHeartbeat(from, message);
+      case 'documentRequest': {
+        const document = this.#documentOf(message.clusterId);
+        if (document !== undefined) this.#send(from, { kind: 'document', document });
+        return;
+      }
+      case 'document':
+        return this.#learn(message.document, now);
+      case 'joinRequest':
+        return this.#handleJoinRequest(from, message, now);
+      case 'joinReply':
+        return this.#perform(this.#candidacy.handleReply(from, message), now);
+      case 'report':
+        if (message.clusterId === this.current().document.clusterId) this.#takeReport(message.report, now);
+        return;
+      default:
+        if (!this.#mayAgree()) return;
+        return this.#perform(this.#agreement.receive(from, message, now), now);
+    }
+  }
+
+  #handleHeartbeat(from: NodeId, heartbeat: Heartbeat): void {
+    const ours = this.#documentOf(heartbeat.clusterId);
+    const { clusterId, epoch, digest } = heartbeat;
+    switch (this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock())) {
+      case 'behind':
+        return this.#send(from, { kind: 'documentRequest', clusterId });
+      case 'ahead':
+        if (ours !== undefined) this.#send(from, { kind: 'document', document: ours });
+        return;
+      case 'contradiction':
+        return this.#log('error', { from, epoch, digest }, 'a member has another ring document of our epoch');
+      case 'same':
+    }
+  }
+
+  #learn(agreed: AgreedDocument, now: number): void {
+    if (agreed.document.clusterId !== this.current().document.clusterId) {
+      this.#perform(this.#candidacy.learn(agreed), now);
+    } else if (this.#mayAgree()) {
+      this.#perform(this.#agreement.learn(agreed), now);
+    }
+  }
+
+  #handleRequest(requestId: number, request: AdminRequest, now: number): void {
+    const refusal = this.#notHere();
+    if (refusal !== undefined) return this.#reply(requestId, refusal);
+    this.#perform(this.#claimant.request({ kind: 'operator', requestId }, request, this.#view(), now), now);
+  }
+
+  #handleJoinRequest(from: NodeId, { requestId, candidate, boundTo }: JoinRequest, now: number): void {
+    const refusal = this.#notHere() ?? this.#joinRefusal(from, candidate.id, boundTo);
+    if (refusal !== undefined) {
+      return this.#send(from, { kind: 'joinReply', requestId, result: refusal });
+    }
+    const asker: Asker = { kind: 'joiner', node: from, requestId };
+    this.#perform(this.#claimant.request(asker, { kind: 'join', candidate }, this.#view(), now), now);
+  }
+
+  #joinRefusal(from: NodeId, candidate: NodeId, boundTo: string | null): Refusal | undefined {
+    if (candidate !== from) return refuse('not_reachable', 'a node can only ask for itself');
+    if (boundTo !== null && boundTo !== this.current().document.clusterId) {
+      return refuse('joining_elsewhere', 'the node was let into another cluster; clear the join there first');
+    }
+    if (this.#candidacy.isUnderWay) {
+      return refuse('joining_elsewhere', 'the node asked is itself on its way into another cluster');
+    }
+    return undefined;
+  }
+
+  #handleJoinVia(requestId: number, peer: NodeId, now: number): void {
+    if (this.#phase === 'starting')
+      return this.#reply(requestId, refuse('node_starting', 'this node is starting'));
+    const { ringSize, members } = this.current().document;
+    const isAlone = members.length === 1 && this.#agreement.isIdle;
+    this.#perform(this.#candidacy.ask({ requestId, peer, ringSize, isAlone }, now), now);
+  }
+
+  #handleTransferComplete(transfer: PendingTransfer, now: number): void {
+    if (!isOutstanding(this.current().document, { kind: 'transferComplete', transfer })) return;
+    this.#completed.push(transfer);
+    this.#bring({ kind: 'transferComplete', transfer }, now);
+  }
+
+  #handleDrained(now: number): void {
+    if (isFreeToGo(this.current().document, this.#self))
+      this.#bring({ kind: 'drained', node: this.#self }, now);
+  }
+
+  #handleSaved(token: number, error: string | undefined, now: number): void {
+    const after = this.#after.get(token);
+    assert(after !== undefined, 'a save is reported once');
+    this.#after.delete(token);
+    if (error !== undefined) this.#log('error', { error }, 'a record of the membership could not be saved');
+    const good = error === undefined;
+    switch (after.kind) {
+      case 'born':
+        if (good) this.#becomeRunning(now);
+        return;
+      case 'planSaved':
+        return this.#perform(
+          good ? this.#claimant.planSaved(after) : this.#claimant.planNotSaved(after),
+          now,
+        );
+      case 'prospectSaved':
+      case 'ringSaved':
+        return this.#perform(good ? this.#candidacy.saved(after) : this.#candidacy.saveFailed(after), now);
+      case 'answer':
+      case 'adopt': {
+        if (!this.#mayAgree()) return;
+        const agreement = this.#agreement;
+        return this.#perform(good ? agreement.saved(after, now) : agreement.saveFailed(after, now), now);
+      }
+      default:
+        unreachable(after);
+    }
+  }
+
+  // The effects of the machines below
+
+  #perform(effects: readonly (AgreementEffect | ClaimantEffect | CandidacyEffect)[], now: number): void {
+    for (const effect of effects) this.#performOne(effect, now);
+  }
+
+  #performOne(effect: AgreementEffect | ClaimantEffect | CandidacyEffect, now: number): void {
+    switch (effect.kind) {
+      case 'send':
+      case 'reply':
+      case 'log':
+        this.#out.push(effect);
+        return;
+      case 'save':
+        return this.#save(effect.name, effect.bytes, effect.after);
+      case 'adopted':
+        return this.#becomeAdopted(effect.agreed, now);
+      case 'settled':
+        return this.#perform(this.#claimant.settled(effect.proposal, effect.outcome), now);
+      case 'propose':
+        return this.#propose(effect, now);
+      case 'answer':
+        return this.#answer(effect);
+      case 'prospectChanged':
+        this.#refreshPeers();
+        return this.#heartbeatAll();
+      case 'entered':
+        this.#agreement = this.#agreementOn(effect.agreed, undefined);
+        return this.#becomeAdopted(effect.agreed, now);
+      default:
+        unreachable(effect);
+    }
+  }
+
+  /** Without a majority in sight the answer is known at once. */
+  #propose({ proposal, build }: Extract<ClaimantEffect, { kind: 'propose' }>, now: number): void {
+    const voters = votersOf(this.current().document);
+    const away = voters.filter((voter) => !this.isUp(voter.id));
+    if ((voters.length - away.length) * 2 > voters.length) {
+      return this.#perform(this.#agreement.propose(proposal, build, now), now);
+    }
+    const needed = Math.floor(voters.length / 2) + 1;
+    const names = away.map((voter) => voter.name).join(', ');
+    const text = `${needed} of ${voters.length} voting members are needed; ${names} cannot be reached`;
+    this.#perform(this.#claimant.settled(proposal, refuse('no_majority', text)), now);
+  }
+
+  #answer({ asker, result, agreed }: Extract<ClaimantEffect, { kind: 'answer' }>): void {
+    if (asker.kind === 'operator') return this.#reply(asker.requestId, result);
+    const reply = joinResult(result, agreed);
+    this.#send(asker.node, { kind: 'joinReply', requestId: asker.requestId, result: reply });
+  }
+
+  #becomeRunning(now: number): void {
+    this.#phase = 'running';
+    this.#becomeAdopted(this.#agreement.current, now);
+  }
+
+  #becomeAdopted(agreed: AgreedDocument, now: number): void {
+    this.#out.push({ kind: 'adopted', agreed });
+    if (memberOf(agreed.document, this.#self) === undefined) {
+      this.#phase = 'removed';
+      return;
+    }
+    this.#completed = this.#completed.filter((transfer) =>
+      isOutstanding(agreed.document, { kind: 'transferComplete', transfer }),
+    );
+    this.#refreshPeers();
+    this.#heartbeatAll();
+    this.#reportsDueAt ??= now;
+  }
+
+  // Peers, heartbeats, reports
+
+  #refreshPeers(): void {
+    const documents = [
+      this.current(),
+      ...(this.prospect() === undefined ? [] : [this.prospect() as AgreedDocument]),
+    ];
+    const peers = new Map<NodeId, PeerAddress>();
+    for (const { document } of documents) {
+      for (const { id, address } of document.members) if (id !== this.#self) peers.set(id, { id, address });
+    }
+    const ids = new Set(peers.keys());
+    this.#gossip.keepOnly(ids);
+    const isNew =
+      peers.size !== this.#peers.length ||
+      this.#peers.some((peer) => peers.get(peer.id)?.address !== peer.address);
+    this.#peers = [...peers.values()];
+    if (isNew) this.#out.push({ kind: 'setPeers', peers: this.#peers });
+    this.#tellUp(this.#liveness.watch(ids));
+  }
+
+  #heartbeatAll(): void {
+    for (const { id } of this.#peers) this.#heartbeat(id);
+  }
+
+  /** A member of our ring hears of our ring, a member of the prospect's of that. */
+  #heartbeat(to: NodeId): void {
+    if (this.#phase !== 'running') return;
+    const shared = [this.current(), this.prospect()].find(
+      (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
+    );
+    if (shared !== undefined) this.#send(to, heartbeatOf(shared, this.#init.wallClock()));
+  }
+
+  #sendReports(now: number): void {
+    this.#reportsDueAt = now + this.#init.preset.reportIntervalMs;
+    const info: Report = { kind: 'memberInfo', info: this.#init.self };
+    if (isOutstanding(this.current().document, info)) this.#bring(info, now);
+    for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
+  }
+
+  /** To the acting claimant. A lone ring that is about to be left does not change any more. */
+  #bring(report: Report, now: number): void {
+    if (this.#candidacy.isUnderWay) return;
+    const claimant = this.actingClaimant();
+    if (claimant === this.#self) return this.#takeReport(report, now);
+    this.#send(claimant, { kind: 'report', clusterId: this.current().document.clusterId, report });
+  }
+
+  /** Whoever brings it thinks that we are the claimant; that agreement holds makes it harmless if we are not. */
+  #takeReport(report: Report, now: number): void {
+    if (isOutstanding(this.current().document, report))
+      this.#perform(this.#claimant.report(report, now), now);
+  }
+
+  // Odds and ends
+
+  /** Why an operator's request is not handled at this node, or undefined when it is. */
+  #notHere(): Refusal | NotClaimant | undefined {
+    if (this.#phase === 'starting') return refuse('node_starting', 'this node is starting');
+    const acting = this.actingClaimant();
+    if (acting === this.#self) return undefined;
+    const claimant = memberOf(this.current().document, acting);
+    assert(claimant !== undefined, 'the claimant is a member');
+    return { kind: 'not_claimant', claimant: { id: acting, name: claimant.name, address: claimant.address } };
+  }
+
+  /** From the moment another ring is being saved as ours, the old one must not be saved over it. */
+  #mayAgree(): boolean {
+    return this.#phase === 'running' && !this.#candidacy.isEntering;
+  }
+
+  #documentOf(clusterId: string): AgreedDocument | undefined {
+    return [this.current(), this.prospect()].find((agreed) => agreed?.document.clusterId === clusterId);
+  }
+
+  #view(): ClaimantView {
+    const current = this.current();
+    return {
+      current,
+      isUp: (node) => this.isUp(node),
+      hasCurrent: (node) => node === this.#self || this.#gossip.has(node, current),
+    };
+  }
+
+  #agreementOn(current: AgreedDocument, record: Uint8Array | undefined): Agreement {
+    const { random, preset } = this.#init;
+    const decoded = record && decodeAcceptorRecord(record);
+    return new Agreement({ self: this.#self, current, record: decoded, random, timing: preset });
+  }
+
+  /** A prospect that has become the ring since, or outlived its ring, is none. */
+  #prospectOf(records: LoadedRecords, current: AgreedDocument): AgreedDocument | undefined {
+    if (records.prospect === undefined || this.#isBorn) return undefined;
+    const prospect = decodeProspect(records.prospect);
+    return prospect?.document.clusterId === current.document.clusterId ? undefined : prospect;
+  }
+
+  #save(name: StableName, bytes: Uint8Array, after: After): void {
+    const token = this.#nextToken++;
+    this.#after.set(token, after);
+    this.#out.push({ kind: 'save', name, bytes, token });
+  }
+
+  #tellUp(changes: readonly LivenessChange[]): void {
+    for (const { node, up } of changes) this.#out.push({ kind: 'upChanged', node, up });
+  }
+
+  #send(to: NodeId, message: MembershipMessage): void {
+    this.#out.push({ kind: 'send', to, message });
+  }
+
+  #reply(requestId: number, result: RequestResult): void {
+    this.#out.push({ kind: 'reply', requestId, result });
+  }
+
+  #log(level: 'error', fields: object, text: string): void {
+    this.#out.push({ kind: 'log', level, fields, text });
+  }
+
+  /** `removed` closes the last batch, after the news was told and whoever waited was answered. */
+  #drain(): MembershipEffect[] {
+    const effects = this.#out;
+    this.#out = [];
+    if (this.#phase === 'removed') effects.push({ kind: 'removed' });
+    return effects;
+  }
+}
+
+function joinResult(result: RequestResult, agreed: AgreedDocument | undefined): JoinReply['result'] {
+  if (result.kind === 'staged' && agreed !== undefined) return { kind: 'staged', document: agreed };
+  assert(result.kind === 'refused', 'a join is staged or refused');
+  return result;
+}

@@ -1,0 +1,52 @@
+/**
+ * Why a change of the membership was not made: a code for programs, a sentence for people.
+ *
+ * The codes are API and keep Riak's words where Riak has one; the sentences are free.
+ */
+export type RefusalCode =
+  // the joiner's side
+  | 'self_join'
+  | 'not_single_node'
+  | 'not_reachable'
+  // staging
+  | 'already_member'
+  | 'name_taken'
+  | 'different_ring_size'
+  | 'joining_elsewhere'
+  | 'not_member'
+  | 'only_member'
+  | 'already_leaving'
+  // plan and commit
+  | 'nothing_planned'
+  | 'pending_changes'
+  | 'ring_not_ready'
+  | 'plan_changed'
+  // agreement
+  | 'no_majority'
+  | 'superseded'
+  // the node itself
+  | 'node_starting'
+  | 'store_failed';
+
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly code: RefusalCode;
+  readonly message: string;
+  /** True: it surely did not happen and will not. False: it may have, or may yet; look before asking again. */
+  readonly definite: boolean;
+}
+
+/** A definite refusal: nothing was sent to anyone. */
+export function refuse(code: RefusalCode, message: string): Refusal {
+  return { kind: 'refused', code, message, definite: true };
+}
+
+/** A refusal of something that may have happened all the same. */
+export function unsure(code: RefusalCode, message: string): Refusal {
+  return { kind: 'refused', code, message, definite: false };
+}
+
+/** Ring documents carry no `kind`; refusals do. */
+export function isRefusal(value: object): value is Refusal {
+  return 'kind' in value && value.kind === 'refused';
+}

@@ -1,0 +1,98 @@
+/**
+ * Reports: what a member knows and the ring document does not show yet. Pure.
+ *
+ * A member repeats each report to the acting claimant until a document shows it; the claimant gathers reports
+ * and has one document agreed for many. Each is harmless when said twice, late or to the wrong node: it is
+ * checked against the document it changes.
+ *
+ *   transferComplete   partition p is whole and durable at its new owner: switch the owner
+ *   drained            the reporter is leaving, owns nothing and holds nothing that is not its own: let it go
+ *   memberInfo         the reporter has another name, address or location than the document says
+ */
+import type { NodeId } from '../contracts/ids.ts';
+import {
+  memberNamed,
+  memberOf,
+  type AgreedDocument,
+  type PendingTransfer,
+  type RingDocument,
+} from '../ring/document.ts';
+import { isCount, isName, isRecord, isText, type Check } from './shape.ts';
+import { successorOf, withMemberInfo, type MemberInfo } from './staging.ts';
+
+export type Report =
+  | { readonly kind: 'transferComplete'; readonly transfer: PendingTransfer }
+  | { readonly kind: 'drained'; readonly node: NodeId }
+  | { readonly kind: 'memberInfo'; readonly info: MemberInfo };
+
+const shapes: Readonly<Record<Report['kind'], Check>> = {
+  transferComplete: isRecord({ transfer: isRecord({ partition: isCount, from: isName, to: isName }) }),
+  drained: isRecord({ node: isName }),
+  memberInfo: isRecord({ info: isRecord({ id: isName, name: isName, address: isText, location: isText }) }),
+};
+export const reportShape: Check = (value) => {
+  const kind = (value as { kind?: Report['kind'] } | null | undefined)?.kind;
+  return typeof kind === 'string' && Object.hasOwn(shapes, kind) && shapes[kind](value);
+};
+
+/** Equal for two reports that say the same. */
+export function reportKey(report: Report): string {
+  return JSON.stringify(report);
+}
+
+/** The document with these reports in it; the same object when none of them changes anything. */
+export function applyReports(current: AgreedDocument, reports: readonly Report[]): RingDocument {
+  return reports.reduce(applyReport, current.document);
+}
+
+/** True while the document does not show this report and still could. */
+export function isOutstanding(document: RingDocument, report: Report): boolean {
+  return applyReport(document, report) !== document;
+}
+
+function applyReport(document: RingDocument, report: Report): RingDocument {
+  switch (report.kind) {
+    case 'transferComplete':
+      return completeTransfer(document, report.transfer);
+    case 'drained':
+      return removeDrained(document, report.node);
+    case 'memberInfo':
+      return updateInfo(document, report.info);
+  }
+}
+
+export function sameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {
+  return a.partition === b.partition && a.from === b.from && a.to === b.to;
+}
+
+function completeTransfer(document: RingDocument, done: PendingTransfer): RingDocument {
+  const pending = document.pending.filter((transfer) => !sameTransfer(transfer, done));
+  if (pending.length === document.pending.length) return document;
+  const owners = document.owners.map((owner, partition) => (partition === done.partition ? done.to : owner));
+  return { ...document, owners, pending };
+}
+
+/** Nothing of the ring depends on this member any more: it is leaving, owns nothing and moves nothing. */
+export function isFreeToGo(document: RingDocument, node: NodeId): boolean {
+  return (
+    memberOf(document, node)?.status === 'leaving' &&
+    !document.owners.includes(node) &&
+    !document.pending.some((transfer) => transfer.from === node || transfer.to === node)
+  );
+}
+
+function removeDrained(document: RingDocument, node: NodeId): RingDocument {
+  if (!isFreeToGo(document, node)) return document;
+  const members = document.members.filter((member) => member.id !== node);
+  const claimant = document.claimant === node ? successorOf(document, node) : document.claimant;
+  return claimant === undefined ? document : { ...document, members, claimant };
+}
+
+/** A name that another member bears is not taken over: the document keeps the old one. */
+function updateInfo(document: RingDocument, info: MemberInfo): RingDocument {
+  const namesake = memberNamed(document, info.name);
+  const known = memberOf(document, info.id);
+  if (known === undefined) return document;
+  const name = namesake === undefined || namesake.id === info.id ? info.name : known.name;
+  return withMemberInfo(document, { ...info, name });
+}

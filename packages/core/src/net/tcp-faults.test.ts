@@ -1,0 +1,396 @@
+import { randomBytes } from 'node:crypto';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { NodeId, StartNumber } from '../contracts/ids.ts';
+import { silentLogger } from '../contracts/logger.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { DialResult, Hello, Lane, TransportHandler } from '../contracts/transport.ts';
+import { SystemHost } from '../host/system-host.ts';
+import { DialerHandshake } from './handshake.ts';
+import { Keyring } from './keyring.ts';
+import type { TcpLimits } from './limits.ts';
+import { TcpTransport } from './tcp-transport.ts';
+
+const LOOPBACK = '127.0.0.1';
+const host = new SystemHost();
+
+/** What a test opened, closed after it whatever came of it. */
+const opened: (() => void)[] = [];
+afterEach(() => opened.splice(0).forEach((close) => close()));
+
+const aMoment = (ms: number): Promise<void> => new Promise((resolve) => host.setTimer(ms, resolve));
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let i = 0; !holds(); i++) {
+    if (i > 3000) throw new Error(`waited in vain until ${what}`);
+    await aMoment(2);
+  }
+}
+
+const idOf = (name: string): NodeId => name.repeat(32) as NodeId;
+
+interface StationInit {
+  readonly start?: number;
+  readonly secret?: string | string[];
+  readonly limits?: Partial<TcpLimits>;
+  readonly port?: number;
+  readonly logger?: Logger;
+}
+
+/** A node as far as a transport can see, that writes down what it is told. */
+class Station implements TransportHandler {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly #start: number;
+  readonly transport: TcpTransport;
+  port = 0;
+  readonly texts: string[] = [];
+  readonly ups: Hello[] = [];
+  readonly downs: string[] = [];
+  readonly asked: string[] = [];
+
+  constructor(
+    name: string,
+    { start = 1, secret = [], limits = {}, port = 0, logger = silentLogger }: StationInit,
+  ) {
+    this.id = idOf(name);
+    this.name = name;
+    this.#start = start;
+    this.transport = new TcpTransport({ listen: { host: LOOPBACK, port }, host, logger, secret, limits });
+    opened.push(() => this.transport.stop());
+  }
+
+  static async open(name: string, init: StationInit = {}): Promise<Station> {
+    const station = new Station(name, init);
+    station.port = (await station.transport.listen()).port;
+    station.transport.start(station);
+    return station;
+  }
+
+  get address(): string {
+    return `${LOOPBACK}:${this.port}`;
+  }
+
+  send(to: Station, text: string, lane: Lane = 'data'): boolean {
+    return this.transport.send(to.id, lane, Buffer.from(text), 0, text.length);
+  }
+
+  dial(address: string): Promise<DialResult> {
+    return new Promise((resolve) => this.transport.dial(address, 'member', resolve));
+  }
+
+  hello(purpose: Hello['purpose']): Hello {
+    const { id: nodeId, name, address } = this;
+    return {
+      nodeId,
+      start: this.#start as StartNumber,
+      name,
+      address,
+      clusterId: 'c',
+      purpose,
+      features: [],
+    };
+  }
+
+  admit(peer: Hello): undefined {
+    this.asked.push(peer.name);
+  }
+
+  onFrame(_from: NodeId, _lane: Lane, bytes: Uint8Array, start: number, end: number): void {
+    this.texts.push(Buffer.from(bytes.subarray(start, end)).toString());
+  }
+
+  onPeerUp(peer: Hello): void {
+    this.ups.push(peer);
+  }
+
+  onPeerDown(_peer: NodeId, reason: string): void {
+    this.downs.push(reason);
+  }
+}
+
+/** A wire to a station that can be cut without either end being told, and that can spoil what passes. */
+class Wire {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  cut = false;
+  /** From either end to the other. */
+  tamper: (chunk: Buffer) => Buffer = (chunk) => chunk;
+
+  private constructor(to: () => number) {
+    this.#server = createServer((near) => {
+      const far = connect(to(), LOOPBACK);
+      this.#join(near, far);
+      this.#join(far, near);
+    });
+    opened.push(() => {
+      this.#server.close();
+      for (const socket of this.#sockets) socket.destroy();
+    });
+  }
+
+  static async to(station: Station): Promise<Wire> {
+    const wire = new Wire(() => station.port);
+    await new Promise<void>((resolve) => wire.#server.listen(0, LOOPBACK, resolve));
+    return wire;
+  }
+
+  get address(): string {
+    return `${LOOPBACK}:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  #join(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.on('data', (chunk) => void (!this.cut && to.write(this.tamper(chunk))));
+    from.on('error', () => {});
+    from.on('close', () => void (!this.cut && to.destroy()));
+  }
+}
+
+function meet(a: Station, b: Station, way: { readonly address: string } = b): Promise<void> {
+  a.transport.setPeers([{ id: b.id, address: way.address }]);
+  return until(`${a.name} reaches ${b.name}`, () => a.ups.length > 0);
+}
+
+/** Ends of life are noticed within 60 ms, and a new try comes soon. */
+const quick = { pingIntervalMs: 20, pingsUnansweredMax: 3, backoffCapMs: 50 };
+
+describe('the cluster port', () => {
+  it('is not opened to other machines when there is no secret', async () => {
+    for (const address of ['0.0.0.0', '::', '192.0.2.1']) {
+      const transport = new TcpTransport({ listen: { host: address, port: 0 }, host, logger: silentLogger });
+      await expect(transport.listen()).rejects.toMatchObject({
+        code: 'secret_required',
+        message: expect.stringMatching(/no shared secret is set/),
+      });
+    }
+  });
+
+  it('may be named localhost', async () => {
+    const transport = new TcpTransport({
+      listen: { host: 'localhost', port: 0 },
+      host,
+      logger: silentLogger,
+    });
+    opened.push(() => transport.stop());
+    expect((await transport.listen()).port).toBeGreaterThan(0);
+  });
+
+  it('that another process has is named', async () => {
+    const { port } = await Station.open('a');
+    const late = new Station('b', { port });
+    await expect(late.transport.listen()).rejects.toMatchObject({
+      code: 'address_in_use',
+      message: `${LOOPBACK}:${port} is in use by another process`,
+    });
+  });
+});
+
+describe('one node id, two lives', () => {
+  it('a copied data directory is refused and named, and the first life is not disturbed', async () => {
+    const [a, b] = [await Station.open('a', { limits: quick }), await Station.open('b', { limits: quick })];
+    await meet(b, a);
+    const copy = await Station.open('b', { start: 2, limits: quick });
+    const result = await copy.dial(a.address);
+    expect(result).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/in use by another process/),
+    });
+    expect(b.send(a, 'still here')).toBe(true);
+    await until('it arrives', () => a.texts.includes('still here'));
+    expect(b.downs).toEqual([]);
+    b.transport.stop();
+    await until('the first life is gone', () => a.downs.length > 0);
+    expect(await copy.dial(a.address)).toMatchObject({ kind: 'connected' });
+  });
+
+  it('a copy that meets its original is told', async () => {
+    const [b, copy] = [await Station.open('b'), await Station.open('b', { start: 2 })];
+    expect(await copy.dial(b.address)).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/copied/),
+    });
+  });
+});
+
+describe('addresses', () => {
+  it('at which somebody else answers are not taken for the peer', async () => {
+    const [a, b] = [await Station.open('a'), await Station.open('b')];
+    const lines: string[] = [];
+    const c = await Station.open('c', {
+      logger: { ...silentLogger, warn: (fields) => lines.push(JSON.stringify(fields)) },
+    });
+    c.transport.setPeers([{ id: a.id, address: b.address }]);
+    await until('it is logged', () => lines.some((line) => line.includes('answers there')));
+    expect(c.ups).toEqual([]);
+    expect(c.send(a, 'x')).toBe(false);
+  });
+
+  it('that change are used for the next connection', async () => {
+    const [a, b] = [await Station.open('a', { limits: quick }), await Station.open('b', { limits: quick })];
+    await meet(a, b);
+    const moved = await Station.open('b', { start: 2, limits: quick });
+    a.transport.setPeers([{ id: b.id, address: moved.address }]);
+    expect(a.send(b, 'x')).toBe(true);
+    b.transport.stop();
+    await until('a has followed', () => a.ups.length === 2);
+    expect(a.ups[1]?.address).toBe(moved.address);
+  });
+
+  it('that are none fail', async () => {
+    const a = await Station.open('a');
+    expect(await a.dial('nonsense')).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/host:port/),
+    });
+  });
+});
+
+describe('a wire that goes dead without a word', () => {
+  it('is noticed at both ends, once each, and mended when it comes back', async () => {
+    const [a, b] = [await Station.open('a', { limits: quick }), await Station.open('b', { limits: quick })];
+    const wire = await Wire.to(b);
+    await meet(a, b, wire);
+    wire.cut = true;
+    await until('both have noticed', () => a.downs.length > 0 && b.downs.length > 0);
+    expect(a.downs).toEqual(['no sign of life for 60 ms']);
+    expect(b.downs.length).toBe(1);
+    expect(a.send(b, 'x')).toBe(false);
+    wire.cut = false;
+    await until('a is back', () => a.ups.length === 2);
+    expect(a.send(b, 'hello again')).toBe(true);
+    await until('it arrives', () => b.texts.includes('hello again'));
+  });
+
+  it('keeps an idle connection that is well', async () => {
+    const [a, b] = [await Station.open('a', { limits: quick }), await Station.open('b', { limits: quick })];
+    await meet(a, b);
+    await aMoment(200);
+    expect([...a.downs, ...b.downs]).toEqual([]);
+  });
+});
+
+describe('the secret', () => {
+  it('that is wrong or missing opens nothing, at a hundred tries', async () => {
+    const b = await Station.open('b', { secret: 'right' });
+    for (const secret of ['wrong', []]) {
+      const a = await Station.open('a', { secret });
+      for (let i = 0; i < 50; i++) expect(await a.dial(b.address)).toMatchObject({ kind: 'failed' });
+    }
+    expect(b.asked).toEqual([]);
+    expect(b.downs).toEqual([]);
+  });
+
+  it('keeps what is spoilt on the way from being taken; the connection is made anew', async () => {
+    const secret = 'right';
+    const [a, b] = [await Station.open('a', { secret, limits: quick }), await Station.open('b', { secret })];
+    const wire = await Wire.to(b);
+    await meet(a, b, wire);
+    for (const [round, at] of [0, 3, 4, 9, -1].entries()) {
+      wire.tamper = (chunk) => {
+        if (chunk.length > 20) chunk[(at + chunk.length) % chunk.length]! ^= 0x10;
+        return chunk;
+      };
+      expect(a.send(b, `never ${round}`, 'control')).toBe(true);
+      await until('it breaks', () => a.downs.length > round);
+      wire.tamper = (chunk) => chunk;
+      await until('it is mended', () => a.ups.length > round + 1);
+    }
+    expect(a.send(b, 'sound')).toBe(true);
+    await until('it arrives', () => b.texts.length > 0);
+    expect(b.texts).toEqual(['sound']);
+  });
+
+  it('is not on the wire', async () => {
+    const secret = 'sesame-sesame';
+    const [a, b] = [await Station.open('a', { secret }), await Station.open('b', { secret })];
+    const wire = await Wire.to(b);
+    let seen = '';
+    wire.tamper = (chunk) => ((seen += chunk.toString('latin1')), chunk);
+    await meet(a, b, wire);
+    a.send(b, 'nobody reads this');
+    await until('it arrives', () => b.texts.length > 0);
+    expect(seen).toContain(a.id);
+    expect(seen).not.toMatch(/sesame|nobody/);
+  });
+});
+
+const helloOfNobody: Hello = {
+  nodeId: idOf('f'),
+  start: 1 as StartNumber,
+  name: 'f',
+  address: 'f:1',
+  clusterId: 'c',
+  purpose: 'member',
+  features: [],
+};
+
+function opening(secret: string[]): Uint8Array {
+  return new DialerHandshake({ lane: 'data', hello: helloOfNobody, keyring: new Keyring(secret) }).opening;
+}
+
+/** Says this and hangs on; tells when the other side hung up. */
+function say(to: Station, ...chunks: Uint8Array[]): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(to.port, LOOPBACK, () => chunks.forEach((chunk) => socket.write(chunk)));
+    socket.on('data', () => {});
+    socket.on('error', () => {});
+    socket.on('close', () => resolve());
+    opened.push(() => socket.destroy());
+  });
+}
+
+describe('strangers', () => {
+  it('that make noise are hung up on, cost nothing and do not fill the log', async () => {
+    const lines: string[] = [];
+    const warn = (_fields: object, sentence: string): void => void lines.push(sentence);
+    const logger = { ...silentLogger, warn };
+    const b = await Station.open('b', { secret: 's', logger, limits: { handshakeMs: 50 } });
+    const before = process.memoryUsage().arrayBuffers;
+    for (let round = 0; round < 20; round++) {
+      const noise = Array.from({ length: 10 }, () => say(b, randomBytes(100_000)));
+      await Promise.all([
+        ...noise,
+        say(b, Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')),
+        say(b, opening(['t']), randomBytes(5000)),
+        say(b, Buffer.from('rkv\x93\x00\x01\xff\xff', 'latin1')),
+      ]);
+    }
+    expect(lines).toEqual(['a connection came to nothing']);
+    expect(b.asked).toEqual([]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+    const a = await Station.open('a', { secret: 's' });
+    await meet(a, b);
+  });
+
+  it('that say nothing, or half of something, are hung up on in time', async () => {
+    const b = await Station.open('b', { limits: { handshakeMs: 30 } });
+    const half = opening([]);
+    await Promise.all([say(b), say(b, half.subarray(0, 5)), say(b, half.subarray(0, -1)), say(b, half)]);
+    expect(b.asked).toEqual([]);
+  });
+
+  it('cannot keep a peer out by their number', async () => {
+    const b = await Station.open('b', { limits: { handshakesMax: 10 } });
+    const crowd = Array.from({ length: 50 }, () => say(b));
+    await Promise.all(crowd.slice(0, 30));
+    await meet(await Station.open('a'), b);
+  });
+
+  it('that were let in and then send too long a frame are hung up on', async () => {
+    const b = await Station.open('b');
+    const dialer = new DialerHandshake({ lane: 'control', hello: helloOfNobody, keyring: new Keyring([]) });
+    await new Promise<void>((resolve) => {
+      const socket = connect(b.port, LOOPBACK, () => socket.write(dialer.opening));
+      socket.on('data', (chunk) => {
+        const step = dialer.onBytes(chunk);
+        if (step.kind === 'established') socket.write(Uint8Array.of(0x7f, 0xff, 0xff, 0xff));
+        else if (step.answer !== undefined) socket.write(step.answer);
+      });
+      socket.on('close', () => resolve());
+    });
+    expect(b.downs).toEqual([expect.stringMatching(/more than any may be/)]);
+    expect(b.texts).toEqual([]);
+  });
+});

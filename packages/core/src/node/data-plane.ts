@@ -1,0 +1,298 @@
+/**
+ * The way of a command: from a request to a vnode, here or on another node, and of its answer back.
+ *
+ * A vnode here is called at once and with the command itself. For a vnode elsewhere the command becomes a frame on
+ * the data lane; its answer finds the request by number, and is taken once and only from the node that was asked.
+ *
+ * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`; a frame from a later
+ * ring than this node has waits, for as long as its asker does, until the ring arrives.
+ */
+import { Reader, WireError, type Writer } from '../base/bytes.ts';
+import type { Host } from '../contracts/host.ts';
+import type { NodeId } from '../contracts/ids.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { Transport } from '../contracts/transport.ts';
+import type { Refusal, ReplyToken, VnodeModule } from '../contracts/vnode.ts';
+import {
+  FLAG_FALLBACK,
+  FLAG_PARTIAL,
+  MESSAGE,
+  newHeader,
+  readHeader,
+  REFUSALS,
+  REPLY_FAILED,
+  REPLY_OK,
+  REPLY_REFUSED,
+  serviceNumber,
+  writeHeader,
+  type Header,
+} from '../request/message.ts';
+import type { ReplicaRequest, RequestId, ServicePort } from '../request/port.ts';
+import type { RequestTable } from '../request/request-table.ts';
+import { ringBits } from '../ring/hash-space.ts';
+import type { Replica } from '../ring/preference-list.ts';
+import type { VnodeHost } from '../vnode/vnode-host.ts';
+import type { VnodeManager } from '../vnode/vnode-manager.ts';
+import type { RingView } from './ring-view.ts';
+
+export interface DataPlaneInit {
+  readonly self: NodeId;
+  readonly host: Host;
+  readonly transport: Transport;
+  readonly logger: Logger;
+  readonly modules: readonly VnodeModule<unknown, unknown>[];
+  readonly view: RingView;
+  readonly vnodes: VnodeManager;
+  readonly table: RequestTable;
+  readonly out: Writer;
+}
+
+interface EarlyFrame {
+  readonly from: NodeId;
+  readonly bytes: Uint8Array;
+  readonly until: number;
+}
+
+/** Position of the replica in its list travels in the upper bits of the flags. */
+const AT_SHIFT = 3;
+/** Frames of a later ring that wait for it; beyond, they are refused. */
+const EARLY_FRAMES_MAX = 1_000;
+
+export class DataPlane {
+  readonly #init: DataPlaneInit;
+  readonly #byNumber = new Map<number, VnodeModule<unknown, unknown>>();
+  readonly #header: Header = newHeader();
+  readonly #reader = new Reader();
+  #early: EarlyFrame[] = [];
+  #stopping = false;
+
+  constructor(init: DataPlaneInit) {
+    this.#init = init;
+    for (const module of init.modules) this.#byNumber.set(serviceNumber(module.name), module);
+  }
+
+  /** No command is taken any more; answers still go out. */
+  drain(): void {
+    this.#stopping = true;
+  }
+
+  port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
+    const { self, view, table } = this.#init;
+    const number = serviceNumber(module.name);
+    const erased = module as unknown as VnodeModule<unknown, unknown>;
+    return {
+      self,
+      get epoch() {
+        return view.document.epoch;
+      },
+      get document() {
+        return view.document;
+      },
+      list: (first, n) => view.list(first, n),
+      open: (request) => table.add(request as ReplicaRequest<never>),
+      close: (id) => table.remove(id),
+      alarm: (id, delayMs) => table.alarm(id, delayMs),
+      send: (id, at, replica, command, remainingMs) => {
+        table.expect(id, at, replica.node);
+        if (replica.node === self) this.#sendHere(erased, id, at, replica, command);
+        else this.#sendAway(erased, number, id, at, replica, command, remainingMs);
+      },
+    };
+  }
+
+  onFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
+    const header = this.#header;
+    const reader = this.#reader.on(bytes, start, end);
+    readHeader(reader, header);
+    if (header.type === MESSAGE.reply) this.#handleReply(from, header, reader);
+    else if (header.type === MESSAGE.command) this.#handleCommand(from, header, reader, bytes, start, end);
+    else throw new WireError(`a message of type ${header.type} on the data lane`);
+  }
+
+  /** The ring is newer: what waited for it may go on. */
+  adopt(): void {
+    const waiting = this.#early;
+    this.#early = [];
+    const now = this.#init.host.monotonic();
+    for (const { from, bytes, until } of waiting) if (until > now) this.onFrame(from, bytes, 0, bytes.length);
+  }
+
+  #sendHere(module: VnodeModule<unknown, unknown>, id: RequestId, at: number, replica: Replica, command: unknown): void {
+    const { vnodes, table, self } = this.#init;
+    const host =
+      replica.role === 'primary'
+        ? vnodes.find(module.name, replica.partition)
+        : vnodes.findOrStandIn(module.name, replica.partition);
+    if (host === undefined) {
+      table.take(id, at, self)?.onRefused(at, 'moved');
+      return;
+    }
+    host.handle(command, new LocalToken(table, self, id, at, host));
+  }
+
+  #sendAway(
+    module: VnodeModule<unknown, unknown>,
+    service: number,
+    id: RequestId,
+    at: number,
+    replica: Replica,
+    command: unknown,
+    remainingMs: number,
+  ): void {
+    const { view, out, transport, table } = this.#init;
+    const header = this.#header;
+    header.type = MESSAGE.command;
+    header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
+    header.ringBits = ringBits(view.document.ringSize);
+    header.requestId = id;
+    header.epoch = view.document.epoch;
+    header.partition = replica.partition;
+    header.service = service;
+    header.remainingMs = remainingMs;
+    out.reset();
+    writeHeader(out, header);
+    module.codec.encodeCommand(command, out);
+    const taken = transport.send(replica.node, 'data', out.buffer, 0, out.length);
+    if (!taken) table.take(id, at, replica.node)?.onFailed(at, false);
+  }
+
+  #handleReply(from: NodeId, header: Header, body: Reader): void {
+    const at = header.flags >>> AT_SHIFT;
+    const standIn = (header.flags & (FLAG_FALLBACK | FLAG_PARTIAL)) !== 0;
+    const module = this.#byNumber.get(header.service);
+    if (module === undefined) throw new WireError('a reply of an unknown service');
+    const request = this.#init.table.take(header.requestId, at, from);
+    if (request === undefined) return;
+    const status = body.u8();
+    if (status === REPLY_OK) {
+      const reply = decodeOrFail(module, body);
+      if (reply === undefined) request.onFailed(at, true);
+      else request.onReply(at, reply, standIn);
+    } else if (status === REPLY_REFUSED) request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
+    else request.onFailed(at, true);
+  }
+
+  #handleCommand(from: NodeId, header: Header, body: Reader, bytes: Uint8Array, start: number, end: number): void {
+    const { view, host, logger } = this.#init;
+    const module = this.#byNumber.get(header.service);
+    if (module === undefined) throw new WireError('a command for an unknown service');
+    const token = new RemoteToken(this.#init, module, from, header);
+    if (this.#stopping) return token.refuse('stopping');
+    const { document } = view;
+    if (header.epoch > document.epoch) {
+      if (this.#early.length >= EARLY_FRAMES_MAX) return token.refuse('overload');
+      this.#early.push({ from, bytes: bytes.slice(start, end), until: host.monotonic() + header.remainingMs });
+      return;
+    }
+    const vnode = this.#vnodeFor(module, header);
+    if (vnode === undefined) return token.refuse('moved');
+    token.host = vnode;
+    let command: unknown;
+    try {
+      command = module.codec.decodeCommand(body);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
+      return token.refuse('bad_request');
+    }
+    vnode.handle(command, token);
+  }
+
+  /** The vnode that this frame is for, or undefined when the partition is another node's now. */
+  #vnodeFor(module: VnodeModule<unknown, unknown>, header: Header): VnodeHost | undefined {
+    const { view, vnodes, self } = this.#init;
+    const { document } = view;
+    if (header.ringBits !== ringBits(document.ringSize) || header.partition >= document.ringSize) return undefined;
+    if (document.owners[header.partition] === self) return vnodes.find(module.name, header.partition);
+    if ((header.flags & FLAG_FALLBACK) === 0) return undefined;
+    return vnodes.findOrStandIn(module.name, header.partition);
+  }
+}
+
+function decodeOrFail(module: VnodeModule<unknown, unknown>, body: Reader): unknown {
+  try {
+    return module.codec.decodeReply(body);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return undefined;
+  }
+}
+
+/** Brings an answer to a request of this node. */
+class LocalToken implements ReplyToken<unknown> {
+  readonly #table: RequestTable;
+  readonly #self: NodeId;
+  readonly #id: RequestId;
+  readonly #at: number;
+  readonly #host: VnodeHost;
+
+  constructor(table: RequestTable, self: NodeId, id: RequestId, at: number, host: VnodeHost) {
+    this.#table = table;
+    this.#self = self;
+    this.#id = id;
+    this.#at = at;
+    this.#host = host;
+  }
+
+  reply(reply: unknown): void {
+    this.#table.take(this.#id, this.#at, this.#self)?.onReply(this.#at, reply, this.#host.standsIn);
+  }
+
+  refuse(why: Refusal): void {
+    this.#table.take(this.#id, this.#at, this.#self)?.onRefused(this.#at, why);
+  }
+
+  fail(): void {
+    this.#table.take(this.#id, this.#at, this.#self)?.onFailed(this.#at, true);
+  }
+}
+
+/** Brings an answer to the node that asked. One that cannot be sent is lost; the asker waits no longer than it said. */
+class RemoteToken implements ReplyToken<unknown> {
+  readonly #init: DataPlaneInit;
+  readonly #module: VnodeModule<unknown, unknown>;
+  readonly #to: NodeId;
+  readonly #header: Header;
+  host: VnodeHost | undefined;
+
+  constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>, to: NodeId, header: Header) {
+    this.#init = init;
+    this.#module = module;
+    this.#to = to;
+    this.#header = { ...header };
+  }
+
+  reply(reply: unknown): void {
+    this.#send((out) => {
+      out.u8(REPLY_OK);
+      this.#module.codec.encodeReply(reply, out);
+    });
+  }
+
+  refuse(why: Refusal): void {
+    this.#send((out) => {
+      out.u8(REPLY_REFUSED);
+      out.u8(REFUSALS.indexOf(why));
+    });
+  }
+
+  fail(): void {
+    this.#send((out) => out.u8(REPLY_FAILED));
+  }
+
+  #send(body: (out: Writer) => void): void {
+    const { out, view, transport } = this.#init;
+    const header = this.#header;
+    header.type = MESSAGE.reply;
+    header.flags = (header.flags >>> AT_SHIFT) << AT_SHIFT;
+    if (this.host?.role === 'fallback') header.flags |= FLAG_FALLBACK;
+    if (this.host?.whole === false) header.flags |= FLAG_PARTIAL;
+    header.epoch = view.document.epoch;
+    header.remainingMs = 0;
+    out.reset();
+    writeHeader(out, header);
+    body(out);
+    transport.send(this.#to, 'data', out.buffer, 0, out.length);
+  }
+}
+

@@ -1,0 +1,519 @@
+/**
+ * A node: one member of a cluster. It puts the machines together, feeds them, and performs what they ask for.
+ *
+ * The order that everything rests on, said once: *persist, then tell*. A ring is adopted only when it is durable; a
+ * vnode's record goes into the store before the items that follow from it; an acknowledgement waits for the store.
+ * When a ring is adopted, the vnodes take their standing under it first, then handoff and requests see it, then frames
+ * that were waiting for it go on.
+ *
+ * It knows no socket, file or clock but those it is given, so that the same code runs over TCP and in the simulated
+ * world of @rkv/testkit.
+ */
+import { Reader, WireError, Writer } from '../base/bytes.ts';
+import type { Host, Timer } from '../contracts/host.ts';
+import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { StableStore } from '../contracts/stable-store.ts';
+import type { Store } from '../contracts/store.ts';
+import type { Hello, Lane, Transport, TransportHandler } from '../contracts/transport.ts';
+import type { VnodeModule } from '../contracts/vnode.ts';
+import { claim } from '../claim/claim.ts';
+import { HandoffManager, type TransferableVnode } from '../handoff/handoff-manager.ts';
+import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
+import { Membership } from '../membership/membership.ts';
+import { decodeMembershipMessage, encodeMembershipMessage, type MembershipMessage } from '../membership/messages.ts';
+import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
+import { refuse, unsure } from '../membership/refusal.ts';
+import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
+import type { ServicePort } from '../request/port.ts';
+import { RequestTable } from '../request/request-table.ts';
+import type { AgreedDocument, ConsistencyLevel, RingDocument } from '../ring/document.ts';
+import { ringBits } from '../ring/hash-space.ts';
+import type { VnodeHost } from '../vnode/vnode-host.ts';
+import { VnodeManager } from '../vnode/vnode-manager.ts';
+import { DataPlane } from './data-plane.ts';
+import { Questions, type QuestionOutcome } from './questions.ts';
+import { RingView } from './ring-view.ts';
+
+export interface NodeInit {
+  readonly id: NodeId;
+  readonly name: string;
+  /** Where others reach this node's cluster port, `host:port`. */
+  readonly address: string;
+  /** Failure domain as a path; empty when not told. */
+  readonly location: string;
+  /** What the ring is when this node is the first of its cluster; ignored when it has a ring already. */
+  readonly birth: { readonly ringSize: number; readonly n: number; readonly level: ConsistencyLevel };
+  readonly host: Host;
+  readonly transport: Transport;
+  readonly store: Store;
+  readonly stable: StableStore;
+  readonly logger: Logger;
+  readonly durability: 'process' | 'power';
+  // Services of different command types lie in one list; each meets only its own commands.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly modules: readonly VnodeModule<any, any>[];
+  readonly preset?: MembershipPreset;
+  /** Told of every ring that this node adopts, after it has. */
+  readonly onRing?: (agreed: AgreedDocument) => void;
+  /** The node has its ring and answers. Called once. */
+  readonly onReady?: () => void;
+  /** This node has left its cluster and holds nothing any more. */
+  readonly onRemoved?: () => void;
+}
+
+/** How long another node may take to answer a question or a request. */
+const QUESTION_MS = 8_000;
+/** A membership message to a node that is being dialled back waits no longer than this. */
+const DIAL_BACK_MS = 3_000;
+const JOIN_HOPS_MAX = 4;
+const SAVE_RETRY_MS = 500;
+
+/** Everything that exists once the node has a ring. */
+interface Running {
+  readonly view: RingView;
+  readonly vnodes: VnodeManager;
+  readonly data: DataPlane;
+  readonly handoff: HandoffManager;
+}
+
+export class Node {
+  readonly id: NodeId;
+  readonly #init: NodeInit;
+  readonly #start: StartNumber;
+  readonly #membership: Membership;
+  readonly #questions: Questions;
+  readonly #table: RequestTable;
+  readonly #modules: readonly VnodeModule<unknown, unknown>[];
+  readonly #out = new Writer(64 * 1024);
+  readonly #reader = new Reader();
+  readonly #header = newHeader();
+  readonly #requests = new Map<number, (result: RequestResult) => void>();
+  /** Nodes that knocked and are being dialled back, with what is to be told them. */
+  readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
+  /** Nodes this one dialled to ask for entry. */
+  readonly #joiningVia = new Set<NodeId>();
+  #running: Running | undefined;
+  #lastRequest = 0;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(init: NodeInit) {
+    this.#init = init;
+    this.id = init.id;
+    this.#modules = init.modules;
+    this.#start = init.host.random() as StartNumber;
+    this.#table = new RequestTable(init.host);
+    this.#questions = new Questions({
+      self: init.id,
+      host: init.host,
+      send: (to, kind, bytes) => this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
+    });
+    this.#membership = this.#makeMembership();
+    this.#answerOthers();
+  }
+
+  start(): void {
+    this.#perform(this.#membership.start(this.#init.host.monotonic()));
+    this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
+  }
+
+  /** Stop taking commands; what is under way goes on until `stop`. */
+  drain(): void {
+    this.#running?.data.drain();
+  }
+
+  /** Close everything; `done` when the store is closed. Answers that have not come by now never will. */
+  stop(done: () => void): void {
+    if (this.#stopped) return done();
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#running?.handoff.stop();
+    this.#questions.stop();
+    this.#table.stop();
+    this.#init.transport.stop();
+    this.#init.store.close(done);
+  }
+
+  /** The ring this node acts on. Only once it is ready. */
+  get document(): RingDocument {
+    return this.#live.view.document;
+  }
+
+  get ready(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Reasons why this node cannot serve all it should; empty when it can. */
+  get troubles(): string[] {
+    const running = this.#running;
+    if (running === undefined) return ['the ring is not loaded yet'];
+    const { document } = running.view;
+    const n = Math.max(...document.buckets.map((bucket) => bucket.n));
+    const needed = Math.floor(n / 2) + 1;
+    for (let p = 0; p < document.ringSize; p++) {
+      const { replicas } = running.view.list(p as PartitionId, n);
+      if (replicas.length < needed) return [`too few nodes are up for a quorum of partition ${p}`];
+    }
+    return [];
+  }
+
+  /** Through which a coordinator of this service reaches its vnodes. */
+  port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
+    return this.#live.data.port(module);
+  }
+
+  isUp(node: NodeId): boolean {
+    return node === this.id || this.#membership.isUp(node);
+  }
+
+  /** Whether every live member is known to hold this node's ring. */
+  get ringReady(): boolean {
+    return this.#membership.allLiveHave(this.document.epoch);
+  }
+
+  get claimant(): NodeId {
+    return this.#membership.actingClaimant();
+  }
+
+  /** The ring of the cluster that this node has asked to join, as far as it knows it. */
+  get prospect(): RingDocument | undefined {
+    return this.#membership.prospect()?.document;
+  }
+
+  /** Stage, plan, commit, clear: carried out by the acting claimant, wherever it is. */
+  request(request: AdminRequest, done: (result: RequestResult) => void): void {
+    this.#requestHere(request, (result) => {
+      if (result.kind !== 'not_claimant') return done(result);
+      const { id, name } = result.claimant;
+      this.#questions.ask(id, 'request', request, QUESTION_MS, (outcome) => {
+        if (outcome.kind === 'answered') return done(outcome.body as RequestResult);
+        const why = outcome.kind === 'refused' ? outcome.message : outcome.reason;
+        done(unsure('no_majority', `the claimant ${name} did not answer: ${why}`));
+      });
+    });
+  }
+
+  /** Ask the cluster at `address` to let this node in. */
+  join(address: string, done: (result: RequestResult) => void, hops = 0): void {
+    this.#init.transport.dial(address, 'join', (dialled) => {
+      if (dialled.kind === 'failed') return done(refuse('not_reachable', `${address} cannot be joined: ${dialled.reason}`));
+      this.#joiningVia.add(dialled.peer.nodeId);
+      this.#ask({ kind: 'joinVia', requestId: this.#await((result) => this.#joinAnswered(result, hops, done)), peer: dialled.peer.nodeId });
+    });
+  }
+
+  /** Ask another node; see `answer`. */
+  ask(to: NodeId, topic: string, body: unknown, done: (outcome: QuestionOutcome) => void): void {
+    this.#questions.ask(to, topic, body, QUESTION_MS, done);
+  }
+
+  /** Answer a topic of one's own when other nodes ask. */
+  answer(topic: string, answerer: Parameters<Questions['answer']>[1]): void {
+    this.#questions.answer(topic, answerer);
+  }
+
+  /** This node's transfers: those that run and those that wait, with the reason. */
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting'> {
+    return this.#live.handoff;
+  }
+
+  /** A vnode of this node, for looking at it from inside. */
+  vnode(service: string, partition: PartitionId): VnodeHost | undefined {
+    return this.#live.vnodes.find(service, partition);
+  }
+
+  get #live(): Running {
+    if (this.#running === undefined) throw new Error('the node is not ready yet');
+    return this.#running;
+  }
+
+  get #preset(): MembershipPreset {
+    return this.#init.preset ?? membershipPresets.local;
+  }
+
+  #makeMembership(): Membership {
+    const { id, name, address, location, stable, host, birth } = this.#init;
+    return new Membership({
+      self: { id, name, address, location },
+      records: {
+        ring: stable.load('ring'),
+        agreement: stable.load('agreement'),
+        prospect: stable.load('prospect'),
+        plan: stable.load('plan'),
+      },
+      birth: { ...birth, clusterId: drawClusterId(host) },
+      claim,
+      random: () => host.random(),
+      wallClock: () => host.now(),
+      preset: this.#preset,
+    });
+  }
+
+  #tick(): void {
+    if (this.#stopped) return;
+    this.#perform(this.#membership.tick(this.#init.host.monotonic()));
+    const running = this.#running;
+    const leaving = running?.view.document.members.some((member) => member.id === this.id && member.status === 'leaving');
+    if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
+    this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
+  }
+
+  #ask(event: MembershipEvent): void {
+    if (!this.#stopped) this.#perform(this.#membership.step(event, this.#init.host.monotonic()));
+  }
+
+  #perform(effects: readonly MembershipEffect[]): void {
+    for (const effect of effects) this.#performOne(effect);
+  }
+
+  #performOne(effect: MembershipEffect): void {
+    switch (effect.kind) {
+      case 'save':
+        return this.#save(effect);
+      case 'send':
+        return this.#sendMembership(effect.to, effect.message);
+      case 'adopted':
+        this.#adopt(effect.agreed.document);
+        return this.#init.onRing?.(effect.agreed);
+      case 'upChanged':
+        return this.#upChanged(effect.node, effect.up);
+      case 'reply': {
+        const done = this.#requests.get(effect.requestId);
+        this.#requests.delete(effect.requestId);
+        return done?.(effect.result);
+      }
+      case 'removed':
+        return this.#init.onRemoved?.();
+      case 'setPeers':
+        return this.#init.transport.setPeers(effect.peers);
+      case 'log':
+        return this.#init.logger[effect.level](effect.fields, effect.text);
+    }
+  }
+
+  #save(effect: Extract<MembershipEffect, { kind: 'save' }>): void {
+    const { name, bytes, token } = effect;
+    this.#init.stable.save(name, bytes, (error) => {
+      if (error !== undefined) {
+        this.#init.logger.error({ document: name, error }, `the ${name} could not be saved; trying again in ${SAVE_RETRY_MS} ms`);
+        this.#init.host.setTimer(SAVE_RETRY_MS, () => {
+          if (!this.#stopped) this.#save(effect);
+        });
+      } else this.#ask({ kind: 'saved', token });
+    });
+  }
+
+  #adopt(document: RingDocument): void {
+    const running = this.#running;
+    if (running === undefined) return this.#beginRunning(document);
+    running.vnodes.adopt(document);
+    running.view.adopt(document);
+    running.handoff.adopt();
+    this.#table.ringChanged();
+    running.data.adopt();
+  }
+
+  /** The first ring: open the vnodes, then let others in. */
+  #beginRunning(document: RingDocument): void {
+    const { host, store, transport, logger, durability } = this.#init;
+    const self = this.id;
+    const modules = this.#modules;
+    const view = new RingView(self, document, (node) => this.isUp(node));
+    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
+    const data = new DataPlane({ self, host, transport, logger, modules, view, vnodes, table: this.#table, out: this.#out });
+    const handoff = new HandoffManager(this.#handoffPort(view, vnodes));
+    this.#running = { view, vnodes, data, handoff };
+    store.start({
+      onProgress: () => vnodes.onStoreProgress(),
+      onFailure: (fromSeq, error) => {
+        logger.error({ code: error.code }, `the store failed: ${error.message}`);
+        vnodes.onStoreProgress(fromSeq);
+      },
+    });
+    vnodes.start(document);
+    transport.start(this.#transportHandler());
+    handoff.start();
+    this.#init.onReady?.();
+  }
+
+  #upChanged(node: NodeId, up: boolean): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    running.view.upChanged();
+    if (!up) this.#table.failNode(node);
+    running.handoff.onUpChanged(node, up);
+    this.#table.ringChanged();
+  }
+
+  #requestHere(request: AdminRequest, done: (result: RequestResult) => void): void {
+    this.#ask({ kind: 'request', requestId: this.#await(done), request });
+  }
+
+  #await(done: (result: RequestResult) => void): number {
+    this.#requests.set(++this.#lastRequest, done);
+    return this.#lastRequest;
+  }
+
+  #joinAnswered(result: RequestResult, hops: number, done: (result: RequestResult) => void): void {
+    if (result.kind !== 'not_claimant' || hops >= JOIN_HOPS_MAX) return done(result);
+    this.join(result.claimant.address, done, hops + 1);
+  }
+
+  /** What other nodes may ask of every node. */
+  #answerOthers(): void {
+    this.#questions.answer('request', (body, answer) =>
+      this.#requestHere(body as AdminRequest, (result) => answer({ kind: 'answered', body: result })),
+    );
+    this.#questions.answer('transfers', (_body, answer) =>
+      answer({ kind: 'answered', body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() } }),
+    );
+  }
+
+  #transportHandler(): TransportHandler {
+    return {
+      hello: (purpose) => this.#hello(purpose),
+      admit: (peer) => this.#admit(peer),
+      onFrame: (from, lane, bytes, start, end) => this.#onFrame(from, lane, bytes, start, end),
+      onPeerUp: (peer) => this.#onPeerUp(peer),
+      onPeerDown: (peer, reason) => {
+        this.#init.logger.debug({ peer, reason }, 'a connection ended');
+        this.#questions.onPeerDown(peer);
+        this.#ask({ kind: 'peerDown', peer });
+      },
+    };
+  }
+
+  #hello(purpose: Hello['purpose']): Hello {
+    const { name, address } = this.#init;
+    const { clusterId } = this.document;
+    return { nodeId: this.id, start: this.#start, name, address, clusterId, purpose, features: [] };
+  }
+
+  #admit(peer: Hello): string | undefined {
+    if (peer.nodeId === this.id) return 'it bears the id of this very node: its data directory is a copy';
+    const known = this.document.members.some((member) => member.id === peer.nodeId);
+    const kin = peer.clusterId === this.document.clusterId || peer.clusterId === this.prospect?.clusterId;
+    if (peer.purpose === 'join') {
+      if (!known) this.#dialBack(peer);
+      return undefined;
+    }
+    if (known || kin || this.#joiningVia.has(peer.nodeId)) return undefined;
+    return `it is of another cluster (${peer.clusterId})`;
+  }
+
+  /** A stranger wants in; what it is told travels on a connection of ours. */
+  #dialBack(peer: Hello): void {
+    if (this.#dialBacks.has(peer.nodeId)) return;
+    this.#dialBacks.set(peer.nodeId, []);
+    this.#init.host.defer(() => {
+      if (this.#stopped) return;
+      this.#init.transport.dial(peer.address, 'member', (result) => {
+        const messages = this.#dialBacks.get(peer.nodeId) ?? [];
+        this.#dialBacks.delete(peer.nodeId);
+        if (result.kind === 'connected') for (const message of messages) this.#sendMembership(peer.nodeId, message);
+        else this.#init.logger.warn({ peer: peer.name, address: peer.address, reason: result.reason }, 'a node that asks to join cannot be reached at the address it names');
+      });
+    });
+    this.#init.host.setTimer(DIAL_BACK_MS, () => this.#dialBacks.delete(peer.nodeId));
+  }
+
+  #onPeerUp(peer: Hello): void {
+    this.#ask({ kind: 'peerUp', peer: peer.nodeId });
+  }
+
+  #onFrame(from: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): void {
+    try {
+      if (lane === 'data') this.#live.data.onFrame(from, bytes, start, end);
+      else this.#handleColdFrame(from, bytes, start, end);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#init.logger.warn({ from, lane, reason: error.message }, 'a frame made no sense and was dropped');
+    }
+  }
+
+  #handleColdFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
+    const header = this.#header;
+    const reader = this.#reader.on(bytes, start, end);
+    readHeader(reader, header);
+    switch (header.type) {
+      case MESSAGE.membership:
+        return this.#ask({ kind: 'message', from, message: decodeMembershipMessage(reader.rest()) });
+      case MESSAGE.question:
+        return this.#questions.onQuestion(from, reader.rest());
+      case MESSAGE.answer:
+        return this.#questions.onAnswer(from, reader.rest());
+      case MESSAGE.handoffOffer:
+      case MESSAGE.handoffAnswer:
+      case MESSAGE.handoffItems:
+      case MESSAGE.handoffAck: {
+        const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
+        if (module === undefined) throw new WireError('a transfer of an unknown service');
+        return this.#live.handoff.onFrame(from, header, module.name, reader);
+      }
+      default:
+        throw new WireError(`a message of unknown type ${header.type}`);
+    }
+  }
+
+  #sendMembership(to: NodeId, message: MembershipMessage): void {
+    if (this.#sendJson(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
+    this.#dialBacks.get(to)?.push(message);
+  }
+
+  #sendJson(to: NodeId, type: number, bytes: Uint8Array): boolean {
+    this.#writeHeader(type, 0, 0 as PartitionId);
+    this.#out.bytes(bytes);
+    return this.#init.transport.send(to, 'control', this.#out.buffer, 0, this.#out.length);
+  }
+
+  #writeHeader(type: number, service: number, partition: PartitionId): void {
+    const document = this.#running?.view.document;
+    const header = this.#header;
+    header.type = type;
+    header.flags = 0;
+    header.ringBits = document === undefined ? 0 : ringBits(document.ringSize);
+    header.requestId = 0;
+    header.epoch = document?.epoch ?? (0 as Epoch);
+    header.partition = partition;
+    header.service = service;
+    header.remainingMs = 0;
+    this.#out.reset();
+    writeHeader(this.#out, header);
+  }
+
+  #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
+    const { host, logger, store, transport } = this.#init;
+    return {
+      self: this.id,
+      host,
+      logger,
+      get document() {
+        return view.document;
+      },
+      services: this.#modules.map((module) => module.name),
+      isUp: (node) => this.isUp(node),
+      nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
+      allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
+      find: (service, partition) => vnodes.find(service, partition),
+      findOrStandIn: (service, partition) => vnodes.findOrStandIn(service, partition),
+      all: () => vnodes.all(),
+      discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
+      whenAllStored: (done) => {
+        const seq = store.submit([]);
+        if (seq !== undefined) vnodes.whenStored(seq, done);
+      },
+      send: (to, type, service, partition, body) => {
+        this.#writeHeader(type, serviceNumber(service), partition);
+        body(this.#out);
+        return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
+      },
+      reportComplete: (partition, to) => this.#ask({ kind: 'transferComplete', transfer: { partition, from: this.id, to } }),
+    };
+  }
+}
+
+/** Names one cluster for ever: 32 hex digits, drawn at its birth. */
+function drawClusterId(host: Host): string {
+  return Array.from({ length: 4 }, () => host.random().toString(16).padStart(8, '0')).join('');
+}

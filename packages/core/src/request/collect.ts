@@ -1,0 +1,132 @@
+/**
+ * One command to the replicas of a key, and their answers as they came: the plain quorum request.
+ *
+ * It sends to everybody on the list at once, keeps the answers newest first, and ends when enough count, when
+ * enough can no longer come, or when time is up. It does not look into answers: `counts` tells which are answers
+ * to the question (an error is none), and what they mean together is the asker's affair.
+ *
+ * Source: Riak Core's quorum process (riak_core_quorum_statem); unlike it, this one counts answers instead of
+ * replies and says at once when too few replicas can be reached.
+ */
+import type { Refusal } from '../contracts/vnode.ts';
+import type { Replica } from '../ring/preference-list.ts';
+import type { ReplicaRequest, RequestId, ServicePort } from './port.ts';
+import { QuorumCount, type CountedList, type Quorum } from './quorum.ts';
+
+export interface CollectedAnswer<Answer> {
+  readonly replica: Replica;
+  readonly answer: Answer;
+  readonly standIn: boolean;
+}
+
+export interface CollectOutcome<Answer> {
+  readonly reason: 'finished' | 'timeout' | 'unreachable';
+  /** Newest first; those that counted and those that did not. */
+  readonly answers: readonly CollectedAnswer<Answer>[];
+  /** How many counted. */
+  readonly got: number;
+  /** Nobody was sent the command, or everybody who was refused it: nothing happened. */
+  readonly definite: boolean;
+  /** The last refusal heard, when there was one. */
+  readonly refusal: Refusal | undefined;
+}
+
+export interface CollectOptions<Command, Reply, Answer> {
+  readonly list: CountedList;
+  readonly quorum: Quorum;
+  readonly command: Command;
+  readonly timeoutMs: number;
+  /** Turn a borrowed reply into an answer of its own. */
+  keep(reply: Reply): Answer;
+  /** Whether this answer counts; `standIn` tells that a fallback or a partial vnode gave it. */
+  counts(answer: Answer, standIn: boolean): boolean;
+  /** Reads: accept the primaries' word where nobody else can answer (request/quorum.ts). */
+  readonly primariesSuffice?: boolean;
+  done(outcome: CollectOutcome<Answer>): void;
+}
+
+/** Called once `options.done` has the outcome; nothing to hold on to. */
+export function collect<Command, Reply, Answer>(
+  port: ServicePort<Command, Reply>,
+  options: CollectOptions<Command, Reply, Answer>,
+): void {
+  new CollectRequest(port, options).start();
+}
+
+class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
+  readonly #port: ServicePort<Command, Reply>;
+  readonly #options: CollectOptions<Command, Reply, Answer>;
+  readonly #count = new QuorumCount();
+  readonly #answers: CollectedAnswer<Answer>[] = [];
+  #id: RequestId = 0;
+  #reached = false;
+  #refusal: Refusal | undefined;
+  #ended = false;
+
+  constructor(port: ServicePort<Command, Reply>, options: CollectOptions<Command, Reply, Answer>) {
+    this.#port = port;
+    this.#options = options;
+    this.#count.begin(options.list, options.quorum);
+  }
+
+  start(): void {
+    const { list, command, timeoutMs } = this.#options;
+    this.#id = this.#port.open(this);
+    if (!this.#count.possible && this.#options.primariesSuffice !== true) return this.#end('unreachable');
+    this.#count.asked = (1 << list.replicas.length) - 1;
+    this.#port.alarm(this.#id, timeoutMs);
+    if (list.replicas.length === 0) return this.#end('unreachable');
+    for (let at = 0; at < list.replicas.length && !this.#ended; at++) {
+      this.#port.send(this.#id, at, list.replicas[at] as Replica, command, timeoutMs);
+    }
+  }
+
+  onReply(at: number, reply: Reply, standIn: boolean): void {
+    this.#reached = true;
+    const answer = this.#options.keep(reply);
+    this.#answers.unshift({ replica: this.#options.list.replicas[at] as Replica, answer, standIn });
+    this.#count.answered(at, this.#options.counts(answer, standIn));
+    this.#judge();
+  }
+
+  onRefused(at: number, why: Refusal): void {
+    this.#refusal = why;
+    this.#count.failed(at);
+    this.#judge();
+  }
+
+  onFailed(at: number, sent: boolean): void {
+    if (sent) this.#reached = true;
+    this.#count.failed(at);
+    this.#judge();
+  }
+
+  onAlarm(): void {
+    this.#reached = true;
+    this.#end('timeout');
+  }
+
+  onRingChanged(): void {}
+
+  #judge(): void {
+    if (this.#count.met) return this.#end('finished');
+    if (this.#count.settled && this.#options.primariesSuffice === true && this.#count.metByPrimaries) {
+      return this.#end('finished');
+    }
+    const hopeless = this.#options.primariesSuffice === true ? this.#count.settled : !this.#count.possible;
+    if (hopeless) this.#end('unreachable');
+  }
+
+  #end(reason: CollectOutcome<Answer>['reason']): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#port.close(this.#id);
+    this.#options.done({
+      reason,
+      answers: this.#answers,
+      got: this.#count.got,
+      definite: !this.#reached,
+      refusal: this.#refusal,
+    });
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What travels between nodes: the header of every frame, and the registry of message types.
+ *
+ * ```
+ *  0 u8  version, 1           8 u32 epoch of the sender's ring
+ *  1 u8  type                12 u16 partition
+ *  2 u8  flags               14 u16 service
+ *  3 u8  ring size, log2     16 u32 remaining milliseconds
+ *  4 u32 request id          20 optional sections when flagged, then the body
+ * ```
+ * A request says how long its asker will still wait, never until when: clocks differ. Optional sections are
+ * {u16 total length, then u8 id, u16 length, bytes ...}; whoever does not know an id skips it.
+ */
+import { WireError, type Reader, type Writer } from '../base/bytes.ts';
+import { sha1Latin1 } from '../base/sha1.ts';
+import type { Epoch, PartitionId } from '../contracts/ids.ts';
+import type { Refusal } from '../contracts/vnode.ts';
+
+export const WIRE_VERSION = 1;
+export const HEADER_BYTES = 20;
+
+/** The registry of messages. Numbers are part of the wire and are never given to another meaning. */
+export const MESSAGE = {
+  /** Data lane: one command to one vnode. */
+  command: 1,
+  /** Data lane: the answer to one command. */
+  reply: 2,
+  /** Control lane: agreement, gossip, heartbeats, staging; JSON. */
+  membership: 3,
+  /** Control lane: an operator's question to another node, and its answer; JSON. */
+  question: 4,
+  answer: 5,
+  /** Bulk lane: one transfer of items from vnode to vnode. */
+  handoffOffer: 6,
+  handoffAnswer: 7,
+  handoffItems: 8,
+  handoffAck: 9,
+} as const;
+
+/** The command is meant for a stand-in: take it though the partition is not yours. In a reply: a stand-in answered. */
+export const FLAG_FALLBACK = 1;
+/** The answering vnode cannot prove that it holds everything it should: its "not found" is no answer. */
+export const FLAG_PARTIAL = 2;
+export const FLAG_SECTIONS = 4;
+
+export interface Header {
+  type: number;
+  flags: number;
+  ringBits: number;
+  requestId: number;
+  epoch: Epoch;
+  partition: PartitionId;
+  service: number;
+  remainingMs: number;
+}
+
+export function newHeader(): Header {
+  return {
+    type: 0,
+    flags: 0,
+    ringBits: 0,
+    requestId: 0,
+    epoch: 0 as Epoch,
+    partition: 0 as PartitionId,
+    service: 0,
+    remainingMs: 0,
+  };
+}
+
+export function writeHeader(out: Writer, header: Header): void {
+  out.u8(WIRE_VERSION);
+  out.u8(header.type);
+  out.u8(header.flags);
+  out.u8(header.ringBits);
+  out.u32(header.requestId);
+  out.u32(header.epoch);
+  out.u16(header.partition);
+  out.u16(header.service);
+  out.u32(header.remainingMs);
+}
+
+/** Fill `header` from a frame and leave `input` at the body. */
+export function readHeader(input: Reader, header: Header): void {
+  const version = input.u8();
+  if (version !== WIRE_VERSION) throw new WireError(`a frame of version ${version}, and this node speaks ${WIRE_VERSION}`);
+  header.type = input.u8();
+  header.flags = input.u8();
+  header.ringBits = input.u8();
+  header.requestId = input.u32();
+  header.epoch = input.u32() as Epoch;
+  header.partition = input.u16() as PartitionId;
+  header.service = input.u16();
+  header.remainingMs = input.u32();
+  if ((header.flags & FLAG_SECTIONS) !== 0) input.view(input.u16());
+}
+
+/** The number that names a service on the wire: the first 16 bits of its name's SHA-1. */
+export function serviceNumber(name: string): number {
+  const words = new Uint32Array(5);
+  sha1Latin1('', name, words);
+  return (words[0] as number) >>> 16;
+}
+
+/** First byte of a reply's body. */
+export const REPLY_OK = 0;
+export const REPLY_REFUSED = 1;
+export const REPLY_FAILED = 2;
+
+/** In the order of their numbers on the wire. */
+export const REFUSALS: readonly Refusal[] = ['moved', 'overload', 'read_only', 'bad_request', 'stopping'];

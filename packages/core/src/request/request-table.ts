@@ -1,0 +1,159 @@
+/**
+ * Open requests by number, and their alarms.
+ *
+ * A number is a slot and the generation of its use, so that a reply to a request that has long ended finds
+ * nobody. Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
+ * delay, in order of time, and one timer for all of them; requests that ended are skipped when their turn comes.
+ */
+import { assert } from '../base/assert.ts';
+import type { Host, Timer } from '../contracts/host.ts';
+import type { NodeId } from '../contracts/ids.ts';
+import type { ReplicaRequest, RequestId } from './port.ts';
+
+const SLOT_BITS = 20;
+const SLOT_MASK = (1 << SLOT_BITS) - 1;
+const GENERATIONS = 1 << (32 - SLOT_BITS);
+/** How late an alarm may ring, ms. Fine enough for time-outs of requests, coarse enough to cost nothing. */
+const ALARM_GRAIN_MS = 10;
+
+interface Slot {
+  request: ReplicaRequest<unknown> | undefined;
+  generation: number;
+  /** Counts the alarms set; the newest one rings. */
+  alarm: number;
+  /** Node that each replica of this request was last asked at, undefined once it answered. */
+  readonly waiting: (NodeId | undefined)[];
+}
+
+interface Alarm {
+  readonly due: number;
+  readonly id: RequestId;
+  readonly alarm: number;
+}
+
+/** Alarms of one delay, oldest first. */
+class AlarmQueue {
+  items: Alarm[] = [];
+  head = 0;
+}
+
+export class RequestTable {
+  readonly #host: Host;
+  readonly #slots: Slot[] = [];
+  readonly #free: number[] = [];
+  readonly #queues = new Map<number, AlarmQueue>();
+  #timer: Timer | undefined;
+  /** Requests open now. */
+  open = 0;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  add(request: ReplicaRequest<never>): RequestId {
+    let at = this.#free.pop();
+    if (at === undefined) {
+      at = this.#slots.length;
+      assert(at <= SLOT_MASK, 'fewer than a million requests are open');
+      this.#slots.push({ request: undefined, generation: 1, alarm: 0, waiting: [] });
+    }
+    const slot = this.#slots[at] as Slot;
+    slot.request = request as ReplicaRequest<unknown>;
+    this.open++;
+    return ((slot.generation << SLOT_BITS) | at) >>> 0;
+  }
+
+  remove(id: RequestId): void {
+    const slot = this.#slot(id);
+    if (slot === undefined) return;
+    slot.request = undefined;
+    slot.generation = slot.generation + 1 === GENERATIONS ? 1 : slot.generation + 1;
+    slot.alarm++;
+    slot.waiting.length = 0;
+    this.open--;
+    this.#free.push(id & SLOT_MASK);
+  }
+
+  find(id: RequestId): ReplicaRequest<unknown> | undefined {
+    return this.#slot(id)?.request;
+  }
+
+  /** Note that this replica of the request is asked at a node. */
+  expect(id: RequestId, at: number, node: NodeId): void {
+    const slot = this.#slot(id);
+    if (slot !== undefined) slot.waiting[at] = node;
+  }
+
+  /**
+   * The request that waits for this answer of this node, or undefined: it has ended, or the node was not asked
+   * or has answered before. An answer is taken once.
+   */
+  take(id: RequestId, at: number, node: NodeId): ReplicaRequest<unknown> | undefined {
+    const slot = this.#slot(id);
+    if (slot === undefined || slot.waiting[at] !== node) return undefined;
+    slot.waiting[at] = undefined;
+    return slot.request;
+  }
+
+  /** Fail whatever waits for this node: its connection broke. */
+  failNode(node: NodeId): void {
+    for (let index = 0; index < this.#slots.length; index++) {
+      const slot = this.#slots[index] as Slot;
+      const generation = slot.generation;
+      for (let at = 0; at < slot.waiting.length; at++) {
+        if (slot.waiting[at] !== node) continue;
+        slot.waiting[at] = undefined;
+        slot.request?.onFailed(at, true);
+        if (slot.generation !== generation) break;
+      }
+    }
+  }
+
+  /** Tell every open request that the ring or the set of live nodes has changed. */
+  ringChanged(): void {
+    const now = this.#slots.filter((slot) => slot.request !== undefined).map((slot) => ({ slot, generation: slot.generation }));
+    for (const { slot, generation } of now) if (slot.generation === generation) slot.request?.onRingChanged();
+  }
+
+  alarm(id: RequestId, delayMs: number): void {
+    const slot = this.#slot(id);
+    if (slot === undefined) return;
+    let queue = this.#queues.get(delayMs);
+    if (queue === undefined) {
+      queue = new AlarmQueue();
+      this.#queues.set(delayMs, queue);
+    }
+    queue.items.push({ due: this.#host.monotonic() + delayMs, id, alarm: ++slot.alarm });
+    this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #ring(): void {
+    this.#timer = undefined;
+    const now = this.#host.monotonic();
+    for (const [delayMs, queue] of this.#queues) {
+      while (queue.head < queue.items.length) {
+        const next = queue.items[queue.head] as Alarm;
+        if (next.due > now) break;
+        queue.head++;
+        const slot = this.#slot(next.id);
+        if (slot !== undefined && slot.alarm === next.alarm) slot.request?.onAlarm();
+      }
+      if (queue.head === queue.items.length) this.#queues.delete(delayMs);
+      else if (queue.head > 1024 && queue.head * 2 > queue.items.length) {
+        queue.items = queue.items.slice(queue.head);
+        queue.head = 0;
+      }
+    }
+    if (this.#queues.size > 0) this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
+  }
+
+  #slot(id: RequestId): Slot | undefined {
+    const slot = this.#slots[id & SLOT_MASK];
+    return slot !== undefined && slot.request !== undefined && slot.generation === id >>> SLOT_BITS ? slot : undefined;
+  }
+}

@@ -1,0 +1,4 @@
+export * from './hash-space.ts';
+export * from './document.ts';
+export * from './preference-list.ts';
+export * from './describe.ts';

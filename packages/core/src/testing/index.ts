@@ -1,0 +1,2 @@
+export * from './store-suite.ts';
+export * from './transport-suite.ts';

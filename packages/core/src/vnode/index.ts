@@ -1,0 +1,3 @@
+export * from './vnode-record.ts';
+export * from './vnode-host.ts';
+export * from './vnode-manager.ts';

@@ -1,0 +1,161 @@
+/**
+ * All vnodes of a node: opens them, keeps each one's standing true to the ring, wakes them when the store moves on.
+ *
+ * Every owned partition is open from the start, so that each has its durable record from the birth of the ring on;
+ * a vnode that stands in, or that holds items from before a join, is open as long as it holds something.
+ */
+import { assert } from '../base/assert.ts';
+import type { Host } from '../contracts/host.ts';
+import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import type { Logger } from '../contracts/logger.ts';
+import { SPACE_META, type Place, type Store } from '../contracts/store.ts';
+import type { VnodeModule } from '../contracts/vnode.ts';
+import type { RingDocument } from '../ring/document.ts';
+import { ringBits } from '../ring/hash-space.ts';
+import { VnodeHost } from './vnode-host.ts';
+import { vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
+
+export interface VnodeManagerInit {
+  readonly self: NodeId;
+  readonly host: Host;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly durability: 'process' | 'power';
+  readonly modules: readonly VnodeModule<unknown, unknown>[];
+}
+
+export class VnodeManager {
+  readonly #init: VnodeManagerInit;
+  /** By service name, by partition. */
+  readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
+  readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
+  #document!: RingDocument;
+
+  constructor(init: VnodeManagerInit) {
+    this.#init = init;
+    for (const module of init.modules) this.#hosts.set(module.name, []);
+  }
+
+  /** Open what the ring gives this node and what its store still holds. Once, before anything else. */
+  start(document: RingDocument): void {
+    this.#document = document;
+    const bits = ringBits(document.ringSize);
+    const lone = document.members.length === 1;
+    if (lone && document.epoch > 1 && this.#ownedWithoutRecord(document, bits)) {
+      this.#init.logger.warn({}, 'the only copy of some partitions is not in this store; what was there is lost');
+    }
+    for (const module of this.#init.modules) {
+      for (const place of this.#init.store.places(SPACE_META)) {
+        if (place.ringBits !== bits) continue;
+        const known = this.#init.store.get(SPACE_META, place, vnodeRecordKey(module.name));
+        if (known !== undefined) this.#open(module, place.partition, 'hint', false);
+      }
+      for (let p = 0; p < document.ringSize; p++) {
+        // Without a record only the founder's vnodes are whole: those of a node that was alone from the first epoch on.
+        if (document.owners[p] === this.#init.self) this.#open(module, p as PartitionId, 'owner', lone || document.epoch === 1);
+      }
+    }
+    this.adopt(document);
+  }
+
+  /** Bring every vnode's standing in line with a newer ring. */
+  adopt(document: RingDocument): void {
+    const self = this.#init.self;
+    assert(document.ringSize === this.#document.ringSize, 'a node keeps its ring size');
+    this.#document = document;
+    const incoming = new Set(document.pending.filter((transfer) => transfer.to === self).map((t) => t.partition));
+    for (const module of this.#init.modules) {
+      for (let p = 0; p < document.ringSize; p++) {
+        const partition = p as PartitionId;
+        const owner = document.owners[p] === self;
+        const host = this.find(module.name, partition);
+        if (host === undefined) {
+          if (owner) this.#open(module, partition, 'owner', false);
+          else if (incoming.has(partition)) this.#open(module, partition, 'receiving', false);
+        } else if (owner) host.become('owner', document.epoch);
+        else if (incoming.has(partition)) {
+          if (host.standing !== 'receiving') host.become('receiving', document.epoch, 'partial');
+        } else if (host.standing === 'owner' || host.standing === 'receiving') {
+          host.become('hint', document.epoch, 'partial');
+        }
+      }
+    }
+  }
+
+  find(service: string, partition: PartitionId): VnodeHost | undefined {
+    return this.#hosts.get(service)?.[partition];
+  }
+
+  /** The vnode of this partition, opened as a stand-in when it is not there. */
+  findOrStandIn(service: string, partition: PartitionId): VnodeHost {
+    const found = this.find(service, partition);
+    if (found !== undefined) return found;
+    const module = this.#init.modules.find((candidate) => candidate.name === service);
+    assert(module !== undefined, 'a service of this node');
+    return this.#open(module, partition, 'hint', false);
+  }
+
+  /** Vnodes that are open, in no particular order. */
+  all(): VnodeHost[] {
+    return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
+  }
+
+  /** Close a vnode that is empty and stands in for nobody any more. */
+  discard(host: VnodeHost): void {
+    assert(host.standing === 'hint' || host.standing === 'retired', 'an owned vnode stays open');
+    host.forget();
+    const hosts = this.#hosts.get(host.service) as (VnodeHost | undefined)[];
+    hosts[host.place.partition] = undefined;
+  }
+
+  /** Call back once everything submitted to the store so far is as durable as an acknowledged write. */
+  whenStored(seq: number, done: () => void): void {
+    if (this.#durableSeq() >= seq) done();
+    else this.#stored.push({ seq, done });
+  }
+
+  onStoreProgress(failedFrom?: number): void {
+    for (const hosts of this.#hosts.values()) for (const host of hosts) host?.vnode.onStoreProgress(failedFrom);
+    const reached = this.#durableSeq();
+    while (this.#stored.length > 0 && (this.#stored[0] as { seq: number }).seq <= reached) {
+      (this.#stored.shift() as { done: () => void }).done();
+    }
+    if (failedFrom !== undefined) this.#stored.length = 0;
+  }
+
+  #durableSeq(): number {
+    const { store, durability } = this.#init;
+    return durability === 'power' ? store.flushedSeq : store.committedSeq;
+  }
+
+  #ownedWithoutRecord(document: RingDocument, bits: number): boolean {
+    const { store, modules } = this.#init;
+    return document.owners.some((_, p) =>
+      modules.some((module) => {
+        const place: Place = { ringBits: bits, partition: p as PartitionId };
+        return store.get(SPACE_META, place, vnodeRecordKey(module.name)) === undefined;
+      }),
+    );
+  }
+
+  #open(module: VnodeModule<unknown, unknown>, partition: PartitionId, standing: VnodeStanding, whole: boolean): VnodeHost {
+    const found = this.find(module.name, partition);
+    if (found !== undefined) return found;
+    const { self, host, store, logger, durability } = this.#init;
+    const place: Place = { ringBits: ringBits(this.#document.ringSize), partition };
+    const opened = new VnodeHost({
+      self,
+      place,
+      module,
+      host,
+      store,
+      logger,
+      durability,
+      standing,
+      whole,
+      epoch: this.#document.epoch,
+    });
+    (this.#hosts.get(module.name) as (VnodeHost | undefined)[])[partition] = opened;
+    return opened;
+  }
+}

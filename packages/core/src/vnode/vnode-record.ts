@@ -1,0 +1,46 @@
+/**
+ * A vnode's durable record: what it must know of itself after a crash, written before it takes effect.
+ *
+ * It lies in the node's store beside the vnode's items, so that it commits in order with them. `storeId` proves
+ * that the items beside it are the ones it speaks of; `state` tells whether the vnode holds everything that
+ * an owner should; `actor` names this vnode's writes where writes accumulate.
+ *
+ * Source: PROTOCOLS 3; the lesson of riak_kv issue 679 ("a fresh clock after a failed local read").
+ */
+import { jsonDecode, jsonEncode } from '../base/bytes.ts';
+import type { Epoch } from '../contracts/ids.ts';
+import type { Place, RecordKey, StoreRecord } from '../contracts/store.ts';
+import { SPACE_META } from '../contracts/store.ts';
+
+/**
+ * owner: the ring says so. receiving: will own it when the transfer is done. hint: stands in, or holds what it
+ * held before it joined. retired: gave the partition away, its data is redundant and on its way out.
+ */
+export type VnodeStanding = 'owner' | 'receiving' | 'hint' | 'retired';
+
+export interface VnodeRecord {
+  readonly epoch: Epoch;
+  readonly role: VnodeStanding;
+  /** partial: serves and heals, but its "not found" proves nothing. */
+  readonly state: 'whole' | 'partial';
+  /** Nothing stamped at or below this comes back, as hex; empty: no floor yet. */
+  readonly reapFloor: string;
+  readonly storeId: string;
+  /** Sixteen hex digits, drawn anew whenever the vnode cannot prove itself whole. */
+  readonly actor: string;
+  /** Place of the last anti-entropy checkpoint; empty: none. */
+  readonly treeCheckpoint: string;
+}
+
+/** The record of a service's vnode: first of its place in hash order. */
+export function vnodeRecordKey(service: string): RecordKey {
+  return { hashHi: 0, hashLo: 0, key: `vnode:${service}` };
+}
+
+export function encodeVnodeRecord(service: string, place: Place, record: VnodeRecord): StoreRecord {
+  return { ...vnodeRecordKey(service), space: SPACE_META, place, value: jsonEncode(record) };
+}
+
+export function decodeVnodeRecord(bytes: Uint8Array): VnodeRecord {
+  return jsonDecode(bytes) as VnodeRecord;
+}

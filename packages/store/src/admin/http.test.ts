@@ -1,0 +1,393 @@
+import { once } from 'node:events';
+import { request, type RequestOptions } from 'node:http';
+import { connect } from 'node:net';
+import { silentLogger } from '@rkv/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Admin, AdminError, type RingView, type StatusView } from './api.ts';
+import { AdminServer, type AdminServerLimits } from './http.ts';
+
+const status: StatusView = {
+  members: [
+    {
+      name: 'n1',
+      id: 'a',
+      address: '127.0.0.1:8099',
+      status: 'valid',
+      up: true,
+      ringPercent: 100,
+      pendingPercent: 50,
+      location: '',
+    },
+    {
+      name: 'n2',
+      id: 'b',
+      address: '127.0.0.1:8199',
+      status: 'joining',
+      up: false,
+      ringPercent: 0,
+      pendingPercent: 50,
+      location: '',
+    },
+  ],
+  ready: true,
+  claimant: 'n1',
+  epoch: 7,
+  clusterId: 'c',
+};
+const ring: RingView = {
+  ringSize: 8,
+  version: 7,
+  claimant: 'n1',
+  owners: Array.from({ length: 8 }, () => 'n1'),
+  pending: [{ partition: 1, from: 'n1', to: 'n2', status: 'waiting' }],
+  buckets: [{ prefix: '', n: 3, level: 'eventual' }],
+};
+
+/** A node of one Map that writes down what it was asked. */
+function mapAdmin() {
+  const values = new Map<string, Uint8Array>();
+  const asked: unknown[][] = [];
+  const admin: Admin = {
+    ping: async (n) => ({ result: 'pong', n: n + 1, node: 'n1', partition: 3, index: '5' }),
+    async get(key, options) {
+      asked.push(['get', key, options]);
+      const value = values.get(key);
+      return value === undefined ? { found: false } : { found: true, value };
+    },
+    async put(key, value, options) {
+      asked.push(['put', key, options]);
+      values.set(key, value);
+      return options.where ? { where: { node: 'n1', partition: 3, index: '5' } } : {};
+    },
+    delete: async (key) => ({ existed: values.delete(key) }),
+    async key(key, assumeDown) {
+      asked.push(['key', key, assumeDown]);
+      return { key, keyHex: '', hash: '', partition: 0, index: '0', preflist: [], replicas: [] };
+    },
+    status: async () => status,
+    ring: async () => ring,
+    transfers: async () => ({
+      active: [],
+      waiting: [{ partition: 1, from: 'n1', to: 'n2', kind: 'ownership', reason: 'later' }],
+    }),
+    async join(address) {
+      asked.push(['join', address]);
+      return { claimant: 'n1' };
+    },
+    async leave(name) {
+      asked.push(['leave', name]);
+      return { claimant: 'n1' };
+    },
+    clear: async () => undefined,
+    plan: async () => ({ id: 'p1', changes: [], transitions: [] }),
+    commit: async (planId) => {
+      if (planId !== 'p1') throw new AdminError('plan_changed', 'the plan is another by now');
+      return { epoch: 8 };
+    },
+    readiness: () => ({ ready: true, reasons: [] }),
+  };
+  return { admin, asked, values };
+}
+
+let server: AdminServer;
+let port: number;
+afterEach(() => server.close());
+
+async function open(over: Partial<Admin> = {}, limits: Partial<AdminServerLimits> = {}) {
+  const { admin, asked, values } = mapAdmin();
+  const logged: unknown[] = [];
+  const logger = { ...silentLogger, error: (fields: object) => logged.push(fields) };
+  server = new AdminServer({ admin: { ...admin, ...over }, node: 'n1', logger, limits });
+  ({ port } = await server.listen('127.0.0.1', 0));
+  return { asked, values, logged };
+}
+
+interface Told {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  json: Record<string, unknown>;
+}
+
+async function ask(
+  method: string,
+  path: string,
+  body: string | Buffer = '',
+  over: RequestOptions = {},
+): Promise<Told> {
+  const sent = request({ host: '127.0.0.1', port, method, path, agent: false, ...over });
+  sent.end(body);
+  const [response] = await once(sent, 'response');
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  const isJson = String(response.headers['content-type']).startsWith('application/json') && text !== '';
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    text,
+    json: isJson ? JSON.parse(text) : {},
+  };
+}
+
+describe('pages', () => {
+  it('live and ready', async () => {
+    await open();
+    expect((await ask('GET', '/livez')).status).toBe(200);
+    expect(await ask('GET', '/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+  });
+
+  it('not ready is 503 with the reasons', async () => {
+    await open({ readiness: () => ({ ready: false, reasons: ['the store is full'] }) });
+    expect(await ask('GET', '/readyz')).toMatchObject({
+      status: 503,
+      json: { ready: false, reasons: ['the store is full'] },
+    });
+  });
+
+  it('metrics are Prometheus text', async () => {
+    await open();
+    const { text, headers } = await ask('GET', '/metrics');
+    expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(text).toContain('rkv_up{node="n1"} 1\n');
+    expect(text).toContain('rkv_members{status="joining"} 1\n');
+    expect(text).toContain('rkv_ring_epoch 7\n');
+    expect(text).toContain('rkv_partitions_owned{member="n1"} 8\n');
+    for (const line of text.trimEnd().split('\n'))
+      expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{.*\})? [\d.e+]+)$/);
+  });
+
+  it('the front page links to the facts', async () => {
+    await open();
+    const { text, headers } = await ask('GET', '/');
+    expect(headers['content-type']).toMatch(/^text\/html/);
+    for (const [, path = ''] of text.matchAll(/href="([^"]+)"/g))
+      expect((await ask('GET', path)).status).toBe(200);
+  });
+
+  it('HEAD is GET without its body', async () => {
+    await open();
+    expect(await ask('HEAD', '/livez')).toMatchObject({ status: 200, text: '' });
+  });
+});
+
+describe('keys and values', () => {
+  it('a key is its bytes: UTF-8 in percent signs, any byte, hex, or none at all', async () => {
+    const { values } = await open();
+    const utf8 = Buffer.from('grün +&=').toString('latin1');
+    await ask('POST', `/api/put?key=${encodeURIComponent('grün +&=')}`, 'a');
+    await ask('PUT', '/api/put?key=%FF%00', 'b');
+    await ask('PUT', '/api/put?keyHex=fe', 'c');
+    await ask('PUT', '/api/put?key=', 'd');
+    expect([...values.keys()]).toEqual([utf8, '\xff\0', '\xfe', '']);
+  });
+
+  it('a value is text where it is UTF-8, and base64 where it is not', async () => {
+    await open();
+    await ask('PUT', '/api/put?key=t', '\ufeffgrün');
+    await ask('PUT', '/api/put?key=b', Buffer.from([0xff, 0]));
+    await ask('PUT', '/api/put?key=e', '');
+    expect((await ask('GET', '/api/get?key=t')).json).toEqual({ found: true, value: '\ufeffgrün' });
+    expect((await ask('GET', '/api/get?key=b')).json).toEqual({ found: true, valueBase64: '/wA=' });
+    expect((await ask('GET', '/api/get?key=e')).json).toEqual({ found: true, value: '' });
+    expect((await ask('DELETE', '/api/del?key=e')).json).toEqual({ result: 'ok', existed: true });
+    expect((await ask('GET', '/api/get?key=e')).json).toEqual({ found: false });
+  });
+
+  it('options go with the request', async () => {
+    const { asked } = await open();
+    await ask('GET', '/api/get?key=k&r=2&pr=0&timeout=50&where=1');
+    const put = await ask('PUT', '/api/put?key=k&w=1&pw=1&where=true', 'v');
+    expect(asked).toEqual([
+      ['get', 'k', { r: 2, pr: 0, timeoutMs: 50, where: true }],
+      ['put', 'k', { w: 1, pw: 1, where: true }],
+    ]);
+    expect(put.json).toEqual({ result: 'ok', where: { node: 'n1', partition: 3, index: '5' } });
+  });
+
+  it.each([
+    ['/api/get', /which key/],
+    ['/api/get?key=a&keyHex=61', /which key/],
+    ['/api/get?keyHex=6', /pairs of hex digits/],
+    ['/api/get?key=%2', /percent sign/],
+    ['/api/get?key=k&r=0', /r must be a whole number of at least 1/],
+    ['/api/get?key=k&timeout=soon', /timeout must be/],
+  ])('%s is a bad request', async (path, why) => {
+    await open();
+    const told = await ask('GET', path);
+    expect(told).toMatchObject({ status: 400, json: { error: { code: 'bad_request' } } });
+    expect((told.json['error'] as { message: string }).message).toMatch(why);
+  });
+
+  it('a key is explained, with members assumed down', async () => {
+    const { asked } = await open();
+    await ask('GET', '/api/key?key=k&assumeDown=n2,n3');
+    await ask('GET', '/api/explain?key=k');
+    expect(asked).toEqual([
+      ['key', 'k', ['n2', 'n3']],
+      ['key', 'k', []],
+    ]);
+  });
+});
+
+describe('cluster', () => {
+  it('tells the views, and whom it asked', async () => {
+    await open();
+    expect((await ask('GET', '/api/status')).json).toEqual({ ...status, node: 'n1' });
+    expect((await ask('GET', '/api/ring')).json).toEqual(ring);
+    expect((await ask('GET', '/api/transfers')).json['waiting']).toHaveLength(1);
+    expect((await ask('GET', '/api/ping?n=4')).json).toMatchObject({ result: 'pong', n: 5 });
+  });
+
+  it('stages, plans and commits', async () => {
+    const { asked } = await open();
+    expect((await ask('POST', '/api/cluster/join', '{"address":"127.0.0.1:8099"}')).json).toEqual({
+      claimant: 'n1',
+    });
+    await ask('POST', '/api/cluster/leave');
+    await ask('POST', '/api/cluster/leave', '{"name":"n2"}');
+    expect(asked).toEqual([
+      ['join', '127.0.0.1:8099'],
+      ['leave', undefined],
+      ['leave', 'n2'],
+    ]);
+    expect((await ask('POST', '/api/cluster/plan')).json).toEqual({ id: 'p1', changes: [], transitions: [] });
+    expect((await ask('POST', '/api/cluster/commit', '{"planId":"p1"}')).json).toEqual({ epoch: 8 });
+    expect((await ask('POST', '/api/cluster/clear')).json).toEqual({ result: 'ok' });
+  });
+
+  it('a refusal is 409 with its code', async () => {
+    await open();
+    expect(await ask('POST', '/api/cluster/commit', '{"planId":"old"}')).toMatchObject({
+      status: 409,
+      json: { error: { code: 'plan_changed', message: 'the plan is another by now' } },
+    });
+  });
+
+  it.each(['{', '[]', '{}', '{"address":1}', '{"address":"a:1","more":1}'])(
+    'join with %s is a bad request',
+    async (body) => {
+      await open();
+      expect(await ask('POST', '/api/cluster/join', body)).toMatchObject({
+        status: 400,
+        json: { error: { code: 'bad_request' } },
+      });
+    },
+  );
+});
+
+describe('what goes wrong', () => {
+  it('too few replicas are 503', async () => {
+    await open({ get: () => Promise.reject(new AdminError('unreachable', 'needed 2, got 1')) });
+    expect(await ask('GET', '/api/get?key=k')).toMatchObject({
+      status: 503,
+      json: { error: { code: 'unreachable', message: 'needed 2, got 1' } },
+    });
+  });
+
+  it('a fault of ours is 500, logged, and told to nobody else', async () => {
+    const { logged } = await open({ ring: () => Promise.reject(new Error('broken invariant: secret')) });
+    const told = await ask('GET', '/api/ring');
+    expect(told.status).toBe(500);
+    expect(told.text).not.toContain('secret');
+    expect(logged).toHaveLength(1);
+  });
+
+  it('unknown paths are 404, other methods 405', async () => {
+    await open();
+    expect(await ask('GET', '/api/nothing')).toMatchObject({
+      status: 404,
+      json: { error: { code: 'no_such_path' } },
+    });
+    expect(await ask('GET', '/constructor')).toMatchObject({ status: 404 });
+    const told = await ask('GET', '/api/put?key=k');
+    expect(told).toMatchObject({ status: 405, json: { error: { code: 'method_not_allowed' } } });
+    expect(told.headers['allow']).toBe('POST, PUT');
+  });
+
+  it('a body beyond the limit is refused, one at the limit is not', async () => {
+    const { values } = await open({}, { bodyBytes: 10 });
+    expect(await ask('PUT', '/api/put?key=a', 'x'.repeat(10))).toMatchObject({ status: 200 });
+    expect(await ask('PUT', '/api/put?key=b', 'x'.repeat(100_000))).toMatchObject({
+      status: 413,
+      json: { error: { code: 'too_large' } },
+    });
+    expect([...values.keys()]).toEqual(['a']);
+  });
+
+  it('headers beyond the limit are refused', async () => {
+    await open({}, { headerBytes: 2048 });
+    expect((await ask('GET', `/api/get?key=${'k'.repeat(4096)}`)).status).toBe(431);
+  });
+
+  it('an answer that does not come is 503 in time', async () => {
+    await open({ plan: () => new Promise(() => {}) }, { requestMs: 20 });
+    expect(await ask('POST', '/api/cluster/plan')).toMatchObject({
+      status: 503,
+      json: { error: { code: 'timeout' } },
+    });
+  });
+
+  it.each(['evil.example', '127.0.0.1.evil.example:80', '10.0.0.1', ':80'])(
+    'a page of %j is not answered',
+    async (host) => {
+      await open();
+      expect(await ask('GET', '/api/status', '', { headers: { host } })).toMatchObject({ status: 403 });
+    },
+  );
+
+  it.each(['localhost:1', '[::1]:8098', '127.0.0.1'])('%s is this machine', async (host) => {
+    await open();
+    expect((await ask('GET', '/livez', '', { headers: { host } })).status).toBe(200);
+  });
+
+  it('a request from a page of another origin changes nothing', async () => {
+    const { values } = await open();
+    const host = `127.0.0.1:${port}`;
+    expect(
+      (await ask('POST', '/api/put?key=k', 'v', { headers: { host, origin: 'http://evil.example' } })).status,
+    ).toBe(403);
+    expect(values.size).toBe(0);
+    expect(
+      (await ask('POST', '/api/put?key=k', 'v', { headers: { host, origin: `http://${host}` } })).status,
+    ).toBe(200);
+  });
+
+  it('garbage is answered 400 and closed', async () => {
+    await open();
+    const socket = connect(port, '127.0.0.1').end('nonsense\r\n\r\n');
+    let told = '';
+    for await (const chunk of socket) told += String(chunk);
+    expect(told).toMatch(/^HTTP\/1\.1 400/);
+  });
+
+  it('a busy port is an error with its code', async () => {
+    await open();
+    const second = new AdminServer({ admin: mapAdmin().admin, node: 'n2', logger: silentLogger });
+    await expect(second.listen('127.0.0.1', port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  it('close answers what is at hand, then nobody', async () => {
+    const [entered, release] = [gate(), gate()];
+    await open({
+      clear: () => {
+        entered.open();
+        return release.opened;
+      },
+    });
+    const answer = ask('POST', '/api/cluster/clear');
+    await entered.opened;
+    const closed = server.close();
+    release.open();
+    expect(await answer).toMatchObject({ status: 200, headers: { connection: 'close' } });
+    await closed;
+    await expect(ask('GET', '/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open: (() => void) | undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open?.() };
+}

@@ -1,0 +1,160 @@
+/**
+ * What the HTTP door answers: one table of paths and methods, each row a few lines over `Admin`.
+ *
+ * Whatever changes something is no GET. Values travel raw: the body of `/api/put` is the value; `/api/get` gives it
+ * as text where it is UTF-8 and in base64 where it is not.
+ */
+import { isUtf8 } from 'node:buffer';
+import * as v from 'valibot';
+import { type Admin, AdminError, type KvOptions } from './api.ts';
+import { describeFrontPage } from './front-page.ts';
+import { describeMetrics, METRICS_TYPE } from './metrics.ts';
+import type { Query } from './query.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export interface Call {
+  readonly query: Query;
+  /** The whole body; rejects with `too_large` beyond the door's limit. */
+  body(): Promise<Buffer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Handler = (call: Call) => Promise<Answer>;
+export type Routes = ReadonlyMap<string, Partial<Readonly<Record<Method, Handler>>>>;
+
+export function json(value: unknown, status = 200): Answer {
+  return { status, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` };
+}
+
+/** `node` is this node's name: `/api/status` tells it, so that a caller knows whom it asked. */
+export function adminRoutes(admin: Admin, node: string): Routes {
+  return new Map<string, Partial<Record<Method, Handler>>>([
+    ...pageRoutes(admin, node),
+    ...keyRoutes(admin),
+    ...clusterRoutes(admin, node),
+  ]);
+}
+
+type Rows = readonly (readonly [path: string, methods: Partial<Record<Method, Handler>>])[];
+
+function pageRoutes(admin: Admin, node: string): Rows {
+  return [
+    [
+      '/',
+      { GET: async () => ({ status: 200, type: 'text/html; charset=utf-8', body: describeFrontPage(node) }) },
+    ],
+    ['/livez', { GET: async () => json({ live: true }) }],
+    ['/readyz', { GET: async () => readiness(admin) }],
+    [
+      '/metrics',
+      { GET: async () => ({ status: 200, type: METRICS_TYPE, body: await describeMetrics(admin, node) }) },
+    ],
+  ];
+}
+
+function readiness(admin: Admin): Answer {
+  const { ready, reasons } = admin.readiness();
+  return json({ ready, reasons }, ready ? 200 : 503);
+}
+
+function keyRoutes(admin: Admin): Rows {
+  const explain: Handler = async ({ query }) => json(await admin.key(query.key(), query.names('assumeDown')));
+  const put: Handler = async ({ query, body }) => {
+    const [key, options] = [query.key(), kvOptions(query)];
+    return json({ result: 'ok', ...(await admin.put(key, await body(), options)) });
+  };
+  const del: Handler = async ({ query }) =>
+    json({ result: 'ok', ...(await admin.delete(query.key(), kvOptions(query))) });
+  return [
+    ['/api/ping', { GET: async ({ query }) => json(await admin.ping(query.count('n', 0) ?? 1)) }],
+    ['/api/get', { GET: async ({ query }) => json(await getValue(admin, query)) }],
+    ['/api/put', { POST: put, PUT: put }],
+    ['/api/del', { POST: del, DELETE: del }],
+    ['/api/key', { GET: explain }],
+    ['/api/explain', { GET: explain }],
+  ];
+}
+
+async function getValue(admin: Admin, query: Query): Promise<object> {
+  const { found, value, where } = await admin.get(query.key(), kvOptions(query));
+  return {
+    found,
+    ...(value === undefined ? {} : describeValue(value)),
+    ...(where === undefined ? {} : { where }),
+  };
+}
+
+function describeValue(value: Uint8Array): { value: string } | { valueBase64: string } {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return isUtf8(bytes) ? { value: bytes.toString('utf8') } : { valueBase64: bytes.toString('base64') };
+}
+
+function kvOptions(query: Query): KvOptions {
+  const options: { -readonly [option in keyof KvOptions]: KvOptions[option] } = {};
+  for (const [name, lowest] of [
+    ['r', 1],
+    ['w', 1],
+    ['pr', 0],
+    ['pw', 0],
+  ] as const) {
+    const count = query.count(name, lowest);
+    if (count !== undefined) options[name] = count;
+  }
+  const timeoutMs = query.count('timeout', 1);
+  if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
+  if (query.flag('where')) options.where = true;
+  return options;
+}
+
+const joinBody = v.strictObject({ address: v.pipe(v.string(), v.nonEmpty()) });
+const leaveBody = v.strictObject({ name: v.optional(v.string()) });
+const commitBody = v.strictObject({ planId: v.optional(v.string()) });
+
+function clusterRoutes(admin: Admin, node: string): Rows {
+  return [
+    ['/api/status', { GET: async () => json({ ...(await admin.status()), node }) }],
+    ['/api/ring', { GET: async () => json(await admin.ring()) }],
+    ['/api/transfers', { GET: async () => json(await admin.transfers()) }],
+    [
+      '/api/cluster/join',
+      { POST: async (call) => json(await admin.join((await fields(call, joinBody)).address)) },
+    ],
+    [
+      '/api/cluster/leave',
+      { POST: async (call) => json(await admin.leave((await fields(call, leaveBody)).name)) },
+    ],
+    ['/api/cluster/plan', { POST: async () => json(await admin.plan()) }],
+    [
+      '/api/cluster/commit',
+      { POST: async (call) => json(await admin.commit((await fields(call, commitBody)).planId)) },
+    ],
+    ['/api/cluster/clear', { POST: async () => admin.clear().then(() => json({ result: 'ok' })) }],
+  ];
+}
+
+/** The JSON body of a request, an empty one being `{}`; `bad_request` when it has not the fields of `schema`. */
+async function fields<S extends v.GenericSchema>(call: Call, schema: S): Promise<v.InferOutput<S>> {
+  const text = (await call.body()).toString('utf8');
+  const parsed = v.safeParse(schema, parseJson(text === '' ? '{}' : text));
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new AdminError(
+    'bad_request',
+    `the body does not fit: ${v.getDotPath(issue) ?? 'body'}: ${issue.message}`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AdminError('bad_request', `the body is not JSON: ${(cause as Error).message}`);
+  }
+}

@@ -1,0 +1,426 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
+import { rkv } from './program.ts';
+
+/** A node that answers as it is told to, by `METHOD path`, and writes down what it was asked. */
+let answers: Record<string, unknown>;
+let asked: { request: string; body: string }[];
+let door: Server;
+let url: string;
+
+beforeEach(async () => {
+  [answers, asked] = [{}, []];
+  door = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    asked.push({ request: `${request.method} ${request.url}`, body });
+    const path = `${request.method} ${request.url?.split('?')[0]}`;
+    const answer = answers[path];
+    const next =
+      Array.isArray(answer) && answer.length > 1
+        ? answer.shift()
+        : Array.isArray(answer)
+          ? answer[0]
+          : answer;
+    const status = (next as { error?: unknown } | undefined)?.error === undefined ? 200 : 409;
+    response.writeHead(next === undefined ? 500 : status).end(JSON.stringify(next));
+  });
+  door.listen(0, '127.0.0.1');
+  await once(door, 'listening');
+  url = `http://127.0.0.1:${(door.address() as AddressInfo).port}`;
+});
+afterEach(() => {
+  door.closeAllConnections();
+  door.close();
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'rkv-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+async function run(...args: string[]) {
+  let [out, err] = ['', ''];
+  const terminal = {
+    out: (text: string | Uint8Array) =>
+      void (out += typeof text === 'string' ? text : Buffer.from(text).toString('latin1')),
+    err: (text: string) => void (err += text),
+    env: { RKV_NODE: url },
+    isTty: false,
+  };
+  const code = await rkv(args, {
+    terminal,
+    startServer: () => Promise.reject(new Error('no node is started here')),
+  });
+  return { code, out, err, json: out.startsWith('{') ? (JSON.parse(out) as Record<string, unknown>) : {} };
+}
+
+const members: StatusView['members'] = [
+  {
+    name: 'n1',
+    id: 'aa',
+    address: '127.0.0.1:8099',
+    status: 'valid',
+    up: true,
+    ringPercent: 37.5,
+    pendingPercent: 37.5,
+    location: '',
+  },
+  {
+    name: 'n2',
+    id: 'bb',
+    address: '127.0.0.1:8199',
+    status: 'valid',
+    up: false,
+    ringPercent: 62.5,
+    pendingPercent: 62.5,
+    location: 'r1',
+  },
+];
+const status = { members, ready: true, claimant: 'n1', epoch: 4, clusterId: 'c', node: 'n1' };
+const ring: RingView = {
+  ringSize: 8,
+  version: 4,
+  claimant: 'n1',
+  owners: ['n1', 'n2', 'n2', 'n1', 'n2', 'n2', 'n1', 'n2'],
+  pending: [],
+  buckets: [{ prefix: '', n: 3, level: 'eventual' }],
+};
+const rest: TransfersView = { active: [], waiting: [] };
+const plan: PlanView = {
+  id: 'p1',
+  changes: [{ action: 'join', node: 'n2' }],
+  transitions: [
+    {
+      owners: ring.owners,
+      transfers: [
+        { partition: 1, from: 'n1', to: 'n2' },
+        { partition: 2, from: 'n1', to: 'n2' },
+      ],
+      warnings: ['3 preference lists have a node twice'],
+      members: [{ name: 'n1', status: 'valid', ringPercent: 100, pendingPercent: 37.5 }],
+    },
+  ],
+};
+
+describe('exit codes', () => {
+  it.each([
+    [['doctor'], /unknown command 'doctor'/],
+    [['cluster', 'down', 'n1'], /unknown command 'down'/],
+    [['get'], /missing required argument 'key'/],
+    [['get', 'a', 'b'], /too many arguments/],
+    [['get', 'k', '--r', 'two'], /must be a whole number/],
+    [['get', 'k', '--colour', 'red'], /unknown option '--colour'/],
+    [['ring', 'resize', '32'], /too many arguments/],
+    [['ping', '--node', 'ftp://127.0.0.1'], /must be an http URL/],
+    [['ping', '--node', 'http://'], /must be a URL/],
+    [['key', 'abc', '--hex'], /pairs of hex digits/],
+    [['key', 'abc', '--n', '2'], /--n goes with --ring/],
+    [['claim', '--members', 'a,b'], /--ring-size/],
+    [['claim', '--ring-size', '12', '--members', 'a'], /power of two/],
+    [['claim', '--ring-size', '16', '--members', 'a,a'], /stands there twice/],
+    [['claim', '--ring-size', '16', '--members', 'a', '--locations', 'b=x'], /not among --members/],
+    [['start', '--ring-size', '12'], /^rkv: --ring-size: ring size must be/],
+    [['start', '--level', 'strict'], /not available yet/],
+    [['dev', '--ring-size', '12'], /power of two/],
+    [['dev', '--storage', 'disk'], /Allowed choices are memory, lmdb/],
+    [['dev', '--base-redis', '8099'], /would both have port 8099/],
+    [[], /Usage: rkv/],
+    [['cluster'], /Usage: rkv cluster/],
+  ])('%j is wrong usage: 2', async (args, why) => {
+    const { code, err, out } = await run(...args);
+    expect(err).toMatch(why);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+  });
+
+  it('refused: 1, with the reason and its code on stderr', async () => {
+    answers['POST /api/cluster/commit'] = {
+      error: { code: 'plan_changed', message: 'the plan is another by now' },
+    };
+    expect(await run('cluster', 'commit', '--json')).toMatchObject({
+      code: 1,
+      out: '',
+      err: 'rkv: plan_changed: the plan is another by now\n',
+    });
+  });
+
+  it('no node there: 1', async () => {
+    const { code, err } = await run('ring', '--node', 'http://127.0.0.1:1');
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^rkv: no_node: no node can be reached at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\).*RKV_NODE/,
+    );
+  });
+
+  it('not a node there: 1', async () => {
+    expect(await run('ring')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/not as an rkv node does \(HTTP 500\)/),
+    });
+  });
+
+  it('help and version: 0', async () => {
+    expect(await run('--version')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+    const { code, out } = await run('start', '--help');
+    expect(code).toBe(0);
+    for (const flag of [
+      '--name',
+      '--data-dir',
+      '--ring-size',
+      '--secret-file',
+      '--join',
+      '--config',
+      '--json',
+    ])
+      expect(out).toContain(flag);
+  });
+});
+
+describe('keys', () => {
+  it('get --json tells what the node told', async () => {
+    answers['GET /api/get'] = { found: true, value: 'grün' };
+    expect((await run('get', 'k', '--json')).json).toEqual({ found: true, value: 'grün' });
+    answers['GET /api/get'] = { found: false };
+    expect(await run('get', 'k', '--json')).toMatchObject({ code: 0, out: '{"found":false}\n' });
+  });
+
+  it('get prints the value alone, byte for byte', async () => {
+    answers['GET /api/get'] = {
+      found: true,
+      valueBase64: '/wA=',
+      where: { node: 'n2', partition: 3, index: '7' },
+    };
+    expect(await run('get', 'k', '--where')).toMatchObject({
+      out: '\xff\0\n',
+      err: "at 'n2', partition 3 (7)\n",
+    });
+    answers['GET /api/get'] = { found: false };
+    expect(await run('get', 'k')).toMatchObject({ code: 0, out: '', err: 'not found\n' });
+  });
+
+  it('sends bytes and options as they are', async () => {
+    answers['POST /api/put'] = { result: 'ok' };
+    answers['POST /api/del'] = { result: 'ok', existed: false };
+    await run('put', 'a b+ü', '-5', '--w', '2', '--pw', '0', '--timeout', '50', '--where');
+    await run('put', '', '', '--node', url);
+    const deleted = await run('del', '--json', '--', '--json');
+    expect(asked).toEqual([
+      { request: 'POST /api/put?key=a%20b%2B%C3%BC&w=2&pw=0&timeout=50&where=1', body: '-5' },
+      { request: 'POST /api/put?key=', body: '' },
+      { request: 'POST /api/del?key=--json', body: '' },
+    ]);
+    expect(deleted.json).toEqual({ result: 'ok', existed: false });
+  });
+
+  it('ping counts on', async () => {
+    answers['GET /api/ping'] = { result: 'pong', n: 4, node: 'n1', partition: 2, index: '9' };
+    expect(await run('ping', '3')).toMatchObject({ code: 0, out: "pong 4 at 'n1', partition 2 (9)\n" });
+    expect(asked[0]?.request).toBe('GET /api/ping?n=3');
+  });
+
+  it('key asks the node, in hex', async () => {
+    const view = {
+      key: 'k',
+      keyHex: '6b',
+      hash: 'ab',
+      partition: 1,
+      index: '5',
+      preflist: [{ partition: 1, index: '5', node: 'n1', role: 'primary' }],
+      replicas: [
+        { node: 'n1', partition: 1, state: 'value', version: 'ff' },
+        { node: 'n2', partition: 1, state: 'none' },
+      ],
+    };
+    answers['GET /api/key'] = view;
+    expect((await run('key', 'k', '--json')).json).toEqual(view);
+    const { out } = await run('key', '6b', '--hex', '--assume-down', 'n2,n3');
+    expect(out).toContain("  partition 1 (5) 'n1' primary  value ff\n  partition 1 'n2' also: none\n");
+    expect(asked.map(({ request }) => request)).toEqual([
+      'GET /api/key?keyHex=6b',
+      'GET /api/key?keyHex=6b&assumeDown=n2%2Cn3',
+    ]);
+  });
+});
+
+describe('cluster', () => {
+  it('prints JSON as the node gave it', async () => {
+    answers = {
+      'GET /api/status': status,
+      'GET /api/ring': ring,
+      'GET /api/transfers': rest,
+      'POST /api/cluster/plan': plan,
+    };
+    expect((await run('cluster', 'status', '--json')).json).toEqual(status);
+    expect((await run('ring', '--json')).json).toEqual(ring);
+    expect((await run('transfers', '--json')).json).toEqual(rest);
+    expect((await run('cluster', 'plan', '--json')).json).toEqual(plan);
+  });
+
+  it('shows members and ring to people', async () => {
+    answers = { 'GET /api/status': status, 'GET /api/ring': ring };
+    const members = (await run('cluster', 'status')).out;
+    expect(members).toContain(' Membership ');
+    expect(members).toMatch(/^valid {6}37\.5% {6}-- {6}'n1'$/m);
+    expect(members).toContain("Not reached: 'n2'");
+    const picture = (await run('ring')).out;
+    expect(picture).toContain('abba|bbab|');
+  });
+
+  it('shows the plan', async () => {
+    answers['POST /api/cluster/plan'] = plan;
+    const lines = (await run('cluster', 'plan')).out.split('\n');
+    expect(lines[0]).toBe('=============================== Staged Changes ================================');
+    expect(lines).toContain("join           'n2'");
+    expect(lines).toContain("  2 transfers from 'n1' to 'n2'");
+    expect(lines).toContain('WARNING: 3 preference lists have a node twice');
+    expect(lines.some((line) => line.trim() === 'After cluster transition 1/1')).toBe(true);
+    expect(Math.max(...lines.map((line) => line.length))).toBe(79);
+  });
+
+  it('says when nothing is staged', async () => {
+    answers['POST /api/cluster/plan'] = { id: 'p', changes: [], transitions: [] };
+    expect((await run('cluster', 'plan')).out).toBe('Nothing is staged.\n');
+  });
+
+  it('stages by POST', async () => {
+    answers = {
+      'POST /api/cluster/join': { claimant: 'n1' },
+      'POST /api/cluster/leave': { claimant: 'n1' },
+      'POST /api/cluster/clear': { result: 'ok' },
+      'POST /api/cluster/commit': { epoch: 5 },
+    };
+    expect((await run('cluster', 'join', '127.0.0.1:8099')).out).toContain("'n1'");
+    expect((await run('cluster', 'leave', '--json')).json).toEqual({ claimant: 'n1' });
+    await run('cluster', 'leave', 'n2');
+    await run('cluster', 'clear');
+    await run('cluster', 'commit', '--plan', 'p1');
+    expect(asked).toEqual([
+      { request: 'POST /api/cluster/join', body: '{"address":"127.0.0.1:8099"}' },
+      { request: 'POST /api/cluster/leave', body: '{}' },
+      { request: 'POST /api/cluster/leave', body: '{"name":"n2"}' },
+      { request: 'POST /api/cluster/clear', body: '' },
+      { request: 'POST /api/cluster/commit', body: '{"planId":"p1"}' },
+    ]);
+  });
+
+  it('commit --wait ends when nothing moves any more', async () => {
+    const pending = [{ partition: 1, from: 'n1', to: 'n2', status: 'waiting' }];
+    answers = {
+      'POST /api/cluster/commit': { epoch: 4 },
+      'GET /api/status': [{ ...status, ready: false }, status],
+      'GET /api/ring': [{ ...ring, version: 3 }, { ...ring, pending }, ring],
+      'GET /api/transfers': [
+        rest,
+        rest,
+        { active: [], waiting: [{ ...pending[0], kind: 'hinted', reason: 'full' }] },
+        rest,
+      ],
+    };
+    expect((await run('cluster', 'commit', '--wait')).code).toBe(0);
+    expect(asked.filter(({ request }) => request === 'GET /api/ring')).toHaveLength(4);
+  });
+
+  it('commit --wait at the node that leaves ends when it is gone', async () => {
+    const leaving = { ...status, members: members.map((member) => ({ ...member, status: 'leaving' })) };
+    answers = {
+      'POST /api/cluster/commit': { epoch: 4 },
+      'GET /api/status': leaving,
+      'GET /api/ring': { ...ring, pending: [{ partition: 1, from: 'n1', to: 'n2', status: 'active' }] },
+      'GET /api/transfers': rest,
+    };
+    const committed = run('cluster', 'commit', '--wait');
+    while (!asked.some(({ request }) => request === 'GET /api/transfers')) await once(door, 'request');
+    await once(door, 'request');
+    door.close();
+    door.closeAllConnections();
+    expect(await committed).toMatchObject({
+      code: 0,
+      err: expect.stringContaining("'n1', which was asked, has left"),
+    });
+  });
+});
+
+describe('offline', () => {
+  const owners = Array.from({ length: 16 }, (_, partition) => 'abc'[partition % 3] as string);
+  it('key knows the hash of the original, the empty key too', async () => {
+    const path = file('ring.json', { ringSize: 16, owners });
+    const { code, json } = await run('key', '', '--ring', path, '--json');
+    expect(code).toBe(0);
+    expect(json).toMatchObject({
+      key: '',
+      keyHex: '',
+      hash: expect.stringMatching(/^[0-9a-f]{40}$/),
+      replicas: [],
+    });
+    expect(json['preflist']).toHaveLength(3);
+    expect((await run('key', '6b', '--hex', '--ring', path, '--json')).out).toBe(
+      (await run('key', 'k', '--ring', path, '--json')).out,
+    );
+    expect(asked).toEqual([]);
+  });
+
+  it('key puts fallbacks after the primaries that are up', async () => {
+    const path = file('ring2.json', { owners });
+    const { json } = await run('key', 'k', '--ring', path, '--assume-down', 'a', '--json');
+    const list = json['preflist'] as { node: string; role: string; partition: number }[];
+    expect(list.map(({ role }) => role)).toEqual(['primary', 'primary', 'fallback']);
+    expect(list.map(({ node }) => node)).not.toContain('a');
+    expect((await run('key', 'k', '--ring', path, '--assume-down', 'z')).err).toContain('no_such_member: ');
+  });
+
+  it.each([
+    ['nothing', join(tmpdir(), 'rkv-no-such-ring.json'), /ENOENT/],
+    ['torn', '{', /JSON/],
+    ['odd', { ringSize: 12, owners: [] }, /power of two/],
+    ['short', { ringSize: 16, owners: ['a'] }, /1 owners do not fit/],
+    ['numbers', { owners: [1] }, /owners\.0/],
+  ])('a ring file with %s in it is refused', async (name, content, why) => {
+    const path = name === 'nothing' ? String(content) : file(`${name}.json`, content);
+    expect(await run('key', 'k', '--ring', path)).toMatchObject({ code: 1, err: expect.stringMatching(why) });
+  });
+
+  it('claim draws the ring of the tutorial', async () => {
+    const { code, json } = await run('claim', '--ring-size', '16', '--members', 'a,b,c', '--json');
+    expect(code).toBe(0);
+    expect((json['owners'] as string[]).join('')).toBe('abcabcabcabcabca');
+    expect(json).toMatchObject({ counts: { a: 6, b: 5, c: 5 }, moves: 10, leastMoves: 10 });
+    expect(json['violations']).toEqual({ n3: expect.any(Number), n4: expect.any(Number) });
+    expect(typeof json['avoidable']).toBe('boolean');
+  });
+
+  it('claim begins with a ring from a file, its own answer among them', async () => {
+    const before = file(
+      'three.json',
+      (await run('claim', '--ring-size', '16', '--members', 'a,b,c', '--json')).out,
+    );
+    const { json } = await run(
+      'claim',
+      '--ring-size',
+      '16',
+      '--members',
+      'a,b,c,d',
+      '--from',
+      before,
+      '--locations',
+      'a=x,b=y',
+      '--json',
+    );
+    expect(new Set(json['owners'] as string[])).toEqual(new Set(['a', 'b', 'c', 'd']));
+    expect(await run('claim', '--ring-size', '32', '--members', 'a', '--from', before)).toMatchObject({
+      code: 2,
+    });
+  });
+});

@@ -1,0 +1,152 @@
+/**
+ * What operators read: the views of a node as text, in the manner of Riak's console.
+ */
+import { describeMembership, describeRing } from '@rkv/core';
+import type { KeyView, PlanView, RingView, StatusView, TransfersView, Whereabouts } from '../admin/api.ts';
+
+const WIDTH = 79;
+
+type Share = {
+  readonly name: string;
+  readonly status: string;
+  readonly ringPercent: number;
+  readonly pendingPercent: number;
+};
+
+/** The membership table. The pending column is filled only while some share is about to change. */
+export function describeShares(members: readonly Share[]): string {
+  const isMoving = members.some((member) => member.pendingPercent !== member.ringPercent);
+  return describeMembership(
+    members.map(({ name, status, ringPercent, pendingPercent }) => ({
+      name,
+      status,
+      ringPercent,
+      pendingPercent: isMoving ? pendingPercent : undefined,
+    })),
+  );
+}
+
+export function describeStatus({ members, ready, claimant, epoch }: StatusView): string {
+  const down = members.filter((member) => !member.up).map((member) => quote(member.name));
+  const lines = [describeShares(members), `Claimant: ${quote(claimant)}, epoch ${epoch}`];
+  if (down.length > 0) lines.push(`Not reached: ${down.join(', ')}`);
+  if (!ready) lines.push('Not all live members hold this ring yet');
+  return lines.join('\n');
+}
+
+export function describeRingView({ owners, pending, version, claimant }: RingView): string {
+  const moves = pending.map(
+    ({ partition, from, to, status }) =>
+      `  partition ${partition} from ${quote(from)} to ${quote(to)}: ${status}`,
+  );
+  const heading = moves.length === 0 ? [] : ['', `Pending: ${moves.length}`, ...moves];
+  return [describeRing(owners), ...heading, '', `Claimant: ${quote(claimant)}, epoch ${version}`].join('\n');
+}
+
+export function describePlan({ changes, transitions }: PlanView): string {
+  if (changes.length === 0) return 'Nothing is staged.';
+  const transition =
+    transitions.length === 1 ? '1 cluster transition' : `${transitions.length} cluster transitions`;
+  const head = [
+    rule(' Staged Changes ', '='),
+    'Action         Details(s)',
+    '-'.repeat(WIDTH),
+    ...changes.map(({ action, node }) => `${action.padEnd(15)}${quote(node)}`),
+    '-'.repeat(WIDTH),
+    '',
+    `Committing this takes ${transition}.`,
+  ];
+  return [
+    ...head,
+    ...transitions.flatMap((each, at) => describeTransition(each, at + 1, transitions.length)),
+  ].join('\n');
+}
+
+type Transition = PlanView['transitions'][number];
+
+function describeTransition(
+  { members, transfers, warnings }: Transition,
+  number: number,
+  total: number,
+): string[] {
+  const banner = [
+    '#'.repeat(WIDTH),
+    rule(`After cluster transition ${number}/${total}`, ' ').trimEnd(),
+    '#'.repeat(WIDTH),
+  ];
+  const counts = new Map<string, number>();
+  for (const { from, to } of transfers) {
+    const pair = `from ${quote(from)} to ${quote(to)}`;
+    counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  }
+  const lines = [...counts].map(
+    ([pair, count]) => `  ${count} ${count === 1 ? 'transfer' : 'transfers'} ${pair}`,
+  );
+  const caveats = warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `WARNING: ${warning}`)];
+  return [
+    '',
+    ...banner,
+    '',
+    describeShares(members),
+    ...caveats,
+    '',
+    `Transfers of this transition: ${transfers.length}`,
+    ...lines,
+  ];
+}
+
+export function describeTransfers({ active, waiting }: TransfersView): string {
+  if (active.length + waiting.length === 0) return 'No transfers are active or waiting.';
+  const moving = active.map(
+    ({ kind, partition, from, to, items, bytes }) =>
+      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${items} items, ${bytes} bytes so far`,
+  );
+  return [
+    `Active: ${active.length}`,
+    ...moving,
+    `Waiting: ${waiting.length}`,
+    ...describeWaiting(waiting),
+  ].join('\n');
+}
+
+export function describeWaiting(waiting: TransfersView['waiting']): string[] {
+  return waiting.map(
+    ({ kind, partition, from, to, reason }) =>
+      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${reason}`,
+  );
+}
+
+export function describeKey({ key, keyHex, hash, partition, index, preflist, replicas }: KeyView): string {
+  const stated = new Map(replicas.map((replica) => [`${replica.partition}@${replica.node}`, replica]));
+  const rows = preflist.map((entry) => {
+    const replica = stated.get(`${entry.partition}@${entry.node}`);
+    stated.delete(`${entry.partition}@${entry.node}`);
+    const found = replica === undefined ? '' : `  ${replica.state} ${replica.version ?? ''}`;
+    return `  partition ${entry.partition} (${entry.index}) ${quote(entry.node)} ${entry.role}${found}`.trimEnd();
+  });
+  const others = [...stated.values()].map(({ partition: at, node, state, version }) =>
+    `  partition ${at} ${quote(node)} also: ${state} ${version ?? ''}`.trimEnd(),
+  );
+  return [
+    `Key:       ${JSON.stringify(key)} (${keyHex === '' ? 'no bytes' : `hex ${keyHex}`})`,
+    `Hash:      ${hash}`,
+    `Partition: ${partition} (${index})`,
+    'Preference list:',
+    ...rows,
+    ...others,
+  ].join('\n');
+}
+
+export function describeWhere({ node, partition, index }: Whereabouts): string {
+  return `at ${quote(node)}, partition ${partition} (${index})`;
+}
+
+/** A title in the middle of a line; where it cannot be exact, the right side is the longer one. */
+function rule(title: string, sign: string): string {
+  const left = Math.floor((WIDTH - title.length) / 2);
+  return sign.repeat(left) + title + sign.repeat(WIDTH - title.length - left);
+}
+
+function quote(name: string): string {
+  return `'${name}'`;
+}

@@ -1,0 +1,66 @@
+/**
+ * The command `rkv`: all its commands, and how calling one ends - 0, 1 (it was refused: why, on stderr), 2 (wrong usage).
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addClaimCommand } from './claim-command.ts';
+import { addClusterCommands } from './cluster-commands.ts';
+import { addDevCommand } from './dev/dev.ts';
+import { DEFAULT_NODE } from './invocation.ts';
+import { addKeyCommands } from './key-commands.ts';
+import { addStartCommand, type StartServer } from './start.ts';
+import { type Terminal, WrongUsage } from './terminal.ts';
+
+export interface RkvComponents {
+  readonly terminal: Terminal;
+  readonly startServer: StartServer;
+}
+
+export type ExitCode = 0 | 1 | 2;
+
+/** `args` without the interpreter and the script. Never rejects. */
+export async function rkv(args: readonly string[], components: RkvComponents): Promise<ExitCode> {
+  try {
+    await buildProgram(components).parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    return explainEnd(error, components.terminal);
+  }
+}
+
+function buildProgram({ terminal, startServer }: RkvComponents): Command {
+  const program = new Command('rkv')
+    .description('A masterless, replicated key-value store that speaks Redis.')
+    .version(readVersion())
+    .option('--node <url>', `the node to ask (default: RKV_NODE, or ${DEFAULT_NODE})`)
+    .option('--json', 'answer in JSON')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(rkv --help tells what there is)')
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .exitOverride();
+  addStartCommand(program, terminal, startServer);
+  addDevCommand(program, terminal);
+  addKeyCommands(program, terminal);
+  addClusterCommands(program, terminal);
+  addClaimCommand(program, terminal);
+  return program;
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function explainEnd(error: unknown, terminal: Terminal): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why already
+  terminal.err(`${describeError(error)}\n`);
+  return error instanceof WrongUsage ? 2 : 1;
+}
+
+/** Outcomes for an operator are one sentence with their code; what should not happen comes with its stack. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `rkv: ${String(error)}`;
+  if (error instanceof WrongUsage) return `rkv: ${error.message}`;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? `rkv: ${code}: ${error.message}` : `rkv: ${error.stack ?? error.message}`;
+}

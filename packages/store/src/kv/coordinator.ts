@@ -1,0 +1,80 @@
+/**
+ * What every request of this node shares: the port to the vnodes, the clock of stamps, the defaults.
+ *
+ * It also places keys: hash words of a key, the partition that comes first, the bucket whose n and level hold.
+ */
+import {
+  bucketOf,
+  hashKey,
+  partitionOf,
+  quorumOf,
+  ringBits,
+  type BucketProperties,
+  type CountedList,
+  type Host,
+  type HybridClock,
+  type PartitionId,
+  type Quorum,
+  type ServicePort,
+} from '@rkv/core';
+import type { KvCommand, KvReply } from './commands.ts';
+
+export interface RequestDefaults {
+  /** Undefined: more than half of n. */
+  readonly r?: number | undefined;
+  readonly w?: number | undefined;
+  readonly timeoutMs: number;
+  /** Larger values are refused. */
+  readonly valueBytesMax: number;
+}
+
+export interface Coordinator {
+  readonly host: Host;
+  readonly clock: HybridClock;
+  readonly defaults: RequestDefaults;
+  readonly port: ServicePort<KvCommand, KvReply>;
+}
+
+/** More than half of n. */
+export function majorityOf(n: number): number {
+  return Math.floor(n / 2) + 1;
+}
+
+const words = new Uint32Array(5);
+
+/** A key on the ring. */
+export interface PlacedKey {
+  readonly key: string;
+  readonly hashHi: number;
+  readonly hashLo: number;
+}
+
+export function placeKey(key: string): PlacedKey {
+  hashKey(key, words);
+  return { key, hashHi: words[0] as number, hashLo: words[1] as number };
+}
+
+export function firstPartition({ port }: Coordinator, key: PlacedKey): PartitionId {
+  return partitionOf(key.hashHi, ringBits(port.document.ringSize));
+}
+
+export function bucketOfKey({ port }: Coordinator, key: string): BucketProperties {
+  const { document } = port;
+  return document.buckets.length === 1 ? (document.buckets[0] as BucketProperties) : bucketOf(document, key);
+}
+
+/** The preference list of a key, under the ring and the live nodes of now. */
+export function listOf(coordinator: Coordinator, key: PlacedKey, n: number): CountedList {
+  return coordinator.port.list(firstPartition(coordinator, key), n);
+}
+
+/** How many answers a request needs: as asked, or the node's default, or a majority of n. */
+export function quorumFor(
+  list: CountedList,
+  n: number,
+  asked: number | undefined,
+  byDefault: number | undefined,
+  primaries: number | undefined,
+): Quorum {
+  return quorumOf(list, asked ?? Math.min(byDefault ?? majorityOf(n), n), primaries ?? 0);
+}

@@ -1,0 +1,42 @@
+/** Saying why a request failed: what it needed, what it got, and whether it surely did nothing. */
+import type { NodeId, QuorumCount, Quorum, RingDocument } from '@rkv/core';
+import type { Failure, FailureCode } from './api.ts';
+
+export interface FailureFacts {
+  readonly verb: 'read' | 'write';
+  readonly code: FailureCode;
+  readonly quorum: Quorum;
+  readonly count: QuorumCount;
+  /** Whether no replica can have acted on it. Always true of reads. */
+  readonly definite: boolean;
+  readonly document: RingDocument;
+}
+
+const SENTENCES: Record<FailureCode, string> = {
+  timeout: 'not enough of them answered in time',
+  unreachable: 'not enough of them can be reached',
+  overload: 'queues on the way are full, try again later',
+  read_only: 'their stores take no writes now',
+  too_large: 'the value is too large',
+  stopping: 'this node is stopping',
+};
+
+export function failureOf({ verb, code, quorum, count, definite, document }: FailureFacts): Failure {
+  const { needed, neededNodes, neededPrimaries } = quorum;
+  const from = count.from.map((id) => nameOf(document, id));
+  const primaries = neededPrimaries > 0 ? `, ${neededPrimaries} of them primary` : '';
+  const heard = from.length > 0 ? `${count.got} answered (${from.join(', ')})` : 'none answered';
+  const doubt = verb === 'write' ? (definite ? '; nothing was written' : '; it may have been written') : '';
+  return {
+    code,
+    message: `this ${verb} needs ${needed} replicas on ${neededNodes} nodes${primaries}, ${heard}: ${SENTENCES[code]}${doubt}`,
+    needed,
+    got: count.got,
+    from,
+    definite,
+  };
+}
+
+function nameOf(document: RingDocument, id: NodeId): string {
+  return document.members.find((member) => member.id === id)?.name ?? id;
+}

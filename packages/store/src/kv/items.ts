@@ -1,0 +1,40 @@
+/**
+ * An item of handoff: a key with its hash and its entry; and the cursor of a walk over them.
+ *
+ * ```
+ * item    hash 8, u32 length + key, entry to the end
+ * cursor  hash 8, key to the end
+ * ```
+ */
+import { Reader, Writer, type RecordKey } from '@rkv/core';
+
+const scratch = new Writer();
+
+export function encodeItem(at: RecordKey, entry: Uint8Array): Uint8Array {
+  scratch.reset();
+  scratch.u32(at.hashHi);
+  scratch.u32(at.hashLo);
+  scratch.string(at.key);
+  scratch.bytes(entry);
+  return scratch.copy();
+}
+
+/** The entry is a view of the item. */
+export function decodeItem(item: Uint8Array): { at: RecordKey; entry: Uint8Array } {
+  const input = new Reader(item);
+  const at = { hashHi: input.u32(), hashLo: input.u32(), key: input.string() };
+  return { at, entry: input.rest() };
+}
+
+export function encodeCursor(at: RecordKey): Uint8Array {
+  scratch.reset();
+  scratch.u32(at.hashHi);
+  scratch.u32(at.hashLo);
+  scratch.latin1(at.key);
+  return scratch.copy();
+}
+
+export function decodeCursor(cursor: Uint8Array): RecordKey {
+  const input = new Reader(cursor);
+  return { hashHi: input.u32(), hashLo: input.u32(), key: input.latin1(input.left) };
+}

@@ -1,0 +1,88 @@
+/** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
+import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
+import { placeKey, type Coordinator } from './coordinator.ts';
+import { POSITION_END } from './key-space.ts';
+import { ReadRequest } from './read-request.ts';
+import { countKeys, scanPage } from './scan.ts';
+import { WriteRequest } from './write-request.ts';
+
+/** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
+const FLUSH_KEYS = 256;
+
+export class QuorumStore implements KvStore {
+  readonly #coordinator: Coordinator;
+
+  constructor(coordinator: Coordinator) {
+    this.#coordinator = coordinator;
+  }
+
+  get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
+    new ReadRequest(this.#coordinator, placeKey(key), options, sink).begin();
+  }
+
+  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
+    const { valueBytesMax } = this.#coordinator.defaults;
+    if (value.length > valueBytesMax) return sink.onFailure(tooLarge(value.length, valueBytesMax));
+    new WriteRequest(this.#coordinator, placeKey(key), options, sink).put(value);
+  }
+
+  delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
+    new WriteRequest(this.#coordinator, placeKey(key), options, sink).delete();
+  }
+
+  scan(cursor: bigint, count: number, sink: ScanSink): void {
+    const position = cursor < BigInt(POSITION_END) ? Number(cursor) : POSITION_END;
+    scanPage(this.#coordinator, position, count, (outcome) => {
+      if (outcome.kind === 'failed') return sink.onFailure(outcome.failure);
+      sink.onPage(outcome.keys, outcome.position >= POSITION_END ? 0n : BigInt(outcome.position));
+    });
+  }
+
+  count(sink: CountSink): void {
+    countKeys(this.#coordinator, (outcome) => {
+      if (outcome.kind === 'failed') sink.onFailure(outcome.failure);
+      else sink.onCount(outcome.count);
+    });
+  }
+
+  flush(sink: CountSink): void {
+    let deleted = 0;
+    const step = (cursor: bigint): void => {
+      this.scan(cursor, FLUSH_KEYS, {
+        onFailure: (failure) => sink.onFailure(failure),
+        onPage: (keys, next) => {
+          this.#deleteAll(keys, (failure) => {
+            if (failure !== undefined) return sink.onFailure(failure);
+            deleted += keys.length;
+            if (next === 0n) sink.onCount(deleted);
+            else step(next);
+          });
+        },
+      });
+    };
+    step(0n);
+  }
+
+  #deleteAll(keys: readonly string[], done: (failure: Failure | undefined) => void): void {
+    let open = keys.length;
+    let failure: Failure | undefined;
+    const settled = (): void => {
+      if (--open === 0) done(failure);
+    };
+    if (open === 0) return done(undefined);
+    for (const key of keys) {
+      this.delete(key, undefined, {
+        onWritten: settled,
+        onFailure: (why) => {
+          failure = why;
+          settled();
+        },
+      });
+    }
+  }
+}
+
+function tooLarge(bytes: number, most: number): Failure {
+  const message = `the value has ${bytes} bytes, and this node takes at most ${most}`;
+  return { code: 'too_large', message, needed: 0, got: 0, from: [], definite: true };
+}

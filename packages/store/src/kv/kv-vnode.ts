@@ -1,0 +1,271 @@
+/**
+ * The store's vnode: one partition's entries, merged in and read out.
+ *
+ * Every way into a replica - a write, a repair, a handoff - is one merge. What is merged but not yet committed lies
+ * in the *overlay*: merges read through it (or the later of two writes in one turn would be lost under the earlier),
+ * and a read of such a key waits until the store has it, so that nobody is told a value that a crash takes back.
+ * An acknowledgement waits for the durability asked for.
+ */
+import {
+  SPACE_ENTRY,
+  SPACE_META,
+  STAMP_BYTES,
+  type HybridClock,
+  type ItemCursor,
+  type ItemPage,
+  type RecordKey,
+  type ReplyToken,
+  type Vnode,
+  type VnodeContext,
+} from '@rkv/core';
+import { problemOf } from '../entry/check.ts';
+import { FLAG_EXPIRY, hasFlag, isLive, sameState, VERSION_AT } from '../entry/layout.ts';
+import { counted, merge, type ClashHandler } from '../entry/merge.ts';
+import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand, PageItem, PageReply } from './commands.ts';
+import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
+import { rangeEnd, rangeStart } from './key-space.ts';
+import { STATE_AT, STATE_END } from './commands.ts';
+import { VnodeTallies } from './range-tally.ts';
+
+/** An entry on its way into the store; undefined: its removal is. */
+interface InFlight {
+  readonly at: RecordKey;
+  readonly entry: Uint8Array | undefined;
+  readonly seq: number;
+}
+
+/** Somebody who is told when the store has reached `seq`. */
+interface Waiter {
+  readonly seq: number;
+  /** What becomes of the overlay then. */
+  readonly key: string;
+  readonly stored: () => void;
+  readonly failed: () => void;
+}
+
+/** Waiters in line before a vnode answers `overload`. */
+const WAITING_MAX = 10_000;
+/** Records visited in one step of a walk or of clearing: well under a millisecond. */
+const STEP_RECORDS = 500;
+
+export class KvVnode implements Vnode<KvCommand, KvReply> {
+  readonly #context: VnodeContext;
+  readonly #clock: HybridClock;
+  readonly #overlay = new Map<string, InFlight>();
+  readonly #tallies: VnodeTallies;
+  readonly #onClash: ClashHandler;
+  /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
+  readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
+  #waiters: Waiter[] = [];
+  #clearedTo: RecordKey | undefined;
+
+  constructor(context: VnodeContext, clock: HybridClock) {
+    this.#context = context;
+    this.#clock = clock;
+    const at = { hashHi: 0, hashLo: 0, key: 'tally' };
+    this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
+    this.#onClash = (key) =>
+      context.logger.error(
+        { partition: context.place.partition, key },
+        'two writes of this key bear one stamp; the larger bytes stay',
+      );
+  }
+
+  handleCommand(command: KvCommand, token: ReplyToken<KvReply>): void {
+    switch (command.kind) {
+      case 'merge':
+        return this.#handleMerge(command, token);
+      case 'get':
+        return this.#handleGet(command, token);
+      case 'page':
+        return token.reply(this.#page(command));
+      case 'tally':
+        return token.reply({ kind: 'tally', ...this.#tallies.of(command.range) });
+      case 'ping':
+        return token.reply({ kind: 'pong', n: command.n });
+    }
+  }
+
+  onStoreProgress(failedFrom?: number): void {
+    if (failedFrom !== undefined) this.#fail(failedFrom);
+    const reached = this.#reached();
+    let count = 0;
+    while (count < this.#waiters.length && (this.#waiters[count] as Waiter).seq <= reached) count++;
+    if (count === 0) return;
+    const ready = this.#waiters.splice(0, count);
+    for (const waiter of ready) this.#landed(waiter);
+    for (const waiter of ready) waiter.stored();
+  }
+
+  isEmpty(): boolean {
+    return this.#tallies.total === 0 && this.#overlay.size === 0;
+  }
+
+  walkItems(cursor: ItemCursor | undefined, budgetBytes: number): ItemPage {
+    const items: Uint8Array[] = [];
+    let bytes = 0;
+    const take = (at: RecordKey, entry: Uint8Array): void => {
+      const item = encodeItem(at, entry);
+      bytes += item.length;
+      items.push(item);
+    };
+    // What is in flight when a walk begins may commit behind its cursor; what changes later is passed on.
+    if (cursor === undefined) {
+      for (const { at, entry } of this.#overlay.values()) if (entry !== undefined) take(at, entry);
+    }
+    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    let last: RecordKey | undefined;
+    const { store, place } = this.#context;
+    const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
+      last = { hashHi, hashLo, key };
+      take(last, entry);
+      return bytes < budgetBytes;
+    });
+    return { items, next: more && last !== undefined ? encodeCursor(last) : undefined };
+  }
+
+  handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
+    const { at, entry } = decodeItem(item);
+    const problem = problemOf(at.key, entry);
+    if (problem !== undefined) {
+      this.#context.logger.error({ partition: this.#context.place.partition, problem }, 'a damaged item was handed over; it is left out');
+      return done(false);
+    }
+    this.#clock.observe(entry, VERSION_AT);
+    const held = this.#find(at);
+    const merged = merge(at.key, held, entry, this.#onClash);
+    const seq = merged === held ? this.#overlay.get(at.key)?.seq : this.#store(at, held, merged);
+    if (merged !== held && seq === undefined) return done(false);
+    if (seq === undefined || seq <= this.#reached()) return done(true);
+    this.#waiters.push({ seq, key: at.key, stored: () => done(true), failed: () => done(false) });
+  }
+
+  handleItemHandedOff(item: Uint8Array): void {
+    const { at, entry } = decodeItem(item);
+    if (this.#overlay.has(at.key)) return;
+    const held = this.#find(at);
+    if (held === undefined || !sameState(held, entry)) return;
+    this.#store(at, held, undefined);
+  }
+
+  clearSome(): boolean {
+    if (this.#overlay.size > 0) return false;
+    const doomed: { at: RecordKey; entry: Uint8Array }[] = [];
+    const { store, place } = this.#context;
+    const more = store.walk(SPACE_ENTRY, place, this.#clearedTo, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
+      doomed.push({ at: { hashHi, hashLo, key }, entry: entry.slice() });
+      return true;
+    });
+    for (const { at, entry } of doomed) if (this.#store(at, entry, undefined) === undefined) return false;
+    this.#clearedTo = more ? doomed.at(-1)?.at : undefined;
+    return !more && this.isEmpty();
+  }
+
+  #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
+    if (this.#waiters.length >= WAITING_MAX) return token.refuse('overload');
+    const { key, entry } = command;
+    this.#clock.observe(entry, VERSION_AT);
+    const held = this.#find(command);
+    const existed = held !== undefined && this.#isLive(held);
+    const merged = merge(key, held, entry, this.#onClash);
+    const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
+    let seq: number | undefined;
+    if (merged !== held) {
+      seq = this.#store(command, held, merged);
+      if (seq === undefined) return token.refuse('read_only');
+    } else if (this.#overlay.size > 0) seq = this.#overlay.get(key)?.seq;
+    const reply = { kind: 'merged' as const, existed, later };
+    if (seq === undefined || seq <= this.#reached()) return token.reply(reply);
+    this.#waiters.push({
+      seq,
+      key,
+      stored: () => token.reply(reply),
+      failed: () => token.fail('the store failed'),
+    });
+  }
+
+  #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
+    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
+    if (inFlight === undefined) return this.#replyHeld(command, token);
+    if (this.#waiters.length >= WAITING_MAX) return token.refuse('overload');
+    const answer = (): void => this.#replyHeld(command, token);
+    this.#waiters.push({ seq: inFlight.seq, key: command.key, stored: answer, failed: answer });
+  }
+
+  #replyHeld(command: GetCommand, token: ReplyToken<KvReply>): void {
+    this.#held.entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, command);
+    this.#held.whole = command.whole;
+    token.reply(this.#held);
+  }
+
+  #page({ range, after, limit }: PageCommand): PageReply {
+    const { store, place } = this.#context;
+    const start = rangeStart(range, place.ringBits);
+    const end = rangeEnd(range, place.ringBits);
+    const items: PageItem[] = [];
+    let inRange = true;
+    const from = after ?? (start === 0 ? undefined : { hashHi: start - 1, hashLo: 0xffffffff, key: '' });
+    const more = store.walk(SPACE_ENTRY, place, from, limit, (hashHi, hashLo, key, entry) => {
+      inRange = hashHi < end;
+      if (inRange && hashHi >= start) {
+        items.push({ hashHi, hashLo, key, state: entry.slice(STATE_AT, STATE_END), live: this.#isLive(entry) });
+      }
+      return inRange;
+    });
+    return { kind: 'page', items, more: more && inRange };
+  }
+
+  #find(at: RecordKey): Uint8Array | undefined {
+    if (this.#overlay.size > 0) {
+      const inFlight = this.#overlay.get(at.key);
+      if (inFlight !== undefined) return inFlight.entry;
+    }
+    return this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
+  }
+
+  /** Put `after` in the place of `before`, in the store and in the tallies. Undefined: the store takes no writes. */
+  #store(at: RecordKey, before: Uint8Array | undefined, after: Uint8Array | undefined): number | undefined {
+    const { store, place, changed } = this.#context;
+    const { hashHi, hashLo, key } = at;
+    this.#tallies.changed(at, before, after);
+    const seq = store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }], this.#tallies);
+    if (seq === undefined) {
+      this.#tallies.changed(at, after, before);
+      return undefined;
+    }
+    if (seq > this.#reached()) {
+      this.#overlay.set(key, { at: { hashHi, hashLo, key }, entry: after, seq });
+      if (after === undefined) this.#waiters.push({ seq, key, stored: nothing, failed: nothing });
+    }
+    if (after !== undefined) changed(() => encodeItem(at, after));
+    return seq;
+  }
+
+  /** How far the store has come, at the durability that an acknowledgement stands for. */
+  #reached(): number {
+    const { store, durability } = this.#context;
+    return durability === 'power' ? store.flushedSeq : store.committedSeq;
+  }
+
+  #landed(waiter: Waiter): void {
+    if (this.#overlay.get(waiter.key)?.seq === waiter.seq) this.#overlay.delete(waiter.key);
+  }
+
+  /** The store lost everything from `seq` on: what waited for it failed, and what is held is what is committed. */
+  #fail(seq: number): void {
+    const lost = this.#waiters.filter((waiter) => waiter.seq >= seq);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.seq < seq);
+    for (const [key, inFlight] of this.#overlay) {
+      if (inFlight.seq < seq) continue;
+      this.#overlay.delete(key);
+      this.#tallies.changed(inFlight.at, inFlight.entry, this.#find(inFlight.at));
+    }
+    for (const waiter of lost) waiter.failed();
+  }
+
+  #isLive(entry: Uint8Array): boolean {
+    return isLive(entry, hasFlag(entry, FLAG_EXPIRY) ? this.#context.host.now() : 0);
+  }
+}
+
+function nothing(): void {}

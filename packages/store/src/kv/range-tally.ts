@@ -1,0 +1,97 @@
+/**
+ * What a vnode holds, counted and digested per range, kept up with every change.
+ *
+ * Vnode p holds the ranges p, p-1, ... p-n+1 (a range: the keys whose first primary is that partition), each with
+ * another set of replicas, so each has a tally of its own. Two replicas whose tallies of a range are equal hold the
+ * same keys in the same states; the digest is a sum, so the order of changes does not matter and one can be taken back.
+ *
+ * The tallies of a vnode are one record in its store, riding along with each commit.
+ */
+import {
+  murmur32,
+  partitionOf,
+  Reader,
+  SPACE_META,
+  Writer,
+  type LateRecord,
+  type PartitionId,
+  type Place,
+  type RecordKey,
+} from '@rkv/core';
+import { isLive } from '../entry/layout.ts';
+import { STATE_AT, STATE_END } from './commands.ts';
+
+export interface RangeTally {
+  entries: number;
+  live: number;
+  digestHi: number;
+  digestLo: number;
+}
+
+const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, digestHi: 0, digestLo: 0 };
+
+export class VnodeTallies implements LateRecord {
+  readonly space = SPACE_META;
+  readonly place: Place;
+  readonly hashHi = 0;
+  readonly hashLo = 0;
+  readonly key = 'tally';
+  readonly #ranges = new Map<PartitionId, RangeTally>();
+  /** Entries in all ranges, tombstones included. */
+  total = 0;
+
+  constructor(place: Place, stored: Uint8Array | undefined) {
+    this.place = place;
+    if (stored === undefined) return;
+    const input = new Reader(stored);
+    while (input.left > 0) {
+      const range = input.u16() as PartitionId;
+      const tally = { entries: input.f64(), live: input.f64(), digestHi: input.u32(), digestLo: input.u32() };
+      this.#ranges.set(range, tally);
+      this.total += tally.entries;
+    }
+  }
+
+  of(range: PartitionId): Readonly<RangeTally> {
+    return this.#ranges.get(range) ?? EMPTY;
+  }
+
+  /** An entry took the place of another; either may be none. */
+  changed(at: RecordKey, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
+    const range = partitionOf(at.hashHi, this.place.ringBits);
+    let tally = this.#ranges.get(range);
+    if (tally === undefined) this.#ranges.set(range, (tally = { ...EMPTY }));
+    if (before !== undefined) this.#add(tally, at, before, -1);
+    if (after !== undefined) this.#add(tally, at, after, 1);
+  }
+
+  clear(): void {
+    this.#ranges.clear();
+    this.total = 0;
+  }
+
+  bytes(): Uint8Array {
+    const out = new Writer(this.#ranges.size * 26);
+    for (const [range, tally] of this.#ranges) {
+      out.u16(range);
+      out.f64(tally.entries);
+      out.f64(tally.live);
+      out.u32(tally.digestHi);
+      out.u32(tally.digestLo);
+    }
+    return out.copy();
+  }
+
+  #add(tally: RangeTally, at: RecordKey, entry: Uint8Array, sign: 1 | -1): void {
+    this.total += sign;
+    tally.entries += sign;
+    // Expiry does not count here: every replica must count alike, whatever its clock.
+    if (isLive(entry, 0)) tally.live += sign;
+    const lo = murmur32(at.hashLo, entry, STATE_AT, STATE_END);
+    const hi = murmur32(at.hashHi, entry, STATE_AT, STATE_END);
+    const sum = tally.digestLo + sign * lo;
+    const carry = sum < 0 ? -1 : sum > 0xffffffff ? 1 : 0;
+    tally.digestLo = sum >>> 0;
+    tally.digestHi = (tally.digestHi + sign * hi + carry) >>> 0;
+  }
+}

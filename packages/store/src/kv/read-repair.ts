@@ -1,0 +1,30 @@
+/**
+ * Read repair: what a read found is sent to the replicas that turned out to be behind, after the reader has its answer.
+ *
+ * Source: Dynamo 4.5. Not promised: that it arrives; anti-entropy is for that.
+ */
+import type { Refusal, Replica, ReplicaRequest } from '@rkv/core';
+import type { KvReply, MergeCommand } from './commands.ts';
+import type { Coordinator, PlacedKey } from './coordinator.ts';
+
+const GIVE_UP_MS = 1_000;
+
+/** `entry` is kept. */
+export function repair(coordinator: Coordinator, placed: PlacedKey, entry: Uint8Array, behind: readonly Replica[]): void {
+  const { port } = coordinator;
+  const command: MergeCommand = { kind: 'merge', ...placed, entry };
+  let open = behind.length;
+  const settled = (): void => {
+    if (--open === 0) port.close(id);
+  };
+  const request: ReplicaRequest<KvReply> = {
+    onReply: settled,
+    onRefused: (_at: number, _why: Refusal) => settled(),
+    onFailed: settled,
+    onAlarm: () => port.close(id),
+    onRingChanged: () => {},
+  };
+  const id = port.open(request);
+  port.alarm(id, GIVE_UP_MS);
+  behind.forEach((replica, at) => port.send(id, at, replica, command, GIVE_UP_MS));
+}

@@ -1,0 +1,263 @@
+/**
+ * One read, coordinated: the value from one replica, from the others only which state they hold.
+ *
+ * Asked first are as many replicas as must answer, on distinct nodes, this one among them where it can be; the
+ * rest when one of those fails, has nothing to say, or is slow. If the states differ the latest one is fetched, and
+ * after the answer the primaries that had an older one are sent it.
+ *
+ * A stand-in's value is an answer, its "not found" is none. Where everybody has answered and a quorum cannot be had
+ * because one dead node took several copies, the primaries that answered suffice (request/quorum.ts of the core).
+ *
+ * Source: Dynamo 4.5 (read repair), Cassandra's digest reads; PROTOCOLS 8.
+ */
+import {
+  QuorumCount,
+  type CountedList,
+  type Quorum,
+  type Refusal,
+  type Replica,
+  type ReplicaRequest,
+  type RequestId,
+} from '@rkv/core';
+import { compareVersion, FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, STRING, typeOf } from '../entry/layout.ts';
+import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
+import type { GetCommand, KvReply } from './commands.ts';
+import { bucketOfKey, listOf, quorumFor, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { failureOf } from './failure.ts';
+import { repair } from './read-repair.ts';
+import { codeOf } from './write-request.ts';
+
+/** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
+const HEDGE_MS = 50;
+
+interface Answer {
+  /** The entry, or its first bytes when not whole; undefined: nothing held. A copy. */
+  readonly entry: Uint8Array | undefined;
+  readonly whole: boolean;
+}
+
+export class ReadRequest implements ReplicaRequest<KvReply> {
+  readonly #coordinator: Coordinator;
+  readonly #sink: ReadSink;
+  readonly #placed: PlacedKey;
+  readonly #options: RequestOptions | undefined;
+  readonly #n: number;
+  readonly #count = new QuorumCount();
+  readonly #deadline: number;
+  readonly #timeoutMs: number;
+  #list!: CountedList;
+  #quorum!: Quorum;
+  #answers: (Answer | undefined)[] = [];
+  #id: RequestId = 0;
+  #hedged = false;
+  #refusal: Refusal | undefined;
+  /** Waiting for a newer ring: the partition has moved. */
+  #parked = false;
+  #done = false;
+  #sending = false;
+  /** The value was asked of somebody. */
+  #valueAsked = false;
+  /** The replica asked for the state that won, or -1. */
+  #fetching = -1;
+
+  constructor(coordinator: Coordinator, placed: PlacedKey, options: RequestOptions | undefined, sink: ReadSink) {
+    this.#coordinator = coordinator;
+    this.#placed = placed;
+    this.#options = options;
+    this.#sink = sink;
+    this.#n = bucketOfKey(coordinator, placed.key).n;
+    this.#timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
+    this.#deadline = coordinator.host.monotonic() + this.#timeoutMs;
+  }
+
+  begin(): void {
+    this.#id = this.#coordinator.port.open(this);
+    this.#start();
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs));
+  }
+
+  onReply(at: number, reply: KvReply, standIn: boolean): void {
+    if (reply.kind !== 'held') return this.onFailed(at);
+    if (this.#quorum.needed === 1 && reply.whole && (reply.entry !== undefined || !standIn)) return this.#answer(reply.entry);
+    if (this.#fetching === at) return this.#handleFetched(reply.entry?.slice());
+    this.#answers[at] = { entry: reply.entry?.slice(), whole: reply.whole };
+    this.#count.answered(at, reply.entry !== undefined || !standIn);
+    this.#judge();
+  }
+
+  onRefused(at: number, why: Refusal): void {
+    this.#refusal = why;
+    this.onFailed(at);
+  }
+
+  onFailed(at: number): void {
+    if (this.#fetching === at) return this.#fetchElsewhere(at);
+    this.#count.failed(at);
+    this.#judge();
+  }
+
+  onAlarm(): void {
+    if (this.#hedged || this.#coordinator.host.monotonic() >= this.#deadline) return this.#fail('timeout');
+    this.#hedged = true;
+    if (!this.#parked && this.#fetching < 0) this.#ask(this.#everybodyElse());
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.max(1, this.#timeoutMs - HEDGE_MS));
+  }
+
+  onRingChanged(): void {
+    if (!this.#parked) return;
+    this.#parked = false;
+    this.#start();
+  }
+
+  #start(): void {
+    const list = listOf(this.#coordinator, this.#placed, this.#n);
+    this.#list = list;
+    this.#quorum = quorumFor(list, this.#n, this.#options?.r, this.#coordinator.defaults.r, this.#options?.pr);
+    this.#count.begin(list, this.#quorum);
+    this.#answers = [];
+    this.#valueAsked = false;
+    if (list.replicas.length === 0) return this.#fail('unreachable');
+    const first = this.#count.possible ? this.#count.nextToAsk() : this.#everybodyElse();
+    this.#ask(first);
+  }
+
+  #everybodyElse(): number {
+    return ((1 << this.#list.replicas.length) - 1) & ~this.#count.asked;
+  }
+
+  /** Ask these replicas: one that is near for the value if nobody was yet, the others for their state. */
+  #ask(mask: number): void {
+    if (mask === 0) return this.#judge();
+    const { replicas, local } = this.#list;
+    this.#count.asked |= mask;
+    this.#sending = true;
+    if (local >= 0 && (mask & (1 << local)) !== 0) this.#sendGet(local);
+    for (let at = 0; at < replicas.length && !this.#done; at++) {
+      if (at !== local && (mask & (1 << at)) !== 0) this.#sendGet(at);
+    }
+    this.#sending = false;
+    this.#judge();
+  }
+
+  #sendGet(at: number, whole = !this.#valueAsked): void {
+    this.#valueAsked ||= whole;
+    const { key, hashHi, hashLo } = this.#placed;
+    const command: GetCommand = { kind: 'get', key, hashHi, hashLo, whole };
+    const { port, host } = this.#coordinator;
+    const remaining = Math.max(1, Math.ceil(this.#deadline - host.monotonic()));
+    port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
+  }
+
+  #judge(): void {
+    if (this.#done || this.#sending || this.#parked || this.#fetching >= 0) return;
+    if (this.#count.met) return this.#decide();
+    const next = this.#count.nextToAsk();
+    if (next !== 0) return this.#ask(next);
+    if (!this.#count.settled) return;
+    const rest = this.#everybodyElse();
+    if (rest !== 0) return this.#ask(rest);
+    if (this.#count.metByPrimaries || this.#allPrimariesAnswered()) return this.#decide();
+    if (this.#refusal === 'moved') {
+      this.#refusal = undefined;
+      this.#parked = true;
+      return;
+    }
+    this.#fail(codeOf(this.#refusal));
+  }
+
+  /** All n primaries spoke, none of them sure of itself: there is nobody else who could know better. */
+  #allPrimariesAnswered(): boolean {
+    const { replicas, n } = this.#list;
+    return (
+      replicas.length === n && replicas.every((replica, at) => replica.role === 'primary' && this.#answers[at] !== undefined)
+    );
+  }
+
+  /** Enough have answered: which state is the latest, and is its value here? */
+  #decide(): void {
+    const at = this.#latest();
+    const winner = this.#answers[at];
+    if (winner?.entry === undefined) return this.#answer(undefined);
+    // A state that is no live value for sure needs no fetching, but may need repairing.
+    if (winner.whole || typeOf(winner.entry) !== STRING) return this.#answer(winner.entry, winner.whole);
+    const same = this.#answers.findIndex(
+      (other) => other?.entry !== undefined && other.whole && sameState(other.entry, winner.entry as Uint8Array),
+    );
+    if (same >= 0) return this.#answer((this.#answers[same] as Answer).entry);
+    this.#fetching = at;
+    this.#sendGet(at, true);
+  }
+
+  /** Who was to send the latest state is gone; another that holds it will do, an older state will not. */
+  #fetchElsewhere(gone: number): void {
+    const wanted = (this.#answers[gone] as Answer).entry as Uint8Array;
+    this.#answers[gone] = undefined;
+    this.#fetching = this.#answers.findIndex((other) => other?.entry !== undefined && sameState(other.entry, wanted));
+    if (this.#fetching < 0) return this.#fail('unreachable');
+    this.#sendGet(this.#fetching, true);
+  }
+
+  #handleFetched(entry: Uint8Array | undefined): void {
+    const at = this.#fetching;
+    this.#fetching = -1;
+    this.#answers[at] = { entry, whole: true };
+    this.#decide();
+  }
+
+  #latest(): number {
+    let best = -1;
+    for (let at = 0; at < this.#answers.length; at++) {
+      const entry = this.#answers[at]?.entry;
+      if (entry === undefined) continue;
+      const held = best < 0 ? undefined : (this.#answers[best] as Answer).entry;
+      if (held === undefined || laterState(entry, held)) best = at;
+    }
+    return best;
+  }
+
+  #answer(entry: Uint8Array | undefined, whole = true): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#coordinator.port.close(this.#id);
+    if (entry === undefined || !whole || !this.#isLive(entry)) this.#sink.onMissing();
+    else this.#sink.onValue(entry, payloadStart(entry), entry.length);
+    if (entry !== undefined && whole) this.#repair(entry);
+  }
+
+  /** Primaries that answered with an older state, or with none, are sent the one that was read. */
+  #repair(entry: Uint8Array): void {
+    const behind: Replica[] = [];
+    this.#answers.forEach((answer, at) => {
+      const replica = this.#list.replicas[at] as Replica;
+      if (answer === undefined || replica.role !== 'primary') return;
+      if (answer.entry === undefined || laterState(entry, answer.entry)) behind.push(replica);
+    });
+    if (behind.length > 0) repair(this.#coordinator, this.#placed, entry, behind);
+  }
+
+  #isLive(entry: Uint8Array): boolean {
+    return isLive(entry, hasFlag(entry, FLAG_EXPIRY) ? this.#coordinator.host.now() : 0);
+  }
+
+  #fail(code: FailureCode): void {
+    if (this.#done) return;
+    this.#done = true;
+    const { port } = this.#coordinator;
+    port.close(this.#id);
+    const { document } = port;
+    this.#sink.onFailure(
+      failureOf({ verb: 'read', code, quorum: this.#quorum, count: this.#count, definite: true, document }),
+    );
+  }
+}
+
+/** Whether state `a` is the later one; at one version the larger sum stands for the larger bytes. */
+function laterState(a: Uint8Array, b: Uint8Array): boolean {
+  const order = compareVersion(a, b);
+  return order > 0 || (order === 0 && !sameState(a, b) && largerSum(a, b));
+}
+
+function largerSum(a: Uint8Array, b: Uint8Array): boolean {
+  for (let at = 24; at < 32; at++) if (a[at] !== b[at]) return (a[at] as number) > (b[at] as number);
+  return false;
+}

@@ -1,0 +1,189 @@
+/**
+ * The tutorial's service: commands that name the vnode which answered, and quorum commands that show every answer.
+ *
+ * For learning, tests and looking at a ring from inside; the store's own API hides partitions (kv-store.ts).
+ * `put` and `delete` are coordinated writes with w=1 that name the replica that answered first, while the rest follows;
+ * `get` asks one vnode. The quorum commands take n literally: the first n of the preference list.
+ *
+ * Source: the rkv tutorial, chapters 5 and 7. Unlike there, a write goes to all replicas, errors and overloads never
+ * count as answers, and too few live replicas are said at once.
+ */
+import {
+  collect,
+  quorumOf,
+  ringIndexOf,
+  type CollectedAnswer,
+  type NodeId,
+  type PartitionId,
+  type Quorum,
+  type Replica,
+  type RingIndex,
+} from '@rkv/core';
+import { encodeString, encodeTombstone } from '../entry/codec.ts';
+import { isLive, payloadStart } from '../entry/layout.ts';
+import type { FailureCode } from './api.ts';
+import type { KvCommand, KvReply } from './commands.ts';
+import { firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { WriteRequest } from './write-request.ts';
+
+export type ServiceResult = 'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
+
+export interface ServiceReply {
+  readonly result: ServiceResult;
+  /** Name of the node that answered; this one when nobody did. */
+  readonly node: string;
+  readonly partition: PartitionId;
+  readonly index: RingIndex;
+}
+
+export interface PingReply {
+  readonly result: 'pong';
+  readonly n: number;
+  readonly node: string;
+  readonly partition: PartitionId;
+  readonly index: RingIndex;
+}
+
+export interface QuorumReply {
+  /** finished: w answers came. timeout: they did not in time. unreachable: they cannot. */
+  readonly reason: 'finished' | 'timeout' | 'unreachable';
+  /** Newest first. */
+  readonly result: readonly ServiceReply[];
+}
+
+export class Service {
+  readonly #coordinator: Coordinator;
+
+  constructor(coordinator: Coordinator) {
+    this.#coordinator = coordinator;
+  }
+
+  ping(n = 1): Promise<PingReply | ServiceReply> {
+    const placed = placeKey(`ping${n}`);
+    return this.#one(placed, { kind: 'ping', n }, (replica) => ({ result: 'pong' as const, n, ...this.#where(replica) }));
+  }
+
+  get(key: string): Promise<ServiceReply> {
+    const placed = placeKey(key);
+    return this.#one(placed, getCommand(placed), (replica, reply) => ({
+      result: this.#resultOf(reply),
+      ...this.#where(replica),
+    }));
+  }
+
+  put(key: string, value: Uint8Array): Promise<ServiceReply> {
+    return this.#write(key, (request) => request.put(value));
+  }
+
+  delete(key: string): Promise<ServiceReply> {
+    return this.#write(key, (request) => request.delete());
+  }
+
+  putQuorum(key: string, value: Uint8Array, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
+    const placed = placeKey(key);
+    const command: KvCommand = { kind: 'merge', ...placed, entry: encodeString(key, this.#stamp(), value) };
+    return this.#quorum(placed, command, n, w, timeoutMs);
+  }
+
+  getQuorum(key: string, n: number, r: number, timeoutMs: number): Promise<QuorumReply> {
+    const placed = placeKey(key);
+    return this.#quorum(placed, getCommand(placed), n, r, timeoutMs);
+  }
+
+  deleteQuorum(key: string, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
+    const placed = placeKey(key);
+    const command: KvCommand = { kind: 'merge', ...placed, entry: encodeTombstone(key, this.#stamp()) };
+    return this.#quorum(placed, command, n, w, timeoutMs);
+  }
+
+  /** Ask the first live vnode of the key. */
+  #one<T>(placed: PlacedKey, command: KvCommand, answered: (replica: Replica, reply: KvReply) => T): Promise<T | ServiceReply> {
+    const { port, defaults } = this.#coordinator;
+    const first = firstPartition(this.#coordinator, placed);
+    const all = port.list(first, 1);
+    return new Promise((resolve) => {
+      collect<KvCommand, KvReply, KvReply>(port, {
+        list: all,
+        quorum: quorumOf(all, 1),
+        command,
+        timeoutMs: defaults.timeoutMs,
+        keep: keepReply,
+        counts: () => true,
+        done: ({ reason, answers }) => {
+          const answer = answers[0];
+          if (reason === 'finished' && answer !== undefined) return resolve(answered(answer.replica, answer.answer));
+          resolve(this.#nobody(first, reason === 'timeout' ? 'timeout' : 'unreachable'));
+        },
+      });
+    });
+  }
+
+  #write(key: string, start: (request: WriteRequest) => void): Promise<ServiceReply> {
+    const placed = placeKey(key);
+    let replica: Replica | undefined;
+    return new Promise((resolve) => {
+      const request = new WriteRequest(this.#coordinator, placed, { w: 1 }, {
+        onFirst: (first) => (replica = first),
+        onWritten: () => resolve({ result: 'ok', ...this.#where(replica as Replica) }),
+        onFailure: ({ code }) => resolve(this.#nobody(firstPartition(this.#coordinator, placed), code)),
+      });
+      start(request);
+    });
+  }
+
+  #quorum(placed: PlacedKey, command: KvCommand, n: number, needed: number, timeoutMs: number): Promise<QuorumReply> {
+    const { port } = this.#coordinator;
+    const list = port.list(firstPartition(this.#coordinator, placed), n);
+    const quorum: Quorum = quorumOf(list, needed);
+    return new Promise((resolve) => {
+      collect<KvCommand, KvReply, KvReply>(port, {
+        list,
+        quorum,
+        command,
+        timeoutMs,
+        keep: keepReply,
+        counts: (reply, standIn) => !(standIn && reply.kind === 'held' && reply.entry === undefined),
+        done: ({ reason, answers }) => resolve({ reason, result: answers.map((answer) => this.#replyOf(answer)) }),
+      });
+    });
+  }
+
+  #replyOf({ replica, answer }: CollectedAnswer<KvReply>): ServiceReply {
+    return { result: this.#resultOf(answer), ...this.#where(replica) };
+  }
+
+  #resultOf(reply: KvReply): ServiceResult {
+    if (reply.kind !== 'held') return 'ok';
+    const { entry } = reply;
+    if (entry === undefined || !isLive(entry, this.#coordinator.host.now())) return { error: 'not_found' };
+    return { ok: entry.subarray(payloadStart(entry)) };
+  }
+
+  #nobody(partition: PartitionId, error: FailureCode): ServiceReply {
+    return { result: { error }, ...this.#where({ partition, node: this.#coordinator.port.self, role: 'primary' }) };
+  }
+
+  #where({ node, partition }: Replica): { node: string; partition: PartitionId; index: RingIndex } {
+    const { document } = this.#coordinator.port;
+    return { node: this.#nameOf(node), partition, index: ringIndexOf(partition, document.ringSize) };
+  }
+
+  #nameOf(id: NodeId): string {
+    return this.#coordinator.port.document.members.find((member) => member.id === id)?.name ?? id;
+  }
+
+  #stamp(): Uint8Array {
+    const stamp = new Uint8Array(16);
+    this.#coordinator.clock.write(stamp, 0);
+    return stamp;
+  }
+}
+
+function getCommand(placed: PlacedKey): KvCommand {
+  return { kind: 'get', ...placed, whole: true };
+}
+
+/** Replies are borrowed; what is kept of a value is a copy. */
+function keepReply(reply: KvReply): KvReply {
+  return reply.kind === 'held' ? { ...reply, entry: reply.entry?.slice() } : reply;
+}

@@ -1,0 +1,222 @@
+/**
+ * One write, coordinated: stamp the entry, send it to every replica on the list, answer when w of them count.
+ *
+ * The replica on this node goes first, so that a coordinator which is itself a primary stamps above what it holds.
+ * A replica that holds a later version says so, and a blind write is stamped anew above that, at most twice; after
+ * that it stands as it is: written, and replaced by a later version, as if the other writer had come second.
+ *
+ * A write that no longer can succeed fails at once and says whether it surely did nothing. One that was refused
+ * because the partition moved waits for the newer ring and goes there under the same stamp.
+ *
+ * Source: Dynamo 4.5; PROTOCOLS 7 and 8.
+ */
+import {
+  QuorumCount,
+  type CountedList,
+  type Quorum,
+  type Refusal,
+  type ReplicaRequest,
+  type Replica,
+  type RequestId,
+} from '@rkv/core';
+import { encodeTombstone, stringEntryBytes, writeString } from '../entry/codec.ts';
+import { payloadStart, STRING, typeOf, VERSION_AT } from '../entry/layout.ts';
+import type { FailureCode, RequestOptions, WriteSink } from './api.ts';
+import type { KvReply, MergeCommand } from './commands.ts';
+import { bucketOfKey, listOf, quorumFor, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { failureOf } from './failure.ts';
+
+const RESTAMPS_MAX = 2;
+
+/** Told more than a door needs: which replica answered first. */
+export interface WriteWatcher extends WriteSink {
+  onFirst?(replica: Replica): void;
+}
+
+export class WriteRequest implements ReplicaRequest<KvReply> {
+  readonly #coordinator: Coordinator;
+  readonly #sink: WriteWatcher;
+  readonly #placed: PlacedKey;
+  readonly #options: RequestOptions | undefined;
+  readonly #n: number;
+  readonly #count = new QuorumCount();
+  readonly #deadline: number;
+  #command!: MergeCommand;
+  #list!: CountedList;
+  #quorum!: Quorum;
+  #id: RequestId = 0;
+  #restamps = 0;
+  #existed = false;
+  #judged = 0;
+  #first: Replica | undefined;
+  /** Some replica may have stored something. */
+  #reached = false;
+  #refusal: Refusal | undefined;
+  /** Waiting for a newer ring: the partition has moved. */
+  #parked = false;
+  #done = false;
+  /** Sends are under way; conclusions wait until all are out. */
+  #sending = false;
+
+  constructor(coordinator: Coordinator, placed: PlacedKey, options: RequestOptions | undefined, sink: WriteWatcher) {
+    this.#coordinator = coordinator;
+    this.#placed = placed;
+    this.#options = options;
+    this.#sink = sink;
+    this.#n = bucketOfKey(coordinator, placed.key).n;
+    this.#deadline = coordinator.host.monotonic() + this.#timeoutMs;
+  }
+
+  /** `value[start..end)` is borrowed until this returns. */
+  put(value: Uint8Array): void {
+    const entry = new Uint8Array(stringEntryBytes(value.length, false));
+    this.#coordinator.clock.write(entry, VERSION_AT);
+    writeString(entry, this.#placed.key, entry, VERSION_AT, value, 0, value.length, 0);
+    this.#begin(entry);
+  }
+
+  delete(): void {
+    const stamp = new Uint8Array(16);
+    this.#coordinator.clock.write(stamp, 0);
+    this.#begin(encodeTombstone(this.#placed.key, stamp));
+  }
+
+  onReply(at: number, reply: KvReply): void {
+    if (reply.kind !== 'merged') return this.onFailed(at, true);
+    this.#reached = true;
+    // What a replica held before it first heard of this write; later answers may speak of the write itself.
+    if ((this.#judged & (1 << at)) === 0 && reply.existed) this.#existed = true;
+    this.#judged |= 1 << at;
+    if (reply.later !== undefined && this.#restamps < RESTAMPS_MAX) return this.#restamp(reply.later);
+    this.#first ??= this.#list.replicas[at];
+    this.#count.answered(at, true);
+    this.#judge();
+  }
+
+  onRefused(at: number, why: Refusal): void {
+    this.#refusal = why;
+    this.#count.failed(at);
+    this.#judge();
+  }
+
+  onFailed(at: number, sent: boolean): void {
+    if (sent) this.#reached = true;
+    this.#count.failed(at);
+    this.#judge();
+  }
+
+  onAlarm(): void {
+    if (!this.#count.settled) this.#reached = true;
+    this.#fail('timeout');
+  }
+
+  onRingChanged(): void {
+    if (!this.#parked) return;
+    this.#parked = false;
+    this.#send();
+  }
+
+  get #timeoutMs(): number {
+    return this.#options?.timeoutMs ?? this.#coordinator.defaults.timeoutMs;
+  }
+
+  #begin(entry: Uint8Array): void {
+    const { key, hashHi, hashLo } = this.#placed;
+    this.#command = { kind: 'merge', key, hashHi, hashLo, entry };
+    this.#id = this.#coordinator.port.open(this);
+    this.#send();
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, this.#timeoutMs);
+  }
+
+  #send(): void {
+    const { port, defaults, host } = this.#coordinator;
+    const list = listOf(this.#coordinator, this.#placed, this.#n);
+    this.#sending = false;
+    this.#list = list;
+    this.#quorum = quorumFor(list, this.#n, this.#options?.w, defaults.w, this.#options?.pw);
+    this.#count.begin(list, this.#quorum);
+    if (!this.#count.possible) return this.#judge();
+    const remaining = Math.max(1, Math.ceil(this.#deadline - host.monotonic()));
+    const stamped = this.#restamps;
+    this.#sending = true;
+    this.#count.asked = (1 << list.replicas.length) - 1;
+    // Of the copies on this node each goes first: what one of them holds may call for another stamp.
+    for (const local of [true, false]) {
+      for (let at = 0; at < list.replicas.length; at++) {
+        const replica = list.replicas[at] as Replica;
+        if ((replica.node === port.self) !== local) continue;
+        port.send(this.#id, at, replica, this.#command, remaining);
+        // Sent anew under a later stamp while we were at it: that round is the one that counts.
+        if (this.#restamps !== stamped) return;
+      }
+    }
+    this.#sending = false;
+    this.#judge();
+  }
+
+  #restamp(later: Uint8Array): void {
+    this.#restamps++;
+    const { clock } = this.#coordinator;
+    const held = this.#command.entry;
+    const { key, hashHi, hashLo } = this.#placed;
+    const floor = { bytes: later, at: 0 };
+    let entry: Uint8Array;
+    if (typeOf(held) === STRING) {
+      entry = new Uint8Array(held.length);
+      clock.write(entry, VERSION_AT, floor);
+      writeString(entry, key, entry, VERSION_AT, held, payloadStart(held), held.length, 0);
+    } else {
+      const stamp = new Uint8Array(16);
+      clock.write(stamp, 0, floor);
+      entry = encodeTombstone(key, stamp);
+    }
+    this.#command = { kind: 'merge', key, hashHi, hashLo, entry };
+    // A new number: answers to the earlier stamp are nobody's any more.
+    this.#coordinator.port.close(this.#id);
+    this.#id = this.#coordinator.port.open(this);
+    this.#send();
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.max(1, this.#deadline - this.#coordinator.host.monotonic()));
+  }
+
+  #judge(): void {
+    if (this.#done || this.#sending) return;
+    if (this.#count.met) return this.#succeed();
+    if (this.#count.possible) return;
+    if (this.#refusal === 'moved') {
+      this.#refusal = undefined;
+      this.#parked = true;
+      return;
+    }
+    this.#fail(codeOf(this.#refusal));
+  }
+
+  #succeed(): void {
+    this.#done = true;
+    this.#coordinator.port.close(this.#id);
+    if (this.#first !== undefined) this.#sink.onFirst?.(this.#first);
+    this.#sink.onWritten(this.#existed, this.#command.entry);
+  }
+
+  #fail(code: FailureCode): void {
+    if (this.#done) return;
+    this.#done = true;
+    const { port } = this.#coordinator;
+    port.close(this.#id);
+    this.#sink.onFailure(
+      failureOf({
+        verb: 'write',
+        code,
+        quorum: this.#quorum,
+        count: this.#count,
+        definite: !this.#reached,
+        document: port.document,
+      }),
+    );
+  }
+}
+
+/** What a request failed of, by the last refusal heard. */
+export function codeOf(refusal: Refusal | undefined): FailureCode {
+  if (refusal === 'overload' || refusal === 'read_only' || refusal === 'stopping') return refusal;
+  return 'unreachable';
+}

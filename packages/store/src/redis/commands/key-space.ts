@@ -1,0 +1,190 @@
+/** SCAN, KEYS, DBSIZE, FLUSHALL, FLUSHDB: the keys of the whole cluster, whichever node is asked. */
+import type { Failure, KvStore, ScanSink } from '../../kv/api.ts';
+import { compileGlob, type Glob } from '../glob.ts';
+import type { ClusterCommand, ReplyTo, Request } from './command.ts';
+import { parseCursor, parseInt64 } from './decimal.ts';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts';
+
+/** Redis's default for SCAN's COUNT. */
+const SCAN_COUNT = 10n;
+/** No page is asked to be larger than this, whatever COUNT says; COUNT is a hint in Redis too. */
+const PAGE_KEYS_MAX = 10_000;
+const KEYS_PAGE = 1000;
+
+const anyKey: Glob = () => true;
+const noKey: Glob = () => false;
+
+interface ScanOptions {
+  readonly cursor: bigint;
+  readonly count: number;
+  readonly wanted: Glob;
+}
+
+export const scan: ClusterCommand = {
+  name: 'scan',
+  kind: 'cluster',
+  arity: -2,
+  writes: false,
+  flags: ['readonly'],
+  group: 'generic',
+  since: '2.8.0',
+  summary: 'Incrementally iterate the keys of the cluster',
+  begin(kv, request, reply) {
+    const options = readScanOptions(request);
+    if (typeof options === 'string') {
+      reply.reject(options);
+      return;
+    }
+    kv.scan(options.cursor, options.count, {
+      onPage: (keys, cursor) => answerPage(reply, keys.filter(options.wanted), cursor),
+      onFailure: (failure) => reply.onFailure(failure),
+    });
+  },
+};
+
+/** An error's text when they are wrong. */
+function readScanOptions(request: Request): ScanOptions | string {
+  const cursor = parseCursor(request.text(1));
+  if (cursor === undefined) return 'ERR invalid cursor';
+  let count = SCAN_COUNT;
+  let matching = anyKey;
+  let ofType = anyKey;
+  for (let i = 2; i < request.argc; i += 2) {
+    if (i + 1 === request.argc) return SYNTAX_ERROR;
+    const value = request.text(i + 1);
+    switch (request.text(i).toUpperCase()) {
+      case 'COUNT': {
+        const asked = parseInt64(value);
+        if (asked === undefined) return NOT_AN_INTEGER;
+        if (asked < 1n) return SYNTAX_ERROR;
+        count = asked;
+        break;
+      }
+      case 'MATCH':
+        matching = compileGlob(value);
+        break;
+      case 'TYPE':
+        ofType = value.toLowerCase() === 'string' ? anyKey : noKey;
+        break;
+      default:
+        return SYNTAX_ERROR;
+    }
+  }
+  const size = count > BigInt(PAGE_KEYS_MAX) ? PAGE_KEYS_MAX : Number(count);
+  return { cursor, count: size, wanted: (key) => ofType(key) && matching(key) };
+}
+
+function answerPage(reply: ReplyTo, keys: readonly string[], cursor: bigint): void {
+  reply.answer((out) => {
+    out.array(2);
+    out.bulkText(String(cursor));
+    out.array(keys.length);
+    for (const key of keys) out.bulkText(key);
+  });
+}
+
+export const keys: ClusterCommand = {
+  name: 'keys',
+  kind: 'cluster',
+  arity: 2,
+  writes: false,
+  flags: ['readonly'],
+  group: 'generic',
+  since: '1.0.0',
+  summary: 'Find all keys matching the given pattern',
+  begin(kv, request, reply) {
+    new KeyWalk(kv, compileGlob(request.text(1)), reply).run();
+  },
+};
+
+/** A walk over all keys, page by page, that keeps what matches. A set, because a page may repeat a key. */
+class KeyWalk implements ScanSink {
+  readonly #kv: KvStore;
+  readonly #wanted: Glob;
+  readonly #reply: ReplyTo;
+  readonly #found = new Set<string>();
+  /** Where the next page begins; undefined while one is under way and when all is over. */
+  #cursor: bigint | undefined = 0n;
+  #asking = false;
+
+  constructor(kv: KvStore, wanted: Glob, reply: ReplyTo) {
+    this.#kv = kv;
+    this.#wanted = wanted;
+    this.#reply = reply;
+  }
+
+  /** A loop, not a recursion, when the store answers within the call. */
+  run(): void {
+    if (this.#asking) return;
+    this.#asking = true;
+    while (this.#cursor !== undefined) {
+      const cursor = this.#cursor;
+      this.#cursor = undefined;
+      this.#kv.scan(cursor, KEYS_PAGE, this);
+    }
+    this.#asking = false;
+  }
+
+  onPage(keys: string[], cursor: bigint): void {
+    for (const key of keys) if (this.#wanted(key)) this.#found.add(key);
+    if (cursor === 0n || this.#reply.abandoned) {
+      this.#answer();
+      return;
+    }
+    this.#cursor = cursor;
+    this.run();
+  }
+
+  onFailure(failure: Failure): void {
+    this.#reply.onFailure(failure);
+  }
+
+  #answer(): void {
+    this.#reply.answer((out) => {
+      out.array(this.#found.size);
+      for (const key of this.#found) out.bulkText(key);
+    });
+  }
+}
+
+export const dbsize: ClusterCommand = {
+  name: 'dbsize',
+  kind: 'cluster',
+  arity: 1,
+  writes: false,
+  flags: ['readonly', 'fast'],
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Return the number of keys of the cluster',
+  begin(kv, _request, reply) {
+    kv.count({
+      onCount: (count) => reply.answer((out) => out.integer(count)),
+      onFailure: (failure) => reply.onFailure(failure),
+    });
+  },
+};
+
+export const flushall: ClusterCommand = {
+  name: 'flushall',
+  kind: 'cluster',
+  arity: -1,
+  writes: true,
+  flags: ['write'],
+  group: 'server',
+  since: '1.0.0',
+  summary: 'Remove all keys of the cluster',
+  begin(kv, request, reply) {
+    const mode = request.argc === 1 ? 'SYNC' : request.text(1).toUpperCase();
+    if (request.argc > 2 || (mode !== 'SYNC' && mode !== 'ASYNC')) {
+      reply.reject(SYNTAX_ERROR);
+      return;
+    }
+    kv.flush({
+      onCount: () => reply.answer((out) => out.ok()),
+      onFailure: (failure) => reply.onFailure(failure),
+    });
+  },
+};
+
+/** There is one database, so it is the same. */
+export const flushdb: ClusterCommand = { ...flushall, name: 'flushdb' };

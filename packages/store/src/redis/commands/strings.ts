@@ -1,0 +1,108 @@
+/** GET, SET, STRLEN, MGET, MSET. */
+import type { ManyCommand, ReadCommand, WriteCommand } from './command.ts';
+import { wrongArity } from './errors.ts';
+import { FAN_OUT_MAX, FanOut, ReadInto, WriteInto } from './fan-out.ts';
+import { refuseSetOptions } from './set-options.ts';
+
+export const get: ReadCommand = {
+  name: 'get',
+  kind: 'read',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  group: 'string',
+  since: '1.0.0',
+  summary: 'Get the value of a key',
+  onValue: (out, bytes, start, end) => out.bulk(bytes, start, end),
+  onMissing: (out) => out.null(),
+};
+
+export const strlen: ReadCommand = {
+  name: 'strlen',
+  kind: 'read',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  group: 'string',
+  since: '2.2.0',
+  summary: 'Get the length of the value stored in a key',
+  onValue: (out, _bytes, start, end) => out.integer(end - start),
+  onMissing: (out) => out.integer(0),
+};
+
+export const set: WriteCommand = {
+  name: 'set',
+  kind: 'write',
+  arity: -3,
+  flags: ['write', 'denyoom'],
+  group: 'string',
+  since: '1.0.0',
+  summary: 'Set the string value of a key',
+  begin(kv, key, request, reply) {
+    if (request.argc === 3) kv.put(key, request.view(2), undefined, reply);
+    else reply.reject(refuseSetOptions(request, Date.now()));
+  },
+  onWritten: (out) => out.ok(),
+};
+
+export const mget: ManyCommand = {
+  name: 'mget',
+  kind: 'many',
+  arity: -2,
+  keyStep: 1,
+  writes: false,
+  flags: ['readonly', 'fast'],
+  group: 'string',
+  since: '1.0.0',
+  summary: 'Get the values of all the given keys',
+  begin(kv, keys, _request, reply) {
+    const reader = {
+      found: (bytes: Uint8Array, start: number, end: number): Uint8Array | undefined => bytes.slice(start, end),
+      missing: undefined,
+    };
+    new FanOut<Uint8Array | undefined>({
+      count: keys.length,
+      abandoned: () => reply.abandoned,
+      call: (index, fan) => kv.get(keys[index] as string, undefined, new ReadInto(fan, index, reader)),
+      fail: (failure) => reply.onFailure(failure),
+      finish: (values) =>
+        reply.answer((out) => {
+          out.array(values.length);
+          for (const value of values) {
+            if (value === undefined) out.null();
+            else out.bulk(value);
+          }
+        }),
+    });
+  },
+};
+
+export const mset: ManyCommand = {
+  name: 'mset',
+  kind: 'many',
+  arity: -3,
+  keyStep: 2,
+  writes: true,
+  flags: ['write', 'denyoom'],
+  group: 'string',
+  since: '1.0.1',
+  summary: 'Set multiple keys to multiple values, each key by itself',
+  begin(kv, keys, request, reply) {
+    if (request.argc % 2 === 0) {
+      reply.reject(wrongArity('mset'));
+      return;
+    }
+    // Of a key given twice the last value counts; two puts of it at once could land in either order.
+    const values = [...new Map(keys.map((key, i) => [key, 2 + 2 * i]))];
+    // Puts that are begun later need the values longer than the request lasts.
+    const source = values.length > FAN_OUT_MAX ? request.detached() : request;
+    new FanOut<boolean>({
+      count: values.length,
+      abandoned: () => false,
+      call(index, fan) {
+        const [key, at] = values[index] as [string, number];
+        kv.put(key, source.view(at), undefined, new WriteInto(fan, index));
+      },
+      fail: (failure) => reply.onFailure(failure),
+      finish: () => reply.answer((out) => out.ok()),
+    });
+  },
+};

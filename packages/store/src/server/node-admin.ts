@@ -1,0 +1,398 @@
+/**
+ * What an operator asks, answered by a node: names for ids, percentages for owners, refusals as errors with a code.
+ *
+ * Changes go to the acting claimant wherever it is; what only others know (their transfers, what their replicas hold)
+ * is asked of them. A node that has asked to join shows the cluster it is about to enter.
+ */
+import {
+  collect,
+  preferenceList,
+  quorumOf,
+  ringIndexOf,
+  sha1Hex,
+  hashKey,
+  stampHex,
+  type CollectedAnswer,
+  type Node,
+  type NodeId,
+  type PartitionId,
+  type Plan,
+  type Replica,
+  type RequestResult,
+  type RingDocument,
+  type ServicePort,
+  type TransferStatus,
+  type WaitingTransfer,
+} from '@rkv/core';
+import {
+  AdminError,
+  type Admin,
+  type KeyView,
+  type KvOptions,
+  type MemberView,
+  type PingView,
+  type PlanView,
+  type Readiness,
+  type ReplicaView,
+  type RingView,
+  type StatusView,
+  type TransfersView,
+  type Whereabouts,
+} from '../admin/api.ts';
+import { isLive, VERSION_AT } from '../entry/index.ts';
+import {
+  bucketOfKey,
+  firstPartition,
+  placeKey,
+  type Coordinator,
+  type Failure,
+  type KvCommand,
+  type KvReply,
+  type KvStore,
+  type RequestOptions,
+  type Service,
+  type ServiceReply,
+} from '../kv/index.ts';
+
+export interface NodeAdminInit {
+  readonly node: Node;
+  readonly coordinator: Coordinator;
+  readonly kv: KvStore;
+  readonly service: Service;
+}
+
+const EXPLAIN_MS = 1_000;
+
+export class NodeAdmin implements Admin {
+  readonly #node: Node;
+  readonly #coordinator: Coordinator;
+  readonly #kv: KvStore;
+  readonly #service: Service;
+  /** Drains: said by /readyz before the doors close. */
+  stopping = false;
+
+  constructor({ node, coordinator, kv, service }: NodeAdminInit) {
+    this.#node = node;
+    this.#coordinator = coordinator;
+    this.#kv = kv;
+    this.#service = service;
+  }
+
+  async ping(n: number): Promise<PingView> {
+    const reply = await this.#service.ping(n);
+    if (reply.result !== 'pong') throw serviceError(reply as ServiceReply);
+    return { result: reply.result, n, ...whereabouts(reply) };
+  }
+
+  async get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }> {
+    if (options.where === true) {
+      const reply = await this.#service.get(key);
+      const { result } = reply;
+      if (typeof result === 'object' && 'ok' in result) return { found: true, value: result.ok, where: whereabouts(reply) };
+      if (typeof result === 'object' && result.error === 'not_found') return { found: false, where: whereabouts(reply) };
+      throw serviceError(reply);
+    }
+    return new Promise((resolve, reject) => {
+      this.#kv.get(key, requestOptions(options), {
+        onValue: (bytes, start, end) => resolve({ found: true, value: bytes.slice(start, end) }),
+        onMissing: () => resolve({ found: false }),
+        onFailure: (failure) => reject(failureError(failure)),
+      });
+    });
+  }
+
+  async put(key: string, value: Uint8Array, options: KvOptions): Promise<{ where?: Whereabouts }> {
+    if (options.where === true) return { where: whereabouts(okOrThrow(await this.#service.put(key, value))) };
+    return new Promise((resolve, reject) => {
+      this.#kv.put(key, value, requestOptions(options), {
+        onWritten: () => resolve({}),
+        onFailure: (failure) => reject(failureError(failure)),
+      });
+    });
+  }
+
+  async delete(key: string, options: KvOptions): Promise<{ existed?: boolean; where?: Whereabouts }> {
+    if (options.where === true) return { where: whereabouts(okOrThrow(await this.#service.delete(key))) };
+    return new Promise((resolve, reject) => {
+      this.#kv.delete(key, requestOptions(options), {
+        onWritten: (existed) => resolve({ existed }),
+        onFailure: (failure) => reject(failureError(failure)),
+      });
+    });
+  }
+
+  async key(key: string, assumeDown: readonly string[]): Promise<KeyView> {
+    const { document } = this.#node;
+    const down = new Set(assumeDown.map((name) => this.#memberId(document, name)));
+    const placed = placeKey(key);
+    const first = firstPartition(this.#coordinator, placed);
+    const { n } = bucketOfKey(this.#coordinator, key);
+    const isUp = (node: NodeId): boolean => this.#node.isUp(node) && !down.has(node);
+    const list = preferenceList(first, n, document.owners, isUp);
+    const words = new Uint32Array(5);
+    hashKey(key, words);
+    const bytes = Buffer.from(key, 'latin1');
+    return {
+      key: bytes.toString('utf8'),
+      keyHex: bytes.toString('hex'),
+      hash: sha1Hex(words),
+      partition: first,
+      index: indexText(first, document),
+      preflist: list.map(({ partition, node, role }) => {
+        return { partition, index: indexText(partition, document), node: nameOf(document, node), role };
+      }),
+      replicas: await this.#replicasOf(placed, first, n),
+    };
+  }
+
+  status(): Promise<StatusView> {
+    const document = this.#node.prospect ?? this.#node.document;
+    const current = countOwned(document.owners);
+    const target = countOwned(targetOwners(document));
+    const members = document.members.map(
+      ({ id, name, address, status, location }): MemberView => ({
+        name,
+        id,
+        address,
+        status,
+        up: this.#node.isUp(id),
+        ringPercent: percent(current.get(id), document),
+        pendingPercent: percent(target.get(id), document),
+        location,
+      }),
+    );
+    const { epoch, clusterId } = document;
+    const ready = this.#node.prospect === undefined && this.#node.ringReady;
+    return Promise.resolve({ members, ready, claimant: this.#claimantName(), epoch, clusterId });
+  }
+
+  async ring(): Promise<RingView> {
+    const { document } = this.#node;
+    const { active, waiting } = await this.transfers();
+    const statusOf = (partition: number): 'waiting' | 'active' | 'complete' => {
+      if (active.some((transfer) => transfer.kind === 'ownership' && transfer.partition === partition)) return 'active';
+      const held = waiting.find((transfer) => transfer.kind === 'ownership' && transfer.partition === partition);
+      return held?.reason.startsWith('all items') === true ? 'complete' : 'waiting';
+    };
+    return {
+      ringSize: document.ringSize,
+      version: document.epoch,
+      claimant: this.#claimantName(),
+      owners: document.owners.map((owner) => nameOf(document, owner)),
+      pending: document.pending.map(({ partition, from, to }) => {
+        return { partition, from: nameOf(document, from), to: nameOf(document, to), status: statusOf(partition) };
+      }),
+      buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
+    };
+  }
+
+  async transfers(): Promise<TransfersView> {
+    const { document } = this.#node;
+    const answers = await Promise.all(document.members.map((member) => this.#transfersOf(document, member.id)));
+    return { active: answers.flatMap((answer) => answer.active), waiting: answers.flatMap((answer) => answer.waiting) };
+  }
+
+  async join(address: string): Promise<{ claimant: string }> {
+    const result = await new Promise<RequestResult>((resolve) => this.#node.join(address, resolve));
+    if (result.kind !== 'staged') throw refusalError(result);
+    return { claimant: nameOf(this.#node.prospect ?? this.#node.document, result.via) };
+  }
+
+  async leave(name: string | undefined): Promise<{ claimant: string }> {
+    const document = this.#node.prospect ?? this.#node.document;
+    const node = name === undefined ? this.#node.id : this.#memberId(document, name);
+    const result = await this.#request({ kind: 'leave', node });
+    if (result.kind !== 'staged') throw refusalError(result);
+    return { claimant: nameOf(document, result.via) };
+  }
+
+  async clear(): Promise<void> {
+    const result = await this.#request({ kind: 'clear' });
+    if (result.kind !== 'cleared') throw refusalError(result);
+  }
+
+  async plan(): Promise<PlanView> {
+    const result = await this.#request({ kind: 'plan' });
+    if (result.kind !== 'planned') throw refusalError(result);
+    return planView(result.plan, this.#node.prospect ?? this.#node.document);
+  }
+
+  async commit(planId: string | undefined): Promise<{ epoch: number }> {
+    const result = await this.#request({ kind: 'commit', planId });
+    if (result.kind !== 'committed') throw refusalError(result);
+    return { epoch: result.epoch };
+  }
+
+  readiness(): Readiness {
+    const reasons = this.stopping ? ['this node is stopping'] : this.#node.troubles;
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  #request(request: Parameters<Node['request']>[0]): Promise<RequestResult> {
+    return new Promise((resolve) => this.#node.request(request, resolve));
+  }
+
+  #claimantName(): string {
+    const { prospect, document, claimant } = this.#node;
+    return prospect === undefined ? nameOf(document, claimant) : nameOf(prospect, prospect.claimant);
+  }
+
+  #memberId(document: RingDocument, name: string): NodeId {
+    const member = document.members.find((candidate) => candidate.name === name || candidate.id === name);
+    if (member !== undefined) return member.id;
+    const names = document.members.map((candidate) => candidate.name).join(', ');
+    throw new AdminError('not_member', `no member is named ${name}; the members are ${names}`);
+  }
+
+  #transfersOf(document: RingDocument, member: NodeId): Promise<TransfersView> {
+    if (!this.#node.isUp(member)) return Promise.resolve(silentTransfers(document, member, 'is down'));
+    return new Promise((resolve) => {
+      this.#node.ask(member, 'transfers', null, (outcome) => {
+        if (outcome.kind === 'answered') return resolve(namedTransfers(document, outcome.body as RawTransfers));
+        resolve(silentTransfers(document, member, outcome.kind === 'noAnswer' ? outcome.reason : outcome.message));
+      });
+    });
+  }
+
+  /** What each replica on the list holds now; those that do not answer are said so. */
+  #replicasOf(placed: ReturnType<typeof placeKey>, first: PartitionId, n: number): Promise<ReplicaView[]> {
+    const port: ServicePort<KvCommand, KvReply> = this.#coordinator.port;
+    const { document } = port;
+    const list = port.list(first, n);
+    return new Promise((resolve) => {
+      collect<KvCommand, KvReply, KvReply>(port, {
+        list,
+        quorum: quorumOf(list, list.replicas.length),
+        command: { kind: 'get', ...placed, whole: true },
+        timeoutMs: EXPLAIN_MS,
+        keep: (reply) => (reply.kind === 'held' ? { ...reply, entry: reply.entry?.slice() } : reply),
+        counts: () => true,
+        done: ({ answers }) => resolve(list.replicas.map((replica) => this.#replicaView(document, replica, answers))),
+      });
+    });
+  }
+
+  #replicaView(document: RingDocument, replica: Replica, answers: readonly CollectedAnswer<KvReply>[]): ReplicaView {
+    const base = { node: nameOf(document, replica.node), partition: replica.partition };
+    const answer = answers.find((candidate) => candidate.replica === replica)?.answer;
+    if (answer?.kind !== 'held') return { ...base, state: 'unreachable' };
+    const { entry } = answer;
+    if (entry === undefined) return { ...base, state: 'none' };
+    const state = isLive(entry, this.#coordinator.host.now()) ? 'value' : 'tombstone';
+    return { ...base, state, version: stampHex(entry, VERSION_AT), bytes: entry.length };
+  }
+}
+
+interface RawTransfers {
+  readonly active: readonly TransferStatus[];
+  readonly waiting: readonly WaitingTransfer[];
+}
+
+function namedTransfers(document: RingDocument, { active, waiting }: RawTransfers): TransfersView {
+  const named = <T extends { from: NodeId; to: NodeId }>(transfer: T): T & { from: string; to: string } => ({
+    ...transfer,
+    from: nameOf(document, transfer.from),
+    to: nameOf(document, transfer.to),
+  });
+  return { active: active.map(named), waiting: waiting.map(named) } as unknown as TransfersView;
+}
+
+/** What is known to wait at a member that says nothing. */
+function silentTransfers(document: RingDocument, member: NodeId, why: string): TransfersView {
+  const waiting = document.pending
+    .filter((transfer) => transfer.from === member)
+    .map(({ partition, from, to }) => ({
+      partition,
+      from: nameOf(document, from),
+      to: nameOf(document, to),
+      kind: 'ownership',
+      reason: `${nameOf(document, member)} ${why}`,
+    }));
+  return { active: [], waiting };
+}
+
+function planView(plan: Plan, document: RingDocument): PlanView {
+  const { owners, transfers, warnings } = plan.transition;
+  const before = countOwned(document.owners);
+  const after = countOwned(owners);
+  const leaving = new Set(plan.changes.filter((change) => change.action === 'leave').map((change) => change.node));
+  return {
+    id: plan.planId,
+    changes: plan.changes.map(({ action, node }) => ({ action, node: nameOf(document, node) })),
+    transitions: [
+      {
+        owners: owners.map((owner) => nameOf(document, owner)),
+        transfers: transfers.map(({ partition, from, to }) => {
+          return { partition, from: nameOf(document, from), to: nameOf(document, to) };
+        }),
+        warnings,
+        members: document.members.map(({ id, name }) => ({
+          name,
+          status: leaving.has(id) ? 'leaving' : 'valid',
+          ringPercent: percent(before.get(id), document),
+          pendingPercent: percent(after.get(id), document),
+        })),
+      },
+    ],
+  };
+}
+
+function targetOwners(document: RingDocument): NodeId[] {
+  const owners = [...document.owners];
+  for (const { partition, to } of document.pending) owners[partition] = to;
+  return owners;
+}
+
+function countOwned(owners: readonly NodeId[]): Map<NodeId, number> {
+  const counts = new Map<NodeId, number>();
+  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  return counts;
+}
+
+function percent(count: number | undefined, document: RingDocument): number {
+  return Math.round(((count ?? 0) / document.ringSize) * 1000) / 10;
+}
+
+function nameOf(document: RingDocument, id: NodeId): string {
+  return document.members.find((member) => member.id === id)?.name ?? id;
+}
+
+function indexText(partition: PartitionId, document: RingDocument): string {
+  return ringIndexOf(partition, document.ringSize).toString();
+}
+
+function whereabouts(reply: { node: string; partition: number; index: bigint }): Whereabouts {
+  return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
+}
+
+function requestOptions({ r, w, pr, pw, timeoutMs }: KvOptions): RequestOptions {
+  return {
+    ...(r === undefined ? {} : { r }),
+    ...(w === undefined ? {} : { w }),
+    ...(pr === undefined ? {} : { pr }),
+    ...(pw === undefined ? {} : { pw }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+}
+
+function okOrThrow(reply: ServiceReply): ServiceReply {
+  if (reply.result !== 'ok') throw serviceError(reply);
+  return reply;
+}
+
+function serviceError({ result, partition }: ServiceReply): AdminError {
+  const code = typeof result === 'object' && 'error' in result ? result.error : 'unreachable';
+  return new AdminError(code, `no vnode of partition ${partition} answered`);
+}
+
+function failureError(failure: Failure): AdminError {
+  return new AdminError(failure.code, failure.message);
+}
+
+function refusalError(result: RequestResult): AdminError {
+  if (result.kind === 'refused') return new AdminError(result.code, result.message);
+  if (result.kind === 'not_claimant') {
+    return new AdminError('not_claimant', `the claimant is ${result.claimant.name} now; ask again`);
+  }
+  throw new Error(`broken invariant: an unexpected answer ${result.kind}`);
+}

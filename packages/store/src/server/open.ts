@@ -1,0 +1,174 @@
+/**
+ * A node inside your own program: `const rkv = await open()`.
+ *
+ * The same node as `rkv start` runs, with promises in front. Without a data directory it lives in memory and is gone
+ * with the process; with one it is on disk, and may be a member of a cluster like any other.
+ */
+import type { Logger } from '@rkv/core';
+import { silentLogger } from '@rkv/core';
+import type { Admin } from '../admin/index.ts';
+import { parseAddress, type Address } from '../config/index.ts';
+import type { Failure, FailureCode, PingReply, RequestOptions, Service, ServiceReply } from '../kv/index.ts';
+import { startServer, type Ports, type RunningServer } from './server.ts';
+
+export interface OpenOptions {
+  /** What people call this node. Default `embedded`. */
+  readonly name?: string;
+  /** Where everything of this node lies; left out: in memory only. */
+  readonly dataDir?: string;
+  /** Default `lmdb` with a data directory, `memory` without. */
+  readonly storage?: 'memory' | 'lmdb';
+  /** What an acknowledged write survives: a killed process (default), or a power cut. */
+  readonly durability?: 'process' | 'power';
+  /** Where other nodes reach this one. Default 127.0.0.1, any free port. */
+  readonly cluster?: string;
+  /** Doors for Redis clients and for operators; default `off`. Port 0: any that is free. */
+  readonly redis?: string;
+  readonly http?: string;
+  /** Of a ring born here: partitions (default 64) and replicas per key (default 3). */
+  readonly ringSize?: number;
+  readonly n?: number;
+  readonly location?: string;
+  readonly logger?: Logger;
+}
+
+/** A request that did not succeed. `definite`: true only if a write surely did not happen. */
+export class KvError extends Error {
+  readonly code: FailureCode;
+  readonly definite: boolean;
+  readonly needed: number;
+  readonly got: number;
+
+  constructor({ code, message, definite, needed, got }: Failure) {
+    super(message);
+    this.name = 'KvError';
+    this.code = code;
+    this.definite = definite;
+    this.needed = needed;
+    this.got = got;
+  }
+}
+
+/** Text is taken as UTF-8. */
+export type Bytes = string | Uint8Array;
+
+/** The store's external API: no partitions, no nodes; every call goes to a quorum. Rejects with `KvError`. */
+export class Rkv {
+  readonly #server: RunningServer;
+
+  constructor(server: RunningServer) {
+    this.#server = server;
+  }
+
+  /** Commands that show which vnode answered: the tutorial's service, for looking at the ring from inside. */
+  get service(): Service {
+    return this.#server.service;
+  }
+
+  get admin(): Admin {
+    return this.#server.admin;
+  }
+
+  get ports(): Ports {
+    return this.#server.ports;
+  }
+
+  ping(n = 1): Promise<PingReply | ServiceReply> {
+    return this.#server.service.ping(n);
+  }
+
+  /** The value as bytes of your own; undefined when there is none. */
+  get(key: Bytes, options?: RequestOptions): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.get(latin1Key(key), options, {
+        onValue: (bytes, start, end) => resolve(bytes.slice(start, end)),
+        onMissing: () => resolve(undefined),
+        onFailure: (failure) => reject(new KvError(failure)),
+      });
+    });
+  }
+
+  put(key: Bytes, value: Bytes, options?: RequestOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.put(latin1Key(key), typeof value === 'string' ? Buffer.from(value) : value, options, {
+        onWritten: () => resolve(),
+        onFailure: (failure) => reject(new KvError(failure)),
+      });
+    });
+  }
+
+  /** Whether a value was there. */
+  delete(key: Bytes, options?: RequestOptions): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.delete(latin1Key(key), options, {
+        onWritten: resolve,
+        onFailure: (failure) => reject(new KvError(failure)),
+      });
+    });
+  }
+
+  /** All keys of the cluster, in hash order, a page at a time. */
+  async *keys(): AsyncGenerator<Uint8Array> {
+    let cursor = 0n;
+    do {
+      const page = await this.#page(cursor);
+      for (const key of page.keys) yield Buffer.from(key, 'latin1');
+      cursor = page.cursor;
+    } while (cursor !== 0n);
+  }
+
+  /** Finish what is under way, flush and close. */
+  close(): Promise<void> {
+    return this.#server.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #page(cursor: bigint): Promise<{ keys: string[]; cursor: bigint }> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.scan(cursor, 256, {
+        onPage: (keys, next) => resolve({ keys, cursor: next }),
+        onFailure: (failure) => reject(new KvError(failure)),
+      });
+    });
+  }
+}
+
+/** Resolves when the node serves. Rejects when its data directory is in use, a port is taken, or an address is none. */
+export async function open(options: OpenOptions = {}): Promise<Rkv> {
+  const { dataDir } = options;
+  const server = await startServer(
+    {
+      name: options.name ?? 'embedded',
+      dataDir,
+      cluster: addressOf(options.cluster ?? '127.0.0.1:0'),
+      redis: doorOf(options.redis),
+      http: doorOf(options.http),
+      storage: options.storage ?? (dataDir === undefined ? 'memory' : 'lmdb'),
+      durability: options.durability ?? 'process',
+      ringSize: options.ringSize ?? 64,
+      n: options.n ?? 3,
+      level: 'eventual',
+      location: options.location ?? '',
+      secrets: [],
+    },
+    { logger: options.logger ?? silentLogger },
+  );
+  return new Rkv(server);
+}
+
+function latin1Key(key: Bytes): string {
+  return Buffer.from(key as string).toString('latin1');
+}
+
+function doorOf(text: string | undefined): Address | 'off' {
+  return text === undefined || text === 'off' ? 'off' : addressOf(text);
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined) throw new TypeError(`an address looks like 127.0.0.1:8099, not ${JSON.stringify(text)}`);
+  return address;
+}

@@ -1,0 +1,272 @@
+/**
+ * A whole node of the store in this process: data directory, engine, ring node, Redis door, operator's door.
+ *
+ * It comes up in the order in which things rest on each other, and goes down the other way: first no new work, then
+ * what is under way is finished, then the store is flushed and closed, last the lock goes.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  FileStableStore,
+  HybridClock,
+  Node,
+  openDataDirectory,
+  SystemHost,
+  TcpTransport,
+  type DataDirectory,
+  type Host,
+  type Logger,
+  type NodeId,
+  type StableStore,
+  type Store,
+} from '@rkv/core';
+import { AdminServer, type Admin } from '../admin/index.ts';
+import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
+import { kvModule, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
+import { RedisServer } from '../redis/index.ts';
+import { lmdbStore, memoryStore } from '../storage/index.ts';
+import { loadIdentity } from './identity.ts';
+import { MemoryStableStore } from './memory-stable-store.ts';
+import { NodeAdmin } from './node-admin.ts';
+
+export interface Ports {
+  readonly cluster: number;
+  readonly redis?: number;
+  readonly http?: number;
+}
+
+export interface RunningServer {
+  readonly id: NodeId;
+  readonly admin: Admin;
+  readonly kv: QuorumStore;
+  readonly service: Service;
+  readonly ports: Ports;
+  /** Drain and close everything; called again it is the same ending. */
+  stop(): Promise<void>;
+  /** Resolves when the node has ended: it was stopped, or it left its cluster. */
+  readonly finished: Promise<'left' | 'stopped'>;
+}
+
+/** A server may also be wholly in memory, identity and ring included: then there is no data directory. */
+export type ServerInit = Omit<ServerConfig, 'dataDir'> & { readonly dataDir: string | undefined };
+
+/** How far a stamp may lie ahead of this node's clock and still move it. */
+const DRIFT_LIMIT_MS = 60_000;
+/** How long a starting node looks for its peers before its Redis door opens anyway and says what is wrong. */
+const WAIT_FOR_PEERS_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 1_000;
+const VALUE_BYTES_MAX = 16 * 1024 * 1024;
+
+export async function startServer(
+  config: ServerInit,
+  { logger }: { readonly logger: Logger },
+): Promise<RunningServer> {
+  const directory = config.dataDir === undefined ? undefined : openDataDirectory(config.dataDir);
+  try {
+    const host = new SystemHost();
+    const stable = directory === undefined ? new MemoryStableStore(host) : fileStableStore(directory, logger);
+    const identity = await loadIdentity(stable, host);
+    const { cluster: listen, secrets } = config;
+    const transport = new TcpTransport({ listen, host, logger, ...(secrets.length > 0 ? { secret: secrets } : {}) });
+    const { port } = await transport.listen();
+    const server = new Server({ config, directory, logger, host, stable, identity, transport, clusterPort: port });
+    await server.start();
+    return server;
+  } catch (error) {
+    directory?.release();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly config: ServerInit;
+  readonly directory: DataDirectory | undefined;
+  readonly logger: Logger;
+  readonly host: Host;
+  readonly stable: StableStore;
+  readonly identity: NodeId;
+  readonly transport: TcpTransport;
+  readonly clusterPort: number;
+}
+
+class Server implements RunningServer {
+  readonly id: NodeId;
+  readonly finished: Promise<'left' | 'stopped'>;
+  readonly #parts: Parts;
+  readonly #node: Node;
+  readonly #module: ReturnType<typeof kvModule>;
+  readonly #clock: HybridClock;
+  #admin!: NodeAdmin;
+  #kv!: QuorumStore;
+  #service!: Service;
+  #redis: RedisServer | undefined;
+  #http: AdminServer | undefined;
+  #ports!: Ports;
+  #finish!: (why: 'left' | 'stopped') => void;
+  #becomeReady!: () => void;
+  readonly #ready: Promise<void>;
+  #left = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    const { config, host, logger, identity, transport, stable, clusterPort } = parts;
+    this.#parts = parts;
+    this.id = identity;
+    this.finished = new Promise((resolve) => (this.#finish = resolve));
+    this.#ready = new Promise((resolve) => (this.#becomeReady = resolve));
+    this.#clock = new HybridClock({
+      now: () => host.now(),
+      random: () => host.random(),
+      driftLimitMs: DRIFT_LIMIT_MS,
+    });
+    this.#module = kvModule(this.#clock);
+    this.#node = new Node({
+      id: identity,
+      name: config.name,
+      address: formatAddress({ ...config.cluster, port: clusterPort }),
+      location: config.location,
+      birth: { ringSize: config.ringSize, n: config.n, level: config.level },
+      host,
+      transport,
+      store: openStore(config, parts.directory),
+      stable,
+      logger,
+      durability: config.durability,
+      modules: [this.#module],
+      onReady: () => this.#becomeReady(),
+      onRemoved: () => {
+        this.#left = true;
+        void this.stop();
+      },
+    });
+  }
+
+  get admin(): Admin {
+    return this.#admin;
+  }
+
+  get kv(): QuorumStore {
+    return this.#kv;
+  }
+
+  get service(): Service {
+    return this.#service;
+  }
+
+  get ports(): Ports {
+    return this.#ports;
+  }
+
+  async start(): Promise<void> {
+    const { config, host, logger } = this.#parts;
+    this.#node.start();
+    await this.#ready;
+    const coordinator: Coordinator = {
+      host,
+      clock: this.#clock,
+      port: this.#node.port(this.#module),
+      defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
+    };
+    this.#kv = new QuorumStore(coordinator);
+    this.#service = new Service(coordinator);
+    this.#admin = new NodeAdmin({ node: this.#node, coordinator, kv: this.#kv, service: this.#service });
+    this.#sayWhatTheRingRules();
+    try {
+      const http = await this.#openHttp(config.http);
+      await this.#waitForPeers();
+      const redis = await this.#openRedis(config.redis);
+      this.#ports = { cluster: this.#parts.clusterPort, ...http, ...redis };
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (config.join !== undefined) this.#stageJoin(formatAddress(config.join), logger);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const { directory } = this.#parts;
+    if (this.#admin !== undefined) this.#admin.stopping = true;
+    await this.#redis?.close();
+    await this.#http?.close();
+    this.#node.drain();
+    await new Promise<void>((resolve) => this.#node.stop(resolve));
+    // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
+    if (this.#left && directory !== undefined) {
+      await rm(join(directory.path, STABLE), { recursive: true, force: true });
+      await rm(join(directory.path, STORE), { recursive: true, force: true });
+    }
+    directory?.release();
+    this.#finish(this.#left ? 'left' : 'stopped');
+  }
+
+  async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {
+    if (address === 'off') return {};
+    this.#http = new AdminServer({ admin: this.#admin, node: this.#parts.config.name, logger: this.#parts.logger });
+    const { port } = await this.#http.listen(address.host, address.port);
+    return { http: port };
+  }
+
+  async #openRedis(address: Address | 'off'): Promise<{ redis?: number }> {
+    if (address === 'off') return {};
+    const { config, logger } = this.#parts;
+    this.#redis = new RedisServer({
+      kv: this.#kv,
+      logger,
+      info: () => ({
+        nodeName: config.name,
+        nodeId: this.id,
+        storage: config.storage,
+        ringSize: this.#node.document.ringSize,
+        members: this.#node.document.members.length,
+      }),
+    });
+    const { port } = await this.#redis.listen(address.host, address.port);
+    return { redis: port };
+  }
+
+  /** Peers that are there answer within moments; those that are not must not keep this node's door shut for ever. */
+  async #waitForPeers(): Promise<void> {
+    const { host, logger } = this.#parts;
+    const until = host.monotonic() + WAIT_FOR_PEERS_MS;
+    while (this.#node.troubles.length > 0 && host.monotonic() < until) {
+      await new Promise<void>((resolve) => host.setTimer(20, resolve));
+    }
+    for (const reason of this.#node.troubles) logger.warn({}, `this node opens its doors all the same: ${reason}`);
+  }
+
+  /** Ring size, n and level are given at the birth of a ring; later the document rules. */
+  #sayWhatTheRingRules(): void {
+    const { config, logger } = this.#parts;
+    const { ringSize, buckets } = this.#node.document;
+    const rule = buckets.find((bucket) => bucket.prefix === '');
+    const differs = ringSize !== config.ringSize || rule?.n !== config.n || rule?.level !== config.level;
+    if (!differs) return;
+    const { n, level } = rule ?? {};
+    logger.info({ ringSize, n, level }, `the ring says: size ${ringSize}, n ${n}, ${level}; other settings for these are ignored`);
+  }
+
+  #stageJoin(address: string, logger: Logger): void {
+    if (this.#node.document.members.length > 1 || this.#node.prospect !== undefined) return;
+    this.#admin.join(address).then(
+      ({ claimant }) => logger.info({ claimant }, `a join is staged at ${claimant}: plan and commit it there`),
+      (error: unknown) => logger.error({}, `the join was refused: ${(error as Error).message}`),
+    );
+  }
+}
+
+const STABLE = 'node';
+const STORE = 'store';
+
+function fileStableStore(directory: DataDirectory, logger: Logger): StableStore {
+  return new FileStableStore({ directory: join(directory.path, STABLE), logger });
+}
+
+function openStore(config: ServerInit, directory: DataDirectory | undefined): Store {
+  if (config.storage === 'memory' || directory === undefined) return memoryStore();
+  return lmdbStore({ path: join(directory.path, STORE) });
+}

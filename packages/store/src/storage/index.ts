@@ -1,0 +1,3 @@
+export * from './memory-store.ts';
+export * from './lmdb-store.ts';
+export { StoreOpenError } from './store-failure.ts';

@@ -1,0 +1,272 @@
+/**
+ * The embedded engine: one lmdb environment per node, and one queue of commits for all its vnodes.
+ *
+ * Group commit: the first batch asks for a commit at the end of the turn; whatever is submitted until then
+ * shares the transaction, and whatever comes while it is written shares the next one. Late records are asked
+ * when the transaction is put together, with nothing between that and the batches they tell of.
+ *
+ * A transaction is on disk before it is visible: lmdb writes its pages beside the old ones, flushes them, then
+ * the page that points to them, flushed too. So `committedSeq` and `flushedSeq` grow together, and `process`
+ * durability costs what `power` does. lmdb-js has a mode that shows a transaction before it is flushed
+ * (`overlappingSync`); it is not used, for two reasons. Its promises resolve after the flush all the same. And
+ * opened again after a crash it takes the newest transaction for flushed and may write over pages that the
+ * flushed one still needs: killed, started and cut from power in a row, the environment may be gone.
+ *
+ * A commit that fails leaves everything before it as it was. The store then takes no writes and tries a small
+ * one of its own every second; when that holds, it takes writes again.
+ *
+ * Not here: any notice of damaged pages (lmdb has no checksums; entries have their own), and giving space back
+ * to the file system (freed pages are used again, the file does not shrink).
+ */
+import {
+  assert,
+  type LateRecord,
+  type Place,
+  type RecordKey,
+  type Space,
+  type Store,
+  type StoreHandler,
+  type StoreRecord,
+  type Visitor,
+} from '@rkv/core';
+import {
+  diskKeyOf,
+  diskValueOf,
+  keyOnDisk,
+  placeOnDisk,
+  rangeOfPlace,
+  rangeOfSpace,
+  valueOnDisk,
+} from './disk-key.ts';
+import {
+  borrowed,
+  identify,
+  IDENTITY_KEY,
+  openEnvironment,
+  settle,
+  type Environment,
+} from './lmdb-environment.ts';
+import { storeErrorOf } from './store-failure.ts';
+
+export interface LmdbStoreInit {
+  /** Directory of the environment; made when it is not there. Nobody else may have it open. */
+  readonly path: string;
+}
+
+const RETRY_MS = 1000;
+
+/** Opens the store, or creates it. Throws `StoreOpenError`. */
+export function lmdbStore(init: LmdbStoreInit): Store {
+  const environment = openEnvironment(init.path);
+  try {
+    return new LmdbStore(init.path, environment, identify(init.path, environment));
+  } catch (error) {
+    void environment.close();
+    throw error;
+  }
+}
+
+/** What one transaction will write: keys and values side by side, in the order submitted. */
+class Group {
+  readonly keys: Buffer[] = [];
+  readonly values: (Uint8Array | undefined)[] = [];
+  readonly late = new Set<LateRecord>();
+
+  add(
+    { space, place }: Pick<StoreRecord, 'space' | 'place'>,
+    at: RecordKey,
+    value: Uint8Array | undefined,
+  ): void {
+    this.keys.push(diskKeyOf(space, place, at));
+    this.values.push(value && diskValueOf(at.key, value));
+  }
+
+  /** Of two late records with one key the one submitted last is written last. */
+  addLate(record: LateRecord): void {
+    this.late.delete(record);
+    this.late.add(record);
+  }
+
+  /** Their bytes are copied: lmdb reads them on its own thread, when the caller has gone on counting. */
+  askLate(): void {
+    for (const record of this.late) this.add(record, record, record.bytes().slice());
+  }
+}
+
+/** failing: a commit failed, and none has held since. closing: what was taken is still written. */
+type Mode = 'open' | 'failing' | 'closing' | 'closed';
+
+class LmdbStore implements Store {
+  readonly storeId: string;
+  committedSeq = 0;
+  readonly #path: string;
+  readonly #environment: Environment;
+  #handler: StoreHandler | undefined;
+  #mode: Mode = 'open';
+  #submittedSeq = 0;
+  /** What was submitted since the last transaction was put together. */
+  #group = new Group();
+  #committing = false;
+  #retry: NodeJS.Timeout | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(path: string, environment: Environment, storeId: string) {
+    this.storeId = storeId;
+    this.#path = path;
+    this.#environment = environment;
+  }
+
+  get flushedSeq(): number {
+    return this.committedSeq;
+  }
+
+  start(handler: StoreHandler): void {
+    this.#handler = handler;
+  }
+
+  submit(records: readonly StoreRecord[], late?: LateRecord): number | undefined {
+    if (this.#mode !== 'open') return undefined;
+    for (const record of records) this.#group.add(record, record, record.value);
+    if (late !== undefined) this.#group.addLate(late);
+    if (!this.#committing) this.#scheduleCommit();
+    return ++this.#submittedSeq;
+  }
+
+  get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
+    if (this.#mode === 'closed') return undefined;
+    const bytes = this.#environment.getBinaryFast(diskKeyOf(space, place, at));
+    return bytes && valueOnDisk(at.key, borrowed(bytes));
+  }
+
+  walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
+    if (this.#mode === 'closed') return false;
+    const { start, end } = rangeOfPlace(space, place);
+    const from = after && diskKeyOf(space, place, after);
+    let visited = 0;
+    for (const record of this.#environment.getRange({
+      start: from ?? start,
+      exclusiveStart: from !== undefined,
+      end,
+      limit,
+    })) {
+      const { hashHi, hashLo, key } = keyOnDisk(record.key, record.value);
+      visited++;
+      if (!visit(hashHi, hashLo, key, valueOnDisk(key, record.value))) return true;
+    }
+    return visited === limit;
+  }
+
+  places(space: Space): Place[] {
+    if (this.#mode === 'closed') return [];
+    const places: Place[] = [];
+    let { start, end } = rangeOfSpace(space);
+    for (;;) {
+      const [first] = this.#environment.getKeys({ start, end, limit: 1 });
+      if (first === undefined) return places;
+      const place = placeOnDisk(first);
+      places.push(place);
+      start = rangeOfPlace(space, place).end;
+    }
+  }
+
+  close(done: () => void): void {
+    assert(this.#mode !== 'closing' && this.#mode !== 'closed', 'a store is closed once');
+    clearTimeout(this.#retry);
+    this.#mode = 'closing';
+    this.#onIdle = () => {
+      this.#mode = 'closed';
+      settle(this.#environment.close(), done, done);
+    };
+    this.#maybeIdle();
+  }
+
+  #scheduleCommit(): void {
+    this.#committing = true;
+    setImmediate(() => this.#commit());
+  }
+
+  #commit(): void {
+    const group = this.#group;
+    const upTo = this.#submittedSeq;
+    group.askLate();
+    this.#group = new Group();
+    settle(
+      this.#write(group),
+      () => this.#becomeCommitted(upTo),
+      (cause) => this.#becomeFailing(cause),
+    );
+  }
+
+  #write({ keys, values }: Group): Promise<boolean> {
+    const environment = this.#environment;
+    return environment.batch(() => {
+      for (let i = 0; i < keys.length; i++) {
+        const value = values[i];
+        if (value === undefined) void environment.remove(keys[i] as Buffer);
+        else void environment.put(keys[i] as Buffer, value as Buffer);
+      }
+    });
+  }
+
+  #becomeCommitted(upTo: number): void {
+    this.committedSeq = upTo;
+    this.#committing = false;
+    if (this.#submittedSeq > upTo) this.#scheduleCommit();
+    this.#handler?.onProgress();
+    this.#maybeIdle();
+  }
+
+  /** What was submitted while the commit was under way goes with it: it may build on what was lost. */
+  #becomeFailing(cause: unknown): void {
+    const fromSeq = this.committedSeq + 1;
+    this.#group = new Group();
+    this.#committing = false;
+    if (this.#mode === 'open') {
+      this.#mode = 'failing';
+      this.#scheduleRetry();
+    }
+    this.#handler?.onFailure(fromSeq, storeErrorOf(cause, this.#path));
+    this.#maybeIdle();
+  }
+
+  #scheduleRetry(): void {
+    this.#retry = setTimeout(() => this.#tryAgain(), RETRY_MS).unref();
+  }
+
+  /** An environment that has given up for good refuses to be read; to write to it would wait forever. */
+  #tryAgain(): void {
+    const probe = new Group();
+    try {
+      probe.keys.push(IDENTITY_KEY);
+      probe.values.push(this.#environment.getBinary(IDENTITY_KEY));
+    } catch {
+      this.#scheduleRetry();
+      return;
+    }
+    this.#committing = true;
+    settle(
+      this.#write(probe),
+      () => this.#becomeOpen(),
+      () => this.#stayFailing(),
+    );
+  }
+
+  #becomeOpen(): void {
+    this.#committing = false;
+    if (this.#mode === 'failing') this.#mode = 'open';
+    this.#maybeIdle();
+  }
+
+  #stayFailing(): void {
+    this.#committing = false;
+    if (this.#mode === 'failing') this.#scheduleRetry();
+    this.#maybeIdle();
+  }
+
+  #maybeIdle(): void {
+    if (this.#committing) return;
+    const onIdle = this.#onIdle;
+    this.#onIdle = undefined;
+    onIdle?.();
+  }
+}

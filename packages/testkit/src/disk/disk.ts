@@ -1,0 +1,214 @@
+/**
+ * The simulated disk of one machine: a store and the stable documents, kept across the lives of its processes.
+ *
+ * Batches commit in order after a drawn time, several at once, and are flushed later. A killed process leaves at
+ * least what was committed, a power cut at least what was flushed, both perhaps more, always whole batches from the
+ * front. It can be slow, full, or fail; it can be wiped between lives.
+ *
+ * Holds: contracts/store.ts and contracts/stable-store.ts, a late record being evaluated when it is submitted.
+ * Not here: flipped bits and torn writes. The contract has the engines hide them or report them.
+ */
+import { assert, type Prng, type StableStore, type Store, type StoreError, type Timer } from '@rkv/core';
+import type { Ending, Life } from '../life/life.ts';
+import type { World } from '../world/world.ts';
+import { Documents } from './documents.ts';
+import { SimStore } from './store.ts';
+import { Volume } from './volume.ts';
+
+/** Shortest and longest, ms; what one takes is drawn from between. */
+export interface DiskTimings {
+  readonly commitMs: readonly [number, number];
+  readonly flushMs: readonly [number, number];
+  readonly saveMs: readonly [number, number];
+}
+
+export interface SimDiskInit {
+  readonly world: World;
+  /** The machine it is in. */
+  readonly machine: string;
+  readonly timings?: Partial<DiskTimings>;
+}
+
+/** full: no space left. failing: every write is an I/O error. Reads go on in both. */
+export type DiskHealth = 'good' | 'full' | 'failing';
+
+const TIMINGS: DiskTimings = { commitMs: [0.05, 1], flushMs: [0.5, 5], saveMs: [0.5, 5] };
+
+const PROBLEMS: Record<Exclude<DiskHealth, 'good'>, StoreError> = {
+  full: { code: 'store_full', message: 'no space left on the disk' },
+  failing: { code: 'store_io', message: 'the disk failed to write' },
+};
+
+export class SimDisk {
+  readonly #world: World;
+  readonly #prng: Prng;
+  readonly #timings: DiskTimings;
+  readonly #label: string;
+  #volume = new Volume();
+  #documents: Documents;
+  #storeId: string;
+  #health: DiskHealth = 'good';
+  #slowdown = 1;
+  /** A commit has failed: nothing is taken until the disk is well again. */
+  #readOnly = false;
+  #store: SimStore | undefined;
+  #commit: Timer | undefined;
+  #flush: Timer | undefined;
+  #onSettled: (() => void) | undefined;
+
+  constructor({ world, machine, timings = {} }: SimDiskInit) {
+    this.#world = world;
+    this.#prng = world.prng(`disk ${machine}`);
+    this.#timings = { ...TIMINGS, ...timings };
+    this.#label = `disk ${machine}`;
+    this.#storeId = drawStoreId(this.#prng);
+    this.#documents = this.#emptyDocuments();
+  }
+
+  get storeId(): string {
+    return this.#storeId;
+  }
+
+  /** The store of the next life. The one before must have ended. */
+  store(life: Life): Store {
+    assert(this.#store === undefined, 'one process at a time has the store');
+    const store = new SimStore({
+      life,
+      storeId: this.#storeId,
+      volume: this.#volume,
+      isWritable: () => !this.#readOnly,
+      onSubmit: () => this.#commitSoon(),
+      close: (done) => this.#close(done),
+    });
+    this.#store = store;
+    life.whenEnded((how) => this.#crash(how));
+    return store;
+  }
+
+  stable(life: Life): StableStore {
+    return this.#documents.of(life);
+  }
+
+  /** From now on everything takes this many times as long. */
+  slowDown(factor: number): void {
+    this.#slowdown = factor;
+  }
+
+  /** Full or failing, from the next commit or save on. */
+  fall(health: Exclude<DiskHealth, 'good'>): void {
+    this.#health = health;
+  }
+
+  /** Good and quick again. */
+  heal(): void {
+    this.#health = 'good';
+    this.#slowdown = 1;
+    this.#readOnly = false;
+    this.#flushSoon();
+  }
+
+  /** An empty disk in place of this one, between two lives. `keepDocuments`: only the store was exchanged. */
+  wipe({ keepDocuments = false }: { keepDocuments?: boolean } = {}): void {
+    assert(this.#store === undefined, 'a disk is wiped between lives');
+    this.#flush?.cancel();
+    this.#flush = undefined;
+    this.#volume = new Volume();
+    this.#storeId = drawStoreId(this.#prng);
+    if (!keepDocuments) this.#documents = this.#emptyDocuments();
+  }
+
+  #emptyDocuments(): Documents {
+    return new Documents({
+      world: this.#world,
+      prng: this.#prng,
+      label: `save ${this.#label}`,
+      drawSaveMs: () => this.#drawMs(this.#timings.saveMs),
+      problem: () => (this.#health === 'good' ? undefined : PROBLEMS[this.#health].message),
+    });
+  }
+
+  #commitSoon(): void {
+    if (this.#commit !== undefined || !this.#volume.hasPending) return;
+    const through = this.#volume.submittedSeq;
+    const commit = (): void => {
+      this.#commit = undefined;
+      if (this.#health === 'good') this.#commitThrough(through);
+      else this.#fail(PROBLEMS[this.#health]);
+      this.#maybeSettled();
+    };
+    this.#commit = this.#world.schedule(
+      this.#drawMs(this.#timings.commitMs),
+      commit,
+      `commit ${this.#label}`,
+    );
+  }
+
+  #commitThrough(seq: number): void {
+    this.#volume.commitThrough(seq);
+    this.#world.trace.note(this.#world.now(), this.#label, seq);
+    this.#flushSoon();
+    this.#commitSoon();
+    this.#store?.progressed();
+  }
+
+  #fail(error: StoreError): void {
+    this.#readOnly = true;
+    const fromSeq = this.#volume.failPending();
+    if (fromSeq !== undefined) this.#store?.failed(fromSeq, error);
+  }
+
+  /** On a failing disk nothing is flushed until it is well: what is committed stays so, and is written again. */
+  #flushSoon(): void {
+    if (this.#flush !== undefined || this.#isFlushed) return;
+    const through = this.#volume.committedSeq;
+    const flush = (): void => {
+      this.#flush = undefined;
+      if (this.#health !== 'failing') {
+        this.#volume.flushThrough(through);
+        this.#flushSoon();
+        this.#store?.progressed();
+      }
+      this.#maybeSettled();
+    };
+    this.#flush = this.#world.schedule(this.#drawMs(this.#timings.flushMs), flush, `flush ${this.#label}`);
+  }
+
+  get #isFlushed(): boolean {
+    return this.#volume.flushedSeq === this.#volume.committedSeq;
+  }
+
+  #close(done: () => void): void {
+    this.#onSettled = done;
+    this.#world.schedule(0, () => this.#maybeSettled(), `close ${this.#label}`);
+  }
+
+  #maybeSettled(): void {
+    if (this.#volume.hasPending || !(this.#isFlushed || this.#health === 'failing')) return;
+    const done = this.#onSettled;
+    this.#onSettled = undefined;
+    done?.();
+  }
+
+  /** After a killed process the operating system writes out what it has; after a power cut nobody does. */
+  #crash(how: Ending): void {
+    this.#store = undefined;
+    this.#onSettled = undefined;
+    this.#commit?.cancel();
+    this.#commit = undefined;
+    if (how === 'powerCut') {
+      this.#flush?.cancel();
+      this.#flush = undefined;
+    }
+    this.#volume.crash(how, this.#prng);
+    this.#flushSoon();
+  }
+
+  #drawMs([shortest, longest]: readonly [number, number]): number {
+    return (shortest + (this.#prng.below(1024) / 1024) * (longest - shortest)) * this.#slowdown;
+  }
+}
+
+function drawStoreId(prng: Prng): string {
+  const word = (): string => prng.u32().toString(16).padStart(8, '0');
+  return word() + word() + word() + word();
+}

@@ -1,0 +1,124 @@
+/**
+ * A schedule of faults drawn from a seed.
+ *
+ * Swarm testing: each seed leaves out whole kinds of faults, because a mixture of everything hides what only a
+ * few kinds together bring out; and one seed in ten has no faults, so that liveness without them is seen too.
+ *
+ * Source: Groce et al., "Swarm Testing" (ISSTA 2012); the ranges are Jepsen's and TigerBeetle's.
+ */
+import { unreachable, type Prng } from '@rkv/core';
+import type { Breakage, Fault, FaultKind } from './fault.ts';
+
+/** What a correct cluster must survive without breaking a promise, whatever else happens. */
+export const FAULT_KINDS: readonly FaultKind[] = [
+  'cut',
+  'cutOneWay',
+  'reset',
+  'slowLink',
+  'crash',
+  'powerCut',
+  'pause',
+  'slowDisk',
+  'fullDisk',
+  'failingDisk',
+  'clockJump',
+  'clockDrift',
+];
+
+export interface FaultPlan {
+  readonly nodes: readonly string[];
+  /** No fault begins before. */
+  readonly fromMs: number;
+  /** Every fault is healed by then. */
+  readonly untilMs: number;
+  /** What the seed chooses from. Default: `FAULT_KINDS`. */
+  readonly kinds?: readonly FaultKind[];
+  /** The mean time from the beginning of one fault to that of the next. Default 4000. */
+  readonly gapMs?: number;
+  /** The chance that there are no faults at all. Default 0.1. */
+  readonly calmShare?: number;
+}
+
+/** Short and long ones are equally likely: each step is twice the one before. */
+const DURATIONS_MS = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600];
+
+export function drawFaults(prng: Prng, plan: FaultPlan): Fault[] {
+  const { nodes, fromMs, untilMs, kinds = FAULT_KINDS, gapMs = 4000, calmShare = 0.1 } = plan;
+  const enabled = swarm(prng, kinds);
+  if (prng.chance(calmShare) || enabled.length === 0) return [];
+  const faults: Fault[] = [];
+  for (let at = fromMs; at < untilMs; at += prng.between(1, 2 * gapMs)) {
+    const lasts = prng.between(1, prng.pick(DURATIONS_MS));
+    const breakage = drawBreakage(prng, prng.pick(enabled), nodes);
+    if (breakage !== undefined) faults.push({ at, until: Math.min(untilMs, at + lasts), ...breakage });
+  }
+  return faults;
+}
+
+/** About half of the kinds, at least one if there is any. */
+export function swarm<Kind>(prng: Prng, kinds: readonly Kind[]): Kind[] {
+  const shuffled = prng.shuffled(kinds);
+  return shuffled.slice(0, 1 + prng.below(shuffled.length));
+}
+
+/** Undefined when there are too few nodes for this kind. */
+function drawBreakage(prng: Prng, kind: FaultKind, nodes: readonly string[]): Breakage | undefined {
+  const node = prng.pick(nodes);
+  switch (kind) {
+    case 'cut':
+    case 'cutOneWay':
+    case 'reset':
+    case 'slowLink':
+    case 'lossyLink':
+      return nodes.length < 2 ? undefined : drawLinkBreakage(prng, kind, nodes);
+    case 'slowDisk':
+      return { kind, node, factor: prng.pick([3, 10, 100, 1000]) };
+    case 'clockJump':
+      return { kind, node, byMs: drawJumpMs(prng) };
+    case 'clockDrift':
+      return { kind, node, rate: prng.pick([0.5, 0.9, 0.99, 1.01, 1.1, 2]) };
+    case 'crash':
+    case 'powerCut':
+    case 'pause':
+    case 'fullDisk':
+    case 'failingDisk':
+      return { kind, node };
+    default:
+      return unreachable(kind);
+  }
+}
+
+function drawLinkBreakage(
+  prng: Prng,
+  kind: 'cut' | 'cutOneWay' | 'reset' | 'slowLink' | 'lossyLink',
+  nodes: readonly string[],
+): Breakage {
+  const sides = drawSides(prng, nodes);
+  switch (kind) {
+    case 'slowLink':
+      return { kind, sides, delayMs: prng.pick([10, 50, 200, 1000, 5000]) };
+    case 'lossyLink':
+      return { kind, sides, lossy: drawLossiness(prng) };
+    default:
+      return { kind, sides };
+  }
+}
+
+/** All nodes in two halves of any size, or any one against any other. */
+function drawSides(prng: Prng, nodes: readonly string[]): readonly [readonly string[], readonly string[]] {
+  const shuffled = prng.shuffled(nodes);
+  if (prng.chance(0.3)) return [shuffled.slice(0, 1), shuffled.slice(1, 2)];
+  const at = prng.between(1, shuffled.length - 1);
+  return [shuffled.slice(0, at), shuffled.slice(at)];
+}
+
+function drawLossiness(prng: Prng): { drop: number; duplicate: number; reorder: number } {
+  return { drop: prng.below(31) / 100, duplicate: prng.below(51) / 100, reorder: prng.below(51) / 100 };
+}
+
+/** Jepsen's bumps: 11 ms to 288 s either way, 1.5 times as much a step. */
+function drawJumpMs(prng: Prng): number {
+  let jumpMs = 1;
+  for (let steps = prng.between(6, 31); steps > 0; steps--) jumpMs *= 1.5;
+  return Math.round(prng.chance(0.5) ? jumpMs : -jumpMs);
+}

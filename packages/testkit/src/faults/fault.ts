@@ -1,0 +1,77 @@
+/**
+ * A fault as data: what breaks, when, and when it is whole again.
+ *
+ * A schedule of faults is a plain list, so it can be printed, put into a test case, replayed and shrunk.
+ */
+import { unreachable } from '@rkv/core';
+import type { Lossiness } from '../network/link.ts';
+
+/** Nodes on either side. */
+type Sides = readonly [readonly string[], readonly string[]];
+
+export type Breakage =
+  /** Nothing passes between the sides. */
+  | { readonly kind: 'cut'; readonly sides: Sides }
+  /** Nothing passes from the first side to the second. */
+  | { readonly kind: 'cutOneWay'; readonly sides: Sides }
+  /** Every connection between the sides is reset, once. */
+  | { readonly kind: 'reset'; readonly sides: Sides }
+  | { readonly kind: 'slowLink'; readonly sides: Sides; readonly delayMs: number }
+  | { readonly kind: 'lossyLink'; readonly sides: Sides; readonly lossy: Lossiness }
+  /** The process is killed, and started again. */
+  | { readonly kind: 'crash'; readonly node: string }
+  /** The machine loses what it had not flushed, and its process is started again. */
+  | { readonly kind: 'powerCut'; readonly node: string }
+  | { readonly kind: 'pause'; readonly node: string }
+  | { readonly kind: 'slowDisk'; readonly node: string; readonly factor: number }
+  | { readonly kind: 'fullDisk'; readonly node: string }
+  | { readonly kind: 'failingDisk'; readonly node: string }
+  | { readonly kind: 'clockJump'; readonly node: string; readonly byMs: number }
+  | { readonly kind: 'clockDrift'; readonly node: string; readonly rate: number };
+
+export type FaultKind = Breakage['kind'];
+
+/** From `at` to `until`, virtual milliseconds. */
+export type Fault = { readonly at: number; readonly until: number } & Breakage;
+
+/** A line per fault, in order of time. */
+export function describeFaults(schedule: readonly Fault[]): string {
+  return schedule
+    .toSorted((a, b) => a.at - b.at)
+    .map((fault) => `${fault.at}..${fault.until} ms  ${describeBreakage(fault)}`)
+    .join('\n');
+}
+
+function describeBreakage(fault: Breakage): string {
+  switch (fault.kind) {
+    case 'cut':
+    case 'reset':
+      return `${fault.kind} ${describeSides(fault.sides, '|')}`;
+    case 'cutOneWay':
+      return `${fault.kind} ${describeSides(fault.sides, '>')}`;
+    case 'slowLink':
+      return `${fault.kind} ${describeSides(fault.sides, '|')} by ${fault.delayMs} ms`;
+    case 'lossyLink': {
+      const { drop, duplicate, reorder } = fault.lossy;
+      return `${fault.kind} ${describeSides(fault.sides, '|')} drop ${drop} duplicate ${duplicate} reorder ${reorder}`;
+    }
+    case 'slowDisk':
+      return `${fault.kind} ${fault.node} ${fault.factor} times`;
+    case 'clockJump':
+      return `${fault.kind} ${fault.node} by ${fault.byMs} ms`;
+    case 'clockDrift':
+      return `${fault.kind} ${fault.node} at rate ${fault.rate}`;
+    case 'crash':
+    case 'powerCut':
+    case 'pause':
+    case 'fullDisk':
+    case 'failingDisk':
+      return `${fault.kind} ${fault.node}`;
+    default:
+      return unreachable(fault);
+  }
+}
+
+function describeSides([a, b]: Sides, between: string): string {
+  return `${a.join(' ')} ${between} ${b.join(' ')}`;
+}

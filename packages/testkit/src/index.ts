@@ -1,0 +1,22 @@
+/**
+ * `@rkv/testkit`: a whole cluster in one process, on virtual time, from one seed.
+ *
+ * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which.
+ */
+export { World, SimulationFailure, type WorldInit } from './world/world.ts';
+export { Trace, digestBytes } from './world/trace.ts';
+export type { Gate } from './world/event-queue.ts';
+export { Life, type Ending } from './life/life.ts';
+export { SimClock, WALL_CLOCK_ORIGIN_MS, type ClockInit } from './life/clock.ts';
+export { SimHost, type SimHostInit } from './life/host.ts';
+export { LOCAL_NETWORK, type LinkProperties, type Lossiness } from './network/link.ts';
+export { SimNetwork, type NetworkTimings, type SimNetworkInit } from './network/network.ts';
+export { SimDisk, type DiskHealth, type DiskTimings, type SimDiskInit } from './disk/disk.ts';
+export { describeFaults, type Breakage, type Fault, type FaultKind } from './faults/fault.ts';
+export { drawFaults, FAULT_KINDS, swarm, type FaultPlan } from './faults/draw-faults.ts';
+export { unleash, type Breakable } from './faults/nemesis.ts';
+export { shrink } from './faults/shrink.ts';
+export { Agreement } from './check/agreement.ts';
+export { checkDeterminism, type Determinism } from './check/determinism.ts';
+export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';
+export { NodeLog, type LogLevel, type LogLine } from './cluster/node-log.ts';
