@@ -24,13 +24,13 @@ describe('Prng', () => {
     const dice = new Prng(1);
     const seen = new Set<number>();
     for (let i = 0; i < 1000; i++) seen.add(dice.between(-2, 3));
-    expect([...seen].sort((a, b) => a - b)).toEqual([-2, -1, 0, 1, 2, 3]);
+    expect([...seen].toSorted((a, b) => a - b)).toEqual([-2, -1, 0, 1, 2, 3]);
     for (let i = 0; i < 1000; i++) expect(dice.below(1)).toBe(0);
   });
 
   it('throws evenly', () => {
     const dice = new Prng(3);
-    const buckets = new Array<number>(16).fill(0);
+    const buckets = Array.from({ length: 16 }, () => 0);
     for (let i = 0; i < 160_000; i++) buckets[dice.below(16)]! += 1;
     for (const count of buckets) expect(Math.abs(count - 10_000)).toBeLessThan(500);
   });
@@ -47,7 +47,7 @@ describe('Prng', () => {
     const items = Array.from({ length: 50 }, (_, i) => i);
     const shuffled = new Prng(5).shuffled(items);
     expect(shuffled).not.toEqual(items);
-    expect([...shuffled].sort((a, b) => a - b)).toEqual(items);
+    expect([...shuffled].toSorted((a, b) => a - b)).toEqual(items);
     expect(items[0]).toBe(0);
   });
 

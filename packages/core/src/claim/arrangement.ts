@@ -30,6 +30,10 @@ export type Severity = 0 | 1 | 2 | 3;
 export class Arrangement {
   /** Partitions per member. */
   readonly counts: Int32Array;
+  /** The price of what is wished for, relative to the start; whole numbers. */
+  wishes = 0;
+  /** How uneven the ring is, relative to the start. */
+  unevenness = 0;
   #moves = 0;
   readonly #problem: Problem;
   readonly #pad: number;
@@ -57,12 +61,19 @@ export class Arrangement {
     return this.#ring.slice(this.#pad, this.#pad + this.#problem.size);
   }
 
+  /** What guides the search, relative to the start. */
+  get price(): number {
+    return this.wishes + PRICE_UNEVEN * this.unevenness;
+  }
+
   place(partition: number, owner: number): void {
     const old = this.ownerOf(partition);
     this.counts[old] = (this.counts[old] as number) - 1;
     this.counts[owner] = (this.counts[owner] as number) + 1;
-    this.#moves += this.#moveChange(partition, owner);
-    this.#exchange(partition, owner);
+    const moveChange = this.#moveChange(partition, owner);
+    this.wishes += this.#windowChange(partition, owner) + this.#priceOfMoves(moveChange);
+    this.#moves += moveChange;
+    this.unevenness += this.#exchange(partition, owner);
   }
 
   /** What the price changes by when this partition goes to `owner`. */

@@ -13,11 +13,12 @@
  *
  * Holds for every input: 1; the same input gives the same output; a ring that meets 2 and is balanced stays as it is.
  * Holds for three members or fewer: the fewest lists with a node twice that there can be.
- * Best effort: 2 to 5. The certificate says what was reached and what is possible. Swept in claim.slow.test.ts: with rings
- * of 8..256 and up to twelve members, all at once or one by one, 2 is met wherever arithmetic lets it and a join
- * makes no more moves than 3 allows; so does a leave that leaves eight or more. With fewer left
- * 2 and 3 may exclude each other - when four remain, a leaver stood mostly between all four - and 2 wins.
- * Not promised: a ring that has the fewest moves possible once that happens.
+ * Best effort: 2 to 5. The certificate says what was reached and what is possible. As claim.slow.test.ts sweeps it, rings
+ * of 8..256 and up to twelve members, all at once or one by one: no list has a node twice where arithmetic lets that
+ * be; a join makes no more moves than 3 allows, and so does a leave after which seven or more are left.
+ * With fewer left 2 and 3 may exclude each other (when four remain, what a leaver gives up mostly stands between
+ * all four of them), and 2 wins.
+ * Not promised: that the fewest moves are found once that happens, nor the fewest lists in one location.
  */
 import type { NodeId } from '../contracts/ids.ts';
 import { certify, type Certificate } from './certificate.ts';
@@ -81,7 +82,8 @@ function leastTally({ size, memberCount, locations }: Problem): Tally {
   return { tooLocal, n3, movesOver: 0, nTarget: 0, moves: 0, unevenness: 0 };
 }
 
-/** A turn looks at the whole ring, so large rings get fewer: a second or so at the very most. */
+/** A turn looks at the whole ring, so large rings get fewer of them: about a second at the very most. */
 function patienceFor(size: number): Patience {
-  return { main: Math.min(2000, Math.max(400, Math.floor(400_000 / size))), last: 400 };
+  const turns = Math.floor(100_000 / size);
+  return { main: Math.min(2000, Math.max(400, turns)), last: Math.min(2000, Math.max(400, turns >> 2)) };
 }

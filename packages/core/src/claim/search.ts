@@ -61,8 +61,9 @@ class Search {
   readonly #tabuUntil: Int32Array;
   readonly #worst: Int32Array;
   #turn = 0;
-  /** Prices relative to the start. */
-  #price = 0;
+  /** What the arrangement said of itself when it was best. */
+  #bestWishes = 0;
+  #bestUnevenness = 0;
   #bestPrice = 0;
 
   constructor(problem: Problem, start: Int32Array) {
@@ -83,8 +84,9 @@ class Search {
     const owner = this.#ring.ownerOf(p);
     this.#leave(p, change.owner);
     if (change.with !== undefined) this.#leave(change.with, owner);
-    this.#price += change.price;
-    if (this.#price < this.#bestPrice) this.#keepIfBest();
+    const { wishes, unevenness } = this.#ring;
+    if (wishes < this.#bestWishes || (wishes === this.#bestWishes && unevenness < this.#bestUnevenness))
+      this.#keepIfBest();
   }
 
   #leave(partition: number, owner: number): void {
@@ -94,7 +96,9 @@ class Search {
   }
 
   #keepIfBest(): void {
-    this.#bestPrice = this.#price;
+    this.#bestWishes = this.#ring.wishes;
+    this.#bestUnevenness = this.#ring.unevenness;
+    this.#bestPrice = this.#ring.price;
     const owners = this.#ring.owners();
     const tally = tallyOf(this.#problem, owners);
     if (compareTallies(tally, this.best.tally) >= 0) return;
@@ -160,6 +164,6 @@ class Search {
   /** Not tabu, or so good that it does not matter. */
   #isAllowed(price: number, partition: number, owner: number): boolean {
     const until = this.#tabuUntil[partition * this.#problem.memberCount + owner] as number;
-    return until < this.#turn || this.#price + price < this.#bestPrice;
+    return until < this.#turn || this.#ring.price + price < this.#bestPrice;
   }
 }

@@ -19,8 +19,19 @@
  * held; the message says which file to remove.
  */
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 export interface DataDirectory {
   /** Absolute. */
@@ -47,9 +58,27 @@ export class DataDirectoryInUse extends Error {
 /** Makes the directory when it is not there. Throws `DataDirectoryInUse`, or what the file system has against it. */
 export function openDataDirectory(path: string): DataDirectory {
   const directory = resolve(path);
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   const lockFile = takeLock(directory);
   return { path: directory, release: () => releaseLock(directory, lockFile) };
+}
+
+/** Makes a directory, and those on the way to it, so that a power cut does not take them away. */
+export function makeDirectory(path: string): void {
+  const first = mkdirSync(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = resolve(path); made.length >= first.length; made = dirname(made))
+    flushDirectory(dirname(made));
+}
+
+/** What lies in a directory under which name is on the disk. */
+export function flushDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 interface Holder {

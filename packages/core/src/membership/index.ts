@@ -1,9 +1,9 @@
-export * from './refusal.ts';
-export * from './preset.ts';
-export * from './events.ts';
-export * from './messages.ts';
-export * from './staging.ts';
-export * from './plan.ts';
-export * from './reports.ts';
-export * from './membership.ts';
-export * from './describe.ts';
+export { Membership, type LoadedRecords, type MembershipInit } from './membership.ts';
+export type { AdminRequest, RequestResult, MembershipEffect, MembershipEvent } from './events.ts';
+export { membershipPresets, type MembershipPreset } from './preset.ts';
+export { decodeMembershipMessage, encodeMembershipMessage, type MembershipMessage } from './messages.ts';
+export type { ClaimFunction, Plan, PlannedChange, Transition } from './plan.ts';
+export type { MemberInfo } from './staging.ts';
+// The contracts have a `Refusal` of their own: a vnode's.
+export type { Refusal as MembershipRefusal, RefusalCode as MembershipRefusalCode } from './refusal.ts';
+export { describeDocument, describeEffect as describeMembershipEffect } from './describe.ts';

@@ -523,7 +523,7 @@ describe('through a storm', () => {
   it('clusters form and change, one document per epoch, and all who share a ring end with the same', () => {
     let epochs = 0;
     let largest = 0;
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 30; seed++) {
       const storm = new Storm(seed);
       for (let i = 0; i < 3_000; i++) storm.stir();
       storm.calm();
@@ -539,6 +539,6 @@ describe('through a storm', () => {
       }
     }
     expect(largest).toBe(4);
-    expect(epochs).toBeGreaterThan(800);
+    expect(epochs).toBeGreaterThan(600);
   });
 });

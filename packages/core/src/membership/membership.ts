@@ -72,7 +72,7 @@ export interface MembershipInit {
 
 type After = AfterSave | AfterPlanSave | AfterCandidacySave | { readonly kind: 'born' };
 
-/** Our own doings that need no proposal of an operator are repeated until the ring shows them. */
+/** `starting`: a newborn ring is not saved yet. `removed`: in its ring no more, and silent. */
 type Phase = 'starting' | 'running' | 'removed';
 
 export class Membership {

@@ -27,7 +27,7 @@ import {
   expectShape,
   isBoolean,
   isCount,
-  isFinite,
+  isNumber,
   isLatin1,
   isName,
   isNullOr,
@@ -127,7 +127,7 @@ const isResult: Check = (value) =>
   (results[(value as { kind: string }).kind] as Check)(value);
 
 const shapes: Readonly<Record<MembershipMessage['kind'], Check>> = {
-  heartbeat: isRecord({ clusterId: isName, epoch: isPositive, digest: isName, wallMs: isFinite }),
+  heartbeat: isRecord({ clusterId: isName, epoch: isPositive, digest: isName, wallMs: isNumber }),
   documentRequest: isRecord({ clusterId: isName }),
   document: isRecord({ document: isLatin1 }),
   prepare: isRecord(inSlot),

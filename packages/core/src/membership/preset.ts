@@ -2,7 +2,7 @@
  * How patient the membership is: every number with its reason and its price in both directions.
  *
  * All are milliseconds of the monotonic clock. What binds them together:
- * tick < heartbeat < stall <= suspect, and attempt timeout well below proposal limit.
+ * tick < heartbeat <= stall < suspect, and attempt timeout well below proposal limit.
  */
 export interface MembershipPreset {
   /** How often the shell calls `tick`. Shorter: finer waits, more idle work. */

@@ -16,7 +16,7 @@ export const isName: Check = (value) => isText(value) && value !== '';
 export const isLatin1: Check = (value) => typeof value === 'string' && !/[^\0-\u00ff]/.test(value);
 export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 export const isPositive: Check = (value) => isCount(value) && value !== 0;
-export const isFinite: Check = (value) => Number.isFinite(value);
+export const isNumber: Check = (value) => Number.isFinite(value);
 export const isBoolean: Check = (value) => typeof value === 'boolean';
 
 export function isOneOf(...values: readonly unknown[]): Check {

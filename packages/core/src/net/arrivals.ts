@@ -27,7 +27,7 @@ export interface ArrivalsInit {
   /** A life of a peer has its control connection. */
   onArrived(peer: NodeId): void;
   onFrame(from: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): void;
-  /** A life's control connection ended, and the others with it. */
+  /** A life's control connection ended, and the others with it. Not told again for a loss already noted. */
   onLeft(peer: NodeId, reason: string): void;
 }
 
@@ -75,7 +75,7 @@ export class Arrivals {
     for (const life of this.#lives.values()) life.lanes.get('control')?.checkSilence();
   }
 
-  /** The peer is being called down; see `heardSinceDown`. */
+  /** The peer is being called down: `onLeft` does not repeat it unless something is heard from it after this. */
   noteDown(peer: NodeId): void {
     const life = this.#lives.get(peer);
     if (life !== undefined) life.bytesWhenDown = life.lanes.get('control')?.bytesRead ?? 0;

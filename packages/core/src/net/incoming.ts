@@ -107,7 +107,9 @@ export class IncomingConnection {
     else if (this.#state === 'accepted') this.#readOn(chunk);
   }
 
+  /** Whoever was asked about the peer may have closed this connection meanwhile. */
   #performStep(step: HandshakeStep): void {
+    if (this.#state === 'closed') return;
     if (step.kind === 'failed') this.#dismiss(step);
     else if (step.answer !== undefined) this.#socket.write(step.answer);
     if (step.kind === 'established') this.#becomeAccepted(step);

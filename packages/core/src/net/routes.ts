@@ -139,15 +139,16 @@ export class Routes {
       : `${peer.name} (${peer.nodeId}) answers there, not ${route.id}`;
   }
 
-  /** A dial was answered. A link that is up already stays; one that is not gives way to this one. */
+  /** A dial was answered. A link that is up to the same life stays; any other gives way to this one. */
   #becomeKnown(route: Route, peer: Hello): void {
     const known = this.#routes.get(peer.nodeId);
-    if (known?.link.up !== undefined) {
+    if (known?.link.up?.start === peer.start) {
       this.#discard(route);
       answer(route, { kind: 'connected', peer: known.link.up });
       return;
     }
     if (known !== undefined) {
+      known.link.maybeReset('the peer was restarted');
       this.#discard(known);
       route.wanted = known.wanted;
       route.dials.push(...known.dials);

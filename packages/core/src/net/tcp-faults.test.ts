@@ -341,6 +341,21 @@ function say(to: Station, ...chunks: Uint8Array[]): Promise<void> {
   });
 }
 
+/** Shakes hands on the control lane as a node of which nothing else exists. */
+function comeIn(to: Station): Promise<{ socket: Socket; closed: Promise<void> }> {
+  const dialer = new DialerHandshake({ lane: 'control', hello: helloOfNobody, keyring: new Keyring([]) });
+  return new Promise((resolve) => {
+    const socket = connect(to.port, LOOPBACK, () => socket.write(dialer.opening));
+    const closed = new Promise<void>((end) => socket.on('close', () => end()));
+    opened.push(() => socket.destroy());
+    socket.on('data', (chunk) => {
+      const step = dialer.onBytes(chunk);
+      if (step.answer !== undefined) socket.write(step.answer);
+      if (step.kind === 'established') resolve({ socket, closed });
+    });
+  });
+}
+
 describe('strangers', () => {
   it('that make noise are hung up on, cost nothing and do not fill the log', async () => {
     const lines: string[] = [];
@@ -380,17 +395,23 @@ describe('strangers', () => {
 
   it('that were let in and then send too long a frame are hung up on', async () => {
     const b = await Station.open('b');
-    const dialer = new DialerHandshake({ lane: 'control', hello: helloOfNobody, keyring: new Keyring([]) });
-    await new Promise<void>((resolve) => {
-      const socket = connect(b.port, LOOPBACK, () => socket.write(dialer.opening));
-      socket.on('data', (chunk) => {
-        const step = dialer.onBytes(chunk);
-        if (step.kind === 'established') socket.write(Uint8Array.of(0x7f, 0xff, 0xff, 0xff));
-        else if (step.answer !== undefined) socket.write(step.answer);
-      });
-      socket.on('close', () => resolve());
-    });
+    const { socket, closed } = await comeIn(b);
+    socket.write(Uint8Array.of(0x7f, 0xff, 0xff, 0xff));
+    await closed;
     expect(b.downs).toEqual([expect.stringMatching(/more than any may be/)]);
     expect(b.texts).toEqual([]);
+  });
+
+  it('that come in a second time have given up the first connection', async () => {
+    const b = await Station.open('b');
+    const first = await comeIn(b);
+    const second = await comeIn(b);
+    await first.closed;
+    expect(b.downs).toEqual([]);
+    second.socket.write(Buffer.from('\x00\x00\x00\x02hi', 'latin1'));
+    await until('it arrives', () => b.texts.length > 0);
+    second.socket.destroy();
+    await until('the end of the second is told', () => b.downs.length > 0);
+    expect(b.texts).toEqual(['hi']);
   });
 });

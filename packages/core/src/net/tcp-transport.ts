@@ -106,8 +106,8 @@ export class TcpTransport implements Transport {
       onSocket: (socket) => this.#handleSocket(socket),
       onTrouble: (error) => this.#troubles.warn('accept', { error }, 'cannot take connections'),
     });
-    if (this.#stopped) listener.close();
     this.#listener = listener;
+    if (this.#stopped) listener.close();
     return { port: listener.port };
   }
 
@@ -210,8 +210,8 @@ export class TcpTransport implements Transport {
 
   #handleSocket(socket: Socket): void {
     if (this.#stopped) socket.destroy();
-    else if (this.#handler === undefined) this.#early.push(socket);
-    else this.#arrivals.take(socket);
+    else if (this.#handler !== undefined) this.#arrivals.take(socket);
+    else this.#early.push(socket.on('error', () => socket.destroy()));
   }
 
   #admitEarly(): void {

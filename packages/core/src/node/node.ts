@@ -91,8 +91,8 @@ export class Node {
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   /** Nodes that knocked and are being dialled back, with what is to be told them. */
   readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
-  /** Nodes this one dialled to ask for entry. */
-  readonly #joiningVia = new Set<NodeId>();
+  /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
+  #joinsUnderWay = 0;
   #running: Running | undefined;
   #lastRequest = 0;
   #timer: Timer | undefined;
@@ -196,10 +196,16 @@ export class Node {
 
   /** Ask the cluster at `address` to let this node in. */
   join(address: string, done: (result: RequestResult) => void, hops = 0): void {
+    this.#joinsUnderWay++;
+    const answered = (result: RequestResult): void => {
+      this.#joinsUnderWay--;
+      if (result.kind === 'not_claimant' && hops < JOIN_HOPS_MAX) this.join(result.claimant.address, done, hops + 1);
+      else done(result);
+    };
     this.#init.transport.dial(address, 'join', (dialled) => {
-      if (dialled.kind === 'failed') return done(refuse('not_reachable', `${address} cannot be joined: ${dialled.reason}`));
-      this.#joiningVia.add(dialled.peer.nodeId);
-      this.#ask({ kind: 'joinVia', requestId: this.#await((result) => this.#joinAnswered(result, hops, done)), peer: dialled.peer.nodeId });
+      if (dialled.kind === 'connected') {
+        this.#ask({ kind: 'joinVia', requestId: this.#await(answered), peer: dialled.peer.nodeId });
+      } else answered(refuse('not_reachable', `${address} cannot be joined: ${dialled.reason}`));
     });
   }
 
@@ -355,11 +361,6 @@ export class Node {
     return this.#lastRequest;
   }
 
-  #joinAnswered(result: RequestResult, hops: number, done: (result: RequestResult) => void): void {
-    if (result.kind !== 'not_claimant' || hops >= JOIN_HOPS_MAX) return done(result);
-    this.join(result.claimant.address, done, hops + 1);
-  }
-
   /** What other nodes may ask of every node. */
   #answerOthers(): void {
     this.#questions.answer('request', (body, answer) =>
@@ -392,13 +393,13 @@ export class Node {
 
   #admit(peer: Hello): string | undefined {
     if (peer.nodeId === this.id) return 'it bears the id of this very node: its data directory is a copy';
-    const known = this.document.members.some((member) => member.id === peer.nodeId);
+    const known = [this.document, this.prospect].some((ring) => ring?.members.some(({ id }) => id === peer.nodeId));
     const kin = peer.clusterId === this.document.clusterId || peer.clusterId === this.prospect?.clusterId;
     if (peer.purpose === 'join') {
       if (!known) this.#dialBack(peer);
       return undefined;
     }
-    if (known || kin || this.#joiningVia.has(peer.nodeId)) return undefined;
+    if (known || kin || this.#joinsUnderWay > 0) return undefined;
     return `it is of another cluster (${peer.clusterId})`;
   }
 

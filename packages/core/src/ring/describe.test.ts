@@ -26,7 +26,10 @@ abca|bcab|cabc|abca|`);
   });
 
   it('a lone owner has it all, and the last group may be short', () => {
-    const lines = describeRing(new Array<string>(8).fill('n1'), { targetN: 3 }).split('\n');
+    const lines = describeRing(
+      Array.from({ length: 8 }, () => 'n1'),
+      { targetN: 3 },
+    ).split('\n');
     expect(lines[1]).toBe('Node a: 8 (100.0%) n1');
     expect(lines.at(-1)).toBe('aaa|aaa|aa');
   });

@@ -29,7 +29,7 @@ const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 export function describeRing(owners: readonly string[], { targetN = 4 }: DescribeRingOptions = {}): string {
   const counts = new Map<string, number>();
   for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-  const names = [...counts.keys()].sort();
+  const names = [...counts.keys()].toSorted();
   const marks = new Map(names.map((name, at) => [name, markOf(at, names.length)]));
   const legend = names.map((name) => {
     const count = counts.get(name) as number;
@@ -44,7 +44,7 @@ export function describeRing(owners: readonly string[], { targetN = 4 }: Describ
 
 /** The members with their shares, sorted by status; within one status in the order given. */
 export function describeMembership(rows: readonly MembershipRow[]): string {
-  const sorted = [...rows].sort((a, b) => (a.status < b.status ? -1 : a.status > b.status ? 1 : 0));
+  const sorted = rows.toSorted((a, b) => (a.status < b.status ? -1 : a.status > b.status ? 1 : 0));
   const line = '-'.repeat(WIDTH);
   return [
     rule('Membership'),

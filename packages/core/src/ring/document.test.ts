@@ -64,9 +64,9 @@ describe('the ring document', () => {
   it.each([
     ['no object', null],
     ['no owners', { members: [] }],
-    ['a bad ring size', { ...birth, ringSize: 12, owners: new Array(12).fill(0) }],
+    ['a bad ring size', { ...birth, ringSize: 12, owners: Array.from({ length: 12 }, () => 0) }],
     ['owners that do not fit', { ...birth, owners: [0] }],
-    ['an owner who is no member', { ...birth, owners: new Array(16).fill(9) }],
+    ['an owner who is no member', { ...birth, owners: Array.from({ length: 16 }, () => 9) }],
   ])('refuses %s', (_, raw) => expect(() => decodeDocument(jsonEncode(raw))).toThrow(WireError));
 
   it('is not written with an owner who is no member', () => {

@@ -33,7 +33,7 @@ let compared = 0;
 let agreeing = 0;
 
 function preflist3Of(first: PartitionId, ringSize: number): string[] {
-  const owners = new Array<NodeId>(ringSize).fill('n' as NodeId);
+  const owners = Array.from({ length: ringSize }, () => 'n' as NodeId);
   return primariesOf(first, 3, owners).map(({ partition }) => String(ringIndexOf(partition, ringSize)));
 }
 

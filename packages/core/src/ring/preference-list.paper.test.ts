@@ -7,7 +7,7 @@ import { preferenceList, primariesOf } from './preference-list.ts';
 
 const nodes = [...'abcde'] as NodeId[];
 const size = 32;
-const owners = claim({ owners: new Array<NodeId>(size).fill('a' as NodeId), members: nodes }).owners;
+const owners = claim({ owners: Array.from({ length: size }, () => 'a' as NodeId), members: nodes }).owners;
 const partition = fc.integer({ min: 0, max: size - 1 }) as fc.Arbitrary<PartitionId>;
 const someDown = fc.subarray(nodes, { maxLength: nodes.length - 1 });
 

@@ -44,10 +44,11 @@ describe('preference list, against the original', () => {
   }
 });
 
+const draw = (list: readonly Replica[]): string =>
+  list.map((r) => `${r.partition}@${r.node}${r.role === 'fallback' ? '!' : ''}`).join(' ');
+
 describe('preference list', () => {
   const owners = [...'abcdabcd'] as NodeId[];
-  const draw = (list: readonly Replica[]): string =>
-    list.map((r) => `${r.partition}@${r.node}${r.role === 'fallback' ? '!' : ''}`).join(' ');
   const listOf = (first: number, n: number, down: string): string =>
     draw(preferenceList(first as PartitionId, n, owners, (node) => !down.includes(node)));
 

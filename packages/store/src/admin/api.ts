@@ -4,6 +4,8 @@
  * Shapes that scripts rely on: fields may be added, none is renamed without a major version.
  */
 
+import type { MemberStatus } from '@rkv/core';
+
 /** An outcome that the operator has to hear about: the code is API, the message is for people. */
 export class AdminError extends Error {
   readonly code: string;
@@ -18,8 +20,7 @@ export interface MemberView {
   readonly name: string;
   readonly id: string;
   readonly address: string;
-  /** joining | valid | leaving */
-  readonly status: string;
+  readonly status: MemberStatus;
   readonly up: boolean;
   /** Share of the ring owned now, percent, one decimal. */
   readonly ringPercent: number;
@@ -55,7 +56,7 @@ export interface PlanView {
     readonly owners: readonly string[];
     readonly transfers: readonly { partition: number; from: string; to: string }[];
     readonly warnings: readonly string[];
-    readonly members: readonly { name: string; status: string; ringPercent: number; pendingPercent: number }[];
+    readonly members: readonly { name: string; status: MemberStatus; ringPercent: number; pendingPercent: number }[];
   }[];
 }
 

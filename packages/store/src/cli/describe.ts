@@ -1,14 +1,14 @@
 /**
  * What operators read: the views of a node as text, in the manner of Riak's console.
  */
-import { describeMembership, describeRing } from '@rkv/core';
+import { describeMembership, describeRing, type MemberStatus } from '@rkv/core';
 import type { KeyView, PlanView, RingView, StatusView, TransfersView, Whereabouts } from '../admin/api.ts';
 
 const WIDTH = 79;
 
 type Share = {
   readonly name: string;
-  readonly status: string;
+  readonly status: MemberStatus;
   readonly ringPercent: number;
   readonly pendingPercent: number;
 };

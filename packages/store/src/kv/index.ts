@@ -4,3 +4,5 @@ export * from './coordinator.ts';
 export * from './kv-module.ts';
 export * from './kv-store.ts';
 export * from './service.ts';
+export * from './kv-vnode.ts';
+export * from './items.ts';

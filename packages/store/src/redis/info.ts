@@ -5,7 +5,6 @@
  * of our own have names that begin with `rkv_`.
  */
 import { arch, platform, release } from 'node:os';
-import type { DoorCounters } from './commands/command.ts';
 import { REDIS_VERSION } from './version.ts';
 
 /** What the door asks the node for when a client sends INFO. Cheap to make: monitors ask every second. */
@@ -22,6 +21,22 @@ export interface InfoFacts {
   readonly members: number;
   /** Live keys, as far as this node knows without asking the others. */
   readonly keys: number;
+}
+
+/** What the door itself has counted since it opened, or since CONFIG RESETSTAT. */
+export interface DoorCounters {
+  readonly port: number;
+  readonly clients: number;
+  readonly clientsMax: number;
+  readonly valueBytesMax: number;
+  readonly connections: number;
+  readonly rejectedConnections: number;
+  readonly commands: number;
+  readonly commandsPerSecond: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly hits: number;
+  readonly misses: number;
 }
 
 type Section = (facts: InfoFacts, counters: DoorCounters) => Record<string, string | number>;

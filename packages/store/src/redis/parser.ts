@@ -62,6 +62,8 @@ export class RequestParser implements Request {
   /** The command has an argument that was not kept. */
   oversized = false;
   error = '';
+  /** Arguments read so far, of all commands: it grows as long as the client gets on. */
+  argumentsRead = 0;
 
   /** The arguments lie in here, from `#starts[i]` to `#ends[i]`. */
   #source: Buffer = NO_BYTES;
@@ -298,6 +300,7 @@ export class RequestParser implements Request {
     this.#starts[this.argc] = start;
     this.#ends[this.argc] = end;
     this.argc++;
+    this.argumentsRead++;
   }
 
   #find(byte: number): number {

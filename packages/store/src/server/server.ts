@@ -27,7 +27,9 @@ import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
 import { MemoryStableStore } from './memory-stable-store.ts';
+import { countLocalKeys } from './local-keys.ts';
 import { NodeAdmin } from './node-admin.ts';
+import { VERSION } from './version.ts';
 
 export interface Ports {
   readonly cluster: number;
@@ -105,6 +107,7 @@ class Server implements RunningServer {
   #finish!: (why: 'left' | 'stopped') => void;
   #becomeReady!: () => void;
   readonly #ready: Promise<void>;
+  readonly #startedAt: number;
   #left = false;
   #stopping: Promise<void> | undefined;
 
@@ -112,6 +115,7 @@ class Server implements RunningServer {
     const { config, host, logger, identity, transport, stable, clusterPort } = parts;
     this.#parts = parts;
     this.id = identity;
+    this.#startedAt = host.monotonic();
     this.finished = new Promise((resolve) => (this.#finish = resolve));
     this.#ready = new Promise((resolve) => (this.#becomeReady = resolve));
     this.#clock = new HybridClock({
@@ -213,16 +217,19 @@ class Server implements RunningServer {
 
   async #openRedis(address: Address | 'off'): Promise<{ redis?: number }> {
     if (address === 'off') return {};
-    const { config, logger } = this.#parts;
+    const { config, host, logger } = this.#parts;
     this.#redis = new RedisServer({
       kv: this.#kv,
       logger,
       info: () => ({
         nodeName: config.name,
         nodeId: this.id,
+        version: VERSION,
         storage: config.storage,
+        uptimeMs: host.monotonic() - this.#startedAt,
         ringSize: this.#node.document.ringSize,
         members: this.#node.document.members.length,
+        keys: countLocalKeys(this.#node),
       }),
     });
     const { port } = await this.#redis.listen(address.host, address.port);

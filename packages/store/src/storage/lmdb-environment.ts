@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { jsonDecode, jsonEncode } from '@rkv/core';
 import { open, type RootDatabase } from 'lmdb';
 import { messageOf, StoreOpenError } from './store-failure.ts';
@@ -31,7 +31,7 @@ interface Identity {
 /** Throws `StoreOpenError`. */
 export function openEnvironment(path: string): Environment {
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
     refuseStranger(join(path, 'data.mdb'));
     return open<Buffer, Buffer>({
       path,
@@ -88,6 +88,14 @@ function createIdentity(path: string, environment: Environment): string {
   environment.transactionSync(() => environment.putSync(IDENTITY_KEY, Buffer.from(jsonEncode(identity))));
   syncDirectory(path);
   return identity.storeId;
+}
+
+/** A power cut must not lose it, nor those that were made on the way to it. */
+function makeDirectory(path: string): void {
+  const first = mkdirSync(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = resolve(path); made.length >= first.length; made = dirname(made))
+    syncDirectory(dirname(made));
 }
 
 /** The names of new files are in their directory: a power cut must not lose those either. */

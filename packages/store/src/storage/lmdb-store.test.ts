@@ -51,6 +51,24 @@ describe('group commit', () => {
   });
 });
 
+describe('a disk without room', () => {
+  it('is seen beforehand: the batch is refused, and those after it', async () => {
+    const store = lmdbStore({ path, reserveBytes: Number.MAX_SAFE_INTEGER });
+    const failure = new Promise((resolve) => {
+      store.start({
+        onProgress: () => resolve('progress'),
+        onFailure: (from, { code }) => resolve({ from, code }),
+      });
+    });
+    const record = { space: SPACE_ENTRY, place, hashHi: 0, hashLo: 0, key: 'k', value: Uint8Array.of(1) };
+    expect(store.submit([record])).toBe(1);
+    expect(await failure).toEqual({ from: 1, code: 'store_full' });
+    expect(store.submit([record])).toBe(undefined);
+    expect(store.get(SPACE_ENTRY, place, record)).toBe(undefined);
+    await closed(store);
+  });
+});
+
 describe('opening', () => {
   it('makes the directory, whatever its name looks like', async () => {
     const deep = join(path, 'a', 'n1@127.0.0.1');

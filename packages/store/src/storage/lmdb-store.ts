@@ -12,8 +12,9 @@
  * opened again after a crash it takes the newest transaction for flushed and may write over pages that the
  * flushed one still needs: killed, started and cut from power in a row, the environment may be gone.
  *
- * A commit that fails leaves everything before it as it was. The store then takes no writes and tries a small
- * one of its own every second; when that holds, it takes writes again.
+ * A commit that fails, or that the disk has no room for, leaves everything before it as it was. The store then takes
+ * no writes and tries a small one of its own: every second while there is no room, ever more rarely otherwise.
+ * When that holds, it takes writes again.
  *
  * Not here: any notice of damaged pages (lmdb has no checksums; entries have their own), and giving space back
  * to the file system (freed pages are used again, the file does not shrink).
@@ -46,20 +47,29 @@ import {
   settle,
   type Environment,
 } from './lmdb-environment.ts';
-import { storeErrorOf } from './store-failure.ts';
+import { DiskFull, freeBytes, storeErrorOf } from './store-failure.ts';
 
 export interface LmdbStoreInit {
   /** Directory of the environment; made when it is not there. Nobody else may have it open. */
   readonly path: string;
+  /**
+   * Free bytes on the disk below which the store is full; 16 MiB unless told. Less lets a nearly full disk be used
+   * up; more leaves room for logs and for the node's own documents.
+   */
+  readonly reserveBytes?: number;
 }
 
+const RESERVE_BYTES = 16 * 1024 * 1024;
+/** A page of 4096 bytes may be written for a record of ten, and the path to it anew. */
+const BYTES_PER_RECORD = 4096;
 const RETRY_MS = 1000;
+const RETRY_MS_MAX = 60_000;
 
 /** Opens the store, or creates it. Throws `StoreOpenError`. */
 export function lmdbStore(init: LmdbStoreInit): Store {
   const environment = openEnvironment(init.path);
   try {
-    return new LmdbStore(init.path, environment, identify(init.path, environment));
+    return new LmdbStore(init, environment, identify(init.path, environment));
   } catch (error) {
     void environment.close();
     throw error;
@@ -71,6 +81,8 @@ class Group {
   readonly keys: Buffer[] = [];
   readonly values: (Uint8Array | undefined)[] = [];
   readonly late = new Set<LateRecord>();
+  /** Room that it may take on the disk. */
+  bytes = 0;
 
   add(
     { space, place }: Pick<StoreRecord, 'space' | 'place'>,
@@ -79,6 +91,7 @@ class Group {
   ): void {
     this.keys.push(diskKeyOf(space, place, at));
     this.values.push(value && diskValueOf(at.key, value));
+    this.bytes += BYTES_PER_RECORD + at.key.length + (value?.length ?? 0);
   }
 
   /** Of two late records with one key the one submitted last is written last. */
@@ -100,6 +113,7 @@ class LmdbStore implements Store {
   readonly storeId: string;
   committedSeq = 0;
   readonly #path: string;
+  readonly #reserveBytes: number;
   readonly #environment: Environment;
   #handler: StoreHandler | undefined;
   #mode: Mode = 'open';
@@ -108,11 +122,13 @@ class LmdbStore implements Store {
   #group = new Group();
   #committing = false;
   #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
   #onIdle: (() => void) | undefined;
 
-  constructor(path: string, environment: Environment, storeId: string) {
+  constructor(init: LmdbStoreInit, environment: Environment, storeId: string) {
     this.storeId = storeId;
-    this.#path = path;
+    this.#path = init.path;
+    this.#reserveBytes = init.reserveBytes ?? RESERVE_BYTES;
     this.#environment = environment;
   }
 
@@ -197,8 +213,9 @@ class LmdbStore implements Store {
     );
   }
 
-  #write({ keys, values }: Group): Promise<boolean> {
+  #write({ keys, values, bytes }: Group): Promise<boolean> {
     const environment = this.#environment;
+    if (freeBytes(this.#path) < this.#reserveBytes + bytes) return Promise.reject(new DiskFull());
     return environment.batch(() => {
       for (let i = 0; i < keys.length; i++) {
         const value = values[i];
@@ -223,6 +240,7 @@ class LmdbStore implements Store {
     this.#committing = false;
     if (this.#mode === 'open') {
       this.#mode = 'failing';
+      this.#retryMs = RETRY_MS;
       this.#scheduleRetry();
     }
     this.#handler?.onFailure(fromSeq, storeErrorOf(cause, this.#path));
@@ -230,7 +248,8 @@ class LmdbStore implements Store {
   }
 
   #scheduleRetry(): void {
-    this.#retry = setTimeout(() => this.#tryAgain(), RETRY_MS).unref();
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#retryMs).unref();
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS_MAX);
   }
 
   /** An environment that has given up for good refuses to be read; to write to it would wait forever. */
@@ -247,7 +266,7 @@ class LmdbStore implements Store {
     settle(
       this.#write(probe),
       () => this.#becomeOpen(),
-      () => this.#stayFailing(),
+      (cause) => this.#stayFailing(cause),
     );
   }
 
@@ -257,8 +276,10 @@ class LmdbStore implements Store {
     this.#maybeIdle();
   }
 
-  #stayFailing(): void {
+  /** To look for room costs nothing and breaks nothing, so that is done every time. */
+  #stayFailing(cause: unknown): void {
     this.#committing = false;
+    if (cause instanceof DiskFull) this.#retryMs = RETRY_MS;
     if (this.#mode === 'failing') this.#scheduleRetry();
     this.#maybeIdle();
   }

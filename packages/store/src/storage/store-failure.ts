@@ -2,19 +2,17 @@
  * What went wrong in the engine, in the two words that matter: no room (`store_full`), or anything else
  * (`store_io`).
  *
- * lmdb tells with an errno, or a negative code of its own, in `code`. A write that a full disk cut short comes
- * as a plain EIO, so for that one the free space is looked at.
+ * A full disk is seen before it is met: lmdb-js takes the failure of a write badly (the text that it makes of it
+ * may outgrow its buffer), so a commit that the free space does not allow for is not tried. What is met all the
+ * same comes with an errno, or a negative code of lmdb's own, in `code`.
  */
 import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { StoreError } from '@rkv/core';
 
-const { EIO, ENOSPC, EDQUOT, EFBIG } = constants.errno;
+const { ENOSPC, EDQUOT, EFBIG } = constants.errno;
 const MDB_MAP_FULL = -30792;
 const NO_ROOM: readonly number[] = [ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL];
-
-/** Less than this is a full disk: the file grows in steps of this order. */
-const FREE_BYTES_MIN = 4 * 1024 * 1024;
 
 /** A store that cannot be opened. The message is a whole sentence for the operator. */
 export class StoreOpenError extends Error {
@@ -26,10 +24,28 @@ export class StoreOpenError extends Error {
   }
 }
 
+/** Ours, before lmdb meets it. */
+export class DiskFull extends Error {
+  readonly code = ENOSPC;
+
+  constructor() {
+    super('no space left on the disk');
+  }
+}
+
 export function storeErrorOf(cause: unknown, path: string): StoreError {
-  const code = codeOf(cause);
-  const full = NO_ROOM.includes(code) || (code === EIO && freeBytes(path) < FREE_BYTES_MIN);
-  return { code: full ? 'store_full' : 'store_io', message: `${messageOf(cause)} (${path})` };
+  const code = NO_ROOM.includes(codeOf(cause)) ? 'store_full' : 'store_io';
+  return { code, message: `${messageOf(cause)} (${path})` };
+}
+
+/** Bytes that the file system still gives us; all there are if it does not tell. */
+export function freeBytes(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  } catch {
+    return Infinity;
+  }
 }
 
 export function messageOf(cause: unknown): string {
@@ -38,14 +54,4 @@ export function messageOf(cause: unknown): string {
 
 function codeOf(cause: unknown): number {
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'number' ? cause.code : 0;
-}
-
-/** A disk that does not even tell its free space is not taken for a full one. */
-function freeBytes(path: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize;
-  } catch {
-    return Infinity;
-  }
 }

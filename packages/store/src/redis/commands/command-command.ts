@@ -129,7 +129,7 @@ function tellNames(out: ReplyWriter, request: Request, commands: readonly Comman
     return;
   }
   const names = commands.filter(wanted).map((command) => command.name);
-  out.set(names.length);
+  out.array(names.length);
   for (const name of names) out.bulkText(name);
 }
 

@@ -11,7 +11,7 @@
  * data: all that changes lives in the session, the door or the store.
  */
 import type { Failure, KvStore, WriteSink } from '../../kv/api.ts';
-import type { InfoFacts } from '../info.ts';
+import type { DoorCounters, InfoFacts } from '../info.ts';
 import type { ReplyWriter } from '../writer.ts';
 
 /** A request's arguments, the command's name being number 0. Borrowed: valid while the command is begun. */
@@ -60,21 +60,6 @@ export interface Door {
   readonly settings: Map<string, string>;
 }
 
-export interface DoorCounters {
-  readonly port: number;
-  readonly clients: number;
-  readonly clientsMax: number;
-  readonly valueBytesMax: number;
-  readonly connections: number;
-  readonly rejectedConnections: number;
-  readonly commands: number;
-  readonly commandsPerSecond: number;
-  readonly inputBytes: number;
-  readonly outputBytes: number;
-  readonly hits: number;
-  readonly misses: number;
-}
-
 interface CommandFacts {
   /** Lower case letters only. */
   readonly name: string;
@@ -92,7 +77,6 @@ export interface LocalCommand extends CommandFacts {
   readonly kind: 'local';
   /** Waits until all before it is answered: it changes how replies are written. */
   readonly alone?: boolean;
-  readonly subcommands?: ReadonlyMap<string, Subcommand>;
   run(session: Session, request: Request, out: ReplyWriter): void;
 }
 

@@ -4,7 +4,7 @@
  * Settings that steer Redis's own machinery (snapshots, encodings, the slow log) mean nothing here; setting them
  * is accepted and remembered. Whatever would change behaviour is refused: this door promises nothing it does not do.
  */
-import { compileGlob } from '../glob.ts';
+import { compileGlob, type Glob } from '../glob.ts';
 import type { ReplyWriter } from '../writer.ts';
 import type { Door, LocalCommand, Request, Session } from './command.ts';
 import { container } from './container.ts';
@@ -65,7 +65,7 @@ export const config: LocalCommand = container({
 });
 
 function get(session: Session, request: Request, out: ReplyWriter): void {
-  const patterns = [];
+  const patterns: Glob[] = [];
   for (let i = 2; i < request.argc; i++) patterns.push(compileGlob(request.text(i).toLowerCase()));
   const settings = [...HARMLESS, ...session.door.settings, ...fixedSettings(session.door)];
   const found = new Map(settings.filter(([name]) => patterns.some((matches) => matches(name))));

@@ -5,7 +5,7 @@ import type { ReplyWriter } from '../writer.ts';
 
 export type Subcommands = Readonly<Record<string, Subcommand>>;
 
-export interface ContainerInit extends Omit<LocalCommand, 'kind' | 'run' | 'subcommands'> {
+export interface ContainerInit extends Omit<LocalCommand, 'kind' | 'run'> {
   readonly subcommands: Subcommands;
   /** One line per form of a subcommand, for HELP. */
   readonly help: readonly string[];
@@ -19,7 +19,6 @@ export function container(init: ContainerInit): LocalCommand {
   return {
     ...facts,
     kind: 'local',
-    subcommands: known,
     run(session, request, out) {
       if (request.argc === 1 && bare !== undefined) {
         bare(session, request, out);

@@ -1,0 +1,82 @@
+/** The sweep behind the promises in claim.ts: every ring size up to 256, up to twelve members, every join and leave. */
+import { describe, expect, it } from 'vitest';
+import type { NodeId } from '../contracts/ids.ts';
+import { claim, type ClaimResult } from './claim.ts';
+
+const letters = [...'abcdefghijklm'] as NodeId[];
+const MEMBERS_MAX = 12;
+/** A leave that leaves so many has room for least moves and spacing at once. */
+const LEFT_MIN = 7;
+
+/** Counted the dumb way, from the owners alone. */
+function windowsWithRepeat(owners: readonly NodeId[], n: number): number {
+  const round = [...owners, ...owners.slice(0, n)];
+  return owners.filter((_, p) => new Set(round.slice(p, p + n)).size < n).length;
+}
+
+function leastN3(ringSize: number, memberCount: number): number {
+  if (memberCount < 3) return ringSize;
+  return memberCount === 3 ? 2 : 0;
+}
+
+function check(result: ClaimResult, ringSize: number, wanted: readonly NodeId[], name: string): void {
+  const counts = wanted.map((member) => result.owners.filter((owner) => owner === member).length);
+  expect(
+    counts.reduce((a, b) => a + b),
+    `${name}: members own all`,
+  ).toBe(ringSize);
+  expect(
+    Math.max(...counts) - Math.min(...counts),
+    `${name}: counts ${counts.join(' ')}`,
+  ).toBeLessThanOrEqual(1);
+  expect(windowsWithRepeat(result.owners, 3), `${name}: n3`).toBe(leastN3(ringSize, wanted.length));
+}
+
+function checkMoves({ certificate }: ClaimResult, name: string): void {
+  expect(certificate.moves, `${name}: moves`).toBeLessThanOrEqual(certificate.leastMoves + 1);
+}
+
+describe.each([8, 16, 32, 64, 128, 256])('ring %i', (ringSize) => {
+  const alone = Array.from({ length: ringSize }, () => 'a' as NodeId);
+  let grown: readonly NodeId[] = alone;
+
+  for (let count = 1; count <= MEMBERS_MAX; count++) {
+    it(`${count} members, all at once and one by one, then one more and one less`, () => {
+      const wanted = letters.slice(0, count);
+      const fresh = claim({ owners: alone, members: wanted });
+      check(fresh, ringSize, wanted, 'at once');
+      if (count > 3) expect(windowsWithRepeat(fresh.owners, 4), 'at once: n4').toBe(0);
+      const joined = claim({ owners: grown, members: wanted });
+      check(joined, ringSize, wanted, 'one by one');
+      if (count > 3) checkMoves(joined, 'one by one');
+      grown = joined.owners;
+
+      for (const ring of [fresh.owners, grown]) {
+        const more = letters.slice(0, count + 1);
+        const join = claim({ owners: ring, members: more });
+        check(join, ringSize, more, 'join');
+        if (count >= 3) checkMoves(join, 'join');
+        for (const leaver of count > 1 ? wanted : []) {
+          const fewer = wanted.filter((member) => member !== leaver);
+          const leave = claim({ owners: ring, members: fewer });
+          check(leave, ringSize, fewer, `${leaver} leaves`);
+          if (count > LEFT_MIN) checkMoves(leave, `${leaver} leaves`);
+        }
+      }
+    });
+  }
+});
+
+describe('large rings', () => {
+  it.each([4, 5, 12, 30, 100])('ring 1024, %i members', (count) => {
+    const wanted = Array.from({ length: count }, (_, i) => `n${i}` as NodeId);
+    const fresh = claim({ owners: Array.from({ length: 1024 }, () => 'n0' as NodeId), members: wanted });
+    check(fresh, 1024, wanted, 'at once');
+    const join = claim({ owners: fresh.owners, members: [...wanted, 'new' as NodeId] });
+    check(join, 1024, [...wanted, 'new' as NodeId], 'join');
+    checkMoves(join, 'join');
+    const leave = claim({ owners: fresh.owners, members: wanted.slice(1) });
+    check(leave, 1024, wanted.slice(1), 'leave');
+    if (count > LEFT_MIN) checkMoves(leave, 'leave');
+  });
+});

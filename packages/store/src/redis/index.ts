@@ -1,0 +1,3 @@
+export { RedisServer, type RedisServerInit } from './server.ts';
+export { defaultLimits, type RedisLimits } from './limits.ts';
+export type { DoorCounters, InfoFacts } from './info.ts';

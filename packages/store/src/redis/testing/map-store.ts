@@ -1,0 +1,88 @@
+/**
+ * A `KvStore` over a Map, for tests and measurements of the door: right answers, no cluster.
+ *
+ * Created with `late`, it answers nothing by itself: its calls wait until a test lets them go, in the order it
+ * likes, so that orders of answers can be played. A write takes effect when its answer is let go.
+ */
+import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from '../../kv/api.ts';
+
+/** There are no entries here. */
+const NO_ENTRY = new Uint8Array(0);
+
+export interface LateCall {
+  /** `get k`, `put k v`, `delete k`, `scan`, `count` or `flush`. */
+  readonly what: string;
+  /** Do it and answer. */
+  answer(): void;
+  fail(failure: Failure): void;
+}
+
+export class MapStore implements KvStore {
+  readonly values = new Map<string, Buffer>();
+  /** Calls that wait, oldest first. */
+  readonly waiting: LateCall[] = [];
+  readonly #late: boolean;
+
+  constructor({ late = false }: { late?: boolean } = {}) {
+    this.#late = late;
+  }
+
+  get(key: string, _options: RequestOptions | undefined, sink: ReadSink): void {
+    if (this.#late) this.#wait(`get ${key}`, sink, () => this.#get(key, sink));
+    else this.#get(key, sink);
+  }
+
+  put(key: string, value: Uint8Array, _options: RequestOptions | undefined, sink: WriteSink): void {
+    const kept = Buffer.from(value);
+    if (this.#late) this.#wait(`put ${key} ${kept.toString('latin1')}`, sink, () => this.#put(key, kept, sink));
+    else this.#put(key, kept, sink);
+  }
+
+  delete(key: string, _options: RequestOptions | undefined, sink: WriteSink): void {
+    const run = (): void => sink.onWritten(this.values.delete(key), NO_ENTRY);
+    if (this.#late) this.#wait(`delete ${key}`, sink, run);
+    else run();
+  }
+
+  scan(cursor: bigint, count: number, sink: ScanSink): void {
+    const run = (): void => {
+      const keys = [...this.values.keys()].toSorted();
+      const end = Number(cursor) + count;
+      sink.onPage(keys.slice(Number(cursor), end), end < keys.length ? BigInt(end) : 0n);
+    };
+    if (this.#late) this.#wait('scan', sink, run);
+    else run();
+  }
+
+  count(sink: CountSink): void {
+    const run = (): void => sink.onCount(this.values.size);
+    if (this.#late) this.#wait('count', sink, run);
+    else run();
+  }
+
+  flush(sink: CountSink): void {
+    const run = (): void => {
+      const count = this.values.size;
+      this.values.clear();
+      sink.onCount(count);
+    };
+    if (this.#late) this.#wait('flush', sink, run);
+    else run();
+  }
+
+  #get(key: string, sink: ReadSink): void {
+    const value = this.values.get(key);
+    if (value === undefined) sink.onMissing();
+    else sink.onValue(value, 0, value.length);
+  }
+
+  #put(key: string, value: Buffer, sink: WriteSink): void {
+    const existed = this.values.has(key);
+    this.values.set(key, value);
+    sink.onWritten(existed, NO_ENTRY);
+  }
+
+  #wait(what: string, sink: { onFailure(failure: Failure): void }, answer: () => void): void {
+    this.waiting.push({ what, answer, fail: (failure) => sink.onFailure(failure) });
+  }
+}
