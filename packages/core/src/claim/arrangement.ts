@@ -9,13 +9,13 @@
  */
 import type { Problem } from './problem.ts';
 import { countOwners } from './shares.ts';
-import { isTooLocal, neighboursOf } from './spacing.ts';
+import { lackingOf, neighboursOf } from './spacing.ts';
 
 /**
  * Prices. A wish is not outbid by the next one in a single change: that one touches at most nine windows of the
  * target (36 < one move too many) and makes two moves (82 < one window of three).
  */
-const PRICE_TOO_LOCAL = 4000;
+const PRICE_LACKING = 4000;
 const PRICE_N3 = 400;
 const PRICE_MOVE_OVER = 40;
 const PRICE_TARGET = 4;
@@ -138,8 +138,7 @@ export class Arrangement {
     const locations = this.#problem.locations;
     if (locations === undefined) return price;
     const { of, wanted } = locations;
-    const local = isTooLocal(of[a] as number, of[b] as number, of[c] as number, wanted);
-    return local ? price + PRICE_TOO_LOCAL : price;
+    return price + PRICE_LACKING * lackingOf(of[a] as number, of[b] as number, of[c] as number, wanted);
   }
 
   #repeatsBeyondThree(at: number): boolean {

@@ -4,7 +4,7 @@
 import { assert } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { problemOf, type ClaimInput } from './problem.ts';
-import { leastWindowsWithRepeat, windowsTooLocal, windowsWithRepeat } from './spacing.ts';
+import { leastWindowsWithRepeat, locationsLacking, windowsWithRepeat } from './spacing.ts';
 
 export interface Certificate {
   /** Partitions per member, in the order of the members. */
@@ -37,7 +37,7 @@ export function certify(input: CertifyInput): Certificate {
     violations: { n3, n4: windowsWithRepeat(after, 4) },
     ...(locations !== undefined && {
       locationViolations:
-        reached.locations === undefined ? n3 : windowsTooLocal(reached.before, reached.locations),
+        reached.locations === undefined ? n3 : locationsLacking(reached.before, reached.locations).windows,
     }),
     moves: before.reduce((moves, owner, p) => (owner === reached.before[p] ? moves : moves + 1), 0),
     leastMoves: shares.leastMoves,

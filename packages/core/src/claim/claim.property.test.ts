@@ -32,7 +32,7 @@ describe('whatever the ring was', () => {
         expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
         expect(result.certificate.moves).toBeGreaterThanOrEqual(result.certificate.leastMoves);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 
@@ -41,7 +41,7 @@ describe('whatever the ring was', () => {
       fc.property(anyInput, ({ owners, members }) => {
         expect(claim({ owners, members }).certificate.avoidable).toBe(false);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 

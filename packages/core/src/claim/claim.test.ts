@@ -156,6 +156,13 @@ describe('locations', () => {
     expect(spreadOf(result)).toBeLessThanOrEqual(1);
   });
 
+  it('three racks of three take turns on a large ring too', () => {
+    const { members: wanted, locations } = inRacks('abc', 'def', 'ghi');
+    const { certificate } = claim({ owners: allOwnedByA(256), members: wanted, locations });
+    expect(certificate).toMatchObject({ locationViolations: 2, violations: { n3: 0, n4: 0 } });
+    expect(certificate.moves).toBe(certificate.leastMoves);
+  });
+
   it('the seam of three nodes keeps two racks apart', () => {
     const { members: wanted, locations } = inRacks('ab', 'c');
     const { certificate } = claim({ owners: allOwnedByA(16), members: wanted, locations });

@@ -3,7 +3,7 @@
  *
  * Wishes, the most important first:
  * 1. counts differ by at most one;
- * 2. no preference list of three in one location, or with fewer locations than could be; then none with a node twice;
+ * 2. no preference list of three with fewer locations than could be; then none with a node twice;
  * 3. at most the least number of moves, and one;
  * 4. lists of four (the target) without a node twice;
  * 5. fewer moves; and every member near every other equally often (spacing.ts tells what for).
@@ -18,7 +18,8 @@
  * be; a join makes no more moves than 3 allows, and so does a leave after which seven or more are left.
  * With fewer left 2 and 3 may exclude each other (when four remain, what a leaver gives up mostly stands between
  * all four of them), and 2 wins.
- * Not promised: that the fewest moves are found once that happens, nor the fewest lists in one location.
+ * Not promised: that the fewest moves are found once that happens; nor, where locations have unequal shares, the best
+ * ring for them. As locations come before moves, a change with locations may move much more than the least.
  */
 import type { NodeId } from '../contracts/ids.ts';
 import { certify, type Certificate } from './certificate.ts';
@@ -26,7 +27,7 @@ import { compareTallies, problemOf, tallyOf, type ClaimInput, type Problem, type
 import { arrange, isMainReached, type Arranged, type Patience } from './search.ts';
 import { blankRing, seedRing } from './seed.ts';
 import { leastWindowsWithRepeat } from './spacing.ts';
-import { STRIPE_MEMBERS_MAX, arrangeStripe } from './stripe.ts';
+import { STRIPES_DECIDE_MAX, STRIPES_START_MAX, arrangeStripe } from './stripe.ts';
 
 export interface ClaimResult {
   /** The owner of each partition afterwards. */
@@ -37,7 +38,8 @@ export interface ClaimResult {
 /** Pure. Members must be distinct and at least one, the ring at least six partitions long (asserted). */
 export function claim(input: ClaimInput): ClaimResult {
   const problem = problemOf(input);
-  const arranged = problem.memberCount <= 3 ? arrangeStripe(problem) : arrangeFreely(problem);
+  const arranged =
+    problem.memberCount <= STRIPES_DECIDE_MAX ? arrangeStripe(problem) : arrangeFreely(problem);
   const owners = Array.from(arranged, (member) => input.members[member] as NodeId);
   return { owners, certificate: certify({ ...input, after: owners }) };
 }
@@ -67,12 +69,13 @@ function isGoodEnough({ tally }: Arranged, least: Tally): boolean {
   return isMainReached(tally, least) && tally.nTarget === 0;
 }
 
-/** Close to the ring as it is first; far from it last, for what lies in a dead end. */
+/** Close to the ring as it is, and one drawn anew: last as the way out of a dead end, first where little stays anyway. */
 function startsOf(problem: Problem): (() => Int32Array)[] {
   const near = PHASES.map((phase) => () => seedRing(problem, phase));
-  const far =
-    problem.memberCount <= STRIPE_MEMBERS_MAX ? () => arrangeStripe(problem) : () => blankRing(problem);
-  return [...near, far];
+  const far = (): Int32Array =>
+    problem.memberCount <= STRIPES_START_MAX ? arrangeStripe(problem) : blankRing(problem);
+  const isMostlyNew = problem.shares.leastMoves * 2 > problem.size;
+  return isMostlyNew && problem.locations !== undefined ? [far, ...near] : [...near, far];
 }
 
 /** No ring is better than this; most often one reaches all but the last. */
@@ -82,8 +85,12 @@ function leastTally({ size, memberCount, locations }: Problem): Tally {
   return { tooLocal, n3, movesOver: 0, nTarget: 0, moves: 0, unevenness: 0 };
 }
 
-/** A turn looks at the whole ring, so large rings get fewer of them: about a second at the very most. */
+/** A turn looks at the whole ring, so large rings get fewer of them. */
 function patienceFor(size: number): Patience {
   const turns = Math.floor(100_000 / size);
-  return { main: Math.min(2000, Math.max(400, turns)), last: Math.min(2000, Math.max(400, turns >> 2)) };
+  return {
+    main: Math.min(2000, Math.max(400, turns)),
+    last: Math.min(2000, Math.max(400, turns >> 2)),
+    most: 8 * turns,
+  };
 }

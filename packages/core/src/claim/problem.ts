@@ -6,7 +6,7 @@
 import { assert } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { LEAVER, sharesOf, type Shares } from './shares.ts';
-import { unevennessOf, windowsTooLocal, windowsWithRepeat, type Locations } from './spacing.ts';
+import { locationsLacking, unevennessOf, windowsWithRepeat, type Locations } from './spacing.ts';
 
 export interface ClaimInput {
   /** The owner of each partition now; may name nodes that are not members: they leave. */
@@ -41,7 +41,8 @@ export function problemOf({ owners, members, target = TARGET_DEFAULT, locations 
   assert(owners.length >= RING_SIZE_LEAST, `a ring has at least ${RING_SIZE_LEAST} partitions`);
   assert(target >= 3 && target <= Math.min(9, owners.length), 'the target spacing is 3..9 and fits the ring');
   const before = Int32Array.from(owners, (owner) => positions.get(owner) ?? LEAVER);
-  const shares = sharesOf(before, members.length);
+  const places = locationsOf(members, locations);
+  const shares = sharesOf(before, roundOrder(members.length, places));
   return {
     size: owners.length,
     memberCount: members.length,
@@ -49,7 +50,7 @@ export function problemOf({ owners, members, target = TARGET_DEFAULT, locations 
     before,
     shares,
     movesFree: shares.leastMoves === 0 ? 0 : shares.leastMoves + 1,
-    locations: locationsOf(members, locations),
+    locations: places,
   };
 }
 
@@ -69,8 +70,22 @@ function locationsOf(
     : { of, count: numbers.size, wanted: Math.min(3, numbers.size) };
 }
 
+/** The members in their order; with locations, the first of each, then the second of each, and so on. */
+function roundOrder(memberCount: number, locations: Locations | undefined): number[] {
+  const order = Array.from({ length: memberCount }, (_, member) => member);
+  if (locations === undefined) return order;
+  const seen = new Int32Array(locations.count);
+  const rounds = locations.of.map((location) => {
+    const round = seen[location] as number;
+    seen[location] = round + 1;
+    return round;
+  });
+  return order.toSorted((a, b) => (rounds[a] as number) - (rounds[b] as number));
+}
+
 /** How good a balanced ring is, the most important wish first; less is better. */
 export interface Tally {
+  /** Locations that windows of three lack, summed up. */
   readonly tooLocal: number;
   readonly n3: number;
   /** Moves beyond those that are within the bounds. */
@@ -85,7 +100,7 @@ export function tallyOf(problem: Problem, owners: Int32Array): Tally {
   let moves = 0;
   for (let p = 0; p < problem.size; p++) if (owners[p] !== problem.before[p]) moves++;
   return {
-    tooLocal: problem.locations === undefined ? 0 : windowsTooLocal(owners, problem.locations),
+    tooLocal: problem.locations === undefined ? 0 : locationsLacking(owners, problem.locations).sum,
     n3: windowsWithRepeat(owners, 3),
     movesOver: Math.max(0, moves - problem.movesFree),
     nTarget: windowsWithRepeat(owners, problem.target),

@@ -1,7 +1,7 @@
 /**
  * Search: makes a balanced ring better, change by change, until nothing is left to wish for or nothing more is found.
  *
- * A tabu search. Each turn takes a partition, mostly one that stands badly, and makes the best change that it
+ * A tabu search. Each turn takes a partition that stands badly, any when none does, and makes the best change that it
  * can take part in: exchange owners with another partition, or go to a member with the smaller share. That change is
  * made even when it is for the worse, and for some turns it may not be undone, which leads out of dead ends.
  *
@@ -23,6 +23,8 @@ export interface Patience {
   readonly main: number;
   /** When only the target spacing and evenness do. */
   readonly last: number;
+  /** Turns altogether. */
+  readonly most: number;
 }
 
 interface Change {
@@ -36,6 +38,7 @@ export function arrange(problem: Problem, start: Int32Array, least: Tally, patie
   const search = new Search(problem, start);
   const isDone = (): boolean =>
     compareTallies(search.best.tally, least) <= 0 ||
+    search.turns === patience.most ||
     search.turnsInVain > (isMainReached(search.best.tally, least) ? patience.last : patience.main);
   while (!isDone()) search.takeTurn();
   return search.best;
@@ -54,13 +57,13 @@ const TABU_TURNS_MAX = 13;
 
 class Search {
   best: Arranged;
+  turns = 0;
   turnsInVain = 0;
   readonly #problem: Problem;
   readonly #ring: Arrangement;
   readonly #dice: Prng;
   readonly #tabuUntil: Int32Array;
   readonly #worst: Int32Array;
-  #turn = 0;
   /** What the arrangement said of itself when it was best. */
   #bestWishes = 0;
   #bestUnevenness = 0;
@@ -76,7 +79,7 @@ class Search {
   }
 
   takeTurn(): void {
-    this.#turn++;
+    this.turns++;
     this.turnsInVain++;
     const p = this.#pick();
     const change = this.#bestChangeOf(p);
@@ -90,7 +93,7 @@ class Search {
   }
 
   #leave(partition: number, owner: number): void {
-    const until = this.#turn + this.#dice.between(TABU_TURNS_MIN, TABU_TURNS_MAX);
+    const until = this.turns + this.#dice.between(TABU_TURNS_MIN, TABU_TURNS_MAX);
     this.#tabuUntil[partition * this.#problem.memberCount + this.#ring.ownerOf(partition)] = until;
     this.#ring.place(partition, owner);
   }
@@ -164,6 +167,6 @@ class Search {
   /** Not tabu, or so good that it does not matter. */
   #isAllowed(price: number, partition: number, owner: number): boolean {
     const until = this.#tabuUntil[partition * this.#problem.memberCount + owner] as number;
-    return until < this.#turn || this.#ring.price + price < this.#bestPrice;
+    return until < this.turns || this.#ring.price + price < this.#bestPrice;
   }
 }

@@ -5,7 +5,7 @@
  * joiner gets - is spread out, and so is what the owner of all keeps. Each goes to the member with an
  * open share that has waited longest for its next one, which on an empty ring draws stripes.
  *
- * Holds: balanced, exactly the least number of moves. Not here: spacing beyond what the even pace brings.
+ * Holds: balanced; `seedRing` makes exactly the least number of moves. Not here: spacing beyond what the even pace brings.
  */
 import type { Problem } from './problem.ts';
 import { LEAVER, countOwners } from './shares.ts';
@@ -15,15 +15,40 @@ export function seedRing(problem: Problem, phase: number): Int32Array {
   const { before, memberCount, shares } = problem;
   const owners = before.slice();
   giveUp(owners, shares.due, shares.leastMoves, phase, memberCount);
-  handOut(owners, problem);
+  handOut(owners, shares.due, memberCount);
   return owners;
 }
 
-/** A ring drawn without regard to what is, when staying close to it leads nowhere. */
-export function blankRing(problem: Problem): Int32Array {
-  const owners = new Int32Array(problem.size).fill(LEAVER);
-  handOut(owners, problem);
-  return owners;
+/**
+ * A ring drawn without regard to what is: locations take turns by their shares, and within each its members do.
+ * Balanced; with equal shares the turns are stripes.
+ */
+export function blankRing({ size, memberCount, shares, locations }: Problem): Int32Array {
+  const of = locations?.of ?? Int32Array.from({ length: memberCount }, (_, member) => member);
+  const dueOf = new Int32Array(locations?.count ?? memberCount);
+  of.forEach(
+    (location, member) => (dueOf[location] = (dueOf[location] as number) + (shares.due[member] as number)),
+  );
+  const locationTurns = new Int32Array(dueOf.length);
+  const memberTurns = new Int32Array(memberCount);
+  return Int32Array.from({ length: size }, () => {
+    const location = nextTurn(locationTurns, dueOf, () => true);
+    return nextTurn(memberTurns, shares.due, (member) => of[member] === location);
+  });
+}
+
+/** Smooth weighted turns: everyone asked gains its weight, and who has most pays for all of them. */
+function nextTurn(credit: Int32Array, weights: Int32Array, isAsked: (at: number) => boolean): number {
+  let chosen = -1;
+  let total = 0;
+  for (let at = 0; at < credit.length; at++) {
+    if (!isAsked(at)) continue;
+    total += weights[at] as number;
+    credit[at] = (credit[at] as number) + (weights[at] as number);
+    if (chosen < 0 || (credit[at] as number) > (credit[chosen] as number)) chosen = at;
+  }
+  credit[chosen] = (credit[chosen] as number) - total;
+  return chosen;
 }
 
 /** Marks as ownerless what each member holds beyond its due: first at the even pace, then what is left of it anywhere. */
@@ -52,11 +77,10 @@ function giveUp(
 }
 
 /** Gives everything ownerless to the members with open shares. */
-function handOut(owners: Int32Array, problem: Problem): void {
-  const { shares, memberCount } = problem;
+function handOut(owners: Int32Array, due: Int32Array, memberCount: number): void {
   const kept = countOwners(owners, memberCount);
-  const open = shares.due.map((share, member) => share - (kept[member] as number));
-  const lastAt = firstTurns(problem).map((turn) => turn - 2 * memberCount * memberCount - owners.length);
+  const open = due.map((share, member) => share - (kept[member] as number));
+  const lastAt = Int32Array.from(open, (_, member) => member - memberCount - owners.length);
   for (let p = 0; p < owners.length; p++) {
     if (owners[p] === LEAVER) {
       const taker = longestWaiting(owners, p, open, lastAt);
@@ -65,17 +89,6 @@ function handOut(owners: Int32Array, problem: Problem): void {
     }
     lastAt[owners[p] as number] = p;
   }
-}
-
-/** Who comes when in the first round: in the order of the members, one from each location in turn. */
-function firstTurns({ memberCount, locations }: Problem): Int32Array {
-  if (locations === undefined) return Int32Array.from({ length: memberCount }, (_, member) => member);
-  const seen = new Int32Array(locations.count);
-  return locations.of.map((location) => {
-    const round = seen[location] as number;
-    seen[location] = round + 1;
-    return round * locations.count + location;
-  });
 }
 
 /** Who has waited longest counts more the more it is still due; who stands close by takes only what nobody else can. */

@@ -18,17 +18,23 @@ export interface Shares {
   readonly leastMoves: number;
 }
 
-/** `before`: owner per partition as a position in the member list, or `LEAVER`. */
-export function sharesOf(before: Int32Array, memberCount: number): Shares {
+/**
+ * `before`: owner per partition as a position in the member list, or `LEAVER`. `order`: all members; among equals the first
+ * get the larger shares.
+ */
+export function sharesOf(before: Int32Array, order: readonly number[]): Shares {
+  const memberCount = order.length;
   const floor = Math.floor(before.length / memberCount);
   const extras = before.length % memberCount;
   const held = countOwners(before, memberCount);
   const due = new Int32Array(memberCount).fill(floor);
   const holdsMore = (member: number): boolean => (held[member] as number) > floor;
-  const all = Array.from(due.keys());
-  const inTurn = [...all.filter(holdsMore), ...all.filter((member) => !holdsMore(member))];
+  const inTurn = [...order.filter(holdsMore), ...order.filter((member) => !holdsMore(member))];
   for (const member of inTurn.slice(0, extras)) due[member] = floor + 1;
-  const kept = all.reduce((sum, member) => sum + Math.min(held[member] as number, due[member] as number), 0);
+  const kept = order.reduce(
+    (sum, member) => sum + Math.min(held[member] as number, due[member] as number),
+    0,
+  );
   return { floor, extras, due, leastMoves: before.length - kept };
 }
 

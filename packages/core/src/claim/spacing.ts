@@ -33,19 +33,24 @@ function hasRepeat(owners: ArrayLike<unknown>, start: number, n: number): boolea
   return false;
 }
 
-/** Windows of three with fewer locations than could be. */
-export function windowsTooLocal(owners: Int32Array, locations: Locations): number {
+/** What windows of three lack in locations: in how many, and summed up (a list that lies in one place lacks two of three). */
+export function locationsLacking(owners: Int32Array, locations: Locations): { windows: number; sum: number } {
   const size = owners.length;
   const at = (i: number): number => locations.of[owners[i % size] as number] as number;
-  let count = 0;
-  for (let i = 0; i < size; i++) if (isTooLocal(at(i), at(i + 1), at(i + 2), locations.wanted)) count++;
-  return count;
+  let windows = 0;
+  let sum = 0;
+  for (let i = 0; i < size; i++) {
+    const lacking = lackingOf(at(i), at(i + 1), at(i + 2), locations.wanted);
+    if (lacking > 0) windows++;
+    sum += lacking;
+  }
+  return { windows, sum };
 }
 
-/** Whether three locations are fewer different ones than `wanted` (1..3). */
-export function isTooLocal(a: number, b: number, c: number, wanted: number): boolean {
-  if (wanted === 3) return a === b || b === c || a === c;
-  return wanted === 2 && a === b && b === c;
+/** How many locations three places have less than `wanted` (1..3). */
+export function lackingOf(a: number, b: number, c: number, wanted: number): number {
+  const different = a === b ? (b === c ? 1 : 2) : b === c || a === c ? 2 : 3;
+  return Math.max(0, wanted - different);
 }
 
 /**

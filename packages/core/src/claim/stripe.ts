@@ -12,7 +12,9 @@
 import { tallyOf, type Problem, type Tally } from './problem.ts';
 import { windowsWithRepeat } from './spacing.ts';
 
-export const STRIPE_MEMBERS_MAX = 4;
+/** Up to so many members a stripe is the answer; up to so many it can be drawn. */
+export const STRIPES_DECIDE_MAX = 3;
+export const STRIPES_START_MAX = 4;
 
 interface Candidate {
   readonly owners: Int32Array;
@@ -21,7 +23,7 @@ interface Candidate {
   readonly n2: number;
 }
 
-/** The best spaced ring of stripes, and of those the one with the fewest moves. At most `STRIPE_MEMBERS_MAX` members. */
+/** The best spaced ring of stripes, and of those the one with the fewest moves. At most `STRIPES_START_MAX` members. */
 export function arrangeStripe(problem: Problem): Int32Array {
   const orders = permutationsOf(problem.memberCount);
   const at = (seam: number): Candidate[] =>

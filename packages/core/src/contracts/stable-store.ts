@@ -5,7 +5,7 @@
  * name take effect in the order called. At start the newest good version of each document is loaded; a
  * damaged one is named and skipped.
  */
-export type StableName = 'identity' | 'ring' | 'agreement' | 'prospect' | 'plan';
+export type StableName = 'identity' | 'ring' | 'agreement' | 'prospect' | 'plan' | 'life';
 
 export interface StableStore {
   /** The newest good version, or undefined when there is none. Read before the node starts, never after. */

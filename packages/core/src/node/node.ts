@@ -32,6 +32,7 @@ import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
+import { decodeLife, encodeLife, isProvenIntact, type LifeRecord } from './life.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { RingView } from './ring-view.ts';
 
@@ -50,6 +51,8 @@ export interface NodeInit {
   readonly stable: StableStore;
   readonly logger: Logger;
   readonly durability: 'process' | 'power';
+  /** Another one after every boot of the machine. */
+  readonly bootId: string;
   // Services of different command types lie in one list; each meets only its own commands.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly modules: readonly VnodeModule<any, any>[];
@@ -94,6 +97,7 @@ export class Node {
   /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
   #joinsUnderWay = 0;
   #running: Running | undefined;
+  #previousLife: LifeRecord | undefined;
   #lastRequest = 0;
   #timer: Timer | undefined;
   #stopped = false;
@@ -114,6 +118,17 @@ export class Node {
   }
 
   start(): void {
+    const { stable, bootId } = this.#init;
+    const saved = stable.load('life');
+    this.#previousLife = saved === undefined ? undefined : decodeLife(saved);
+    if (!isProvenIntact(this.#previousLife, bootId)) {
+      this.#init.logger.warn({}, 'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others');
+    }
+    this.#saveLife(false, () => this.#begin());
+  }
+
+  #begin(): void {
+    if (this.#stopped) return;
     this.#perform(this.#membership.start(this.#init.host.monotonic()));
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
@@ -132,7 +147,7 @@ export class Node {
     this.#questions.stop();
     this.#table.stop();
     this.#init.transport.stop();
-    this.#init.store.close(done);
+    this.#init.store.close(() => this.#saveLife(true, done));
   }
 
   /** The ring this node acts on. Only once it is ready. */
@@ -229,6 +244,20 @@ export class Node {
     return this.#live.vnodes.find(service, partition);
   }
 
+  /** Owned partitions of a service whose vnode is partial: it lacks, or may lack, what it should hold. */
+  partialPartitions(service: string): PartitionId[] {
+    const hosts = this.#live.vnodes.all();
+    return hosts
+      .filter((host) => host.service === service && host.standing === 'owner' && !host.whole)
+      .map((host) => host.place.partition);
+  }
+
+  /** The service has made a partial vnode whole: it has merged from all other replicas. */
+  declareWhole(service: string, partition: PartitionId): void {
+    const host = this.vnode(service, partition);
+    if (host?.standing === 'owner') host.become('owner', this.document.epoch, 'whole');
+  }
+
   get #live(): Running {
     if (this.#running === undefined) throw new Error('the node is not ready yet');
     return this.#running;
@@ -263,6 +292,16 @@ export class Node {
     const leaving = running?.view.document.members.some((member) => member.id === this.id && member.status === 'leaving');
     if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
+  }
+
+  #saveLife(clean: boolean, done: () => void): void {
+    const { stable, bootId, durability, logger } = this.#init;
+    stable.save('life', encodeLife({ bootId, durability, clean }), (error) => {
+      // Unsaved, the next life finds no proof and heals: slower, never wrong - as long as this one was not begun on it.
+      if (error !== undefined) logger.error({ error }, 'the record of this life could not be saved');
+      if (error === undefined || clean) done();
+      else this.#init.host.setTimer(SAVE_RETRY_MS, () => this.#saveLife(clean, done));
+    });
   }
 
   #ask(event: MembershipEvent): void {
@@ -337,7 +376,10 @@ export class Node {
         vnodes.onStoreProgress(fromSeq);
       },
     });
-    vnodes.start(document);
+    vnodes.start(document, {
+      firstLife: this.#previousLife === undefined,
+      intact: isProvenIntact(this.#previousLife, this.#init.bootId),
+    });
     transport.start(this.#transportHandler());
     handoff.start();
     this.#init.onReady?.();

@@ -33,6 +33,8 @@ export interface VnodeHostInit {
   /** How the vnode stands when it has no record yet. */
   readonly standing: VnodeStanding;
   readonly whole: boolean;
+  /** The store surely holds what was acknowledged from it. */
+  readonly intact: boolean;
   readonly epoch: Epoch;
 }
 
@@ -102,12 +104,11 @@ export class VnodeHost {
   }
 
   #findOrMakeRecord(): VnodeRecord {
-    const { store, place, logger } = this.#init;
+    const { store, place } = this.#init;
     const bytes = store.get(SPACE_META, place, vnodeRecordKey(this.service));
     if (bytes !== undefined) {
       const record = decodeVnodeRecord(bytes);
-      if (record.storeId === store.storeId) return record;
-      logger.warn({ partition: place.partition }, 'a vnode found the items of another store; it serves and heals, but is not whole');
+      if (record.storeId === store.storeId && this.#init.intact) return record;
       return this.#write({ ...record, storeId: store.storeId, state: 'partial', actor: this.#drawActor() });
     }
     const { standing, whole, epoch } = this.#init;

@@ -24,12 +24,21 @@ export interface VnodeManagerInit {
   readonly modules: readonly VnodeModule<unknown, unknown>[];
 }
 
+/** What the node knows of its lives before this one. */
+export interface StartProof {
+  /** There was none. */
+  readonly firstLife: boolean;
+  /** The store surely holds what was acknowledged from it. */
+  readonly intact: boolean;
+}
+
 export class VnodeManager {
   readonly #init: VnodeManagerInit;
   /** By service name, by partition. */
   readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
   #document!: RingDocument;
+  #intact = true;
 
   constructor(init: VnodeManagerInit) {
     this.#init = init;
@@ -37,13 +46,10 @@ export class VnodeManager {
   }
 
   /** Open what the ring gives this node and what its store still holds. Once, before anything else. */
-  start(document: RingDocument): void {
+  start(document: RingDocument, { firstLife, intact }: StartProof): void {
     this.#document = document;
+    this.#intact = intact;
     const bits = ringBits(document.ringSize);
-    const lone = document.members.length === 1;
-    if (lone && document.epoch > 1 && this.#ownedWithoutRecord(document, bits)) {
-      this.#init.logger.warn({}, 'the only copy of some partitions is not in this store; what was there is lost');
-    }
     for (const module of this.#init.modules) {
       for (const place of this.#init.store.places(SPACE_META)) {
         if (place.ringBits !== bits) continue;
@@ -51,11 +57,13 @@ export class VnodeManager {
         if (known !== undefined) this.#open(module, place.partition, 'hint', false);
       }
       for (let p = 0; p < document.ringSize; p++) {
-        // Without a record only the founder's vnodes are whole: those of a node that was alone from the first epoch on.
-        if (document.owners[p] === this.#init.self) this.#open(module, p as PartitionId, 'owner', lone || document.epoch === 1);
+        // Nothing can be missing from the vnodes of a ring that is being born; of any other they must have a record.
+        if (document.owners[p] === this.#init.self) this.#open(module, p as PartitionId, 'owner', firstLife && document.epoch === 1);
       }
     }
     this.adopt(document);
+    const partial = this.all().filter((host) => host.standing === 'owner' && !host.whole).length;
+    if (partial > 0) this.#init.logger.warn({ vnodes: partial }, 'vnodes cannot prove that they hold everything; they serve and heal');
   }
 
   /** Bring every vnode's standing in line with a newer ring. */
@@ -128,16 +136,6 @@ export class VnodeManager {
     return durability === 'power' ? store.flushedSeq : store.committedSeq;
   }
 
-  #ownedWithoutRecord(document: RingDocument, bits: number): boolean {
-    const { store, modules } = this.#init;
-    return document.owners.some((_, p) =>
-      modules.some((module) => {
-        const place: Place = { ringBits: bits, partition: p as PartitionId };
-        return store.get(SPACE_META, place, vnodeRecordKey(module.name)) === undefined;
-      }),
-    );
-  }
-
   #open(module: VnodeModule<unknown, unknown>, partition: PartitionId, standing: VnodeStanding, whole: boolean): VnodeHost {
     const found = this.find(module.name, partition);
     if (found !== undefined) return found;
@@ -153,6 +151,7 @@ export class VnodeManager {
       durability,
       standing,
       whole,
+      intact: this.#intact,
       epoch: this.#document.epoch,
     });
     (this.#hosts.get(module.name) as (VnodeHost | undefined)[])[partition] = opened;

@@ -8,6 +8,8 @@ import { WriteRequest } from './write-request.ts';
 
 /** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
 const FLUSH_KEYS = 256;
+/** A longer key is refused: with the largest value it must still fit one frame. */
+const KEY_BYTES_MAX = 1024 * 1024;
 
 export class QuorumStore implements KvStore {
   readonly #coordinator: Coordinator;
@@ -22,11 +24,13 @@ export class QuorumStore implements KvStore {
 
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
     const { valueBytesMax } = this.#coordinator.defaults;
-    if (value.length > valueBytesMax) return sink.onFailure(tooLarge(value.length, valueBytesMax));
+    if (value.length > valueBytesMax) return sink.onFailure(tooLarge('value', value.length, valueBytesMax));
+    if (key.length > KEY_BYTES_MAX) return sink.onFailure(tooLarge('key', key.length, KEY_BYTES_MAX));
     new WriteRequest(this.#coordinator, placeKey(key), options, sink).put(value);
   }
 
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
+    if (key.length > KEY_BYTES_MAX) return sink.onFailure(tooLarge('key', key.length, KEY_BYTES_MAX));
     new WriteRequest(this.#coordinator, placeKey(key), options, sink).delete();
   }
 
@@ -82,7 +86,7 @@ export class QuorumStore implements KvStore {
   }
 }
 
-function tooLarge(bytes: number, most: number): Failure {
-  const message = `the value has ${bytes} bytes, and this node takes at most ${most}`;
+function tooLarge(what: 'key' | 'value', bytes: number, most: number): Failure {
+  const message = `the ${what} has ${bytes} bytes, and this node takes at most ${most}`;
   return { code: 'too_large', message, needed: 0, got: 0, from: [], definite: true };
 }

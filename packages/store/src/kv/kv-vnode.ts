@@ -47,6 +47,8 @@ interface Waiter {
 const WAITING_MAX = 10_000;
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
+/** Bytes of keys after which a page ends: it must fit a frame even where keys are long. */
+const PAGE_KEY_BYTES = 256 * 1024;
 
 export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #context: VnodeContext;
@@ -204,13 +206,15 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const end = rangeEnd(range, place.ringBits);
     const items: PageItem[] = [];
     let inRange = true;
+    let keyBytes = 0;
     const from = after ?? (start === 0 ? undefined : { hashHi: start - 1, hashLo: 0xffffffff, key: '' });
     const more = store.walk(SPACE_ENTRY, place, from, limit, (hashHi, hashLo, key, entry) => {
       inRange = hashHi < end;
       if (inRange && hashHi >= start) {
         items.push({ hashHi, hashLo, key, state: entry.slice(STATE_AT, STATE_END), live: this.#isLive(entry) });
+        keyBytes += key.length;
       }
-      return inRange;
+      return inRange && keyBytes < PAGE_KEY_BYTES;
     });
     return { kind: 'page', items, more: more && inRange };
   }

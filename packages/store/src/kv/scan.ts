@@ -19,7 +19,7 @@ import {
 } from '@rkv/core';
 import type { Failure } from './api.ts';
 import type { KvCommand, KvReply, PageItem, PageReply, TallyReply } from './commands.ts';
-import { majorityOf, type Coordinator } from './coordinator.ts';
+import { bucketsReplicasMax, majorityOf, type Coordinator } from './coordinator.ts';
 import { hashAt, POSITION_END, positionOf, rangeEnd, rangeStart } from './key-space.ts';
 import { codeOf } from './write-request.ts';
 
@@ -146,7 +146,7 @@ interface Replies {
 /** Ask a range's replicas one command at read quorum. A stand-in's reply is heard but does not count. */
 function ask(coordinator: Coordinator, range: PartitionId, command: KvCommand, done: (outcome: Outcome<Replies>) => void): void {
   const { port, defaults } = coordinator;
-  const n = Math.max(...port.document.buckets.map((bucket) => bucket.n));
+  const n = bucketsReplicasMax(port.document);
   const list = port.list(range, n);
   const quorum = quorumOf(list, Math.min(defaults.r ?? majorityOf(n), n));
   collect<KvCommand, KvReply, KvReply>(port, {

@@ -4,6 +4,8 @@
  * It comes up in the order in which things rest on each other, and goes down the other way: first no new work, then
  * what is under way is finished, then the store is flushed and closed, last the lock goes.
  */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -22,7 +24,7 @@ import {
 } from '@rkv/core';
 import { AdminServer, type Admin } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import { kvModule, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
+import { Healer, KV_SERVICE, kvModule, QuorumStore, Service, type Coordinator, type HealingPort } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -103,6 +105,7 @@ class Server implements RunningServer {
   #service!: Service;
   #redis: RedisServer | undefined;
   #http: AdminServer | undefined;
+  #healer: Healer | undefined;
   #ports!: Ports;
   #finish!: (why: 'left' | 'stopped') => void;
   #becomeReady!: () => void;
@@ -136,6 +139,7 @@ class Server implements RunningServer {
       stable,
       logger,
       durability: config.durability,
+      bootId: machineBootId(),
       modules: [this.#module],
       onReady: () => this.#becomeReady(),
       onRemoved: () => {
@@ -174,6 +178,8 @@ class Server implements RunningServer {
     this.#kv = new QuorumStore(coordinator);
     this.#service = new Service(coordinator);
     this.#admin = new NodeAdmin({ node: this.#node, coordinator, kv: this.#kv, service: this.#service });
+    this.#healer = new Healer(coordinator, this.#healingPort(), logger);
+    this.#healer.start();
     this.#sayWhatTheRingRules();
     try {
       const http = await this.#openHttp(config.http);
@@ -197,6 +203,7 @@ class Server implements RunningServer {
     if (this.#admin !== undefined) this.#admin.stopping = true;
     await this.#redis?.close();
     await this.#http?.close();
+    this.#healer?.stop();
     this.#node.drain();
     await new Promise<void>((resolve) => this.#node.stop(resolve));
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
@@ -206,6 +213,13 @@ class Server implements RunningServer {
     }
     directory?.release();
     this.#finish(this.#left ? 'left' : 'stopped');
+  }
+
+  #healingPort(): HealingPort {
+    return {
+      partial: () => this.#node.partialPartitions(KV_SERVICE),
+      declareWhole: (partition) => this.#node.declareWhole(KV_SERVICE, partition),
+    };
   }
 
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {
@@ -276,4 +290,13 @@ function fileStableStore(directory: DataDirectory, logger: Logger): StableStore 
 function openStore(config: ServerInit, directory: DataDirectory | undefined): Store {
   if (config.storage === 'memory' || directory === undefined) return memoryStore();
   return lmdbStore({ path: join(directory.path, STORE) });
+}
+
+/** Linux draws one at each boot. Elsewhere an unclean end under `process` durability proves nothing. */
+function machineBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return randomUUID();
+  }
 }

@@ -11,9 +11,9 @@ const anyKey: fc.Arbitrary<RecordKey> = fc.record({
   key: fc.nat(40).map((i) => String.fromCharCode(i * 6)),
 });
 const anySteps = fc.array(fc.record({ at: anyKey, value: fc.option(fc.nat(255)) }), {
-  minLength: 1,
   minLength: 500,
   maxLength: 1000,
+  size: 'max',
 });
 
 /** The dumb twin: everything in one list. */

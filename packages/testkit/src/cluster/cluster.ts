@@ -28,6 +28,8 @@ export interface NodeLife {
   readonly number: number;
   /** Where the transport listens, `host:port`. */
   readonly address: string;
+  /** Another one after every power cut. */
+  readonly bootId: string;
   readonly host: Host;
   readonly transport: Transport;
   readonly store: Store;
@@ -56,6 +58,7 @@ interface Machine<Node> {
   readonly disk: SimDisk;
   readonly log: NodeLog;
   lives: number;
+  boots: number;
   running: { readonly life: Life; readonly node: Node } | undefined;
 }
 
@@ -174,7 +177,7 @@ export class SimCluster<Node> implements Breakable {
     return [`--- seed ${this.world.seed}, last events`, this.world.describeTrace(), ...logs].join('\n');
   }
 
-  #endow({ name, clock, disk, log }: Machine<Node>, life: Life): NodeLife {
+  #endow({ name, clock, disk, log, boots }: Machine<Node>, life: Life): NodeLife {
     const { world } = this;
     const address = this.addressOf(name);
     const { timerLatenessMs } = this.#init;
@@ -183,6 +186,7 @@ export class SimCluster<Node> implements Breakable {
       name,
       number: life.number,
       address,
+      bootId: `${name} boot ${boots}`,
       host: new SimHost({
         world,
         life,
@@ -201,6 +205,7 @@ export class SimCluster<Node> implements Breakable {
     const machine = this.#machine(name);
     const { running } = machine;
     machine.running = undefined;
+    if (how === 'powerCut') machine.boots++;
     running?.life.end(how);
   }
 
@@ -214,6 +219,7 @@ export class SimCluster<Node> implements Breakable {
         disk: new SimDisk({ ...disk, world, machine: name }),
         log: new NodeLog(world, name, keepLines),
         lives: 0,
+        boots: 1,
         running: undefined,
       };
       this.#machines.set(name, machine);

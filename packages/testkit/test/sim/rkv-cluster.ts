@@ -4,12 +4,13 @@ import {
   Node,
   type AgreedDocument,
   type NodeId,
+  type PartitionId,
   type VnodeContext,
   type VnodeModule,
   sha1Latin1,
   sha1Hex,
 } from '@rkv/core';
-import { kvModule, QuorumStore, Service, type Coordinator, type KvCommand, type KvReply } from '@rkv/store';
+import { Healer, KV_SERVICE, kvModule, QuorumStore, Service, type Coordinator, type KvCommand, type KvReply } from '@rkv/store';
 import { SimCluster, type NodeLife, type World } from '@rkv/testkit';
 
 export interface SimNode {
@@ -43,7 +44,7 @@ export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
 }
 
 function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
-  const { host, transport, store, stable, logger, name, address } = life;
+  const { host, transport, store, stable, logger, name, address, bootId } = life;
   const clock = new HybridClock({ now: () => host.now(), random: () => host.random(), driftLimitMs: 60_000 });
   const shipped = kvModule(clock);
   const { openVnode } = init;
@@ -60,6 +61,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     stable,
     logger,
     durability: init.durability,
+    bootId,
     modules: [module],
     onRing: (agreed) => init.onRing?.(name, agreed),
     onReady: () => {
@@ -71,6 +73,11 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
       };
       citizen.kv = new QuorumStore(coordinator);
       citizen.service = new Service(coordinator);
+      const vnodes = {
+        partial: () => node.partialPartitions(KV_SERVICE),
+        declareWhole: (partition: PartitionId) => node.declareWhole(KV_SERVICE, partition),
+      };
+      new Healer(coordinator, vnodes, logger).start();
     },
   });
   const citizen: SimNode = { node, kv: undefined, service: undefined };

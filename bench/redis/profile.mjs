@@ -1,0 +1,104 @@
+/**
+ * Where a node's time goes: a CPU profile under load, as the functions with the most time of their own.
+ *
+ *     node bench/redis/profile.mjs [--kind GET|SET] [--pipeline 16] [--nodes 1|3] [--storage memory] [--seconds 4]
+ *                                  [--top 30] [--keep FILE.cpuprofile]
+ *
+ * With three nodes the profile is of the one that the clients talk to. Only samples taken under load count, so the
+ * start of the node is not in it. Time in the kernel (system calls of sockets) shows under the native function that
+ * asked for it: `writev`, `writeBuffer`, `(program)`.
+ */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fill, load } from './load.mjs';
+import { table } from './rounds.mjs';
+import { Household } from './subjects.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    kind: { type: 'string', default: 'GET' },
+    pipeline: { type: 'string', default: '16' },
+    nodes: { type: 'string', default: '1' },
+    storage: { type: 'string', default: 'memory' },
+    seconds: { type: 'string', default: '4' },
+    top: { type: 'string', default: '30' },
+    keep: { type: 'string' },
+  },
+});
+
+const household = new Household();
+try {
+  const { profile, fromUs, toUs, rps } = await profiled(household);
+  const { rows, busyUs, idleUs } = selfTimes(profile, fromUs, toUs);
+  const busy = Math.round((busyUs / (busyUs + idleUs)) * 100);
+  const what = `${flags.kind}, pipeline ${flags.pipeline}, ${flags.nodes} node(s), ${flags.storage}`;
+  say(`${what}: ${Math.round(rps)} requests/s while profiled, the node busy for ${busy} % of the time\n`);
+  const top = rows.slice(0, Number(flags.top));
+  const cells = top.map(({ name, place, us }) => [`${((us / busyUs) * 100).toFixed(1)} %`, name, place]);
+  say(table(['of busy time', 'function', 'where'], cells));
+} finally {
+  await household.close();
+}
+
+async function profiled(at) {
+  const directory = at.directory('profile');
+  mkdirSync(directory);
+  const components = { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${directory}`, '--cpu-prof-interval=200'] };
+  const nodes = Number(flags.nodes);
+  const options = { storage: flags.storage, n: nodes, 'ring-size': 16 };
+  const subject =
+    nodes === 1 ? await at.rkv(options, components) : await at.rkvCluster(nodes, options, components);
+  await fill(subject.port);
+  const load_ = { kind: flags.kind, pipeline: Number(flags.pipeline), durationMs: Number(flags.seconds) * 1000 };
+  await load(subject.port, { ...load_, durationMs: 1000 });
+  const fromUs = nowUs();
+  const { rps } = await load(subject.port, load_);
+  const toUs = nowUs();
+  await at.stop(subject);
+  const [first] = subject.nodes ?? [subject];
+  const file = readdirSync(directory).find((name) => name.includes(`.${first.child.pid}.`));
+  if (flags.keep !== undefined) copyFileSync(join(directory, file), flags.keep);
+  return { profile: JSON.parse(readFileSync(join(directory, file), 'utf8')), fromUs, toUs, rps };
+}
+
+/** The clock that V8 takes its timestamps from: monotonic, the same for all processes of a machine. */
+function nowUs() {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
+/** Time per function between two moments, most first; idling apart. */
+function selfTimes({ nodes, samples, timeDeltas, startTime }, fromUs, toUs) {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const times = new Map();
+  let idleUs = 0;
+  let busyUs = 0;
+  let at = startTime;
+  samples.forEach((id, i) => {
+    at += timeDeltas[i];
+    if (at < fromUs || at > toUs) return;
+    // A sample stands for the time until the next one.
+    const us = timeDeltas[i + 1] ?? 0;
+    const { functionName, url, lineNumber } = byId.get(id).callFrame;
+    if (functionName === '(idle)') {
+      idleUs += us;
+      return;
+    }
+    busyUs += us;
+    const place = url === '' ? '' : `${shortened(url)}:${lineNumber + 1}`;
+    const key = `${functionName} ${place}`;
+    const row = times.get(key) ?? { name: functionName || '(anonymous)', place, us: 0 };
+    row.us += us;
+    times.set(key, row);
+  });
+  const rows = [...times.values()].toSorted((a, b) => b.us - a.us);
+  return { rows, busyUs, idleUs };
+}
+
+function shortened(url) {
+  return url.replace(/^.*\/packages\//, '').replace(/^.*\/node_modules\//, '');
+}
+
+function say(text) {
+  process.stdout.write(`${text}\n`);
+}

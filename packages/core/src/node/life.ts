@@ -1,0 +1,38 @@
+/**
+ * Proof that a node's store still holds what was acknowledged from it.
+ *
+ * Each life of a node leaves a record: under which boot of the machine it ran, how durable its acknowledgements were,
+ * and, once it has closed its store in good order, that it ended clean. The next life reads it. Writes acknowledged
+ * from the page cache survive a killed process but not a machine that went dark; then nothing looks lost, and a vnode
+ * that claimed to hold everything would be one of a majority that does not. So without proof its vnodes start partial.
+ *
+ * Source: PROTOCOLS 3.
+ */
+import { jsonDecode, jsonEncode } from '../base/bytes.ts';
+
+export interface LifeRecord {
+  readonly bootId: string;
+  readonly durability: 'process' | 'power';
+  /** The store was flushed and closed. */
+  readonly clean: boolean;
+}
+
+/** Whether the store is what the life before left: true also when there was none. */
+export function isProvenIntact(previous: LifeRecord | undefined, bootId: string): boolean {
+  if (previous === undefined) return true;
+  return previous.clean || previous.durability === 'power' || previous.bootId === bootId;
+}
+
+export function encodeLife(record: LifeRecord): Uint8Array {
+  return jsonEncode(record);
+}
+
+/** A record that cannot be read proves nothing: it counts as a life that ended badly under another boot. */
+export function decodeLife(bytes: Uint8Array): LifeRecord {
+  const raw = jsonDecode(bytes) as Partial<LifeRecord> | null;
+  return {
+    bootId: typeof raw?.bootId === 'string' ? raw.bootId : '',
+    durability: raw?.durability === 'power' ? 'power' : 'process',
+    clean: raw?.clean === true,
+  };
+}

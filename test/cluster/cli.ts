@@ -1,0 +1,35 @@
+/**
+ * The command `rkv` as a person runs it: a process, what it wrote, its exit code.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+export const BIN = fileURLToPath(new URL('../../packages/store/bin/rkv.js', import.meta.url));
+
+/** A little more than what `--wait` allows itself. */
+const LIMIT_MS = 150_000;
+
+export interface CliResult {
+  /** null when it had to be killed. */
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export async function rkv(...args: readonly string[]): Promise<CliResult> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: cleanEnvironment(),
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: code as number | null, out, err };
+}
+
+/** Ours, without settings of rkv that whoever runs the tests may have. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RKV_')));
+}

@@ -1,0 +1,329 @@
+/**
+ * Real nodes for tests: processes of the built `rkv`, on free ports of this machine, in a temporary folder.
+ *
+ * Promises: nothing is left behind. `end()` kills every node that still runs and removes the folder; so does the end of
+ * this process, however a test failed; and nodes whose parent was killed outright notice and end by themselves.
+ *
+ * Not here: asserting, and any library of tests, so that scripts can use it too. What went wrong is told with the
+ * last lines of the node's log.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BIN, cleanEnvironment, rkv, type CliResult } from './cli.ts';
+import { freePort } from './ports.ts';
+
+/** Far more than a start ever takes, also on a machine with much else to do. */
+const READY_MS = 60_000;
+const EXIT_MS = 30_000;
+const POLL_MS = 10;
+/** Of one node's output, all its lives together. */
+const LOG_CHARS_MAX = 200_000;
+
+export interface NodesInit {
+  /** At the birth of each ring. Default 16. */
+  readonly ringSize?: number;
+  /** Default lmdb. */
+  readonly storage?: 'memory' | 'lmdb';
+  /** Further flags of `rkv start`, for every node. */
+  readonly flags?: readonly string[];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Some nodes and the folder that their data lies in. */
+export class Nodes {
+  readonly folder = mkdtempSync(join(tmpdir(), 'rkv-nodes-'));
+  readonly #init: NodesInit;
+  readonly #nodes: TestNode[] = [];
+  readonly #atExit = (): void => this.#endNow();
+
+  constructor(init: NodesInit = {}) {
+    this.#init = init;
+    process.once('exit', this.#atExit);
+  }
+
+  /** A node with ports and a data directory of its own, not yet started. */
+  async create(name: string): Promise<TestNode> {
+    const { ringSize = 16, storage = 'lmdb', flags = [] } = this.#init;
+    const settings = ['--name', name, '--ring-size', String(ringSize), '--storage', storage, ...flags];
+    const node = new TestNode({ name, dataDir: join(this.folder, name), settings, ports: await choosePorts() });
+    this.#nodes.push(node);
+    return node;
+  }
+
+  /** Each a ring of its own, all ready. */
+  async startLone<const Names extends readonly string[]>(...names: Names): Promise<{ -readonly [at in keyof Names]: TestNode }> {
+    const nodes: TestNode[] = [];
+    for (const name of names) nodes.push(await this.create(name));
+    await Promise.all(nodes.map((node) => node.start()));
+    return nodes as { -readonly [at in keyof Names]: TestNode };
+  }
+
+  /** One cluster of all of them, at rest. */
+  async startCluster<const Names extends readonly string[]>(...names: Names): Promise<{ -readonly [at in keyof Names]: TestNode }> {
+    const nodes = await this.startLone(...names);
+    await joinAll(nodes);
+    return nodes;
+  }
+
+  /** What every node has said, for a failed test. */
+  describeLogs(): string {
+    return this.#nodes.map((node) => `--- ${node.name} (${node.describeState()})\n${node.lastWords(30)}`).join('\n');
+  }
+
+  async end(): Promise<void> {
+    process.off('exit', this.#atExit);
+    await Promise.all(this.#nodes.map((node) => node.kill9()));
+    this.#removeFolder();
+  }
+
+  #endNow(): void {
+    for (const node of this.#nodes) node.signal('SIGKILL');
+    this.#removeFolder();
+  }
+
+  /** A node that is just dying may still be writing. */
+  #removeFolder(): void {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+}
+
+/** Through the doors that operators have: everyone joins the first, which plans, commits and waits. */
+export async function joinAll([first, ...others]: readonly TestNode[]): Promise<void> {
+  if (first === undefined) throw new Error('a cluster has at least one node');
+  for (const other of others) await other.tell('cluster', 'join', first.clusterAddress);
+  await commitAll(first);
+}
+
+/** Plan what is staged, commit it, and wait until the cluster is at rest. */
+export async function commitAll(node: TestNode): Promise<void> {
+  await node.tell('cluster', 'plan');
+  await node.tell('cluster', 'commit', '--wait');
+}
+
+export interface Ports {
+  readonly cluster: number;
+  readonly redis: number;
+  readonly http: number;
+}
+
+async function choosePorts(): Promise<Ports> {
+  return { cluster: await freePort(), redis: await freePort(), http: await freePort() };
+}
+
+interface TestNodeInit {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly settings: readonly string[];
+  readonly ports: Ports;
+}
+
+/** One node: its data directory and ports stay, its processes come and go. */
+export class TestNode {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly #settings: readonly string[];
+  #ports: Ports;
+  #life: Life | undefined;
+  #log = '';
+
+  constructor({ name, dataDir, settings, ports }: TestNodeInit) {
+    this.name = name;
+    this.dataDir = dataDir;
+    this.#settings = settings;
+    this.#ports = ports;
+  }
+
+  get ports(): Ports {
+    return this.#ports;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#ports.http}`;
+  }
+
+  get clusterAddress(): string {
+    return `127.0.0.1:${this.#ports.cluster}`;
+  }
+
+  get pid(): number {
+    return this.#living().pid;
+  }
+
+  /** Of the present or last process; it has resolved when that is gone. */
+  get exited(): Promise<Exit> {
+    if (this.#life === undefined) throw new Error(`${this.name} was never started`);
+    return this.#life.exited;
+  }
+
+  /** All that it has written to its log, the last `LOG_CHARS_MAX` characters. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** The command line that starts this node, without `rkv`. */
+  get args(): string[] {
+    const { cluster, redis, http } = this.#ports;
+    const at = (port: number): string => `127.0.0.1:${port}`;
+    const doors = ['--cluster', at(cluster), '--redis', at(redis), '--http', at(http)];
+    return ['start', '--data-dir', this.dataDir, ...doors, ...this.#settings];
+  }
+
+  /** Resolves when its doors are open and /readyz says so; rejects with its log when it ends before or takes too long. */
+  async start(): Promise<void> {
+    this.spawn();
+    await this.ready();
+  }
+
+  /** Starts the process and waits for nothing. */
+  spawn(): void {
+    if (this.#life?.isOver === false) throw new Error(`${this.name} runs already`);
+    this.#life = new Life(this.args, (text) => (this.#log = (this.#log + text).slice(-LOG_CHARS_MAX)));
+  }
+
+  async ready(): Promise<void> {
+    const life = this.#living();
+    const deadline = performance.now() + READY_MS;
+    for (;;) {
+      if (life.isUp && (await this.isReady())) return;
+      if (life.isOver) throw this.#failure(`ended while starting (${this.describeState()})`);
+      if (performance.now() > deadline) throw this.#failure(`is not ready after ${READY_MS / 1000} s`);
+      await pause(POLL_MS);
+    }
+  }
+
+  /** What /readyz says now; false too when nobody answers. */
+  async isReady(): Promise<boolean> {
+    return fetch(`${this.url}/readyz`).then(
+      async (answer) => answer.arrayBuffer().then(() => answer.ok),
+      () => false,
+    );
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#life?.signal(signal);
+  }
+
+  /** As if the machine had taken it away: no drain, no flush. Resolves when it is gone; nothing to do when it is. */
+  async kill9(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.#life?.exited;
+  }
+
+  /** Asks it to end, and tells how it did. */
+  async stop(): Promise<Exit> {
+    this.signal('SIGTERM');
+    return this.untilExit();
+  }
+
+  /** Rejects with its log when it does not end of its own accord. */
+  async untilExit(): Promise<Exit> {
+    const patience = new AbortController();
+    const late = pause(EXIT_MS, undefined, { signal: patience.signal }).then(
+      () => Promise.reject(this.#failure(`has not ended after ${EXIT_MS / 1000} s`)),
+      () => new Promise<never>(() => {}), // it ended in time
+    );
+    try {
+      return await Promise.race([this.exited, late]);
+    } finally {
+      patience.abort();
+    }
+  }
+
+  /** From the next start on. */
+  async moveToOtherPorts(): Promise<void> {
+    this.#ports = await choosePorts();
+  }
+
+  /** The command line, asking this node. */
+  rkv(...args: readonly string[]): Promise<CliResult> {
+    return rkv(...args, '--node', this.url);
+  }
+
+  /** The same, which must succeed, answered in JSON. */
+  async tell<T = unknown>(...args: readonly string[]): Promise<T> {
+    const { code, out, err } = await this.rkv(...args, '--json');
+    if (code !== 0) throw this.#failure(`was asked \`rkv ${args.join(' ')}\` and refused it (exit ${code}): ${err}`);
+    return JSON.parse(out) as T;
+  }
+
+  describeState(): string {
+    return this.#life?.describe() ?? 'never started';
+  }
+
+  lastWords(lines = 15): string {
+    return this.#log.trimEnd().split('\n').slice(-lines).join('\n');
+  }
+
+  #living(): Life {
+    if (this.#life === undefined || this.#life.isOver) throw new Error(`${this.name} does not run`);
+    return this.#life;
+  }
+
+  #failure(what: string): Error {
+    return new Error(`${this.name} ${what}; its last words:\n${this.lastWords()}`);
+  }
+}
+
+/** One process of a node, from spawn to exit. */
+class Life {
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  #exit: Exit | undefined;
+  #isUp = false;
+
+  constructor(args: readonly string[], onLog: (text: string) => void) {
+    this.#process = spawn(process.execPath, [BIN, ...args, '--with-parent'], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true, // Ctrl-C at the terminal is for the one who started the test
+      env: cleanEnvironment(),
+    });
+    let said = '';
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        onLog(text);
+        if (this.#isUp) return;
+        said += text;
+        this.#isUp = / is up"/.test(said);
+      });
+    }
+    this.exited = this.#watch();
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  get isOver(): boolean {
+    return this.#exit !== undefined;
+  }
+
+  /** It has said that all its doors are open. */
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.#exit === undefined) this.#process.kill(signal);
+  }
+
+  describe(): string {
+    if (this.#exit === undefined) return `runs as process ${this.pid}`;
+    const { code, signal } = this.#exit;
+    return signal === null ? `ended with exit code ${code}` : `ended by ${signal}`;
+  }
+
+  /** `close` comes after the last of its output. */
+  async #watch(): Promise<Exit> {
+    const [code, signal] = (await once(this.#process, 'close')) as [number | null, NodeJS.Signals | null];
+    this.#exit = { code, signal };
+    return this.#exit;
+  }
+}
