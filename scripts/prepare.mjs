@@ -10,6 +10,10 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...path) => join(root, ...path);
 
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  fail(`rkv needs Node.js 20.19 or later; this is ${process.versions.node}.`);
+}
 if (!isInstalled()) {
   say('Installing the packages of the lock file...');
   const [command, args] = npm();
@@ -28,10 +32,10 @@ function isInstalled() {
   return installed !== undefined && installed.mtimeMs >= statSync(at('package-lock.json')).mtimeMs;
 }
 
-/** The npm that called us, or else the one on the path. */
+/** The npm that called us, or else the one on the path: it may be another package manager that called. */
 function npm() {
   const script = process.env.npm_execpath;
-  return script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
+  return script?.endsWith('npm-cli.js') ? [process.execPath, [script]] : ['npm', []];
 }
 
 function run(command, args, failure) {
@@ -40,8 +44,12 @@ function run(command, args, failure) {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status === 0) return;
-  process.stderr.write(`${failure}${error ? ` ${error.message}` : ''}\n`);
-  process.exit(signal ? 1 : (status ?? 1));
+  fail(`${failure}${error ? ` ${error.message}` : ''}`, signal ? 1 : (status ?? 1));
+}
+
+function fail(sentence, exitCode = 1) {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(exitCode);
 }
 
 function say(line) {

@@ -59,7 +59,13 @@ export async function ask(port, ...args) {
 /** Set every key of the key space once. */
 export async function fill(port) {
   let next = 0;
-  await run(port, { request: REQUESTS.SET, clients: 8, pipeline: 64, more: () => next < KEYS, key: () => next++ });
+  await run(port, {
+    request: REQUESTS.SET,
+    clients: 8,
+    pipeline: 64,
+    more: () => next < KEYS,
+    key: () => next++,
+  });
 }
 
 /** Random keys for `durationMs`. Resolves with requests per second and the times of a batch, ms. */

@@ -50,7 +50,11 @@ async function profiled(at) {
   const subject =
     nodes === 1 ? await at.rkv(options, components) : await at.rkvCluster(nodes, options, components);
   await fill(subject.port);
-  const load_ = { kind: flags.kind, pipeline: Number(flags.pipeline), durationMs: Number(flags.seconds) * 1000 };
+  const load_ = {
+    kind: flags.kind,
+    pipeline: Number(flags.pipeline),
+    durationMs: Number(flags.seconds) * 1000,
+  };
   await load(subject.port, { ...load_, durationMs: 1000 });
   const fromUs = nowUs();
   const { rps } = await load(subject.port, load_);

@@ -27,7 +27,12 @@ const MEASURE_MS = flags.quick ? 300 : 600;
 const ABOUT_PER_MS = { 1: 40, 16: 250 };
 
 const PARTS = {
-  one: { title: 'One node, n=1, memory engine; redis-benchmark', run: oneNode, storage: 'memory', rounds: ROUNDS },
+  one: {
+    title: 'One node, n=1, memory engine; redis-benchmark',
+    run: oneNode,
+    storage: 'memory',
+    rounds: ROUNDS,
+  },
   three: {
     title: 'Three nodes, n=3, w=r=2, memory engine, through one node; 50 sockets of one Node.js process',
     run: threeNodes,
@@ -44,7 +49,9 @@ const PARTS = {
 
 const redisVersion = versionOf('redis-server');
 if (redisVersion === undefined || versionOf('redis-benchmark') === undefined) {
-  say('bench:redis skipped: redis-server and redis-benchmark are not installed (Debian: redis-server, redis-tools)');
+  say(
+    'bench:redis skipped: redis-server and redis-benchmark are not installed (Debian: redis-server, redis-tools)',
+  );
 } else if (!existsSync(fileURLToPath(new URL('../../packages/store/dist/cli/main.js', import.meta.url)))) {
   say('not built yet; run `npm run build` first');
   process.exitCode = 1;
@@ -83,7 +90,9 @@ async function oneNode({ storage, rounds }) {
           pids,
           measure: () => redisBenchmark(port, { kind, pipeline, requests }),
         });
-        rows.push(...toRows(kind, pipeline, await compare(rounds, [by(rkv, 'rkv'), by(redis, 'redis-server')])));
+        rows.push(
+          ...toRows(kind, pipeline, await compare(rounds, [by(rkv, 'rkv'), by(redis, 'redis-server')])),
+        );
       }
     }
     return rows;
@@ -135,7 +144,10 @@ function toRows(kind, pipeline, [rkv, ...others]) {
 
 function describeRun() {
   const processors = cpus();
-  const git = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname, encoding: 'utf8' });
+  const git = spawnSync('git', ['describe', '--always', '--dirty'], {
+    cwd: import.meta.dirname,
+    encoding: 'utf8',
+  });
   const commit = git.status === 0 ? `, rkv ${git.stdout.trim()}` : '';
   return (
     `${new Date().toISOString().slice(0, 10)}: ${processors.length} x ${processors[0]?.model ?? process.arch}, ` +

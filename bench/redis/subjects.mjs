@@ -81,7 +81,18 @@ export class Household {
   async redis(primary) {
     const port = await freePort();
     const directory = mkdtempSync(join(this.#directory, 'redis-'));
-    const args = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory];
+    const args = [
+      '--port',
+      port,
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      directory,
+    ];
     const replica = primary === undefined ? [] : ['--replicaof', '127.0.0.1', primary.port];
     const child = this.#adopt(
       spawn('redis-server', [...args, '--repl-diskless-sync-delay', 0, ...replica].map(String), {
@@ -89,7 +100,9 @@ export class Household {
       }),
     );
     const sign = primary === undefined ? 'role:master' : 'master_link_status:up';
-    await until(`redis-server on port ${port}`, async () => (await ask(port, 'INFO', 'replication')).includes(sign));
+    await until(`redis-server on port ${port}`, async () =>
+      (await ask(port, 'INFO', 'replication')).includes(sign),
+    );
     return { child, pids: [child.pid], port };
   }
 
@@ -183,7 +196,9 @@ async function settled(nodes, epoch, count) {
   await until('the cluster to settle', async () => {
     for (const { http } of nodes) {
       const [ring, status, transfers] = await Promise.all(
-        ['ring', 'status', 'transfers'].map(async (view) => (await fetch(`http://${http}/api/${view}`)).json()),
+        ['ring', 'status', 'transfers'].map(async (view) =>
+          (await fetch(`http://${http}/api/${view}`)).json(),
+        ),
       );
       const moving = ring.pending.length + transfers.active.length + transfers.waiting.length;
       const members = status.members.filter(({ up }) => up).length;

@@ -25,7 +25,11 @@ export async function rkv(...args: readonly string[]): Promise<CliResult> {
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
   });
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
   return { code: code as number | null, out, err };
 }
 

@@ -53,13 +53,20 @@ export class Nodes {
   async create(name: string): Promise<TestNode> {
     const { ringSize = 16, storage = 'lmdb', flags = [] } = this.#init;
     const settings = ['--name', name, '--ring-size', String(ringSize), '--storage', storage, ...flags];
-    const node = new TestNode({ name, dataDir: join(this.folder, name), settings, ports: await choosePorts() });
+    const node = new TestNode({
+      name,
+      dataDir: join(this.folder, name),
+      settings,
+      ports: await choosePorts(),
+    });
     this.#nodes.push(node);
     return node;
   }
 
   /** Each a ring of its own, all ready. */
-  async startLone<const Names extends readonly string[]>(...names: Names): Promise<{ -readonly [at in keyof Names]: TestNode }> {
+  async startLone<const Names extends readonly string[]>(
+    ...names: Names
+  ): Promise<{ -readonly [at in keyof Names]: TestNode }> {
     const nodes: TestNode[] = [];
     for (const name of names) nodes.push(await this.create(name));
     await Promise.all(nodes.map((node) => node.start()));
@@ -67,7 +74,9 @@ export class Nodes {
   }
 
   /** One cluster of all of them, at rest. */
-  async startCluster<const Names extends readonly string[]>(...names: Names): Promise<{ -readonly [at in keyof Names]: TestNode }> {
+  async startCluster<const Names extends readonly string[]>(
+    ...names: Names
+  ): Promise<{ -readonly [at in keyof Names]: TestNode }> {
     const nodes = await this.startLone(...names);
     await joinAll(nodes);
     return nodes;
@@ -75,7 +84,9 @@ export class Nodes {
 
   /** What every node has said, for a failed test. */
   describeLogs(): string {
-    return this.#nodes.map((node) => `--- ${node.name} (${node.describeState()})\n${node.lastWords(30)}`).join('\n');
+    return this.#nodes
+      .map((node) => `--- ${node.name} (${node.describeState()})\n${node.lastWords(30)}`)
+      .join('\n');
   }
 
   async end(): Promise<void> {
@@ -250,7 +261,8 @@ export class TestNode {
   /** The same, which must succeed, answered in JSON. */
   async tell<T = unknown>(...args: readonly string[]): Promise<T> {
     const { code, out, err } = await this.rkv(...args, '--json');
-    if (code !== 0) throw this.#failure(`was asked \`rkv ${args.join(' ')}\` and refused it (exit ${code}): ${err}`);
+    if (code !== 0)
+      throw this.#failure(`was asked \`rkv ${args.join(' ')}\` and refused it (exit ${code}): ${err}`);
     return JSON.parse(out) as T;
   }
 

@@ -21,11 +21,19 @@ export async function loadThroughRedisCli(port: number, pairs: readonly Pair[]):
   process.once('exit', kill);
   try {
     // When it ends early the pipe breaks; why is in what it says.
-    const fed = pipeline(Readable.from(setCommands(pairs)), child.stdin).catch((error: unknown) => String(error));
-    const [said, complained, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+    const fed = pipeline(Readable.from(setCommands(pairs)), child.stdin).catch((error: unknown) =>
+      String(error),
+    );
+    const [said, complained, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ]);
     const { errors, replies } = /errors: (?<errors>\d+), replies: (?<replies>\d+)/.exec(said)?.groups ?? {};
     if (code !== 0 || errors !== '0') {
-      throw new Error(`redis-cli --pipe ended with ${String(code)}: ${said}${complained}${(await fed) ?? ''}`);
+      throw new Error(
+        `redis-cli --pipe ended with ${String(code)}: ${said}${complained}${(await fed) ?? ''}`,
+      );
     }
     return Number(replies);
   } finally {

@@ -1,11 +1,6 @@
-/**
- * All words read or written through some nodes, in pipelines of ioredis, and what was wrong with the answers.
- *
- * ioredis keeps from the caller what goes wrong on the way, by reconnecting and sending again. Here that is turned
- * off: one command, one answer.
- */
-import { Redis } from 'ioredis';
+/** All words read or written through some nodes, in pipelines of ioredis, and what was wrong with the answers. */
 import type { TestNode } from '../cluster/nodes.ts';
+import { exchange, withRedis } from '../cluster/redis-client.ts';
 
 export interface Pair {
   readonly key: string;
@@ -19,15 +14,17 @@ export interface Tally {
   readonly firstWrong?: string;
 }
 
-const BATCH = 1000;
-const ANSWER_MS = 60_000;
+/** Few enough that each is answered long before its second is over, also where the machine has other work. */
+const BATCH = 250;
 
 /** Every key from each of the nodes, side by side. */
 export function readAll(nodes: readonly TestNode[], pairs: readonly Pair[]): Promise<Tally> {
   return together(nodes, () => pairs, {
     command: ({ key }) => ['get', key],
     problem: ({ key, value }, answer) =>
-      answer === value ? undefined : `GET ${quote(key)} gave ${quote(answer)}, and ${quote(value)} was acknowledged`,
+      answer === value
+        ? undefined
+        : `GET ${quote(key)} gave ${quote(answer)}, and ${quote(value)} was acknowledged`,
   });
 }
 
@@ -54,39 +51,18 @@ async function together(
   return tallies.reduce(add);
 }
 
-async function through(node: TestNode, pairs: readonly Pair[], { command, problem }: Traffic): Promise<Tally> {
-  const client = connect(node);
-  let tally: Tally = { commands: 0, wrong: 0 };
-  try {
+function through(node: TestNode, pairs: readonly Pair[], { command, problem }: Traffic): Promise<Tally> {
+  return withRedis(node, async (client) => {
+    let tally: Tally = { commands: 0, wrong: 0 };
     for (let at = 0; at < pairs.length; at += BATCH) {
       const batch = pairs.slice(at, at + BATCH);
       const answers = await exchange(client, batch.map(command));
-      const problems = batch.map((pair, index) => problem(pair, answers[index])).filter((one) => one !== undefined);
+      const problems = batch
+        .map((pair, index) => problem(pair, answers[index]))
+        .filter((one) => one !== undefined);
       tally = add(tally, describe(node, batch.length, problems));
     }
     return tally;
-  } finally {
-    client.disconnect();
-  }
-}
-
-function connect({ ports }: TestNode): Redis {
-  const client = new Redis(ports.redis, '127.0.0.1', {
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    commandTimeout: ANSWER_MS,
-  });
-  client.on('error', () => {}); // every command that it hits tells of it
-  return client;
-}
-
-/** An answer for each command, errors among them. */
-async function exchange(client: Redis, commands: string[][]): Promise<unknown[]> {
-  const answers = await client.pipeline(commands).exec();
-  return commands.map((_, at) => {
-    const [error, answer] = answers?.[at] ?? [new Error('no answer'), undefined];
-    return error ?? answer;
   });
 }
 
@@ -105,5 +81,7 @@ function add(one: Tally, other: Tally): Tally {
 }
 
 function quote(answer: unknown): string {
-  return answer instanceof Error ? `the error ${JSON.stringify(answer.message)}` : JSON.stringify(answer ?? null);
+  return answer instanceof Error
+    ? `the error ${JSON.stringify(answer.message)}`
+    : JSON.stringify(answer ?? null);
 }

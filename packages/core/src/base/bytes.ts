@@ -174,6 +174,34 @@ export class Reader implements ByteReader {
   }
 }
 
+const CARVED_CHUNK_BYTES = 64 * 1024;
+const CARVED_BYTES_MAX = 4096;
+let carvedChunk = new ArrayBuffer(0);
+let carvedTo = 0;
+
+/**
+ * New bytes, all zero, cut from a chunk that they share with others: a tenth of the cost of bytes with memory of their
+ * own. A chunk stays as long as any piece of it, so this is for bytes that are soon forgotten; who keeps bytes for
+ * long copies them to a place of his own.
+ */
+export function carve(size: number): Uint8Array {
+  if (size > CARVED_BYTES_MAX) return new Uint8Array(size);
+  if (carvedTo + size > carvedChunk.byteLength) {
+    carvedChunk = new ArrayBuffer(CARVED_CHUNK_BYTES);
+    carvedTo = 0;
+  }
+  const piece = new Uint8Array(carvedChunk, carvedTo, size);
+  carvedTo += size;
+  return piece;
+}
+
+/** A carved copy of `source[start..end)`. */
+export function carveCopy(source: Uint8Array, start = 0, end: number = source.length): Uint8Array {
+  const copy = carve(end - start);
+  copy.set(start === 0 && end === source.length ? source : source.subarray(start, end));
+  return copy;
+}
+
 const CHUNK = 4096;
 
 /** Bytes to a latin1 string, one char per byte. */

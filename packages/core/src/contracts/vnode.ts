@@ -77,6 +77,11 @@ export interface VnodeContext {
   /** Whether an acknowledgement waits for `committedSeq` (process) or `flushedSeq` (power). */
   readonly durability: 'process' | 'power';
   /**
+   * To be called before an item is stored that was not held, or not so, and before it is submitted: what this vnode
+   * must have on record for it then goes into the store ahead of it.
+   */
+  beforeChange(): void;
+  /**
    * Tell the framework that an item changed. While the partition is being handed over, the encoded item is
    * passed on to the receiver. Cheap when nothing moves: `encode` is then not called.
    */

@@ -25,6 +25,8 @@ export interface TransferableVnode {
   readonly place: { readonly partition: PartitionId };
   readonly service: string;
   readonly standing: 'owner' | 'receiving' | 'hint' | 'retired';
+  /** Holds everything that an owner of its partition should. */
+  readonly whole: boolean;
   readonly vnode: {
     isEmpty(): boolean;
     walkItems(cursor: Uint8Array | undefined, budgetBytes: number): { items: Uint8Array[]; next: Uint8Array | undefined };
@@ -56,8 +58,10 @@ export interface HandoffPort {
   whenAllStored(done: () => void): void;
   /** One frame on the bulk lane; false when it could not be taken. */
   send(to: NodeId, type: number, service: string, partition: PartitionId, body: (out: Writer) => void): boolean;
-  /** Tell the claimant that a pending transfer of this node is complete; may be told again. */
+  /** Tell the claimant that a pending transfer of this node is complete. */
   reportComplete(partition: PartitionId, to: NodeId): void;
+  /** What was reported complete broke before the ring has switched. */
+  withdrawComplete(partition: PartitionId, to: NodeId): void;
 }
 
 export interface TransferStatus {
@@ -120,10 +124,12 @@ export class HandoffManager {
   readonly #clearing = new Set<TransferableVnode>();
   #timer: Timer | undefined;
   #clearTimer: Timer | undefined;
-  #lastId = 0;
+  /** Drawn, because acknowledgements meant for a former life of this node may still be on their way. */
+  #lastId: number;
 
   constructor(port: HandoffPort) {
     this.#port = port;
+    this.#lastId = port.host.random();
   }
 
   start(): void {
@@ -141,6 +147,7 @@ export class HandoffManager {
   /** The node has a newer ring; vnode standings are already in line with it. */
   adopt(): void {
     for (const transfer of this.#running.values()) this.#reconsider(transfer);
+    for (const [key, inbound] of this.#inbound) if (!this.#isStillExpected(inbound)) this.#inbound.delete(key);
     this.#held.clear();
     this.#schedule();
   }
@@ -211,9 +218,6 @@ export class HandoffManager {
     const now = this.#port.host.monotonic();
     for (const transfer of this.#running.values()) {
       this.#perform(transfer, transfer.machine.tick(now));
-      if (transfer.machine.state === 'complete' && transfer.kind === 'ownership') {
-        this.#port.reportComplete(transfer.partition, transfer.to);
-      }
     }
     this.#dropSilent(now);
     this.#schedule();
@@ -271,7 +275,8 @@ export class HandoffManager {
     const now = this.#port.host.monotonic();
     const machine = new OutboundTransfer(wanted.kind, now);
     const sink = { passOn: (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item }) };
-    const transfer: Running = { ...wanted, id: ++this.#lastId, machine, vnode, sink };
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    const transfer: Running = { ...wanted, id: this.#lastId, machine, vnode, sink };
     this.#running.set(transfer.id, transfer);
     if (wanted.kind === 'ownership') vnode.addSink(sink);
     this.#perform(transfer, machine.begin());
@@ -296,7 +301,7 @@ export class HandoffManager {
       case 'offer':
         return this.#send(transfer, MESSAGE.handoffOffer, (out) => writeOffer(out, { id, kind }));
       case 'items':
-        return this.#send(transfer, MESSAGE.handoffItems, (out) => writeItems(out, { id, ...effect }));
+        return this.#send(transfer, MESSAGE.handoffItems, (out) => writeItems(out, { id, ...effect, partial: !vnode.whole }));
       case 'walk':
         // A turn between pages, so that a walk never holds up requests.
         this.#port.host.setTimer(0, () => {
@@ -308,8 +313,8 @@ export class HandoffManager {
         if (vnode.standing === 'hint') for (const item of effect.items) vnode.vnode.handleItemHandedOff(item);
         return;
       case 'complete':
-        if (kind === 'ownership') this.#port.reportComplete(partition, to);
-        else this.#end(transfer);
+        if (kind === 'hinted') this.#endHinted(transfer);
+        else if (this.#haveAllServicesArrived(transfer)) this.#port.reportComplete(partition, to);
         return this.#schedule();
       case 'failed':
         return this.#fail(transfer, effect.reason);
@@ -323,9 +328,24 @@ export class HandoffManager {
     this.#step(transfer, { kind: 'lost', reason: `the lane to ${this.#port.nameOf(transfer.to)} is closed or full` });
   }
 
+  /** A partition switches for all services at once. */
+  #haveAllServicesArrived({ kind, partition, to }: Wanted): boolean {
+    return this.#port.services.every((service) => this.#find({ kind, service, partition, to })?.machine.state === 'complete');
+  }
+
+  /** What came meanwhile, or could not be read, is left: not a moment later again. */
+  #endHinted(transfer: Running): void {
+    this.#end(transfer);
+    if (transfer.vnode.vnode.isEmpty()) return;
+    const reason = `some items are left, next try in ${RETRY_MS / 1000} s`;
+    this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+  }
+
   #fail(transfer: Running, reason: string): void {
     this.#end(transfer);
     const { partition, to, kind } = transfer;
+    // Items change from now on without being passed on: the receiver is not what it was said to be.
+    if (kind === 'ownership') this.#port.withdrawComplete(partition, to);
     this.#port.logger.debug({ partition, to: this.#port.nameOf(to), kind, reason }, 'a transfer stopped and will begin anew');
     this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
   }
@@ -407,8 +427,16 @@ export class HandoffManager {
     return undefined;
   }
 
+  /** Hints only come to the owner; what was passed on to it before it was one may still be under way. */
+  #isStillExpected({ kind, vnode, from }: Inbound): boolean {
+    const { document, self } = this.#port;
+    const { partition } = vnode.place;
+    if (document.owners[partition] === self) return true;
+    return kind === 'ownership' && document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
+  }
+
   #handleItems(from: NodeId, body: Reader): void {
-    const { id, seq, last, items } = readItems(body);
+    const { id, seq, last, partial, items } = readItems(body);
     const inbound = this.#inbound.get(`${from}/${id}`);
     if (inbound === undefined) return;
     inbound.lastHeard = this.#port.host.monotonic();
@@ -418,18 +446,22 @@ export class HandoffManager {
     const settle = (ok: boolean): void => {
       stored &&= ok;
       if (--open > 0) return;
-      if (stored && last) return this.#finishInbound(from, inbound, seq);
+      if (stored && last) return this.#finishInbound(from, inbound, { seq, partial });
       this.#ack(from, vnode, { id, seq, stored });
     };
     for (const item of items) vnode.vnode.handleHandoffItem(item, settle);
     settle(true);
   }
 
-  /** The last frame: everything came. A vnode that takes ownership says so durably before it is acknowledged. */
-  #finishInbound(from: NodeId, inbound: Inbound, seq: number): void {
+  /**
+   * The last frame: everything came. A vnode that takes ownership says so durably before it is acknowledged; from a
+   * source that lacks something itself it has everything that there was, and is not whole.
+   */
+  #finishInbound(from: NodeId, inbound: Inbound, { seq, partial }: { seq: number; partial: boolean }): void {
     const { vnode, id, kind } = inbound;
     inbound.finished = true;
-    if (kind === 'ownership' && vnode.standing === 'receiving') vnode.become('receiving', this.#port.document.epoch, 'whole');
+    const becomesWhole = kind === 'ownership' && vnode.standing === 'receiving' && !partial;
+    if (becomesWhole) vnode.become('receiving', this.#port.document.epoch, 'whole');
     this.#port.whenAllStored(() => this.#ack(from, vnode, { id, seq, stored: true }));
   }
 

@@ -4,7 +4,7 @@
  * ```
  * offer   u32 id, u8 kind                                       (partition, ring size, service, epoch: header)
  * answer  u32 id, u8 accepted, u16 length + reason
- * items   u32 id, u32 seq, u8 last, u32 count, {u32 length, bytes}*
+ * items   u32 id, u32 seq, u8 flags {last, partial}, u32 count, {u32 length, bytes}*
  * ack     u32 id, u32 seq, u8 stored
  * ```
  */
@@ -50,13 +50,18 @@ export interface ItemsFrame {
   readonly id: number;
   readonly seq: number;
   readonly last: boolean;
+  /** The sender's vnode may lack something itself. */
+  readonly partial: boolean;
   readonly items: readonly Uint8Array[];
 }
+
+const LAST = 1;
+const PARTIAL = 2;
 
 export function writeItems(out: Writer, frame: ItemsFrame): void {
   out.u32(frame.id);
   out.u32(frame.seq);
-  out.u8(frame.last ? 1 : 0);
+  out.u8((frame.last ? LAST : 0) | (frame.partial ? PARTIAL : 0));
   out.u32(frame.items.length);
   for (const item of frame.items) {
     out.u32(item.length);
@@ -68,11 +73,11 @@ export function writeItems(out: Writer, frame: ItemsFrame): void {
 export function readItems(input: Reader): ItemsFrame {
   const id = input.u32();
   const seq = input.u32();
-  const last = input.u8() === 1;
+  const flags = input.u8();
   const count = input.u32();
   const items: Uint8Array[] = [];
   for (let i = 0; i < count; i++) items.push(input.view(input.u32()).slice());
-  return { id, seq, last, items };
+  return { id, seq, last: (flags & LAST) !== 0, partial: (flags & PARTIAL) !== 0, items };
 }
 
 export interface Ack {

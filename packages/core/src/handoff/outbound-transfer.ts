@@ -5,8 +5,10 @@
  * changes meanwhile is applied by the vnode and *passed on* here, so that an item present throughout is sent at
  * least once and a changed one again; items are merged at the receiver, so that twice and out of order does no harm.
  *
- * ownership: a last, empty frame asks the receiver to declare itself whole; with its acknowledgement the transfer
- * is complete, and it goes on passing items on until the ring has switched.
+ * ownership: once all that was sent up to the end of the walk is acknowledged, a last, empty frame asks the receiver
+ * to declare itself whole; with its acknowledgement, and those of all before it, the transfer is complete. It does not
+ * wait for a moment in which nothing is passed on, or a busy partition would never move; and it goes on passing items
+ * on until the ring has switched.
  * hinted: what the receiver holds durably is forgotten here, item by item, unless it changed since it was sent.
  *
  * Not here: resuming. A transfer that failed begins anew.
@@ -34,10 +36,21 @@ export type TransferEffect =
   | { readonly kind: 'complete' }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Frames sent and not acknowledged; enough to keep a link busy, few enough to stop soon. */
+/**
+ * Frames of the walk sent and not acknowledged; enough to keep a link busy, few enough to stop soon. What is passed on
+ * does not count: a partition that is written to faster than its receiver answers would never be walked through.
+ */
 const FRAMES_UNDER_WAY_MAX = 4;
+/** A page is cut into frames of about this many bytes: with what was in flight it may be larger than a frame can be. */
+const FRAME_BYTES = 1024 * 1024;
 /** Without any answer for this long a transfer is given up, ms. */
 const STALLED_MS = 15_000;
+
+interface SentFrame {
+  readonly items: readonly Uint8Array[];
+  /** From the walk, not passed on. */
+  readonly walked: boolean;
+}
 
 type State = 'offered' | 'walking' | 'finishing' | 'complete' | 'failed';
 
@@ -45,12 +58,18 @@ export class OutboundTransfer {
   readonly kind: TransferKind;
   #state: State = 'offered';
   #seq = 0;
-  #lastSeq = -1;
   #walkEnded = false;
+  /** Frames sent up to the end of the walk have lower numbers. */
+  #walkEndSeq: number | undefined;
+  #lastSeq = -1;
   #walkOpen = false;
   #cursor: ItemCursor | undefined;
   #lastProgress: number;
-  readonly #unacked = new Map<number, readonly Uint8Array[]>();
+  readonly #unacked = new Map<number, SentFrame>();
+  /** Of those, how many are of the walk. */
+  #walkedUnderWay = 0;
+  /** Of the last page, what is not sent yet. */
+  #toSend: Uint8Array[][] = [];
   /** Items and bytes the receiver holds durably. */
   itemsAcked = 0;
   bytesAcked = 0;
@@ -111,27 +130,29 @@ export class OutboundTransfer {
     this.#walkOpen = false;
     this.#cursor = page.next;
     this.#walkEnded = page.next === undefined;
-    const effects = page.items.length > 0 ? [this.#frame(page.items, false)] : [];
-    return [...effects, ...this.#advance()];
+    this.#toSend = framesOf(page.items);
+    return this.#advance();
   }
 
   #handlePassOn(item: Uint8Array, now: number): TransferEffect[] {
     // Before the offer is accepted the walk has not begun, and will come by this item.
     if (this.#state === 'offered') return [];
     if (this.#unacked.size === 0) this.#lastProgress = now;
-    return [this.#frame([item], false)];
+    return [this.#frame([item])];
   }
 
   #handleAck(seq: number, stored: boolean, now: number): TransferEffect[] {
-    const items = this.#unacked.get(seq);
-    if (items === undefined) return [];
+    const frame = this.#unacked.get(seq);
+    if (frame === undefined) return [];
+    const { items, walked } = frame;
     if (!stored) return this.#fail('the receiver could not store an item');
     this.#unacked.delete(seq);
+    if (walked) this.#walkedUnderWay--;
     this.#lastProgress = now;
     this.itemsAcked += items.length;
     for (const item of items) this.bytesAcked += item.length;
     const effects: TransferEffect[] = this.kind === 'hinted' && items.length > 0 ? [{ kind: 'forget', items }] : [];
-    if (seq === this.#lastSeq) {
+    if (this.#state === 'finishing' && this.#oldestUnacked > this.#lastSeq) {
       this.#state = 'complete';
       effects.push({ kind: 'complete' });
     }
@@ -140,22 +161,45 @@ export class OutboundTransfer {
 
   #advance(): TransferEffect[] {
     if (this.#state !== 'walking') return [];
-    if (!this.#walkEnded) {
-      if (this.#walkOpen || this.#unacked.size >= FRAMES_UNDER_WAY_MAX) return [];
-      this.#walkOpen = true;
-      return [{ kind: 'walk', cursor: this.#cursor }];
-    }
-    if (this.#unacked.size > 0) return [];
-    this.#state = 'finishing';
-    const last = this.#frame([], true);
-    this.#lastSeq = this.#seq - 1;
-    return [last];
+    const effects: TransferEffect[] = [];
+    while (this.#toSend.length > 0 && this.#hasRoom) effects.push(this.#walkedFrame(this.#toSend.shift() as Uint8Array[]));
+    if (this.#toSend.length > 0) return effects;
+    return [...effects, ...(this.#walkEnded ? this.#finish() : this.#walkOn())];
   }
 
-  #frame(items: readonly Uint8Array[], last: boolean): TransferEffect {
+  get #hasRoom(): boolean {
+    return this.#walkedUnderWay < FRAMES_UNDER_WAY_MAX;
+  }
+
+  #walkOn(): TransferEffect[] {
+    if (this.#walkOpen || !this.#hasRoom) return [];
+    this.#walkOpen = true;
+    return [{ kind: 'walk', cursor: this.#cursor }];
+  }
+
+  #finish(): TransferEffect[] {
+    this.#walkEndSeq ??= this.#seq;
+    if (this.#oldestUnacked < this.#walkEndSeq) return [];
+    this.#state = 'finishing';
+    this.#lastSeq = this.#seq;
+    return [this.#frame([])];
+  }
+
+  /** Frames are kept in the order sent. */
+  get #oldestUnacked(): number {
+    const [oldest = this.#seq] = this.#unacked.keys();
+    return oldest;
+  }
+
+  #walkedFrame(items: readonly Uint8Array[]): TransferEffect {
+    this.#walkedUnderWay++;
+    return this.#frame(items, true);
+  }
+
+  #frame(items: readonly Uint8Array[], walked = false): TransferEffect {
     const seq = this.#seq++;
-    this.#unacked.set(seq, items);
-    return { kind: 'items', seq, items, last };
+    this.#unacked.set(seq, { items, walked });
+    return { kind: 'items', seq, items, last: seq === this.#lastSeq };
   }
 
   #fail(reason: string): TransferEffect[] {
@@ -163,4 +207,18 @@ export class OutboundTransfer {
     this.#unacked.clear();
     return [{ kind: 'failed', reason }];
   }
+}
+
+function framesOf(items: readonly Uint8Array[]): Uint8Array[][] {
+  const frames: Uint8Array[][] = [];
+  let room = 0;
+  for (const item of items) {
+    if (frames.length === 0 || item.length > room) {
+      frames.push([]);
+      room = FRAME_BYTES;
+    }
+    frames.at(-1)?.push(item);
+    room -= item.length;
+  }
+  return frames;
 }

@@ -33,6 +33,8 @@ export type MembershipEvent =
   | { readonly kind: 'saved'; readonly token: number; readonly error?: string | undefined }
   /** A partition is whole and durable at `to`. Said once by whoever knows; the machine sees that it gets there. */
   | { readonly kind: 'transferComplete'; readonly transfer: PendingTransfer }
+  /** What was said by `transferComplete` holds no more: the transfer broke before the ring has switched. */
+  | { readonly kind: 'transferBroken'; readonly transfer: PendingTransfer }
   /**
    * Nothing foreign is left on this node. Counts only while it is leaving and owns nothing any more, so it is said
    * again whenever it is found to be so.

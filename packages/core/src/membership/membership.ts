@@ -203,6 +203,9 @@ export class Membership {
         return this.#handleSaved(event.token, event.error, now);
       case 'transferComplete':
         return this.#handleTransferComplete(event.transfer, now);
+      case 'transferBroken':
+        this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
+        return;
       case 'drained':
         return this.#handleDrained(now);
       default:
@@ -293,6 +296,7 @@ export class Membership {
 
   #handleTransferComplete(transfer: PendingTransfer, now: number): void {
     if (!isOutstanding(this.current().document, { kind: 'transferComplete', transfer })) return;
+    if (this.#completed.some((known) => isSameTransfer(known, transfer))) return;
     this.#completed.push(transfer);
     this.#bring({ kind: 'transferComplete', transfer }, now);
   }
@@ -530,6 +534,10 @@ export class Membership {
     if (this.#phase === 'removed') effects.push({ kind: 'removed' });
     return effects;
   }
+}
+
+function isSameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {
+  return a.partition === b.partition && a.from === b.from && a.to === b.to;
 }
 
 function joinResult(result: RequestResult, agreed: AgreedDocument | undefined): JoinReply['result'] {

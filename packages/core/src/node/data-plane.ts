@@ -9,7 +9,7 @@
  */
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
-import type { NodeId } from '../contracts/ids.ts';
+import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Transport } from '../contracts/transport.ts';
 import type { Refusal, ReplyToken, VnodeModule } from '../contracts/vnode.ts';
@@ -49,14 +49,16 @@ export interface DataPlaneInit {
 
 interface EarlyFrame {
   readonly from: NodeId;
+  readonly epoch: Epoch;
   readonly bytes: Uint8Array;
   readonly until: number;
 }
 
 /** Position of the replica in its list travels in the upper bits of the flags. */
 const AT_SHIFT = 3;
-/** Frames of a later ring that wait for it; beyond, they are refused. */
+/** Frames of a later ring that wait for it, and their bytes; beyond, they are refused. */
 const EARLY_FRAMES_MAX = 1_000;
+const EARLY_BYTES_MAX = 32 * 1024 * 1024;
 
 export class DataPlane {
   readonly #init: DataPlaneInit;
@@ -109,12 +111,30 @@ export class DataPlane {
     else throw new WireError(`a message of type ${header.type} on the data lane`);
   }
 
-  /** The ring is newer: what waited for it may go on. */
+  /** The ring is newer: what waited for it may go on; what is for a still later one waits on. */
   adopt(): void {
+    this.#dropLateFrames();
     const waiting = this.#early;
     this.#early = [];
+    for (const frame of waiting) {
+      if (frame.epoch > this.#init.view.document.epoch) this.#early.push(frame);
+      else this.onFrame(frame.from, frame.bytes, 0, frame.bytes.length);
+    }
+  }
+
+  /** Nobody waits any more for what these would answer. */
+  #dropLateFrames(): void {
     const now = this.#init.host.monotonic();
-    for (const { from, bytes, until } of waiting) if (until > now) this.onFrame(from, bytes, 0, bytes.length);
+    this.#early = this.#early.filter((frame) => frame.until > now);
+  }
+
+  #keepForLater(from: NodeId, header: Header, frame: Uint8Array): boolean {
+    this.#dropLateFrames();
+    const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, frame.length);
+    if (this.#early.length >= EARLY_FRAMES_MAX || bytes > EARLY_BYTES_MAX) return false;
+    const until = this.#init.host.monotonic() + header.remainingMs;
+    this.#early.push({ from, epoch: header.epoch, bytes: frame.slice(), until });
+    return true;
   }
 
   #sendHere(module: VnodeModule<unknown, unknown>, id: RequestId, at: number, replica: Replica, command: unknown): void {
@@ -173,15 +193,14 @@ export class DataPlane {
   }
 
   #handleCommand(from: NodeId, header: Header, body: Reader, bytes: Uint8Array, start: number, end: number): void {
-    const { view, host, logger } = this.#init;
+    const { view, logger } = this.#init;
     const module = this.#byNumber.get(header.service);
     if (module === undefined) throw new WireError('a command for an unknown service');
     const token = new RemoteToken(this.#init, module, from, header);
     if (this.#stopping) return token.refuse('stopping');
     const { document } = view;
     if (header.epoch > document.epoch) {
-      if (this.#early.length >= EARLY_FRAMES_MAX) return token.refuse('overload');
-      this.#early.push({ from, bytes: bytes.slice(start, end), until: host.monotonic() + header.remainingMs });
+      if (!this.#keepForLater(from, header, bytes.subarray(start, end))) token.refuse('overload');
       return;
     }
     const vnode = this.#vnodeFor(module, header);

@@ -15,11 +15,17 @@ export interface LifeRecord {
   readonly durability: 'process' | 'power';
   /** The store was flushed and closed. */
   readonly clean: boolean;
+  /**
+   * The store was intact when this life began, or every vnode has since been durably marked partial. Until then what
+   * was not proven then is not proven by the next life's looking at this one either.
+   */
+  readonly proven: boolean;
 }
 
 /** Whether the store is what the life before left: true also when there was none. */
 export function isProvenIntact(previous: LifeRecord | undefined, bootId: string): boolean {
   if (previous === undefined) return true;
+  if (!previous.proven) return false;
   return previous.clean || previous.durability === 'power' || previous.bootId === bootId;
 }
 
@@ -34,5 +40,6 @@ export function decodeLife(bytes: Uint8Array): LifeRecord {
     bootId: typeof raw?.bootId === 'string' ? raw.bootId : '',
     durability: raw?.durability === 'power' ? 'power' : 'process',
     clean: raw?.clean === true,
+    proven: raw?.proven === true,
   };
 }

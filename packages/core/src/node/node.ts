@@ -34,7 +34,9 @@ import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
 import { decodeLife, encodeLife, isProvenIntact, type LifeRecord } from './life.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
+import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
 import { RingView } from './ring-view.ts';
+import { SaveQueue } from './save-queue.ts';
 
 export interface NodeInit {
   readonly id: NodeId;
@@ -70,7 +72,6 @@ const QUESTION_MS = 8_000;
 /** A membership message to a node that is being dialled back waits no longer than this. */
 const DIAL_BACK_MS = 3_000;
 const JOIN_HOPS_MAX = 4;
-const SAVE_RETRY_MS = 500;
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -92,12 +93,15 @@ export class Node {
   readonly #reader = new Reader();
   readonly #header = newHeader();
   readonly #requests = new Map<number, (result: RequestResult) => void>();
+  readonly #saves = new SaveQueue(() => this.#init);
   /** Nodes that knocked and are being dialled back, with what is to be told them. */
   readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
   /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
   #joinsUnderWay = 0;
   #running: Running | undefined;
   #previousLife: LifeRecord | undefined;
+  /** The store is intact, or every vnode that it cannot vouch for is durably marked partial. */
+  #proven = false;
   #lastRequest = 0;
   #timer: Timer | undefined;
   #stopped = false;
@@ -124,7 +128,7 @@ export class Node {
     if (!isProvenIntact(this.#previousLife, bootId)) {
       this.#init.logger.warn({}, 'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others');
     }
-    this.#saveLife(false, () => this.#begin());
+    this.#saveLife({ clean: false, proven: isProvenIntact(this.#previousLife, bootId) }, () => this.#begin());
   }
 
   #begin(): void {
@@ -147,7 +151,9 @@ export class Node {
     this.#questions.stop();
     this.#table.stop();
     this.#init.transport.stop();
-    this.#init.store.close(() => this.#saveLife(true, done));
+    // A store that was not proven intact is not so by being closed well.
+    const proven = this.#proven;
+    this.#init.store.close(() => this.#saveLife({ clean: proven, proven }, done));
   }
 
   /** The ring this node acts on. Only once it is ready. */
@@ -157,6 +163,11 @@ export class Node {
 
   get ready(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** Requests that this node coordinates and has not concluded. */
+  get openRequests(): number {
+    return this.#table.open;
   }
 
   /** Reasons why this node cannot serve all it should; empty when it can. */
@@ -202,8 +213,9 @@ export class Node {
       if (result.kind !== 'not_claimant') return done(result);
       const { id, name } = result.claimant;
       this.#questions.ask(id, 'request', request, QUESTION_MS, (outcome) => {
-        if (outcome.kind === 'answered') return done(outcome.body as RequestResult);
-        const why = outcome.kind === 'refused' ? outcome.message : outcome.reason;
+        const result = outcome.kind === 'answered' ? requestResultOf(outcome.body) : undefined;
+        if (result !== undefined) return done(result);
+        const why = describeNoResult(outcome);
         done(unsure('no_majority', `the claimant ${name} did not answer: ${why}`));
       });
     });
@@ -294,14 +306,10 @@ export class Node {
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
-  #saveLife(clean: boolean, done: () => void): void {
-    const { stable, bootId, durability, logger } = this.#init;
-    stable.save('life', encodeLife({ bootId, durability, clean }), (error) => {
-      // Unsaved, the next life finds no proof and heals: slower, never wrong - as long as this one was not begun on it.
-      if (error !== undefined) logger.error({ error }, 'the record of this life could not be saved');
-      if (error === undefined || clean) done();
-      else this.#init.host.setTimer(SAVE_RETRY_MS, () => this.#saveLife(clean, done));
-    });
+  #saveLife(state: Pick<LifeRecord, 'clean' | 'proven'>, done: () => void): void {
+    const { bootId, durability } = this.#init;
+    this.#proven = state.proven;
+    this.#saves.save('life', encodeLife({ bootId, durability, ...state }), done);
   }
 
   #ask(event: MembershipEvent): void {
@@ -315,7 +323,7 @@ export class Node {
   #performOne(effect: MembershipEffect): void {
     switch (effect.kind) {
       case 'save':
-        return this.#save(effect);
+        return this.#saves.save(effect.name, effect.bytes, () => this.#ask({ kind: 'saved', token: effect.token }));
       case 'send':
         return this.#sendMembership(effect.to, effect.message);
       case 'adopted':
@@ -335,18 +343,6 @@ export class Node {
       case 'log':
         return this.#init.logger[effect.level](effect.fields, effect.text);
     }
-  }
-
-  #save(effect: Extract<MembershipEffect, { kind: 'save' }>): void {
-    const { name, bytes, token } = effect;
-    this.#init.stable.save(name, bytes, (error) => {
-      if (error !== undefined) {
-        this.#init.logger.error({ document: name, error }, `the ${name} could not be saved; trying again in ${SAVE_RETRY_MS} ms`);
-        this.#init.host.setTimer(SAVE_RETRY_MS, () => {
-          if (!this.#stopped) this.#save(effect);
-        });
-      } else this.#ask({ kind: 'saved', token });
-    });
   }
 
   #adopt(document: RingDocument): void {
@@ -376,13 +372,17 @@ export class Node {
         vnodes.onStoreProgress(fromSeq);
       },
     });
-    vnodes.start(document, {
-      firstLife: this.#previousLife === undefined,
-      intact: isProvenIntact(this.#previousLife, this.#init.bootId),
-    });
+    vnodes.start(document, { firstLife: this.#previousLife === undefined, intact: this.#proven });
+    if (!this.#proven) this.#whenAllStored(vnodes, () => this.#saveLife({ clean: false, proven: true }, () => {}));
     transport.start(this.#transportHandler());
     handoff.start();
     this.#init.onReady?.();
+  }
+
+  /** An empty batch is durable when everything before it is. */
+  #whenAllStored(vnodes: VnodeManager, done: () => void): void {
+    const seq = this.#init.store.submit([]);
+    if (seq !== undefined) vnodes.whenStored(seq, done);
   }
 
   #upChanged(node: NodeId, up: boolean): void {
@@ -405,9 +405,13 @@ export class Node {
 
   /** What other nodes may ask of every node. */
   #answerOthers(): void {
-    this.#questions.answer('request', (body, answer) =>
-      this.#requestHere(body as AdminRequest, (result) => answer({ kind: 'answered', body: result })),
-    );
+    this.#questions.answer('request', (body, answer) => {
+      const request = adminRequestOf(body);
+      if (request === undefined) {
+        return answer({ kind: 'refused', code: 'bad_request', message: 'this node does not know such a request' });
+      }
+      this.#requestHere(request, (result) => answer({ kind: 'answered', body: result }));
+    });
     this.#questions.answer('transfers', (_body, answer) =>
       answer({ kind: 'answered', body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() } }),
     );
@@ -526,7 +530,7 @@ export class Node {
   }
 
   #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
-    const { host, logger, store, transport } = this.#init;
+    const { host, logger, transport } = this.#init;
     return {
       self: this.id,
       host,
@@ -542,15 +546,13 @@ export class Node {
       findOrStandIn: (service, partition) => vnodes.findOrStandIn(service, partition),
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
-      whenAllStored: (done) => {
-        const seq = store.submit([]);
-        if (seq !== undefined) vnodes.whenStored(seq, done);
-      },
+      whenAllStored: (done) => this.#whenAllStored(vnodes, done),
       send: (to, type, service, partition, body) => {
         this.#writeHeader(type, serviceNumber(service), partition);
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
+      withdrawComplete: (partition, to) => this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
       reportComplete: (partition, to) => this.#ask({ kind: 'transferComplete', transfer: { partition, from: this.id, to } }),
     };
   }

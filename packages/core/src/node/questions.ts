@@ -66,8 +66,8 @@ export class Questions {
 
   onAnswer(from: NodeId, bytes: Uint8Array): void {
     const { id, outcome } = expectObject(jsonDecode(bytes));
-    if (typeof id !== 'number' || typeof outcome !== 'object' || outcome === null) throw new WireError('not an answer');
-    if (this.#open.get(id)?.to === from) this.#settle(id, outcome as QuestionOutcome);
+    if (typeof id !== 'number' || !isOutcome(outcome)) throw new WireError('not an answer');
+    if (this.#open.get(id)?.to === from) this.#settle(id, outcome);
   }
 
   stop(): void {
@@ -88,6 +88,11 @@ export class Questions {
     open.timer.cancel();
     open.done(outcome);
   }
+}
+
+function isOutcome(value: unknown): value is QuestionOutcome {
+  const { kind } = (value ?? {}) as { kind?: unknown };
+  return kind === 'answered' || kind === 'refused' || kind === 'noAnswer';
 }
 
 function expectObject(value: unknown): Record<'id' | 'topic' | 'body' | 'outcome', unknown> {

@@ -62,6 +62,8 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
   #reached = false;
   #refusal: Refusal | undefined;
   #ended = false;
+  /** Commands are under way; conclusions wait until all are out, though replicas on this node answer at once. */
+  #sending = false;
 
   constructor(port: ServicePort<Command, Reply>, options: CollectOptions<Command, Reply, Answer>) {
     this.#port = port;
@@ -76,16 +78,19 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
     this.#count.asked = (1 << list.replicas.length) - 1;
     this.#port.alarm(this.#id, timeoutMs);
     if (list.replicas.length === 0) return this.#end('unreachable');
-    for (let at = 0; at < list.replicas.length && !this.#ended; at++) {
+    this.#sending = true;
+    for (let at = 0; at < list.replicas.length; at++) {
       this.#port.send(this.#id, at, list.replicas[at] as Replica, command, timeoutMs);
     }
+    this.#sending = false;
+    this.#judge();
   }
 
   onReply(at: number, reply: Reply, standIn: boolean): void {
     this.#reached = true;
     const answer = this.#options.keep(reply);
     this.#answers.unshift({ replica: this.#options.list.replicas[at] as Replica, answer, standIn });
-    this.#count.answered(at, this.#options.counts(answer, standIn));
+    this.#count.answered(at, this.#options.counts(answer, standIn), standIn);
     this.#judge();
   }
 
@@ -109,12 +114,16 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
   onRingChanged(): void {}
 
   #judge(): void {
+    if (this.#sending) return;
     if (this.#count.met) return this.#end('finished');
     if (this.#count.settled && this.#options.primariesSuffice === true && this.#count.metByPrimaries) {
       return this.#end('finished');
     }
     const hopeless = this.#options.primariesSuffice === true ? this.#count.settled : !this.#count.possible;
-    if (hopeless) this.#end('unreachable');
+    if (!hopeless) return;
+    // It can be hopeless before everybody has spoken: whoever has not may have acted on it.
+    if (!this.#count.settled) this.#reached = true;
+    this.#end('unreachable');
   }
 
   #end(reason: CollectOutcome<Answer>['reason']): void {
@@ -125,7 +134,7 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
       reason,
       answers: this.#answers,
       got: this.#count.got,
-      definite: !this.#reached,
+      definite: !this.#reached && this.#count.settled,
       refusal: this.#refusal,
     });
   }

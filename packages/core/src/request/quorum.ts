@@ -5,9 +5,10 @@
  * and they must also come from enough *distinct nodes* - two copies on one machine are one machine's word.
  *
  * On a list whose primaries have fewer owners than n (three nodes, sixteen partitions) a dead node can take
- * several copies with it. A read there is also complete when everybody has answered or failed, and primaries on
- * r - (n - owners) distinct nodes have answered: for every write of w copies that counted its distinct nodes
- * (r + w > n), one of them is among those. docs/decisions/0003 has the argument.
+ * several copies with it. A read there is also complete when everybody has answered or failed, and r primaries have
+ * answered, or *all* primaries of each of r - (n - owners) nodes: what is unheard then is too few copies, or on too few
+ * nodes, for a write of w (r + w > n) that counted its distinct nodes. Half of a node proves nothing: the write may
+ * lie in the other half. quorum.paper.test.ts looks at every case; docs/decisions/0003 has the argument.
  *
  * Source: Dynamo 4.5 (sloppy quorum); PROTOCOLS 8 (counting).
  */
@@ -64,6 +65,8 @@ export class QuorumCount {
   asked = 0;
   counted = 0;
   spent = 0;
+  /** Bits of those that answered as stand-ins or partial: good for a value, never as a primary. */
+  standIns = 0;
 
   begin(list: CountedList, quorum: Quorum): void {
     this.#list = list;
@@ -71,12 +74,14 @@ export class QuorumCount {
     this.asked = 0;
     this.counted = 0;
     this.spent = 0;
+    this.standIns = 0;
   }
 
   /** A replica answered; `counts` when its answer is one (a stand-in's "not found" is none). */
-  answered(at: number, counts: boolean): void {
+  answered(at: number, counts: boolean, standIn = false): void {
     this.spent |= 1 << at;
     if (counts) this.counted |= 1 << at;
+    if (standIn) this.standIns |= 1 << at;
   }
 
   /** A replica was asked and will not answer. */
@@ -103,9 +108,11 @@ export class QuorumCount {
   /** For reads that nobody else can answer: the primaries that did suffice, see the header. */
   get metByPrimaries(): boolean {
     const { n, owners, primaryMask } = this.#list;
-    if (owners >= n || this.#quorum.neededPrimaries > bitCount(this.counted & primaryMask)) return false;
-    const nodes = this.#nodes(this.counted & primaryMask);
-    return nodes >= Math.max(1, this.#quorum.needed - (n - owners));
+    const { needed, neededPrimaries } = this.#quorum;
+    const heard = this.#primaries(this.counted);
+    if (owners >= n || bitCount(heard) < neededPrimaries) return false;
+    const nodesHeard = this.#nodeMask(heard) & ~this.#nodeMask(primaryMask & ~heard);
+    return bitCount(heard) >= needed || bitCount(nodesHeard) >= Math.max(1, needed - (n - owners));
   }
 
   get got(): number {
@@ -149,8 +156,12 @@ export class QuorumCount {
     return (
       bitCount(mask) >= quorum.needed &&
       this.#nodes(mask) >= quorum.neededNodes &&
-      (quorum.neededPrimaries === 0 || bitCount(mask & this.#list.primaryMask) >= quorum.neededPrimaries)
+      (quorum.neededPrimaries === 0 || bitCount(this.#primaries(mask)) >= quorum.neededPrimaries)
     );
+  }
+
+  #primaries(mask: number): number {
+    return mask & this.#list.primaryMask & ~this.standIns;
   }
 
   #nodes(mask: number): number {

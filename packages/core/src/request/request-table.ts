@@ -2,7 +2,9 @@
  * Open requests by number, and their alarms.
  *
  * A number is a slot and the generation of its use, so that a reply to a request that has long ended finds
- * nobody. Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
+ * nobody. Slots take turns, or the few that a quiet node needs would go through their generations within the time that
+ * a reply can be late; and each life of a node mixes its own secret into the numbers, because replies to the life
+ * before may still be on their way. Either would hand one key's answer to another. Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
  * delay, in order of time, and one timer for all of them; requests that ended are skipped when their turn comes.
  */
 import { assert } from '../base/assert.ts';
@@ -13,6 +15,8 @@ import type { ReplicaRequest, RequestId } from './port.ts';
 const SLOT_BITS = 20;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const GENERATIONS = 1 << (32 - SLOT_BITS);
+/** Slots that rest before the first of them is used again: at 100,000 requests a second a number comes back after 40 s. */
+const RESTING_MIN = 1024;
 /** How late an alarm may ring, ms. Fine enough for time-outs of requests, coarse enough to cost nothing. */
 const ALARM_GRAIN_MS = 10;
 
@@ -21,6 +25,8 @@ interface Slot {
   generation: number;
   /** Counts the alarms set; the newest one rings. */
   alarm: number;
+  /** While it rests: the slot that has its turn after this one. */
+  next: number;
   /** Node that each replica of this request was last asked at, undefined once it answered. */
   readonly waiting: (NodeId | undefined)[];
 }
@@ -40,7 +46,11 @@ class AlarmQueue {
 export class RequestTable {
   readonly #host: Host;
   readonly #slots: Slot[] = [];
-  readonly #free: number[] = [];
+  /** Slots at rest, those longest at rest first. */
+  #oldest = 0;
+  #newest = 0;
+  #resting = 0;
+  readonly #secret: number;
   readonly #queues = new Map<number, AlarmQueue>();
   #timer: Timer | undefined;
   /** Requests open now. */
@@ -48,19 +58,16 @@ export class RequestTable {
 
   constructor(host: Host) {
     this.#host = host;
+    // With the highest bit of a slot set, no number is zero before half a million are open.
+    this.#secret = host.random() | (1 << (SLOT_BITS - 1));
   }
 
   add(request: ReplicaRequest<never>): RequestId {
-    let at = this.#free.pop();
-    if (at === undefined) {
-      at = this.#slots.length;
-      assert(at <= SLOT_MASK, 'fewer than a million requests are open');
-      this.#slots.push({ request: undefined, generation: 1, alarm: 0, waiting: [] });
-    }
+    const at = this.#resting > RESTING_MIN ? this.#longestAtRest() : this.#newSlot();
     const slot = this.#slots[at] as Slot;
     slot.request = request as ReplicaRequest<unknown>;
     this.open++;
-    return ((slot.generation << SLOT_BITS) | at) >>> 0;
+    return (((slot.generation << SLOT_BITS) | at) ^ this.#secret) >>> 0;
   }
 
   remove(id: RequestId): void {
@@ -71,7 +78,7 @@ export class RequestTable {
     slot.alarm++;
     slot.waiting.length = 0;
     this.open--;
-    this.#free.push(id & SLOT_MASK);
+    this.#rest((id ^ this.#secret) & SLOT_MASK);
   }
 
   find(id: RequestId): ReplicaRequest<unknown> | undefined {
@@ -152,8 +159,30 @@ export class RequestTable {
     if (this.#queues.size > 0) this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
   }
 
+  #newSlot(): number {
+    const at = this.#slots.length;
+    assert(at <= SLOT_MASK, 'fewer than a million requests are open');
+    this.#slots.push({ request: undefined, generation: 1, alarm: 0, next: 0, waiting: [] });
+    return at;
+  }
+
+  #longestAtRest(): number {
+    const at = this.#oldest;
+    this.#oldest = (this.#slots[at] as Slot).next;
+    this.#resting--;
+    return at;
+  }
+
+  #rest(at: number): void {
+    if (this.#resting === 0) this.#oldest = at;
+    else (this.#slots[this.#newest] as Slot).next = at;
+    this.#newest = at;
+    this.#resting++;
+  }
+
   #slot(id: RequestId): Slot | undefined {
-    const slot = this.#slots[id & SLOT_MASK];
-    return slot !== undefined && slot.request !== undefined && slot.generation === id >>> SLOT_BITS ? slot : undefined;
+    const plain = id ^ this.#secret;
+    const slot = this.#slots[plain & SLOT_MASK];
+    return slot !== undefined && slot.request !== undefined && slot.generation === plain >>> SLOT_BITS ? slot : undefined;
   }
 }

@@ -35,6 +35,8 @@ export interface VnodeHostInit {
   readonly whole: boolean;
   /** The store surely holds what was acknowledged from it. */
   readonly intact: boolean;
+  /** A record that may still be in the store was removed, and the removal is on its way. */
+  readonly forgotten: boolean;
   readonly epoch: Epoch;
 }
 
@@ -44,6 +46,8 @@ export class VnodeHost {
   readonly #init: VnodeHostInit;
   readonly #vnode: Vnode<unknown, unknown>;
   #record: VnodeRecord;
+  /** The batch that holds the record; undefined: the store did not take it. */
+  #recordSeq: number | undefined;
   #sinks: ItemSink[] = [];
 
   constructor(init: VnodeHostInit) {
@@ -77,15 +81,13 @@ export class VnodeHost {
   }
 
   handle(command: unknown, token: ReplyToken<unknown>): void {
-    // Whoever writes to a retired vnode makes its data more than a redundant copy again.
-    if (this.#record.role === 'retired') this.become('hint', this.#record.epoch);
     this.#vnode.handleCommand(command, token);
   }
 
   /** Take another standing under the ring of `epoch`. A vnode that becomes owner keeps its wholeness. */
   become(role: VnodeStanding, epoch: Epoch, state: VnodeRecord['state'] = this.#record.state): void {
     const record = this.#record;
-    if (record.role === role && record.state === state) return;
+    if (record.role === role && record.state === state && this.#recordSeq !== undefined) return;
     this.#write({ ...record, role, epoch, state });
   }
 
@@ -97,18 +99,26 @@ export class VnodeHost {
     this.#sinks = this.#sinks.filter((other) => other !== sink);
   }
 
-  /** Remove the record of a vnode that is empty and stands in for nobody. */
-  forget(): void {
-    const { store, place } = { store: this.#init.store, place: this.place };
-    store.submit([{ ...vnodeRecordKey(this.service), space: SPACE_META, place, value: undefined }]);
+  onStoreProgress(failedFrom?: number): void {
+    if (failedFrom !== undefined && this.#recordSeq !== undefined && this.#recordSeq >= failedFrom) this.#recordSeq = undefined;
+    this.#vnode.onStoreProgress(failedFrom);
+  }
+
+  /** Remove the record of a vnode that is empty and stands in for nobody. The batch that does it, if the store took it. */
+  forget(): number | undefined {
+    const { place } = this;
+    return this.#init.store.submit([{ ...vnodeRecordKey(this.service), space: SPACE_META, place, value: undefined }]);
   }
 
   #findOrMakeRecord(): VnodeRecord {
-    const { store, place } = this.#init;
+    const { store, place, forgotten } = this.#init;
     const bytes = store.get(SPACE_META, place, vnodeRecordKey(this.service));
-    if (bytes !== undefined) {
+    if (bytes !== undefined && !forgotten) {
       const record = decodeVnodeRecord(bytes);
-      if (record.storeId === store.storeId && this.#init.intact) return record;
+      if (record.storeId === store.storeId && this.#init.intact) {
+        this.#recordSeq = store.committedSeq;
+        return record;
+      }
       return this.#write({ ...record, storeId: store.storeId, state: 'partial', actor: this.#drawActor() });
     }
     const { standing, whole, epoch } = this.#init;
@@ -125,8 +135,14 @@ export class VnodeHost {
 
   #write(record: VnodeRecord): VnodeRecord {
     this.#record = record;
-    this.#init.store.submit([encodeVnodeRecord(this.service, this.place, record)]);
+    this.#recordSeq = this.#init.store.submit([encodeVnodeRecord(this.service, this.place, record)]);
     return record;
+  }
+
+  /** Whoever writes to a retired vnode makes its data more than a redundant copy again. */
+  #beforeChange(): void {
+    if (this.#record.role === 'retired') this.become('hint', this.#record.epoch);
+    if (this.#recordSeq === undefined) this.#write(this.#record);
   }
 
   #drawActor(): string {
@@ -144,6 +160,7 @@ export class VnodeHost {
       logger,
       durability,
       role: () => this.role,
+      beforeChange: () => this.#beforeChange(),
       changed: (encode) => {
         if (this.#sinks.length === 0) return;
         const item = encode();

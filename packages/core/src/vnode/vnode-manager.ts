@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
-import { SPACE_META, type Place, type Store } from '../contracts/store.ts';
+import { SPACE_ENTRY, SPACE_META, type Place, type Store } from '../contracts/store.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
@@ -39,6 +39,8 @@ export class VnodeManager {
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
   #document!: RingDocument;
   #intact = true;
+  /** Batches that remove the records of discarded vnodes, by service and partition. */
+  readonly #forgotten = new Map<string, number>();
 
   constructor(init: VnodeManagerInit) {
     this.#init = init;
@@ -55,6 +57,10 @@ export class VnodeManager {
         if (place.ringBits !== bits) continue;
         const known = this.#init.store.get(SPACE_META, place, vnodeRecordKey(module.name));
         if (known !== undefined) this.#open(module, place.partition, 'hint', false);
+      }
+      // Items without a record would be nobody's; there should be none.
+      for (const place of this.#init.store.places(SPACE_ENTRY)) {
+        if (place.ringBits === bits) this.#open(module, place.partition, 'hint', false);
       }
       for (let p = 0; p < document.ringSize; p++) {
         // Nothing can be missing from the vnodes of a ring that is being born; of any other they must have a record.
@@ -111,7 +117,8 @@ export class VnodeManager {
   /** Close a vnode that is empty and stands in for nobody any more. */
   discard(host: VnodeHost): void {
     assert(host.standing === 'hint' || host.standing === 'retired', 'an owned vnode stays open');
-    host.forget();
+    const seq = host.forget();
+    if (seq !== undefined) this.#forgotten.set(keyOf(host.service, host.place.partition), seq);
     const hosts = this.#hosts.get(host.service) as (VnodeHost | undefined)[];
     hosts[host.place.partition] = undefined;
   }
@@ -123,7 +130,8 @@ export class VnodeManager {
   }
 
   onStoreProgress(failedFrom?: number): void {
-    for (const hosts of this.#hosts.values()) for (const host of hosts) host?.vnode.onStoreProgress(failedFrom);
+    for (const hosts of this.#hosts.values()) for (const host of hosts) host?.onStoreProgress(failedFrom);
+    for (const [key, seq] of this.#forgotten) if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity)) this.#forgotten.delete(key);
     const reached = this.#durableSeq();
     while (this.#stored.length > 0 && (this.#stored[0] as { seq: number }).seq <= reached) {
       (this.#stored.shift() as { done: () => void }).done();
@@ -152,9 +160,14 @@ export class VnodeManager {
       standing,
       whole,
       intact: this.#intact,
+      forgotten: this.#forgotten.has(keyOf(module.name, partition)),
       epoch: this.#document.epoch,
     });
     (this.#hosts.get(module.name) as (VnodeHost | undefined)[])[partition] = opened;
     return opened;
   }
+}
+
+function keyOf(service: string, partition: PartitionId): string {
+  return `${service}/${partition}`;
 }

@@ -1,7 +1,7 @@
 /**
  * The operator's door: HTTP over `Admin`, for the command line, monitors and people.
  *
- * A refusal is JSON, `{error: {code, message}}`: 409 when the cluster refuses, 503 when too few replicas answer or the
+ * A refusal is JSON, `{error: {code, message, definite ...}}`: 409 when the cluster refuses, 503 when too few replicas answer or the
  * node cannot serve, 400 when the question makes no sense. Everything that a stranger can make large or slow
  * (headers, bodies, connections, time) has a limit.
  *
@@ -13,7 +13,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '@rkv/core';
 import { isLoopback } from '../config/address.ts';
-import { type Admin, AdminError } from './api.ts';
+import { type Admin, AdminError, type ErrorFacts } from './api.ts';
 import { Query } from './query.ts';
 import { adminRoutes, type Answer, json, type Method, type Routes } from './routes.ts';
 
@@ -157,7 +157,7 @@ export class AdminServer {
   }
 
   #refusal(error: unknown, request: IncomingMessage): Answer {
-    if (error instanceof AdminError) return refusal(statusOf(error.code), error.code, error.message);
+    if (error instanceof AdminError) return refusal(statusOf(error.code), error.code, error.message, error.facts);
     const connectionGone = request.destroyed && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
     if (!connectionGone)
       this.#logger.error({ err: error, url: request.url }, 'a request of an operator failed');
@@ -170,8 +170,8 @@ function hostOf(header: string): string {
   return header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
-function refusal(status: number, code: string, message: string): Answer {
-  return json({ error: { code, message } }, status);
+function refusal(status: number, code: string, message: string, facts: ErrorFacts = {}): Answer {
+  return json({ error: { code, message, ...facts } }, status);
 }
 
 function notAllowed(path: string, methods: readonly string[]): Answer {

@@ -18,6 +18,7 @@ import {
   type PartitionId,
   type RecordKey,
 } from '@rkv/core';
+import { problemOf } from '../entry/check.ts';
 
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */
 export interface MergeCommand extends RecordKey {
@@ -152,7 +153,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
     switch (kind) {
       case 1: {
         const { hashHi, hashLo, key } = readKey(input);
-        return { kind: 'merge', hashHi, hashLo, key, entry: input.view(input.left).slice() };
+        const entry = input.view(input.left).slice();
+        const problem = problemOf(key, entry);
+        if (problem !== undefined) throw new WireError(problem);
+        return { kind: 'merge', hashHi, hashLo, key, entry };
       }
       case 2: {
         const { hashHi, hashLo, key } = readKey(input);

@@ -37,6 +37,20 @@ export function failureOf({ verb, code, quorum, count, definite, document }: Fai
   };
 }
 
+/** A longer key is refused: with the largest value it must still fit one frame. */
+const KEY_BYTES_MAX = 1024 * 1024;
+
+/** Why this key, or this value of so many bytes, is not taken; undefined: it is. */
+export function sizeFailure(key: string, valueBytes: number, valueBytesMax: number): Failure | undefined {
+  if (key.length > KEY_BYTES_MAX) return tooLarge('key', key.length, KEY_BYTES_MAX);
+  return valueBytes > valueBytesMax ? tooLarge('value', valueBytes, valueBytesMax) : undefined;
+}
+
+function tooLarge(what: 'key' | 'value', bytes: number, most: number): Failure {
+  const message = `the ${what} has ${bytes} bytes, and this node takes at most ${most}`;
+  return { code: 'too_large', message, needed: 0, got: 0, from: [], definite: true };
+}
+
 function nameOf(document: RingDocument, id: NodeId): string {
   return document.members.find((member) => member.id === id)?.name ?? id;
 }

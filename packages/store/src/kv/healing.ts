@@ -60,20 +60,25 @@ export class Healer {
 
   #look(): void {
     if (this.#stopped) return;
-    const waiting = this.#vnodes.partial();
-    this.#healEach(waiting, 0);
+    this.#healEach(this.#vnodes.partial(), 0, 0);
   }
 
-  #healEach(waiting: readonly PartitionId[], at: number): void {
+  #healEach(waiting: readonly PartitionId[], at: number, healed: number): void {
     const partition = waiting[at];
-    if (this.#stopped || partition === undefined) return this.start();
+    if (this.#stopped) return;
+    if (partition === undefined) {
+      if (healed > 0)
+        this.#logger.info(
+          { vnodes: healed },
+          'vnodes have merged from all other replicas and are whole again',
+        );
+      return this.start();
+    }
     const { epoch } = this.#coordinator.port;
-    this.#healPartition(partition, (ok) => {
-      if (ok && this.#coordinator.port.epoch === epoch) {
-        this.#logger.info({ partition }, 'a vnode has merged from all other replicas and is whole again');
-        this.#vnodes.declareWhole(partition);
-      }
-      this.#healEach(waiting, at + 1);
+    this.#healPartition(partition, (merged) => {
+      const whole = merged && this.#coordinator.port.epoch === epoch;
+      if (whole) this.#vnodes.declareWhole(partition);
+      this.#healEach(waiting, at + 1, healed + (whole ? 1 : 0));
     });
   }
 
@@ -101,7 +106,13 @@ export class Healer {
   }
 
   /** Walk through a range of another replica and merge what is newer there into our own. */
-  #mergeRange(own: Replica, from: Replica, range: PartitionId, after: RecordKey | undefined, done: Done): void {
+  #mergeRange(
+    own: Replica,
+    from: Replica,
+    range: PartitionId,
+    after: RecordKey | undefined,
+    done: Done,
+  ): void {
     this.#ask(from, { kind: 'page', range, after, limit: PAGE_KEYS }, (reply) => {
       if (reply?.kind !== 'page') return done(false);
       this.#mergePage(own, from, reply.items, (ok) => {
@@ -128,12 +139,15 @@ export class Healer {
     const at = { hashHi, hashLo, key };
     this.#ask(own, { kind: 'get', ...at, whole: false }, (held) => {
       if (held?.kind !== 'held') return done(false);
-      if (held.entry !== undefined && compareBytes(held.entry.subarray(STATE_AT, STATE_END), state) >= 0) return done(true);
+      if (held.entry !== undefined && compareBytes(held.entry.subarray(STATE_AT, STATE_END), state) >= 0)
+        return done(true);
       this.#ask(from, { kind: 'get', ...at, whole: true }, (found) => {
         if (found?.kind !== 'held') return done(false);
         // Gone meanwhile: handed off or cleared there, and merged from wherever it went.
         if (found.entry === undefined) return done(true);
-        this.#ask(own, { kind: 'merge', ...at, entry: found.entry }, (merged) => done(merged?.kind === 'merged'));
+        this.#ask(own, { kind: 'merge', ...at, entry: found.entry }, (merged) =>
+          done(merged?.kind === 'merged'),
+        );
       });
     });
   }

@@ -1,6 +1,7 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
 import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
 import { placeKey, type Coordinator } from './coordinator.ts';
+import { sizeFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
 import { countKeys, scanPage } from './scan.ts';
@@ -8,8 +9,6 @@ import { WriteRequest } from './write-request.ts';
 
 /** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
 const FLUSH_KEYS = 256;
-/** A longer key is refused: with the largest value it must still fit one frame. */
-const KEY_BYTES_MAX = 1024 * 1024;
 
 export class QuorumStore implements KvStore {
   readonly #coordinator: Coordinator;
@@ -19,18 +18,20 @@ export class QuorumStore implements KvStore {
   }
 
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
+    const failure = sizeFailure(key, 0, this.#coordinator.defaults.valueBytesMax);
+    if (failure !== undefined) return sink.onFailure(failure);
     new ReadRequest(this.#coordinator, placeKey(key), options, sink).begin();
   }
 
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
-    const { valueBytesMax } = this.#coordinator.defaults;
-    if (value.length > valueBytesMax) return sink.onFailure(tooLarge('value', value.length, valueBytesMax));
-    if (key.length > KEY_BYTES_MAX) return sink.onFailure(tooLarge('key', key.length, KEY_BYTES_MAX));
+    const failure = sizeFailure(key, value.length, this.#coordinator.defaults.valueBytesMax);
+    if (failure !== undefined) return sink.onFailure(failure);
     new WriteRequest(this.#coordinator, placeKey(key), options, sink).put(value);
   }
 
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
-    if (key.length > KEY_BYTES_MAX) return sink.onFailure(tooLarge('key', key.length, KEY_BYTES_MAX));
+    const failure = sizeFailure(key, 0, this.#coordinator.defaults.valueBytesMax);
+    if (failure !== undefined) return sink.onFailure(failure);
     new WriteRequest(this.#coordinator, placeKey(key), options, sink).delete();
   }
 
@@ -84,9 +85,4 @@ export class QuorumStore implements KvStore {
       });
     }
   }
-}
-
-function tooLarge(what: 'key' | 'value', bytes: number, most: number): Failure {
-  const message = `the ${what} has ${bytes} bytes, and this node takes at most ${most}`;
-  return { code: 'too_large', message, needed: 0, got: 0, from: [], definite: true };
 }

@@ -117,10 +117,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     }
     const after = cursor === undefined ? undefined : decodeCursor(cursor);
     let last: RecordKey | undefined;
-    const { store, place } = this.#context;
+    const { store, place, logger } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
       last = { hashHi, hashLo, key };
-      take(last, entry);
+      const problem = problemOf(key, entry);
+      if (problem === undefined) take(last, entry);
+      else logger.error({ partition: place.partition, key, problem }, 'an entry is damaged; it is not handed over');
       return bytes < budgetBytes;
     });
     return { items, next: more && last !== undefined ? encodeCursor(last) : undefined };
@@ -130,7 +132,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const { at, entry } = decodeItem(item);
     const problem = problemOf(at.key, entry);
     if (problem !== undefined) {
-      this.#context.logger.error({ partition: this.#context.place.partition, problem }, 'a damaged item was handed over; it is left out');
+      this.#context.logger.error({ partition: this.#context.place.partition, problem }, 'a damaged item came in; it was not stored');
       return done(false);
     }
     this.#clock.observe(entry, VERSION_AT);
@@ -231,6 +233,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #store(at: RecordKey, before: Uint8Array | undefined, after: Uint8Array | undefined): number | undefined {
     const { store, place, changed } = this.#context;
     const { hashHi, hashLo, key } = at;
+    if (after !== undefined) this.#context.beforeChange();
     this.#tallies.changed(at, before, after);
     const seq = store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }], this.#tallies);
     if (seq === undefined) {

@@ -29,6 +29,7 @@ import { codeOf } from './write-request.ts';
 
 /** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
 const HEDGE_MS = 50;
+const RESTARTS_MAX = 2;
 
 interface Answer {
   /** The entry, or its first bytes when not whole; undefined: nothing held. A copy. */
@@ -53,6 +54,9 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #refusal: Refusal | undefined;
   /** Waiting for a newer ring: the partition has moved. */
   #parked = false;
+  /** The ring that the present round was sent under. */
+  #sentEpoch = 0;
+  #restarts = 0;
   #done = false;
   #sending = false;
   /** The value was asked of somebody. */
@@ -79,7 +83,11 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   onReply(at: number, reply: KvReply, standIn: boolean): void {
     if (reply.kind !== 'held') return this.onFailed(at);
     if (this.#quorum.needed === 1 && reply.whole && (reply.entry !== undefined || !standIn)) return this.#answer(reply.entry);
-    if (this.#fetching === at) return this.#handleFetched(reply.entry?.slice());
+    if (this.#fetching === at) {
+      // The state that it told before, come a second time: its value is still to be fetched.
+      if (!reply.whole) return this.#sendGet(at, true);
+      return this.#handleFetched(reply.entry?.slice());
+    }
     this.#answers[at] = { entry: reply.entry?.slice(), whole: reply.whole };
     this.#count.answered(at, reply.entry !== undefined || !standIn);
     this.#judge();
@@ -100,17 +108,23 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#hedged || this.#coordinator.host.monotonic() >= this.#deadline) return this.#fail('timeout');
     this.#hedged = true;
     if (!this.#parked && this.#fetching < 0) this.#ask(this.#everybodyElse());
-    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.max(1, this.#timeoutMs - HEDGE_MS));
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, this.#remainingMs);
   }
 
   onRingChanged(): void {
     if (!this.#parked) return;
     this.#parked = false;
-    this.#start();
+    this.#startAnew();
+  }
+
+  /** Until the deadline, by this node's clock: the hedge may have come late, when the node itself stood still. */
+  get #remainingMs(): number {
+    return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
   #start(): void {
     const list = listOf(this.#coordinator, this.#placed, this.#n);
+    this.#sentEpoch = this.#coordinator.port.epoch;
     this.#list = list;
     this.#quorum = quorumFor(list, this.#n, this.#options?.r, this.#coordinator.defaults.r, this.#options?.pr);
     this.#count.begin(list, this.#quorum);
@@ -143,9 +157,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#valueAsked ||= whole;
     const { key, hashHi, hashLo } = this.#placed;
     const command: GetCommand = { kind: 'get', key, hashHi, hashLo, whole };
-    const { port, host } = this.#coordinator;
-    const remaining = Math.max(1, Math.ceil(this.#deadline - host.monotonic()));
-    port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
+    this.#coordinator.port.send(this.#id, at, this.#list.replicas[at] as Replica, command, this.#remainingMs);
   }
 
   #judge(): void {
@@ -157,12 +169,24 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     const rest = this.#everybodyElse();
     if (rest !== 0) return this.#ask(rest);
     if (this.#count.metByPrimaries || this.#allPrimariesAnswered()) return this.#decide();
-    if (this.#refusal === 'moved') {
-      this.#refusal = undefined;
-      this.#parked = true;
-      return;
-    }
+    if (this.#refusal === 'moved') return this.#followTheRing();
     this.#fail(codeOf(this.#refusal));
+  }
+
+  /** The newer ring may have come before the refusals of the older one. */
+  #followTheRing(): void {
+    this.#refusal = undefined;
+    if (this.#coordinator.port.epoch > this.#sentEpoch) this.#startAnew();
+    else this.#parked = true;
+  }
+
+  /** Under a number of its own: answers to the round before are nobody's any more. */
+  #startAnew(): void {
+    const { port } = this.#coordinator;
+    port.close(this.#id);
+    this.#id = port.open(this);
+    this.#start();
+    if (!this.#done) port.alarm(this.#id, this.#hedged ? this.#remainingMs : Math.min(HEDGE_MS, this.#remainingMs));
   }
 
   /** All n primaries spoke, none of them sure of itself: there is nobody else who could know better. */
@@ -199,7 +223,13 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
 
   #handleFetched(entry: Uint8Array | undefined): void {
     const at = this.#fetching;
+    const wanted = (this.#answers[at] as Answer).entry as Uint8Array;
     this.#fetching = -1;
+    // A stand-in has handed it off meanwhile: whoever holds it now is asked; an older state is no answer.
+    if (entry === undefined || laterState(wanted, entry)) {
+      if (this.#restarts++ < RESTARTS_MAX) return this.#startAnew();
+      return this.#fail('unreachable');
+    }
     this.#answers[at] = { entry, whole: true };
     this.#decide();
   }

@@ -24,6 +24,7 @@ import { isLive, payloadStart } from '../entry/layout.ts';
 import type { FailureCode } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 import { firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { sizeFailure } from './failure.ts';
 import { WriteRequest } from './write-request.ts';
 
 export type ServiceResult = 'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
@@ -72,6 +73,8 @@ export class Service {
   }
 
   put(key: string, value: Uint8Array): Promise<ServiceReply> {
+    const refused = this.#sizeRefusal(key, value);
+    if (refused !== undefined) return Promise.resolve(refused);
     return this.#write(key, (request) => request.put(value));
   }
 
@@ -80,6 +83,8 @@ export class Service {
   }
 
   putQuorum(key: string, value: Uint8Array, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
+    const refused = this.#sizeRefusal(key, value);
+    if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });
     const placed = placeKey(key);
     const command: KvCommand = { kind: 'merge', ...placed, entry: encodeString(key, this.#stamp(), value) };
     return this.#quorum(placed, command, n, w, timeoutMs);
@@ -157,6 +162,11 @@ export class Service {
     const { entry } = reply;
     if (entry === undefined || !isLive(entry, this.#coordinator.host.now())) return { error: 'not_found' };
     return { ok: entry.subarray(payloadStart(entry)) };
+  }
+
+  #sizeRefusal(key: string, value: Uint8Array): ServiceReply | undefined {
+    const failure = sizeFailure(key, value.length, this.#coordinator.defaults.valueBytesMax);
+    return failure && this.#nobody(firstPartition(this.#coordinator, placeKey(key)), failure.code);
   }
 
   #nobody(partition: PartitionId, error: FailureCode): ServiceReply {

@@ -54,6 +54,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #refusal: Refusal | undefined;
   /** Waiting for a newer ring: the partition has moved. */
   #parked = false;
+  /** The ring that the present round was sent under. */
+  #sentEpoch = 0;
   #done = false;
   /** Sends are under way; conclusions wait until all are out. */
   #sending = false;
@@ -113,11 +115,15 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   onRingChanged(): void {
     if (!this.#parked) return;
     this.#parked = false;
-    this.#send();
+    this.#sendAnew();
   }
 
   get #timeoutMs(): number {
     return this.#options?.timeoutMs ?? this.#coordinator.defaults.timeoutMs;
+  }
+
+  get #remainingMs(): number {
+    return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
   #begin(entry: Uint8Array): void {
@@ -129,14 +135,14 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   }
 
   #send(): void {
-    const { port, defaults, host } = this.#coordinator;
+    const { port, defaults } = this.#coordinator;
     const list = listOf(this.#coordinator, this.#placed, this.#n);
     this.#sending = false;
+    this.#sentEpoch = port.epoch;
     this.#list = list;
     this.#quorum = quorumFor(list, this.#n, this.#options?.w, defaults.w, this.#options?.pw);
     this.#count.begin(list, this.#quorum);
     if (!this.#count.possible) return this.#judge();
-    const remaining = Math.max(1, Math.ceil(this.#deadline - host.monotonic()));
     const stamped = this.#restamps;
     this.#sending = true;
     this.#count.asked = (1 << list.replicas.length) - 1;
@@ -145,7 +151,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
       for (let at = 0; at < list.replicas.length; at++) {
         const replica = list.replicas[at] as Replica;
         if ((replica.node === port.self) !== local) continue;
-        port.send(this.#id, at, replica, this.#command, remaining);
+        port.send(this.#id, at, replica, this.#command, this.#remainingMs);
         // Sent anew under a later stamp while we were at it: that round is the one that counts.
         if (this.#restamps !== stamped) return;
       }
@@ -171,23 +177,34 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
       entry = encodeTombstone(key, stamp);
     }
     this.#command = { kind: 'merge', key, hashHi, hashLo, entry };
-    // A new number: answers to the earlier stamp are nobody's any more.
-    this.#coordinator.port.close(this.#id);
-    this.#id = this.#coordinator.port.open(this);
-    this.#send();
-    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.max(1, this.#deadline - this.#coordinator.host.monotonic()));
+    this.#sendAnew();
   }
 
   #judge(): void {
     if (this.#done || this.#sending) return;
     if (this.#count.met) return this.#succeed();
     if (this.#count.possible) return;
-    if (this.#refusal === 'moved') {
-      this.#refusal = undefined;
-      this.#parked = true;
-      return;
-    }
+    // It can fail before everybody has spoken: whoever has not may have stored it.
+    if (!this.#count.settled) this.#reached = true;
+    if (this.#refusal === 'moved') return this.#followTheRing();
     this.#fail(codeOf(this.#refusal));
+  }
+
+  /** The newer ring may have come before the refusals of the older one. */
+  #followTheRing(): void {
+    this.#refusal = undefined;
+    if (this.#coordinator.port.epoch > this.#sentEpoch) this.#sendAnew();
+    else this.#parked = true;
+  }
+
+  /** Under a number of its own: answers to the round before are nobody's any more. */
+  #sendAnew(): void {
+    const { port } = this.#coordinator;
+    if (!this.#count.settled) this.#reached = true;
+    port.close(this.#id);
+    this.#id = port.open(this);
+    this.#send();
+    if (!this.#done) port.alarm(this.#id, this.#remainingMs);
   }
 
   #succeed(): void {

@@ -41,7 +41,11 @@ describe('clients as they come, without options', () => {
     expect(await client.get('redis')).toBe('v');
     expect(await client.mGet(['redis', 'none'])).toEqual(['v', null]);
     expect(await client.exists('redis')).toBe(1);
-    expect(await Promise.all([client.set('p', '1'), client.get('p'), client.del('p')])).toEqual(['OK', '1', 1]);
+    expect(await Promise.all([client.set('p', '1'), client.get('p'), client.del('p')])).toEqual([
+      'OK',
+      '1',
+      1,
+    ]);
     const found: string[] = [];
     for await (const keys of client.scanIterator({ MATCH: 'redi*' })) found.push(...keys);
     expect(found).toEqual(['redis']);
@@ -60,7 +64,19 @@ describe('clients as they come, without options', () => {
   });
 
   it.skipIf(!hasRedisTools)('redis-benchmark (skipped when redis-tools is not installed)', async () => {
-    const words = ['-p', String(door.port), '-t', 'ping,set,get,mset', '-n', '2000', '-c', '5', '-P', '4', '-q'];
+    const words = [
+      '-p',
+      String(door.port),
+      '-t',
+      'ping,set,get,mset',
+      '-n',
+      '2000',
+      '-c',
+      '5',
+      '-P',
+      '4',
+      '-q',
+    ];
     const { stdout } = await run('redis-benchmark', words);
     expect(stdout.match(/requests per second/g)?.length).toBe(5);
   });

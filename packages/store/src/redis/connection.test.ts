@@ -15,6 +15,7 @@ async function openLate(limits: Partial<RedisLimits> = {}): Promise<void> {
 
 afterEach(async () => {
   client.socket.destroy();
+  while (door.store.waiting.length > 0) door.store.waiting.shift()?.answer();
   await door.server.close();
 });
 
@@ -48,7 +49,8 @@ describe('replies to pipelined commands', () => {
     await answer(2, 2);
     await answer(1, 1);
     await answer(0, 0);
-    const expected = "+OK\r\n+PONG\r\n$-1\r\n:0\r\n-ERR unknown command 'nope', with args beginning with: \r\n";
+    const expected =
+      "+OK\r\n+PONG\r\n$-1\r\n:0\r\n-ERR unknown command 'nope', with args beginning with: \r\n";
     expect(await client.receive(expected.length)).toBe(expected);
   });
 
@@ -59,6 +61,14 @@ describe('replies to pipelined commands', () => {
     await answer(0, 1);
     expect(await client.receive(10)).toBe('$-1\r\n$-1\r\n');
     expect(begun()).toEqual(['get c']);
+  });
+
+  it('are given once: a store that answers twice is found out', async () => {
+    await openLate();
+    await send('GET a\r\n', 1);
+    const call = door.store.waiting.shift();
+    call?.answer();
+    expect(() => call?.answer()).toThrow('a command is answered once');
   });
 
   it('carry the failures of the store', async () => {
@@ -114,11 +124,10 @@ describe('commands of one client', () => {
 
   it('are answered in the protocol that was spoken when they were sent', async () => {
     await openLate();
-    await send('GET a\r\nHELLO 3\r\nGET a\r\n', 1);
+    await send('GET a\r\nHELLO 3\r\nGET a\r\nQUIT\r\n', 1);
     await answer(0, 1);
     await answer(0, 0);
-    const replies = await client.receive(5 + 114 + 3);
-    expect(replies).toMatch(/^\$-1\r\n%7\r\n[^]*_\r\n$/);
+    expect(await client.rest()).toMatch(/^\$-1\r\n%7\r\n[^]*_\r\n\+OK\r\n$/);
   });
 
   it('of another client do not wait', async () => {
@@ -147,9 +156,8 @@ describe('commands with many keys', () => {
     await openLate();
     const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
     await send(multibulk('DEL', ...keys), 256);
-    const [first, second, ...others] = door.store.waiting.splice(0);
-    first?.answer();
-    second?.fail(unreachable);
+    const [first, ...others] = door.store.waiting.splice(0);
+    first?.fail(unreachable);
     for (const call of others) call.answer();
     expect(await client.receive(9)).toBe('-UNCERTAI');
     expect(begun()).toEqual([]);
@@ -163,9 +171,9 @@ describe('memory stays bounded', () => {
     expect(begun().length).toBe(10);
     await answer(3, 9);
     expect(begun().length).toBe(9);
-    await answer(0, 10);
+    await answer(0, 9);
     expect(begun().at(-1)).toBe('get 10');
-    for (let left = 24; left > 0; left--) await answer(0, Math.min(left - 1, 10) === left - 1 ? left - 1 : 1);
+    for (let left = 23; left > 0; left--) await answer(0, left > 1 ? 1 : 0);
     expect(await client.receive(25 * 5)).toBe('$-1\r\n'.repeat(25));
   });
 
@@ -195,7 +203,8 @@ describe('memory stays bounded', () => {
   it('refuses a value above the limit and lives on', async () => {
     door = await openDoor({ limits: { valueBytesMax: 1000 } });
     client = await RawClient.open(door.port);
-    const error = '-ERR string exceeds maximum allowed size (1000 bytes an argument, 134217728 bytes a command)\r\n';
+    const error =
+      '-ERR string exceeds maximum allowed size (1000 bytes an argument, 134217728 bytes a command)\r\n';
     const expected = `${error}+PONG\r\n`;
     expect(await client.ask(`${multibulk('SET', 'k', 'v'.repeat(1001))}PING\r\n`, expected)).toBe(expected);
     expect(door.store.values.size).toBe(0);
@@ -215,7 +224,7 @@ describe('the end', () => {
   it('of a client with commands under way hurts nobody', async () => {
     await openLate();
     await send('SET a 1\r\nGET b\r\n', 2);
-    client.socket.destroy();
+    client.socket.resetAndDestroy();
     await until(() => door.server.counters().clients === 0);
     for (const call of door.store.waiting.splice(0)) call.answer();
     expect(door.store.values.get('a')?.toString()).toBe('1');

@@ -13,7 +13,9 @@ function dumb(pattern: string, text: string): boolean {
       return text !== '' && dumb(rest, text.slice(1));
     case '[': {
       const [, not, chars = '', behind = ''] = /^(\^?)([^\]]*)\]?(.*)$/s.exec(rest) ?? [];
-      return text !== '' && chars.includes(text[0] as string) !== (not === '^') && dumb(behind, text.slice(1));
+      return (
+        text !== '' && chars.includes(text[0] as string) !== (not === '^') && dumb(behind, text.slice(1))
+      );
     }
     case '\\':
       return rest === '' ? text === '\\' : text[0] === rest[0] && dumb(rest.slice(1), text.slice(1));
@@ -27,7 +29,9 @@ const pattern = fc
   .map((parts) => parts.join(''))
   // The twin knows no escapes within a set.
   .filter((text) => !/\[[^\]]*\\/.test(text));
-const text = fc.array(fc.constantFrom('a', 'b', '*', ']', '^'), { maxLength: 8 }).map((chars) => chars.join(''));
+const text = fc
+  .array(fc.constantFrom('a', 'b', '*', ']', '^'), { maxLength: 8 })
+  .map((chars) => chars.join(''));
 
 it('matches what its dumb twin matches', () => {
   fc.assert(

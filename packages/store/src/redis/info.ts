@@ -112,5 +112,10 @@ export function renderInfo(wanted: readonly string[], facts: InfoFacts, counters
 
 function renderSection(name: string, fields: Record<string, string | number>): string {
   const title = `# ${name.charAt(0).toUpperCase()}${name.slice(1)}\r\n`;
-  return title + Object.entries(fields).map(([field, value]) => `${field}:${value}\r\n`).join('');
+  return (
+    title +
+    Object.entries(fields)
+      .map(([field, value]) => `${field}:${value}\r\n`)
+      .join('')
+  );
 }

@@ -24,7 +24,7 @@ function parse(chunks: readonly string[], waits: readonly boolean[] = []): Parse
       const outcome = ready ? COMMAND : parser.next();
       if (outcome === BROKEN) return { commands, error: parser.error };
       if (outcome === MORE) break;
-      const wait = !ready && chunk !== '' && waits[commands.length] === true;
+      const wait: boolean = !ready && chunk !== '' && waits[commands.length] === true;
       ready = wait;
       if (wait) break;
       const words = Array.from({ length: parser.argc }, (_, i) => parser.text(i));
@@ -38,7 +38,9 @@ function parse(chunks: readonly string[], waits: readonly boolean[] = []): Parse
 
 function cutAt(text: string, places: readonly number[]): string[] {
   const cuts = [...new Set(places.map((place) => place % (text.length + 1)))].toSorted((a, b) => a - b);
-  return [...cuts, text.length].map((cut, i) => text.slice(cuts[i - 1] ?? 0, cut)).filter((piece) => piece !== '');
+  return [...cuts, text.length]
+    .map((cut, i) => text.slice(cuts[i - 1] ?? 0, cut))
+    .filter((piece) => piece !== '');
 }
 
 const word = fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
@@ -55,8 +57,28 @@ it('finds the commands that were sent, wherever the stream is cut and whoever ha
   );
 });
 
-const token = fc.constantFrom('*', '$', '\r\n', '\r', '\n', '-', '0', '1', '3', '12', '41', '999999999', '"', "'", '\\', ' ', 'GET');
-const garbage = fc.array(fc.oneof({ weight: 4, arbitrary: token }, word), { maxLength: 30 }).map((parts) => parts.join(''));
+const token = fc.constantFrom(
+  '*',
+  '$',
+  '\r\n',
+  '\r',
+  '\n',
+  '-',
+  '0',
+  '1',
+  '3',
+  '12',
+  '41',
+  '999999999',
+  '"',
+  "'",
+  '\\',
+  ' ',
+  'GET',
+);
+const garbage = fc
+  .array(fc.oneof({ weight: 4, arbitrary: token }, word), { maxLength: 30 })
+  .map((parts) => parts.join(''));
 
 it('makes the same of any bytes however they are cut, never throws and never hangs', () => {
   fc.assert(

@@ -30,7 +30,13 @@ function words(parser: RequestParser): string[] {
 describe('requests', () => {
   it.each<[string, (string[] | string)[]]>([
     [multibulk('GET', 'k'), [['GET', 'k']]],
-    [multibulk('SET', 'k', 'a\r\nb\0\xff') + multibulk('GET', ''), [['SET', 'k', 'a\r\nb\0\xff'], ['GET', '']]],
+    [
+      multibulk('SET', 'k', 'a\r\nb\0\xff') + multibulk('GET', ''),
+      [
+        ['SET', 'k', 'a\r\nb\0\xff'],
+        ['GET', ''],
+      ],
+    ],
     ['PING\r\nECHO "a b"\n', [['PING'], ['ECHO', 'a b']]],
     ['\r\n\n  \r\nPING\r\n', [['PING']]],
     ['*0\r\n*-1\r\nPING\r\n', [['PING']]],

@@ -53,7 +53,10 @@ describe('intake', () => {
     let moved = false;
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted) => {
       prepare(accepted);
-      const socket = new Intake().open(accepted, (bytes, length) => (text += bytes.toString('latin1', 0, length)));
+      const socket = new Intake().open(
+        accepted,
+        (bytes, length) => (text += bytes.toString('latin1', 0, length)),
+      );
       moved = socket !== accepted;
       socket.on('end', () => socket.end('bye'));
       socket.resume();

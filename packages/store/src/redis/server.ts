@@ -22,6 +22,7 @@ export interface RedisServerInit {
   readonly limits?: Partial<RedisLimits>;
 }
 
+/** How often connections are looked after, at most. */
 const SWEEP_MS = 1000;
 const CLIENTS_MAX_REACHED = '-ERR max number of clients reached\r\n';
 
@@ -40,6 +41,7 @@ export class RedisServer implements ConnectionDoor {
   readonly #connections = new Set<Connection>();
   /** Whoever is to be woken at the end of this turn. */
   #due: Connection[] = [];
+  readonly #sweepMs: number;
   #sweeper: NodeJS.Timeout | undefined;
   #whenEmpty: (() => void) | undefined;
 
@@ -53,6 +55,7 @@ export class RedisServer implements ConnectionDoor {
   constructor(init: RedisServerInit) {
     this.kv = init.kv;
     this.limits = { ...defaultLimits, ...init.limits };
+    this.#sweepMs = Math.min(SWEEP_MS, this.limits.headerTimeoutMs, this.limits.drainTimeoutMs);
     this.#info = init.info;
     this.logger = init.logger;
     this.#server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
@@ -72,7 +75,7 @@ export class RedisServer implements ConnectionDoor {
     this.#server.on('error', (error) => this.logger.error({ error }, 'the redis door cannot accept'));
     const address = this.#server.address();
     this.#port = typeof address === 'object' && address !== null ? address.port : port;
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper = setInterval(() => this.#sweep(), this.#sweepMs);
     this.#sweeper.unref();
     return { port: this.#port };
   }
@@ -162,7 +165,9 @@ export class RedisServer implements ConnectionDoor {
   }
 
   #sweep(): void {
-    this.#commandsPerSecond = Math.round(((this.traffic.commands - this.#commandsAtSweep) * 1000) / SWEEP_MS);
+    this.#commandsPerSecond = Math.round(
+      ((this.traffic.commands - this.#commandsAtSweep) * 1000) / this.#sweepMs,
+    );
     this.#commandsAtSweep = this.traffic.commands;
     const nowMs = performance.now();
     for (const connection of this.#connections) connection.sweep(nowMs);

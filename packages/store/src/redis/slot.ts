@@ -11,7 +11,7 @@ import type { ReadCommand, ReplyTo, WriteCommand } from './commands/command.ts';
 import { failureReply } from './failure-reply.ts';
 import type { ReplyWriter } from './writer.ts';
 
-/** The connection, as its slots see it. */
+/** The queue, as its slots see it. */
 export interface SlotOwner {
   /** Where this slot's reply is to be written now: the output, or a writer whose bytes `settled` will take. */
   writerFor(slot: Slot): ReplyWriter;

@@ -13,7 +13,11 @@ describe('replies', () => {
     ['ok', (out) => out.ok(), '+OK\r\n'],
     ['simple', (out) => out.simple('PONG'), '+PONG\r\n'],
     ['error', (out) => out.error('ERR a\r\nb'), '-ERR a  b\r\n'],
-    ['integers', (out) => [0, 9, 10, -1, 2 ** 53].forEach((n) => out.integer(n)), ':0\r\n:9\r\n:10\r\n:-1\r\n:9007199254740992\r\n'],
+    [
+      'integers',
+      (out) => [0, 9, 10, -1, 2 ** 53].forEach((n) => out.integer(n)),
+      ':0\r\n:9\r\n:10\r\n:-1\r\n:9007199254740992\r\n',
+    ],
     ['bigint', (out) => out.integer(2n ** 63n), ':9223372036854775808\r\n'],
     ['empty bulk', (out) => out.bulk(new Uint8Array(0)), '$0\r\n\r\n'],
     ['part of bytes', (out) => out.bulk(Buffer.from('abcdef'), 2, 4), '$2\r\ncd\r\n'],
@@ -28,10 +32,15 @@ describe('replies', () => {
     expect(written(true, write)).toBe(resp3);
   });
 
-  it.each([1, 9, 10, 64, 65, 99, 100, 101, 9999, 10_000, 123_456, 1_048_576])('a bulk of %i bytes', (size) => {
-    const bytes = Buffer.alloc(size + 2, 'x');
-    expect(written(false, (out) => out.bulk(bytes, 1, size + 1))).toBe(`$${size}\r\n${'x'.repeat(size)}\r\n`);
-  });
+  it.each([1, 9, 10, 64, 65, 99, 100, 101, 9999, 10_000, 123_456, 1_048_576])(
+    'a bulk of %i bytes',
+    (size) => {
+      const bytes = Buffer.alloc(size + 2, 'x');
+      expect(written(false, (out) => out.bulk(bytes, 1, size + 1))).toBe(
+        `$${size}\r\n${'x'.repeat(size)}\r\n`,
+      );
+    },
+  );
 });
 
 describe('the buffer', () => {

@@ -386,11 +386,12 @@ function serviceError({ result, partition }: ServiceReply): AdminError {
 }
 
 function failureError(failure: Failure): AdminError {
-  return new AdminError(failure.code, failure.message);
+  const { code, message, definite, needed, got, from } = failure;
+  return new AdminError(code, message, { definite, needed, got, from });
 }
 
 function refusalError(result: RequestResult): AdminError {
-  if (result.kind === 'refused') return new AdminError(result.code, result.message);
+  if (result.kind === 'refused') return new AdminError(result.code, result.message, { definite: result.definite });
   if (result.kind === 'not_claimant') {
     return new AdminError('not_claimant', `the claimant is ${result.claimant.name} now; ask again`);
   }

@@ -1,8 +1,9 @@
 /**
- * The memory engine: a hash directory per space and place.
+ * The memory engine: a hash directory per space and place, and one slab for the records of all.
  *
  * It commits within `submit`, so there is never anything in flight, and `onProgress` is never called: nobody
- * has to wait. A record costs one small object; its value is the caller's bytes, not a copy.
+ * has to wait. Nothing of the caller's is kept, and what is read is borrowed in earnest: the next write may change it.
+ * A late record is asked for its bytes when it first rides along, then no more until somebody reads its space.
  *
  * Not promised: that anything outlives the process.
  */
@@ -19,6 +20,7 @@ import type {
   Visitor,
 } from '@rkv/core';
 import { HashDirectory } from './hash-directory.ts';
+import { Slab } from './slab.ts';
 
 export function memoryStore(): Store {
   return new MemoryStore();
@@ -27,7 +29,10 @@ export function memoryStore(): Store {
 class MemoryStore implements Store {
   readonly storeId = randomBytes(16).toString('hex');
   committedSeq = 0;
+  readonly #slab = new Slab();
   readonly #directories = new Map<number, HashDirectory>();
+  /** By space: the late records that may have changed since they were asked for their bytes. */
+  readonly #late: readonly [Set<LateRecord>, Set<LateRecord>] = [new Set(), new Set()];
   #closed = false;
 
   /** As durable as it ever gets. */
@@ -41,22 +46,26 @@ class MemoryStore implements Store {
     if (this.#closed) return undefined;
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as StoreRecord;
+      this.#askLate(record.space);
       if (record.value === undefined) this.#remove(record);
       else this.#directoryFor(record.space, record.place).set(record, record.value);
     }
-    if (late !== undefined) this.#directoryFor(late.space, late.place).set(late, late.bytes());
+    if (late !== undefined) this.#noteLate(late);
     return ++this.committedSeq;
   }
 
   get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
+    this.#askLate(space);
     return this.#directories.get(numberOf(space, place))?.get(at);
   }
 
   walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
+    this.#askLate(space);
     return this.#directories.get(numberOf(space, place))?.walk(after, limit, visit) ?? false;
   }
 
   places(space: Space): Place[] {
+    this.#askLate(space);
     return [...this.#directories.keys()]
       .filter((number) => spaceOf(number) === space)
       .toSorted((a, b) => a - b)
@@ -66,14 +75,30 @@ class MemoryStore implements Store {
   close(done: () => void): void {
     this.#closed = true;
     this.#directories.clear();
+    for (const late of this.#late) late.clear();
     setImmediate(done);
+  }
+
+  #noteLate(record: LateRecord): void {
+    const late = this.#late[record.space];
+    if (late.has(record)) return;
+    late.add(record);
+    this.#directoryFor(record.space, record.place).set(record, record.bytes());
+  }
+
+  /** What is read of this space from here on is up to date. */
+  #askLate(space: Space): void {
+    const late = this.#late[space];
+    if (late.size === 0) return;
+    for (const record of late) this.#directoryFor(space, record.place).set(record, record.bytes());
+    late.clear();
   }
 
   #directoryFor(space: Space, place: Place): HashDirectory {
     const number = numberOf(space, place);
     let directory = this.#directories.get(number);
     if (directory === undefined) {
-      directory = new HashDirectory();
+      directory = new HashDirectory(this.#slab);
       this.#directories.set(number, directory);
     }
     return directory;

@@ -30,6 +30,8 @@ export interface NodeLife {
   readonly address: string;
   /** Another one after every power cut. */
   readonly bootId: string;
+  /** Counts the disks of this machine from 1: on another one nothing tells who was here before. */
+  readonly diskNumber: number;
   readonly host: Host;
   readonly transport: Transport;
   readonly store: Store;
@@ -59,6 +61,7 @@ interface Machine<Node> {
   readonly log: NodeLog;
   lives: number;
   boots: number;
+  disks: number;
   running: { readonly life: Life; readonly node: Node } | undefined;
 }
 
@@ -135,6 +138,14 @@ export class SimCluster<Node> implements Breakable {
     this.#end(name, 'powerCut');
   }
 
+  /** The machine goes dark, and its store or its whole disk is replaced by an empty one. It stays down. */
+  loseDisk(name: string, lost: 'store' | 'everything'): void {
+    this.#end(name, 'powerCut');
+    const machine = this.#machine(name);
+    machine.disk.wipe({ keepDocuments: lost === 'store' });
+    if (lost === 'everything') machine.disks++;
+  }
+
   /** SIGSTOP. */
   pause(name: string): void {
     this.#machine(name).running?.life.pause();
@@ -177,7 +188,7 @@ export class SimCluster<Node> implements Breakable {
     return [`--- seed ${this.world.seed}, last events`, this.world.describeTrace(), ...logs].join('\n');
   }
 
-  #endow({ name, clock, disk, log, boots }: Machine<Node>, life: Life): NodeLife {
+  #endow({ name, clock, disk, log, boots, disks }: Machine<Node>, life: Life): NodeLife {
     const { world } = this;
     const address = this.addressOf(name);
     const { timerLatenessMs } = this.#init;
@@ -187,6 +198,7 @@ export class SimCluster<Node> implements Breakable {
       number: life.number,
       address,
       bootId: `${name} boot ${boots}`,
+      diskNumber: disks,
       host: new SimHost({
         world,
         life,
@@ -220,6 +232,7 @@ export class SimCluster<Node> implements Breakable {
         log: new NodeLog(world, name, keepLines),
         lives: 0,
         boots: 1,
+        disks: 1,
         running: undefined,
       };
       this.#machines.set(name, machine);

@@ -26,6 +26,10 @@ export type Breakage =
   | { readonly kind: 'slowDisk'; readonly node: string; readonly factor: number }
   | { readonly kind: 'fullDisk'; readonly node: string }
   | { readonly kind: 'failingDisk'; readonly node: string }
+  /** The machine goes dark and comes back with an empty store beside the documents it had. */
+  | { readonly kind: 'lostStore'; readonly node: string }
+  /** The machine goes dark and comes back with an empty disk: whoever starts there is somebody new. */
+  | { readonly kind: 'lostDisk'; readonly node: string }
   | { readonly kind: 'clockJump'; readonly node: string; readonly byMs: number }
   | { readonly kind: 'clockDrift'; readonly node: string; readonly rate: number };
 
@@ -66,6 +70,8 @@ function describeBreakage(fault: Breakage): string {
     case 'pause':
     case 'fullDisk':
     case 'failingDisk':
+    case 'lostStore':
+    case 'lostDisk':
       return `${fault.kind} ${fault.node}`;
     default:
       return unreachable(fault);

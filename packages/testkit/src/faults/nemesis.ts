@@ -21,6 +21,8 @@ export interface Breakable {
   restart(node: string): void;
   pause(node: string): void;
   resume(node: string): void;
+  /** Its machine goes dark and stays so until `restart`; by then its store, or all that it had, is gone. */
+  loseDisk(node: string, lost: 'store' | 'everything'): void;
   disk(node: string): SimDisk;
   clock(node: string): SimClock;
 }
@@ -67,6 +69,10 @@ function inflict(target: Breakable, fault: Fault): void {
       return target.disk(fault.node).fall('full');
     case 'failingDisk':
       return target.disk(fault.node).fall('failing');
+    case 'lostStore':
+      return target.loseDisk(fault.node, 'store');
+    case 'lostDisk':
+      return target.loseDisk(fault.node, 'everything');
     case 'clockJump':
       return target.clock(fault.node).jump(fault.byMs);
     case 'clockDrift':
@@ -90,6 +96,8 @@ function heal(target: Breakable, fault: Fault): void {
       return network.setLinks(...fault.sides);
     case 'crash':
     case 'powerCut':
+    case 'lostStore':
+    case 'lostDisk':
       return target.restart(fault.node);
     case 'pause':
       return target.resume(fault.node);

@@ -9,7 +9,7 @@
  * Each leg is one packet that a cut may swallow; then the attempt times out. The acceptor counts the connection
  * as made when it says welcome. If the dialer is no longer interested by then, it closes it again.
  */
-import type { Hello, Timer } from '@rkv/core';
+import type { Hello, NodeId, Timer } from '@rkv/core';
 import type { Connection } from './connection.ts';
 import type { SimNetwork } from './network.ts';
 import type { SimTransport } from './transport.ts';
@@ -26,6 +26,8 @@ export interface HandshakeInit {
   readonly dialer: SimTransport;
   readonly address: string;
   readonly hello: Hello;
+  /** Who must answer there; undefined: anybody. */
+  readonly expected: NodeId | undefined;
   /** Called once, within an event of the dialer's life. */
   onOutcome(outcome: HandshakeOutcome): void;
 }
@@ -71,9 +73,16 @@ export class Handshake {
 
   /** At the acceptor, within its life. */
   #receive(acceptor: SimTransport): void {
-    const { network, dialer, hello } = this.#init;
+    const { network, dialer, hello, expected } = this.#init;
     const { machine } = acceptor.life;
     if (this.#settled || dialer.life.hasEnded) return; // it reads the knock, and that the dialer hung up since
+    const { id } = acceptor;
+    // The dialer reads who it is before it commits itself: a live connection is not given up for one to somebody else.
+    if (expected !== undefined && id !== expected) {
+      const reason = `node ${id} answers at its address`;
+      this.#answer(machine, () => this.#settle({ kind: 'refused', reason }));
+      return;
+    }
     const verdict = acceptor.judge(hello);
     if (verdict.kind === 'refused') {
       this.#answer(machine, () => this.#settle({ kind: 'refused', reason: `refused: ${verdict.reason}` }));

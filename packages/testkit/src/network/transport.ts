@@ -76,7 +76,7 @@ export class SimTransport implements Transport, Party {
 
   setPeers(peers: readonly PeerAddress[]): void {
     const named = new Map(peers.map((peer) => [peer.id, peer.address]));
-    named.delete(this.#started().hello('member').nodeId);
+    named.delete(this.id);
     for (const peer of this.#peers.values()) {
       if (!named.has(peer.id)) this.#forget(peer);
     }
@@ -94,7 +94,7 @@ export class SimTransport implements Transport, Party {
         done({ kind: 'connected', peer: reached });
         return;
       }
-      const handshake: Handshake = this.#handshake(address, purpose, (outcome) => {
+      const handshake: Handshake = this.#handshake(address, undefined, purpose, (outcome) => {
         this.#dials.delete(handshake);
         done(this.#concludeDial(address, outcome));
       });
@@ -119,6 +119,11 @@ export class SimTransport implements Transport, Party {
   }
 
   // What follows is for the network.
+
+  /** Which node this is. */
+  get id(): NodeId {
+    return this.#started().hello('member').nodeId;
+  }
 
   /** Whether to let a peer in that knocks. */
   judge(peer: Hello): Verdict {
@@ -227,7 +232,7 @@ export class SimTransport implements Transport, Party {
     peer.retry?.cancel();
     peer.retry = this.#soon(delayMs, () => {
       if (this.#peers.get(peer.id) !== peer || peer.connection !== undefined) return;
-      peer.handshake = this.#handshake(peer.address, 'member', (outcome) => {
+      peer.handshake = this.#handshake(peer.address, peer.id, 'member', (outcome) => {
         peer.handshake = undefined;
         this.#concludeConnect(peer, outcome);
       });
@@ -242,21 +247,21 @@ export class SimTransport implements Transport, Party {
 
   #handshake(
     address: string,
+    expected: NodeId | undefined,
     purpose: Hello['purpose'],
     onOutcome: (outcome: HandshakeOutcome) => void,
   ): Handshake {
     const hello = this.#started().hello(purpose);
-    return new Handshake({ network: this.#network, dialer: this, address, hello, onOutcome });
+    return new Handshake({ network: this.#network, dialer: this, address, hello, expected, onOutcome });
   }
 
   #concludeConnect(peer: Peer, outcome: HandshakeOutcome): void {
-    const checked = expecting(peer.id, outcome);
-    if (checked.kind === 'connected') {
-      this.#becomeUp(peer, checked.connection);
+    if (outcome.kind === 'connected') {
+      this.#becomeUp(peer, outcome.connection);
       return;
     }
     this.#connectSoon(peer, this.#nextBackoffMs(peer));
-    if (checked.kind === 'refused') this.#started().onPeerDown(peer.id, checked.reason);
+    if (outcome.kind === 'refused') this.#started().onPeerDown(peer.id, outcome.reason);
   }
 
   #concludeDial(address: string, outcome: HandshakeOutcome): DialResult {
@@ -282,14 +287,4 @@ export class SimTransport implements Transport, Party {
     };
     return this.#network.world.schedule(delayMs, unlessStopped, this.#label, this.life);
   }
-}
-
-/** An address where another node than the one named answers is as good as a refusal. */
-function expecting(id: NodeId, outcome: HandshakeOutcome): HandshakeOutcome {
-  if (outcome.kind !== 'connected' || outcome.connection.acceptor.hello.nodeId === id) return outcome;
-  outcome.connection.close();
-  return {
-    kind: 'refused',
-    reason: `node ${outcome.connection.acceptor.hello.nodeId} answers at its address`,
-  };
 }

@@ -1,61 +1,187 @@
 /**
- * What clients did to each key, and what must be true of it in the end.
+ * What clients did to each key, what they were told, and what must be true of everything that is read.
  *
- * The promise is exact: an acknowledged write stays until a higher version replaces it. So for every key the final
- * state must have at least the highest acknowledged version, must be something that a client really wrote, and if it
- * is exactly an acknowledged version, it must be that write's value.
+ * The promise is exact: an acknowledged write stays until a higher version replaces it. Where a quorum may stand in
+ * for primaries that are away, a read may miss it for a while; so a write counts as *settled* once the whole cluster
+ * was seen at peace after its acknowledgement - everybody up, nothing on its way, no stand-in holding anything.
+ *
+ *     settled            never unseen again by any read that answers, whatever breaks from then on
+ *     definitely failed  never seen by anybody
+ *     begun              may be seen; nothing else may
+ *     at peace           a write that began and ended so is stamped above all that was settled before it
  */
-export interface FinalState {
-  /** Hex stamp; empty when nothing is held. */
-  readonly version: string;
-  /** Undefined: a tombstone, or nothing. */
+
+/** One write or delete. */
+export interface Write {
+  readonly key: string;
+  /** Undefined: a delete. Values are never used twice. */
+  readonly value: string | undefined;
+  /** The node it was sent through. */
+  readonly through: string;
+  readonly begunAt: number;
+  /** What was settled of this key when it began; empty: nothing. */
+  readonly above: string;
+  /** The stretch of peace in which it began, or 0. */
+  readonly peace: number;
+  outcome: 'open' | 'acknowledged' | 'failed' | 'refused';
+  endedAt: number;
+  /** Hex stamp, once it is acknowledged. */
+  version: string;
+}
+
+/** What somebody read. */
+export interface Found {
+  /** Hex stamp; undefined for a key that was not found: a read does not tell a tombstone from nothing. */
+  readonly version: string | undefined;
+  /** Undefined: not found. */
   readonly value: string | undefined;
 }
 
-interface Acknowledged {
-  readonly version: string;
-  /** Undefined: a delete. */
-  readonly value: string | undefined;
+interface KeyHistory {
+  readonly writes: Write[];
+  /** The highest version acknowledged by anybody, and what it stands for. */
+  highest: Write | undefined;
+  settled: Write | undefined;
 }
+
+/** A frame may be on its way for so long after its request has ended, ms: the slowest link, and a retransmission. */
+const STRAGGLING_MS = 8_000;
 
 export class History {
-  readonly #acknowledged = new Map<string, Acknowledged>();
-  readonly #attempted = new Map<string, Set<string>>();
+  readonly #keys = new Map<string, KeyHistory>();
+  readonly #valueOf = new Map<string, Write>();
+  /** Acknowledged and not settled yet. */
+  #unsettled: Write[] = [];
+  /** Began at peace and were acknowledged; to be judged when the peace is seen to have lasted. */
+  #atPeace: Write[] = [];
   acknowledgedCount = 0;
   failedCount = 0;
+  readCount = 0;
 
-  attempted(key: string, value: string | undefined): void {
-    let values = this.#attempted.get(key);
-    if (values === undefined) this.#attempted.set(key, (values = new Set()));
-    if (value !== undefined) values.add(value);
+  get keys(): string[] {
+    return [...this.#keys.keys()];
   }
 
-  acknowledged(key: string, value: string | undefined, version: string): void {
+  begin(write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'peace'>): Write {
+    const history = this.#of(write.key);
+    const above = history.settled?.version ?? '';
+    const begun: Write = { ...write, above, outcome: 'open', endedAt: Infinity, version: '' };
+    history.writes.push(begun);
+    if (begun.value !== undefined) this.#valueOf.set(begun.value, begun);
+    return begun;
+  }
+
+  acknowledged(write: Write, version: string, now: number): void {
+    write.outcome = 'acknowledged';
+    write.version = version;
+    write.endedAt = now;
     this.acknowledgedCount++;
-    const highest = this.#acknowledged.get(key);
-    if (highest === undefined || version > highest.version) this.#acknowledged.set(key, { version, value });
+    const history = this.#of(write.key);
+    if (history.highest === undefined || version > history.highest.version) history.highest = write;
+    this.#unsettled.push(write);
+    if (write.peace !== 0) this.#atPeace.push(write);
   }
 
-  failed(): void {
+  /** `definite`: the client was told that nothing was written. */
+  failed(write: Write, definite: boolean, now: number): void {
+    write.outcome = definite ? 'refused' : 'failed';
+    write.endedAt = now;
     this.failedCount++;
   }
 
-  get keys(): string[] {
-    return [...this.#attempted.keys()];
+  /** The cluster is at peace, and was so all along the stretch of this number. `isIn`: this node is in the cluster. */
+  atPeace(peace: number, isIn: (through: string) => boolean): string[] {
+    const problems = this.#atPeace.filter((write) => write.peace === peace).flatMap((write) => this.#problemOfOrder(write));
+    this.#atPeace = [];
+    const waiting: Write[] = [];
+    for (const write of this.#unsettled) {
+      if (isIn(write.through)) this.#settle(write);
+      else waiting.push(write);
+    }
+    this.#unsettled = waiting;
+    return problems;
   }
 
-  /** What is wrong with this as the final state of the key, or undefined. */
-  problemOf(key: string, final: FinalState): string | undefined {
-    const highest = this.#acknowledged.get(key);
-    if (final.value !== undefined && this.#attempted.get(key)?.has(final.value) !== true) {
-      return `${key} has the value ${final.value}, which nobody wrote`;
+  /** Everything acknowledged must be there from now on. */
+  settleAll(): void {
+    for (const write of this.#unsettled) this.#settle(write);
+    this.#unsettled = [];
+  }
+
+  settledOf(key: string): Write | undefined {
+    return this.#keys.get(key)?.settled;
+  }
+
+  highestOf(key: string): Write | undefined {
+    return this.#keys.get(key)?.highest;
+  }
+
+  /** What is wrong with a read that found this, when this was settled before it began; or undefined. */
+  problemOf(key: string, found: Found, settled: Write | undefined): string | undefined {
+    this.readCount++;
+    const { value, version } = found;
+    if (value !== undefined) {
+      const origin = this.#valueOf.get(value);
+      if (origin?.key !== key) return `${key} has the value ${value}, which nobody wrote`;
+      if (origin.outcome === 'refused') return `${key} has the value ${value}, of which its writer was told that it was not written`;
     }
-    if (highest === undefined || final.version > highest.version) return undefined;
-    if (final.version < highest.version) {
-      const lost = highest.value === undefined ? 'a delete' : `the write of ${highest.value}`;
-      return `${key} lost ${lost} acknowledged at ${highest.version}: it has ${final.value ?? 'nothing'} at ${final.version || 'no version'}`;
+    if (settled === undefined) return undefined;
+    const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
+    if (value === undefined) return this.#mayBeDeleted(key, settled) ? undefined : `${key} lost ${lost}: it is not found`;
+    if (version !== undefined && version < settled.version) return `${key} lost ${lost}: it has ${value} at ${version}`;
+    if (version === settled.version && value !== settled.value) {
+      return `${key} has ${value} at ${version}, where ${settled.value ?? 'a delete'} was acknowledged`;
     }
-    if (final.value !== highest.value) return `${key} has ${final.value ?? 'nothing'} where ${highest.value ?? 'nothing'} was acknowledged`;
     return undefined;
   }
+
+  /** All that was done to a key, a line each. */
+  describe(key: string): string {
+    const lines = this.#of(key).writes.map(
+      ({ begunAt, endedAt, value, through, outcome, version, peace }) =>
+        `${begunAt.toFixed(3).padStart(14)}  ${value ?? 'delete'} through ${through}${peace === 0 ? '' : ` in peace ${peace}`}: ` +
+        `${outcome}${outcome === 'open' ? '' : ` after ${(endedAt - begunAt).toFixed(1)} ms`} ${version}`,
+    );
+    return `--- ${key}, settled at ${this.settledOf(key)?.version ?? 'nothing'}\n${lines.join('\n')}`;
+  }
+
+  #settle(write: Write): void {
+    const history = this.#of(write.key);
+    if (history.settled === undefined || write.version > history.settled.version) history.settled = write;
+  }
+
+  /** Some delete may have come after what was settled: one that was stamped above it, or of which nobody knows. */
+  #mayBeDeleted(key: string, settled: Write): boolean {
+    if (settled.value === undefined) return true;
+    return this.#of(key).writes.some(
+      ({ value, outcome, version }) =>
+        value === undefined &&
+        (outcome === 'open' || outcome === 'failed' || (outcome === 'acknowledged' && version > settled.version)),
+    );
+  }
+
+  /**
+   * Of the replicas that acknowledged it one held what was settled before, and it was stamped above that. Only when
+   * others wrote to the key at the same time may it stand below: it is stamped anew twice and not for ever.
+   */
+  #problemOfOrder(write: Write): string[] {
+    if (write.above === '' || write.version > write.above) return [];
+    const crowded = this.#of(write.key).writes.some((other) => other !== write && mayMeet(other, write));
+    if (crowded) return [];
+    return [
+      `${write.key}: ${write.value ?? 'a delete'} was acknowledged at ${write.version}, below ${write.above}, which was settled before it began: nobody will ever see it`,
+    ];
+  }
+
+  #of(key: string): KeyHistory {
+    let history = this.#keys.get(key);
+    if (history === undefined) this.#keys.set(key, (history = { writes: [], highest: undefined, settled: undefined }));
+    return history;
+  }
+}
+
+/** Whether `other` may have reached a replica while `write` was under way. */
+function mayMeet(other: Write, write: Write): boolean {
+  const over = other.outcome === 'acknowledged' ? other.endedAt : Math.min(other.endedAt, other.begunAt + 1_000) + STRAGGLING_MS;
+  return other.begunAt < write.endedAt && over > write.begunAt;
 }

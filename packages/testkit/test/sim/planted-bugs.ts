@@ -1,8 +1,15 @@
-/** Bugs that the simulation must find: each is the shipped code with one thing wrong. */
-import { decodeItem, encodeItem, KvVnode } from '@rkv/store';
+/**
+ * Bugs that the simulation must find: each is the shipped code with one thing wrong, put in through the seams that a
+ * node has anyway. planted-bugs.slow.test.ts shows that each is caught.
+ */
+import { HybridClock, SPACE_ENTRY, type CountedList, type HybridClockInit, type StampPlace, type VnodeContext } from '@rkv/core';
+import { decodeItem, encodeItem, KvVnode, merge, type KvCommand, type KvReply } from '@rkv/store';
+import type { Plant } from './rkv-cluster.ts';
+
+type VnodeToken = Parameters<KvVnode['handleCommand']>[1];
 
 /** What is handed over takes the place of what is held, instead of being merged with it. */
-export class OverwritingVnode extends KvVnode {
+class OverwritingVnode extends KvVnode {
   override handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
     const { at } = decodeItem(item);
     this.handleCommand(
@@ -17,4 +24,140 @@ export class OverwritingVnode extends KvVnode {
     );
     super.handleHandoffItem(item, done);
   }
+}
+
+/**
+ * A write is merged with what is committed and not with what is on its way there: of two in flight the one that came
+ * later stays, whatever their versions are.
+ */
+class ForgetfulVnode extends KvVnode {
+  readonly #context: VnodeContext;
+
+  constructor(context: VnodeContext, clock: HybridClock) {
+    super(context, clock);
+    this.#context = context;
+  }
+
+  override handleCommand(command: KvCommand, token: VnodeToken): void {
+    const committed = command.kind === 'merge' ? this.#committed(command) : undefined;
+    super.handleCommand(command, token);
+    if (command.kind !== 'merge') return;
+    const { key, hashHi, hashLo } = command;
+    const value = merge(key, committed, command.entry);
+    const { store, place } = this.#context;
+    if (value !== committed) store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value }]);
+  }
+
+  #committed(at: Extract<KvCommand, { kind: 'merge' }>): Uint8Array | undefined {
+    const { store, place } = this.#context;
+    return store.get(SPACE_ENTRY, place, at)?.slice();
+  }
+}
+
+/** Stamps are the wall clock's reading and nothing else: a clock set back makes stamps anew that were made before. */
+class WallClock extends HybridClock {
+  readonly #init: HybridClockInit;
+
+  constructor(init: HybridClockInit) {
+    super(init);
+    this.#init = init;
+  }
+
+  override write(out: Uint8Array, at: number, _floor?: StampPlace): void {
+    new HybridClock(this.#init).write(out, at);
+  }
+
+  override observe(): boolean {
+    return true;
+  }
+}
+
+/** Two copies on one node count as if they were on two. */
+function withCopiesApart(list: CountedList): CountedList {
+  return { ...list, owners: list.n, nodeBits: list.replicas.map((_, at) => 1 << at) };
+}
+
+export const PLANTED = {
+  'the receiver overwrites instead of merging': {
+    openVnode: (context, clock) => new OverwritingVnode(context, clock),
+  },
+
+  'the overlay is left out of merge': {
+    openVnode: (context, clock) => new ForgetfulVnode(context, clock),
+  },
+
+  'the ring is told before it is persisted': {
+    stable: (shipped, host) => ({
+      load: (name) => shipped.load(name),
+      save: (name, bytes, done) => {
+        if (name !== 'ring') return shipped.save(name, bytes, done);
+        host.defer(() => done(undefined));
+        return shipped.save(name, bytes, () => {});
+      },
+    }),
+  },
+
+  'w counts two copies on one node as two': {
+    port: (shipped) => ({
+      ...portOf(shipped),
+      list: (first, n) => withCopiesApart(shipped.list(first, n)),
+    }),
+  },
+
+  'w counts the same partition twice': {
+    port: (shipped) => ({
+      ...portOf(shipped),
+      open: (request) =>
+        shipped.open({
+          ...requestOf(request),
+          onReply: (at, reply, standIn) => {
+            request.onReply(at, reply, standIn);
+            if (reply.kind === 'merged') request.onReply(at === 0 ? 1 : 0, reply, standIn);
+          },
+        }),
+    }),
+  },
+
+  "a fallback's not-found counts": {
+    port: (shipped) => ({
+      ...portOf(shipped),
+      open: (request) =>
+        shipped.open({ ...requestOf(request), onReply: (at, reply) => request.onReply(at, reply, false) }),
+    }),
+  },
+
+  'stamps follow the wall clock backwards': {
+    clock: (init) => new WallClock(init),
+  },
+} satisfies Record<string, Plant>;
+
+type Port = Parameters<NonNullable<Plant['port']>>[0];
+type Request = Parameters<Port['open']>[0];
+
+/** The methods of a port, to be spread. */
+function portOf(port: Port): Port {
+  return {
+    self: port.self,
+    get epoch() {
+      return port.epoch;
+    },
+    get document() {
+      return port.document;
+    },
+    list: (first, n) => port.list(first, n),
+    open: (request) => port.open(request),
+    close: (id) => port.close(id),
+    send: (id, at, replica, command, remainingMs) => port.send(id, at, replica, command, remainingMs),
+    alarm: (id, delayMs) => port.alarm(id, delayMs),
+  };
+}
+
+function requestOf(request: Request): Request {
+  return {
+    onReply: (at: number, reply: KvReply, standIn: boolean) => request.onReply(at, reply, standIn),
+    onRefused: (at, why) => request.onRefused(at, why),
+    onFailed: (at, sent) => request.onFailed(at, sent),
+    onAlarm: () => request.onAlarm(),
+    onRingChanged: () => request.onRingChanged(),
+  };
 }

@@ -1,37 +1,68 @@
-/** The shipped node with the shipped store, as a citizen of the simulated world. */
+/**
+ * The shipped node with the shipped store, as a citizen of the simulated world.
+ *
+ * Who a node is lies on its disk: the same name on another disk is another node. The seams where a bug can be planted
+ * are those that the product has anyway: what the node is given, and what is given on to the store.
+ */
 import {
   HybridClock,
   Node,
+  sha1Hex,
+  sha1Latin1,
   type AgreedDocument,
+  type Host,
+  type HybridClockInit,
+  type Logger,
   type NodeId,
   type PartitionId,
+  type ServicePort,
+  type StableStore,
   type VnodeContext,
   type VnodeModule,
-  sha1Latin1,
-  sha1Hex,
 } from '@rkv/core';
-import { Healer, KV_SERVICE, kvModule, QuorumStore, Service, type Coordinator, type KvCommand, type KvReply } from '@rkv/store';
+import { Healer, KV_SERVICE, kvModule, QuorumStore, type Coordinator, type KvCommand, type KvReply } from '@rkv/store';
 import { SimCluster, type NodeLife, type World } from '@rkv/testkit';
 
+/** One life of a node. */
 export interface SimNode {
+  /** The machine it runs on. */
+  readonly machine: string;
+  readonly host: Host;
   readonly node: Node;
   /** Undefined until the node is ready. */
   kv: QuorumStore | undefined;
-  service: Service | undefined;
+  healer: Healer | undefined;
+}
+
+export type KvPort = ServicePort<KvCommand, KvReply>;
+type KvVnodeOpener = VnodeModule<KvCommand, KvReply>['open'];
+
+/** Something else in the place of something shipped: a planted bug. */
+export interface Plant {
+  readonly openVnode?: (context: VnodeContext, clock: HybridClock) => ReturnType<KvVnodeOpener>;
+  readonly clock?: (init: HybridClockInit) => HybridClock;
+  readonly stable?: (shipped: StableStore, host: Host) => StableStore;
+  readonly port?: (shipped: KvPort) => KvPort;
 }
 
 export interface RkvClusterInit {
   readonly world: World;
   readonly ringSize: number;
   readonly durability: 'process' | 'power';
-  readonly onRing?: (name: string, agreed: AgreedDocument) => void;
-  /** Put something else in the place of a vnode: a planted bug. */
-  readonly openVnode?: (context: VnodeContext, clock: HybridClock) => ReturnType<VnodeModule<KvCommand, KvReply>['open']>;
+  readonly plant?: Plant | undefined;
+  onRing(citizen: SimNode, agreed: AgreedDocument): void;
+  /** The node has left its cluster and holds nothing any more. */
+  onRemoved(citizen: SimNode): void;
+  /** A node logged an error. */
+  onError(machine: string, message: string, fields: object): void;
 }
 
-export function nodeIdOf(name: string): NodeId {
+export const REQUEST_TIMEOUT_MS = 1_000;
+
+/** Whoever starts on a disk of its own. */
+export function nodeIdOf(machine: string, diskNumber: number): NodeId {
   const words = new Uint32Array(5);
-  sha1Latin1('node ', name, words);
+  sha1Latin1('node ', `${machine} ${diskNumber}`, words);
   return sha1Hex(words).slice(0, 32) as NodeId;
 }
 
@@ -39,48 +70,64 @@ export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
   return new SimCluster<SimNode>({
     world: init.world,
     boot: (life) => bootNode(init, life),
-    stop: ({ node }, done) => node.stop(done),
+    stop: ({ node, healer }, done) => {
+      healer?.stop();
+      node.stop(done);
+    },
   });
 }
 
 function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
-  const { host, transport, store, stable, logger, name, address, bootId } = life;
-  const clock = new HybridClock({ now: () => host.now(), random: () => host.random(), driftLimitMs: 60_000 });
+  const { plant = {} } = init;
+  const { host, transport, store, address, bootId, diskNumber } = life;
+  const clockInit: HybridClockInit = { now: () => host.now(), random: () => host.random(), driftLimitMs: 60_000 };
+  const clock = plant.clock?.(clockInit) ?? new HybridClock(clockInit);
+  const { openVnode } = plant;
   const shipped = kvModule(clock);
-  const { openVnode } = init;
   const module = openVnode === undefined ? shipped : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
   const node = new Node({
-    id: nodeIdOf(name),
-    name,
+    id: nodeIdOf(life.name, diskNumber),
+    // Names are given out once: a node that lost its disk is not let in under the name of the one it was.
+    name: diskNumber === 1 ? life.name : `${life.name}-${diskNumber}`,
     address,
     location: '',
     birth: { ringSize: init.ringSize, n: 3, level: 'eventual' },
     host,
     transport,
     store,
-    stable,
-    logger,
+    stable: plant.stable?.(life.stable, host) ?? life.stable,
+    logger: overheard(life, init),
     durability: init.durability,
     bootId,
     modules: [module],
-    onRing: (agreed) => init.onRing?.(name, agreed),
-    onReady: () => {
-      const coordinator: Coordinator = {
-        host,
-        clock,
-        port: node.port(module),
-        defaults: { timeoutMs: 1_000, valueBytesMax: 1 << 20 },
-      };
-      citizen.kv = new QuorumStore(coordinator);
-      citizen.service = new Service(coordinator);
-      const vnodes = {
-        partial: () => node.partialPartitions(KV_SERVICE),
-        declareWhole: (partition: PartitionId) => node.declareWhole(KV_SERVICE, partition),
-      };
-      new Healer(coordinator, vnodes, logger).start();
-    },
+    onRing: (agreed) => init.onRing(citizen, agreed),
+    onReady: () => becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module), life.logger),
+    onRemoved: () => init.onRemoved(citizen),
   });
-  const citizen: SimNode = { node, kv: undefined, service: undefined };
+  const citizen: SimNode = { machine: life.name, host, node, kv: undefined, healer: undefined };
   node.start();
   return citizen;
+}
+
+function becomeReady(citizen: SimNode, clock: HybridClock, port: KvPort, logger: Logger): void {
+  const { host, node } = citizen;
+  const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
+  const coordinator: Coordinator = { host, clock, port, defaults };
+  const vnodes = {
+    partial: () => node.partialPartitions(KV_SERVICE),
+    declareWhole: (partition: PartitionId) => node.declareWhole(KV_SERVICE, partition),
+  };
+  citizen.kv = new QuorumStore(coordinator);
+  citizen.healer = new Healer(coordinator, vnodes, logger);
+  citizen.healer.start();
+}
+
+function overheard({ name, logger }: NodeLife, { onError }: RkvClusterInit): Logger {
+  return {
+    ...logger,
+    error: (fields, message) => {
+      logger.error(fields, message);
+      onError(name, message, fields);
+    },
+  };
 }

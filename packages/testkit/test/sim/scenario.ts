@@ -1,26 +1,43 @@
 /**
- * One simulated minute of rkv: lone nodes take writes, join one another, and go on taking writes while links are cut
- * and nodes die; then everything heals, and what clients were promised is checked.
+ * One simulated minute of rkv, drawn from a seed, and what broke in it.
+ *
+ *     0 s     lone nodes take writes
+ *     1 s     the first storm: faults of some kinds; an operator lets the nodes in, and goes on changing the cluster
+ *     16 s    calm, then a second storm from 24 s on
+ *     40 s    everything heals; the operator only finishes what was begun; clients go on for a while
+ *     52 s    quiet: the cluster must settle, and then what clients were promised is checked
+ *
+ * Drawn per seed: 3 to 7 machines and how many of them run at first, the ring size, durability, which kinds of faults
+ * come at all and how densely. Power is cut only where acknowledgements wait for the platter (`power`). A disk is lost
+ * only while the cluster is at peace: then every acknowledged write is on two machines, and losing one is survivable.
+ *
+ * Checked while it runs: ring-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
+import type { NodeId, Prng } from '@rkv/core';
 import {
-  latin1Decode,
-  latin1Encode,
-  partitionOf,
-  primariesOf,
-  ringBits,
-  stampHex,
-  type AgreedDocument,
-} from '@rkv/core';
-import { KV_SERVICE, placeKey, VERSION_AT, type HeldReply } from '@rkv/store';
-import { Agreement, describeFaults, drawFaults, unleash, World, type Fault, type FaultKind, type SimCluster } from '@rkv/testkit';
+  describeFaults,
+  drawFaults,
+  swarm,
+  unleash,
+  World,
+  type Breakable,
+  type Fault,
+  type FaultKind,
+  type SimCluster,
+} from '@rkv/testkit';
+import { Clients } from './clients.ts';
+import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
-import { rkvCluster, type RkvClusterInit, type SimNode } from './rkv-cluster.ts';
+import { Operator } from './operator.ts';
+import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
+import { rkvCluster, type Plant, type SimNode } from './rkv-cluster.ts';
+import { RingWatch } from './ring-watch.ts';
 
 export interface ScenarioOptions {
   readonly seed: number;
-  readonly openVnode?: NonNullable<RkvClusterInit['openVnode']>;
+  readonly plant?: Plant | undefined;
   /** Play these instead of what the seed draws. */
-  readonly faults?: readonly Fault[];
+  readonly faults?: readonly Fault[] | undefined;
 }
 
 export interface ScenarioResult {
@@ -31,195 +48,294 @@ export interface ScenarioResult {
   readonly faults: readonly Fault[];
   readonly acknowledged: number;
   readonly failed: number;
-  readonly nodes: number;
+  readonly reads: number;
+  readonly machines: number;
+  readonly commits: number;
   readonly epochs: number;
-  /** The last events and log lines, made only when something broke. */
+  /** Virtual milliseconds. */
+  readonly lastedMs: number;
+  /** Faults, what the operator did, the keys concerned, the last events and log lines; made only when something broke. */
   readonly description: string;
 }
 
+const MACHINES_MIN = 3;
+const MACHINES_MAX = 7;
 /** Virtual milliseconds. */
-const FAULTS_FROM = 1_000;
-const FAULTS_UNTIL = 45_000;
-const WRITES_UNTIL = 50_000;
-const SETTLE_WITHIN = 60_000;
-const KEYS = 40;
-const KINDS: readonly FaultKind[] = ['cut', 'cutOneWay', 'reset', 'slowLink', 'crash', 'powerCut', 'pause', 'slowDisk'];
+const STORMS = [
+  [1_000, 16_000],
+  [24_000, 40_000],
+] as const;
+/** Between and after them the cluster may be at peace for long enough to lose a disk. */
+const LULLS = [
+  [18_500, 23_000],
+  [43_000, 48_000],
+] as const;
+const HEALED_AT = 40_000;
+const CLIENTS_UNTIL = 52_000;
+const SETTLE_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 50;
+/** A disk is lost only after so much peace: by then no write is under way that began before it. */
+const PEACE_BEFORE_LOSS_MS = 1_500;
+/** One lost for good leaves a majority even when another member is away. */
+const MEMBERS_BEFORE_LOSS_MIN = 4;
+const PROBLEMS_MAX = 20;
 
-export function runScenario({ seed, openVnode, faults: given }: ScenarioOptions): ScenarioResult {
-  const world = new World({ seed });
-  const agreement = new Agreement('the ring of epoch');
-  const problems: string[] = [];
-  let epochs = 0;
-  const onRing = (name: string, { document, digest }: AgreedDocument): void => {
-    epochs = Math.max(epochs, document.epoch);
-    agreement.report(`${document.clusterId}/${document.epoch}`, digest, name);
-  };
-  const cluster = rkvCluster({ world, ringSize: 16, durability: 'power', onRing, ...(openVnode && { openVnode }) });
-  const dice = world.prng('scenario');
-  const names = Array.from({ length: dice.between(3, 5) }, (_, i) => `n${i + 1}`);
-  for (const name of names) cluster.start(name);
-  const faults = given ?? drawFaults(world.prng('faults'), { nodes: names, fromMs: FAULTS_FROM, untilMs: FAULTS_UNTIL, kinds: KINDS });
-  unleash(cluster, faults);
-  const history = new History();
-  for (let client = 0; client < 3; client++) runClient(world, cluster, names, history, client);
-  joinEverybody(world, cluster, names);
-  world.runUntil(WRITES_UNTIL + 2_000);
-  cluster.heal();
-  for (const name of names) cluster.restart(name);
-  const settled = world.runUntilHolds(every(world, 50, () => isSettled(cluster, names)), SETTLE_WITHIN);
-  if (!settled) problems.push(`not settled ${SETTLE_WITHIN / 1000} s after the last fault: ${describeUnsettled(cluster, names)}`);
-  else checkFinalStates(world, cluster, names, history, problems);
-  return {
-    seed,
-    problems,
-    traceHash: world.trace.digest,
-    faults,
-    acknowledged: history.acknowledgedCount,
-    failed: history.failedCount,
-    nodes: names.length,
-    epochs,
-    description: problems.length === 0 ? '' : `${describeFaults(faults)}\n${cluster.describe()}`,
-  };
+const KINDS: readonly FaultKind[] = [
+  'cut',
+  'cutOneWay',
+  'reset',
+  'slowLink',
+  'lossyLink',
+  'crash',
+  'pause',
+  'slowDisk',
+  'fullDisk',
+  'failingDisk',
+  'clockJump',
+  'clockDrift',
+  'lostStore',
+  'lostDisk',
+];
+
+export function runScenario(options: ScenarioOptions): ScenarioResult {
+  return new Scenario(options).run();
 }
 
-/** One client: now and then it writes or deletes a key of a small set through any node. */
-function runClient(world: World, cluster: SimCluster<SimNode>, names: readonly string[], history: History, client: number): void {
-  const dice = world.prng(`client ${client}`);
-  let count = 0;
-  const step = (): void => {
-    if (world.now() > WRITES_UNTIL) return;
-    world.schedule(dice.between(5, 120), step, 'client');
-    const kv = cluster.node(dice.pick(names))?.kv;
-    if (kv === undefined) return;
-    const key = `key ${dice.below(KEYS)}`;
-    const value = dice.chance(0.8) ? `c${client} v${++count}` : undefined;
-    history.attempted(key, value);
-    const sink = {
-      onWritten: (_existed: boolean, entry: Uint8Array) => history.acknowledged(key, value, stampHex(entry, VERSION_AT)),
-      onFailure: () => history.failed(),
-    };
-    if (value === undefined) kv.delete(key, undefined, sink);
-    else kv.put(key, latin1Encode(value), undefined, sink);
-  };
-  world.schedule(dice.between(100, 300), step, 'client');
+interface Draw {
+  readonly machines: readonly string[];
+  readonly atFirst: number;
+  readonly ringSize: number;
+  readonly durability: 'process' | 'power';
+  readonly faults: readonly Fault[];
 }
 
-/** An operator who does not give up: joins every lone node to the first, plans and commits, again and again. */
-function joinEverybody(world: World, cluster: SimCluster<SimNode>, names: readonly string[]): void {
-  const dice = world.prng('operator');
-  const founder = names[0] as string;
-  const step = (): void => {
-    world.schedule(dice.between(500, 3_000), step, 'operator');
-    const first = cluster.node(founder)?.node;
-    if (first === undefined || !first.ready) return;
-    if (first.document.members.filter((member) => member.status === 'valid').length === names.length) return;
-    const newcomer = cluster.node(dice.pick(names.slice(1)))?.node;
-    if (newcomer?.ready === true && newcomer.document.members.length === 1 && newcomer.prospect === undefined) {
-      newcomer.join(cluster.addressOf(founder), () => {});
-    }
-    first.request({ kind: 'plan' }, (result) => {
-      if (result.kind === 'planned') first.request({ kind: 'commit', planId: result.plan.planId }, () => {});
-    });
-  };
-  world.schedule(dice.between(1_000, 2_000), step, 'operator');
-}
+class Scenario {
+  readonly #world: World;
+  readonly #draw: Draw;
+  readonly #cluster: SimCluster<SimNode>;
+  readonly #history = new History();
+  readonly #watch: RingWatch;
+  readonly #operator: Operator;
+  readonly #problems: string[] = [];
+  readonly #lost = new Set<NodeId>();
+  readonly #realm: Realm;
+  #clusterId: string | undefined;
+  /** Stretches of peace so far; the last one lasts while `#peaceSince` is set. */
+  #stretches = 0;
+  #peaceSince: number | undefined;
 
-/** Ask a costly question only every so often of virtual time. */
-function every(world: World, intervalMs: number, question: () => boolean): () => boolean {
-  let next = 0;
-  return () => {
-    if (world.now() < next) return false;
-    next = world.now() + intervalMs;
-    return question();
-  };
-}
-
-function isSettled(cluster: SimCluster<SimNode>, names: readonly string[]): boolean {
-  const nodes = names.map((name) => cluster.node(name)?.node);
-  const first = nodes[0];
-  if (first === undefined || !first.ready) return false;
-  return nodes.every((node) => {
-    if (node === undefined || !node.ready || node.troubles.length > 0) return false;
-    const { document } = node;
-    return (
-      document.clusterId === first.document.clusterId &&
-      document.epoch === first.document.epoch &&
-      document.members.length === names.length &&
-      document.members.every((member) => member.status === 'valid' && node.isUp(member.id)) &&
-      document.pending.length === 0 &&
-      node.handoff.active().length === 0 &&
-      node.handoff.waiting().length === 0
-    );
-  });
-}
-
-function describeUnsettled(cluster: SimCluster<SimNode>, names: readonly string[]): string {
-  return names
-    .map((name) => {
-      const node = cluster.node(name)?.node;
-      if (node === undefined || !node.ready) return `${name} not ready`;
-      const { document } = node;
-      const members = document.members.map((member) => `${member.name} ${member.status}${node.isUp(member.id) ? '' : ' down'}`).join(', ');
-      const waiting = node.handoff.waiting().map((transfer) => `${transfer.kind} ${transfer.partition}: ${transfer.reason}`);
-      return `${name}: epoch ${document.epoch} [${members}] pending ${document.pending.length} waiting ${waiting.join('; ') || 'nothing'}`;
-    })
-    .join(' | ');
-}
-
-/** Every key, read at quorum through every node, and as its replicas hold it. */
-function checkFinalStates(
-  world: World,
-  cluster: SimCluster<SimNode>,
-  names: readonly string[],
-  history: History,
-  problems: string[],
-): void {
-  for (const key of history.keys) {
-    for (const name of names) {
-      const problem = readFinal(world, cluster, name, key, history);
-      if (problem !== undefined) problems.push(`read through ${name}: ${problem}`);
-    }
-  }
-}
-
-function readFinal(world: World, cluster: SimCluster<SimNode>, name: string, key: string, history: History): string | undefined {
-  let problem: string | undefined = 'no answer';
-  const { kv } = cluster.node(name) as SimNode;
-  const read = (): void =>
-    kv?.get(key, undefined, {
-      onValue: (bytes, start, end) => {
-        const final = { version: stampHex(bytes, VERSION_AT), value: latin1Decode(bytes, start, end) };
-        problem = history.problemOf(key, final);
+  constructor({ seed, plant, faults }: ScenarioOptions) {
+    const world = new World({ seed });
+    const draw = drawScenario(world, faults);
+    this.#world = world;
+    this.#draw = draw;
+    this.#watch = new RingWatch(this.#report);
+    const { ringSize, durability, machines, atFirst } = draw;
+    this.#cluster = rkvCluster({
+      world,
+      ringSize,
+      durability,
+      plant,
+      onRing: (citizen, agreed) => {
+        if (citizen.machine === machines[0]) this.#clusterId ??= agreed.document.clusterId;
+        this.#watch.adopted(citizen, agreed);
       },
-      onMissing: () => (problem = history.problemOf(key, { version: highestVersion(cluster, key), value: undefined })),
-      onFailure: (failure) => (problem = failure.message),
+      onRemoved: (citizen) => this.#operator.removed(citizen),
+      onError: (machine, message, fields) => {
+        if (!isOfDisk(message)) this.#report(`${machine} logs: ${message} ${JSON.stringify(fields)}`);
+      },
     });
-  world.schedule(0, read, 'final read');
-  world.runUntilHolds(() => problem !== 'no answer', 2_000);
-  return problem;
+    this.#realm = this.#realmOf(this);
+    this.#operator = new Operator({
+      world,
+      cluster: this.#cluster,
+      realm: this.#realm,
+      machines,
+      atFirst,
+      restlessUntilMs: HEALED_AT,
+      epochOf: (digest) => this.#watch.epochOf(digest),
+      report: this.#report,
+    });
+  }
+
+  run(): ScenarioResult {
+    try {
+      this.#play();
+    } catch (error) {
+      this.#report(error instanceof Error ? error.message : String(error));
+    }
+    const { seed } = this.#world;
+    const { faults, machines } = this.#draw;
+    return {
+      seed,
+      problems: this.#problems,
+      traceHash: this.#world.trace.digest,
+      faults,
+      acknowledged: this.#history.acknowledgedCount,
+      failed: this.#history.failedCount,
+      reads: this.#history.readCount,
+      machines: machines.length,
+      commits: this.#operator.commits,
+      epochs: this.#watch.epochMax,
+      lastedMs: this.#world.now(),
+      description: this.#problems.length === 0 ? '' : this.#describe(),
+    };
+  }
+
+  #play(): void {
+    const world = this.#world;
+    unleash(this.#victim(), this.#draw.faults);
+    new Clients({
+      world,
+      history: this.#history,
+      untilMs: CLIENTS_UNTIL,
+      doors: () => (this.#lost.size === 0 ? readyNodes(this.#realm) : citizensOf(this.#realm)),
+      peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
+      isIn: ({ node }) => node.document.clusterId === this.#clusterId,
+      report: this.#report,
+    });
+    world.schedule(LOOK_EVERY_MS, this.#look, 'look');
+    world.runUntil(HEALED_AT);
+    this.#heal();
+    world.runUntil(CLIENTS_UNTIL + 2_000);
+    const settled = world.runUntilHolds(this.#every(LOOK_EVERY_MS, () => this.#unsettled() === undefined), SETTLE_WITHIN_MS);
+    if (settled) checkFinalStates(this.#realm, this.#history, this.#report);
+    else this.#report(`not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`);
+  }
+
+  #heal(): void {
+    this.#cluster.heal();
+    for (const machine of this.#draw.machines) if (this.#operator.wants(machine)) this.#cluster.restart(machine);
+  }
+
+  #unsettled(): string | undefined {
+    return unrest(this.#realm) ?? this.#operator.unfinished();
+  }
+
+  /** See whether the cluster is at peace, all the time and without doing anything to it. */
+  readonly #look = (): void => {
+    this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
+    if (this.#isBroken() || unrest(this.#realm) !== undefined) {
+      this.#peaceSince = undefined;
+      return;
+    }
+    if (this.#peaceSince === undefined) {
+      this.#peaceSince = this.#world.now();
+      this.#stretches++;
+    }
+    const members = new Set(citizensOf(this.#realm).map(({ node }) => node.id as string));
+    for (const problem of this.#history.atPeace(this.#stretches, (through) => members.has(through))) this.#report(problem);
+  };
+
+  /** Whether anything was broken since the last look. */
+  #isBroken(): boolean {
+    const now = this.#world.now();
+    return this.#draw.faults.some(({ at, until }) => at <= now && until >= now - LOOK_EVERY_MS);
+  }
+
+  /** The cluster as faults may touch it: what is not to run is not started, and no disk is lost that would be missed. */
+  #victim(): Breakable {
+    const cluster = this.#cluster;
+    return {
+      world: this.#world,
+      network: cluster.network,
+      crash: (machine) => cluster.crash(machine),
+      powerCut: (machine) => cluster.powerCut(machine),
+      restart: (machine) => {
+        if (this.#operator.wants(machine)) cluster.restart(machine);
+      },
+      pause: (machine) => cluster.pause(machine),
+      resume: (machine) => cluster.resume(machine),
+      disk: (machine) => cluster.disk(machine),
+      clock: (machine) => cluster.clock(machine),
+      loseDisk: (machine, lost) => {
+        if (this.#maySpare(machine)) this.#loseDisk(machine, lost);
+      },
+    };
+  }
+
+  #maySpare(machine: string): boolean {
+    const { peaceSince, realm } = { peaceSince: this.#peaceSince, realm: this.#realm };
+    if (peaceSince === undefined || this.#world.now() - peaceSince < PEACE_BEFORE_LOSS_MS) return false;
+    if (this.#lost.size > 0 || unrest(realm) !== undefined) return false;
+    const citizens = citizensOf(realm);
+    const { members } = (citizens[0] as SimNode).node.document;
+    if (!citizens.some((citizen) => citizen.machine === machine)) return false;
+    return citizens.length === readyNodes(realm).length && members.length >= MEMBERS_BEFORE_LOSS_MIN;
+  }
+
+  #loseDisk(machine: string, lost: 'store' | 'everything'): void {
+    const gone = this.#cluster.node(machine)?.node.id as NodeId;
+    this.#peaceSince = undefined;
+    this.#cluster.loseDisk(machine, lost);
+    if (lost === 'everything') this.#lost.add(gone);
+  }
+
+  #realmOf(scenario: Scenario): Realm {
+    return {
+      cluster: this.#cluster,
+      lost: this.#lost,
+      get clusterId() {
+        return scenario.#clusterId;
+      },
+    };
+  }
+
+  readonly #report = (problem: string): void => {
+    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push(`${(this.#world.now() / 1000).toFixed(3)} s: ${problem}`);
+  };
+
+  /** Ask a costly question only every so often of virtual time. */
+  #every(intervalMs: number, question: () => boolean): () => boolean {
+    let next = 0;
+    return () => {
+      if (this.#world.now() < next) return false;
+      next = this.#world.now() + intervalMs;
+      return question();
+    };
+  }
+
+  #describe(): string {
+    const { ringSize, durability, machines, atFirst, faults } = this.#draw;
+    const keys = this.#history.keys.filter((key) => this.#problems.some((problem) => problem.includes(key)));
+    return [
+      `ring of ${ringSize}, durability ${durability}, ${machines.length} machines, ${atFirst} at first`,
+      `--- faults\n${describeFaults(faults)}`,
+      `--- the operator\n${this.#operator.diary}`,
+      ...keys.map((key) => this.#history.describe(key)),
+      this.#cluster.describe(),
+    ].join('\n');
+  }
 }
 
-/** The highest version of a key that any primary holds; empty when none does. */
-function highestVersion(cluster: SimCluster<SimNode>, key: string): string {
-  const placed = placeKey(key);
-  let highest = '';
-  for (const name of cluster.running) {
-    const node = (cluster.node(name) as SimNode).node;
-    const first = partitionOf(placed.hashHi, ringBits(node.document.ringSize));
-    for (const { partition, node: owner } of primariesOf(first, 3, node.document.owners)) {
-      if (owner !== node.id) continue;
-      const ignore = { refuse: () => {}, fail: () => {} };
-      node.vnode(KV_SERVICE, partition)?.vnode.handleCommand(
-        { kind: 'get', ...placed, whole: true },
-        {
-          ...ignore,
-          reply: (reply) => {
-            const { entry } = reply as HeldReply;
-            if (entry !== undefined && stampHex(entry, VERSION_AT) > highest) highest = stampHex(entry, VERSION_AT);
-          },
-        },
-      );
-    }
-  }
-  return highest;
+function drawScenario(world: World, given: readonly Fault[] | undefined): Draw {
+  const dice = world.prng('scenario');
+  const machines = Array.from({ length: dice.between(MACHINES_MIN, MACHINES_MAX) }, (_, i) => `n${i + 1}`);
+  const atFirst = dice.between(MACHINES_MIN, machines.length);
+  const ringSize = dice.pick([8, 16, 16, 32]);
+  const durability = dice.chance(0.5) ? 'power' : 'process';
+  const kinds = swarm(dice, durability === 'power' ? [...KINDS, 'powerCut' as const] : KINDS);
+  const gapMs = dice.pick([600, 1_500, 4_000]);
+  const calm = dice.chance(0.1);
+  const storm = ([fromMs, untilMs]: readonly [number, number]): Fault[] =>
+    drawFaults(world.prng(`faults from ${fromMs}`), { nodes: machines, fromMs, untilMs, kinds, gapMs, calmShare: 0 });
+  const losses = kinds.filter((kind) => kind === 'lostStore' || kind === 'lostDisk');
+  const lulls = LULLS.flatMap((lull) => drawLoss(dice, losses, machines, lull));
+  return { machines, atFirst, ringSize, durability, faults: given ?? (calm ? [] : [...STORMS.flatMap(storm), ...lulls]) };
+}
+
+function drawLoss(
+  dice: Prng,
+  kinds: readonly ('lostStore' | 'lostDisk')[],
+  machines: readonly string[],
+  [fromMs, untilMs]: readonly [number, number],
+): Fault[] {
+  if (kinds.length === 0 || dice.chance(0.3)) return [];
+  const at = dice.between(fromMs, untilMs);
+  return [{ at, until: at + dice.between(1, 3_000), kind: dice.pick(kinds), node: dice.pick(machines) }];
+}
+
+/** Errors that come of a disk which was made to fail. */
+function isOfDisk(message: string): boolean {
+  return /could not be saved|the store failed/.test(message);
 }

@@ -41,7 +41,7 @@ export interface Session {
   /** What CLIENT SETINFO told. */
   library: string;
   libraryVersion: string;
-  /** Which RESP the replies from now on are written in. */
+  /** Which RESP the replies from now on, this command's among them, are written in. Only for commands that run alone. */
   resp3: boolean;
   readonly door: Door;
   /** One line of CLIENT LIST, without its line end. */

@@ -79,7 +79,6 @@ export const reset: LocalCommand = {
   run(session, _request, out) {
     session.name = '';
     session.resp3 = false;
-    out.resp3 = false;
     out.simple('RESET');
   },
 };
@@ -118,7 +117,6 @@ export const hello: LocalCommand = {
     }
     session.resp3 = wanted.resp3;
     session.name = wanted.name;
-    out.resp3 = wanted.resp3;
     answerHello(session, out);
   },
 };
@@ -135,7 +133,7 @@ function readHello(session: Session, request: Request): Greeting | string {
   if (version === undefined) return 'ERR Protocol version is not an integer or out of range';
   if (version !== 2n && version !== 3n) return 'NOPROTO unsupported protocol version';
   let name = session.name;
-  for (let i = 2; i < request.argc; ) {
+  for (let i = 2; i < request.argc;) {
     const option = request.text(i);
     const left = request.argc - i - 1;
     if (option.toUpperCase() === 'AUTH' && left >= 2) {

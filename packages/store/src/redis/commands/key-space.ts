@@ -93,19 +93,19 @@ export const keys: ClusterCommand = {
   since: '1.0.0',
   summary: 'Find all keys matching the given pattern',
   begin(kv, request, reply) {
-    new KeyWalk(kv, compileGlob(request.text(1)), reply).run();
+    new KeyWalk(kv, compileGlob(request.text(1)), reply).ask(0n);
   },
 };
 
-/** A walk over all keys, page by page, that keeps what matches. A set, because a page may repeat a key. */
+/**
+ * A walk over all keys, page by page, that keeps what matches: in a set, because a page may repeat a key.
+ * Between pages others get their turn, even when the store answers within the call.
+ */
 class KeyWalk implements ScanSink {
   readonly #kv: KvStore;
   readonly #wanted: Glob;
   readonly #reply: ReplyTo;
   readonly #found = new Set<string>();
-  /** Where the next page begins; undefined while one is under way and when all is over. */
-  #cursor: bigint | undefined = 0n;
-  #asking = false;
 
   constructor(kv: KvStore, wanted: Glob, reply: ReplyTo) {
     this.#kv = kv;
@@ -113,26 +113,14 @@ class KeyWalk implements ScanSink {
     this.#reply = reply;
   }
 
-  /** A loop, not a recursion, when the store answers within the call. */
-  run(): void {
-    if (this.#asking) return;
-    this.#asking = true;
-    while (this.#cursor !== undefined) {
-      const cursor = this.#cursor;
-      this.#cursor = undefined;
-      this.#kv.scan(cursor, KEYS_PAGE, this);
-    }
-    this.#asking = false;
+  ask(cursor: bigint): void {
+    this.#kv.scan(cursor, KEYS_PAGE, this);
   }
 
-  onPage(keys: string[], cursor: bigint): void {
-    for (const key of keys) if (this.#wanted(key)) this.#found.add(key);
-    if (cursor === 0n || this.#reply.abandoned) {
-      this.#answer();
-      return;
-    }
-    this.#cursor = cursor;
-    this.run();
+  onPage(page: string[], cursor: bigint): void {
+    for (const key of page) if (this.#wanted(key)) this.#found.add(key);
+    if (cursor === 0n || this.#reply.abandoned) this.#answer();
+    else setImmediate(() => this.ask(cursor));
   }
 
   onFailure(failure: Failure): void {

@@ -55,7 +55,8 @@ export const mget: ManyCommand = {
   summary: 'Get the values of all the given keys',
   begin(kv, keys, _request, reply) {
     const reader = {
-      found: (bytes: Uint8Array, start: number, end: number): Uint8Array | undefined => bytes.slice(start, end),
+      found: (bytes: Uint8Array, start: number, end: number): Uint8Array | undefined =>
+        bytes.slice(start, end),
       missing: undefined,
     };
     new FanOut<Uint8Array | undefined>({

@@ -4,7 +4,15 @@
  * Created with `late`, it answers nothing by itself: its calls wait until a test lets them go, in the order it
  * likes, so that orders of answers can be played. A write takes effect when its answer is let go.
  */
-import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from '../../kv/api.ts';
+import type {
+  CountSink,
+  Failure,
+  KvStore,
+  ReadSink,
+  RequestOptions,
+  ScanSink,
+  WriteSink,
+} from '../../kv/api.ts';
 
 /** There are no entries here. */
 const NO_ENTRY = new Uint8Array(0);
@@ -34,7 +42,8 @@ export class MapStore implements KvStore {
 
   put(key: string, value: Uint8Array, _options: RequestOptions | undefined, sink: WriteSink): void {
     const kept = Buffer.from(value);
-    if (this.#late) this.#wait(`put ${key} ${kept.toString('latin1')}`, sink, () => this.#put(key, kept, sink));
+    if (this.#late)
+      this.#wait(`put ${key} ${kept.toString('latin1')}`, sink, () => this.#put(key, kept, sink));
     else this.#put(key, kept, sink);
   }
 

@@ -11,7 +11,9 @@ export interface OpenDoor {
   readonly port: number;
 }
 
-export async function openDoor(init: { late?: boolean; limits?: Partial<RedisLimits> } = {}): Promise<OpenDoor> {
+export async function openDoor(
+  init: { late?: boolean; limits?: Partial<RedisLimits> } = {},
+): Promise<OpenDoor> {
   const store = new MapStore({ late: init.late ?? false });
   const server = new RedisServer({
     kv: store,

@@ -1,0 +1,119 @@
+/**
+ * Clients of the simulated cluster: they write, delete and read a few keys through any node, and keep to themselves
+ * what they did and were told.
+ *
+ * A few keys are hot, and now and then two clients write one of them in the same instant through different nodes.
+ * Half of the keys are never deleted, so that one of them which is not found is a loss. Every request has a deadline
+ * by its coordinator's own clock and must be answered by then, whatever the answer is.
+ */
+import { latin1Decode, latin1Encode, stampHex, type Prng } from '@rkv/core';
+import { VERSION_AT, type QuorumStore } from '@rkv/store';
+import type { World } from '@rkv/testkit';
+import type { Found, History } from './history.ts';
+import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
+
+export interface ClientsInit {
+  readonly world: World;
+  readonly history: History;
+  readonly untilMs: number;
+  /** Nodes that may be asked now. */
+  doors(): readonly SimNode[];
+  /** The stretch of peace that lasts now, or 0. */
+  peace(): number;
+  /** Whether this node's answers are about the cluster. */
+  isIn(citizen: SimNode): boolean;
+  report(problem: string): void;
+}
+
+const CLIENTS = 3;
+const KEYS = 40;
+const HOT_KEYS = 4;
+/** How late an answer may be beyond its deadline, by the coordinator's monotonic clock. */
+const SLACK_MS = 100;
+
+export class Clients {
+  readonly #init: ClientsInit;
+  #values = 0;
+
+  constructor(init: ClientsInit) {
+    this.#init = init;
+    for (let i = 0; i < CLIENTS; i++) this.#begin(init.world.prng(`client ${i}`));
+  }
+
+  #begin(dice: Prng): void {
+    const { world, untilMs } = this.#init;
+    const step = (): void => {
+      if (world.now() > untilMs) return;
+      world.schedule(dice.between(5, 120), step, 'client');
+      this.#act(dice);
+    };
+    world.schedule(dice.between(100, 300), step, 'client');
+  }
+
+  #act(dice: Prng): void {
+    const doors = this.#init.doors();
+    if (doors.length === 0) return;
+    const number = dice.chance(0.5) ? dice.below(HOT_KEYS) : dice.below(KEYS);
+    const deletes = number % 2 === 0;
+    const key = `${deletes ? 'key' : 'kept'} ${number}`;
+    const isRead = dice.chance(0.35);
+    for (let times = !isRead && dice.chance(0.2) ? 2 : 1; times > 0; times--) {
+      const citizen = dice.pick(doors);
+      const isDelete = deletes && dice.chance(0.3);
+      // It reaches a process that stands still when that goes on, and one that has died never.
+      citizen.host.setTimer(0, () => (isRead ? this.#read(citizen, key) : this.#write(citizen, key, isDelete)));
+    }
+  }
+
+  #write(citizen: SimNode, key: string, isDelete: boolean): void {
+    const { kv } = citizen;
+    if (kv === undefined) return;
+    const { history, world } = this.#init;
+    const value = isDelete ? undefined : `value ${++this.#values}`;
+    const peace = this.#init.isIn(citizen) ? this.#init.peace() : 0;
+    const write = history.begin({ key, value, through: citizen.node.id, begunAt: world.now(), peace });
+    const answered = this.#expectAnswer(citizen, `${value ?? 'a delete'} of ${key}`);
+    const sink: Parameters<QuorumStore['put']>[3] = {
+      onWritten: (_existed, entry) => {
+        answered();
+        history.acknowledged(write, stampHex(entry, VERSION_AT), world.now());
+      },
+      onFailure: ({ definite }) => {
+        answered();
+        history.failed(write, definite, world.now());
+      },
+    };
+    if (value === undefined) kv.delete(key, undefined, sink);
+    else kv.put(key, latin1Encode(value), undefined, sink);
+  }
+
+  #read(citizen: SimNode, key: string): void {
+    const { kv } = citizen;
+    if (kv === undefined) return;
+    const settled = this.#init.isIn(citizen) ? this.#init.history.settledOf(key) : undefined;
+    const answered = this.#expectAnswer(citizen, `a read of ${key}`);
+    const judge = (found: Found): void => {
+      answered();
+      const problem = this.#init.history.problemOf(key, found, settled);
+      if (problem !== undefined) this.#init.report(`read through ${citizen.machine}: ${problem}`);
+    };
+    kv.get(key, undefined, {
+      onValue: (bytes, start, end) =>
+        judge({ version: stampHex(bytes, VERSION_AT), value: latin1Decode(bytes, start, end) }),
+      onMissing: () => judge({ version: undefined, value: undefined }),
+      onFailure: answered,
+    });
+  }
+
+  /** Report the request unless the function returned is called in time. A coordinator that dies owes no answer. */
+  #expectAnswer({ host, machine }: SimNode, what: string): () => void {
+    const timer = host.setTimer(REQUEST_TIMEOUT_MS + SLACK_MS, () =>
+      this.#init.report(`${what} through ${machine} is not answered ${SLACK_MS} ms after its deadline`),
+    );
+    let count = 0;
+    return () => {
+      timer.cancel();
+      if (++count > 1) this.#init.report(`${what} through ${machine} is answered ${count} times`);
+    };
+  }
+}

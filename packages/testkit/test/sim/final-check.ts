@@ -1,0 +1,109 @@
+/**
+ * What must be true when all is healed and settled: every key read through every node, and looked at on its replicas.
+ *
+ * An acknowledged write is on w of its primaries, on as many distinct nodes as these allow; every replica counts
+ * rightly what it holds; nobody has a request open.
+ */
+import { latin1Decode, partitionOf, primariesOf, ringBits, stampHex, type PartitionId, type Replica } from '@rkv/core';
+import { KV_SERVICE, placeKey, VERSION_AT, type KvCommand, type KvReply } from '@rkv/store';
+import type { Found, History } from './history.ts';
+import { citizensOf, type Realm } from './peace.ts';
+import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
+
+const N = 3;
+const W = 2;
+/** Repairs and the like end by themselves. */
+const LAST_REQUESTS_MS = 3_000;
+
+export function checkFinalStates(realm: Realm, history: History, report: (problem: string) => void): void {
+  history.settleAll();
+  for (const key of history.keys) {
+    const problem = problemOfCopies(realm, key, history);
+    if (problem !== undefined) report(problem);
+  }
+  for (const citizen of citizensOf(realm)) checkCounts(citizen, report);
+  for (const citizen of citizensOf(realm)) readAll(realm, citizen, history, report);
+  realm.cluster.world.runFor(LAST_REQUESTS_MS);
+  for (const { node, machine } of citizensOf(realm)) {
+    if (node.openRequests > 0) report(`${machine} has ${node.openRequests} requests open at the end`);
+  }
+}
+
+function readAll({ cluster }: Realm, citizen: SimNode, history: History, report: (problem: string) => void): void {
+  const { world } = cluster;
+  let open = history.keys.length;
+  const read = (key: string): void => {
+    const judge = (found: Found): void => {
+      open--;
+      const problem = history.problemOf(key, found, history.settledOf(key));
+      if (problem !== undefined) report(`in the end, read through ${citizen.machine}: ${problem}`);
+    };
+    citizen.kv?.get(key, undefined, {
+      onValue: (bytes, start, end) =>
+        judge({ version: stampHex(bytes, VERSION_AT), value: latin1Decode(bytes, start, end) }),
+      onMissing: () => judge({ version: undefined, value: undefined }),
+      onFailure: ({ message }) => report(`in the end, ${key} through ${citizen.machine}: ${message}`),
+    });
+  };
+  world.schedule(0, () => history.keys.forEach(read), 'final reads');
+  world.runUntilHolds(() => open === 0, REQUEST_TIMEOUT_MS + 500);
+}
+
+/** Whether what was acknowledged last of this key is where it was said to be. */
+function problemOfCopies(realm: Realm, key: string, history: History): string | undefined {
+  const settled = history.settledOf(key);
+  const document = citizensOf(realm)[0]?.node.document;
+  if (settled === undefined || document === undefined) return undefined;
+  const first = partitionOf(placeKey(key).hashHi, ringBits(document.ringSize));
+  const primaries = primariesOf(first, N, document.owners);
+  if (primaries.some(({ node }) => realm.lost.has(node))) return undefined;
+  const versions = primaries.map((replica) => versionAt(realm, replica, key));
+  const holders = primaries.filter((_, i) => (versions[i] as string) >= settled.version);
+  const nodes = new Set(holders.map(({ node }) => node)).size;
+  const owners = new Set(primaries.map(({ node }) => node)).size;
+  if (holders.length >= W && nodes >= Math.min(W, owners)) return undefined;
+  const what = `${settled.value ?? 'a delete'} acknowledged at ${settled.version}`;
+  return `${key}: ${what} is on ${holders.length} primaries on ${nodes} nodes; the primaries hold ${versions.map((v) => v || 'nothing').join(', ')}`;
+}
+
+/** Hex; empty when nothing is held. */
+function versionAt(realm: Realm, replica: Replica, key: string): string {
+  const citizen = citizensOf(realm).find(({ node }) => node.id === replica.node);
+  const reply = citizen && ask(citizen, replica.partition, { kind: 'get', ...placeKey(key), whole: true });
+  return reply?.kind === 'held' && reply.entry !== undefined ? stampHex(reply.entry, VERSION_AT) : '';
+}
+
+/** A vnode's running counts are those of what it holds. */
+function checkCounts(citizen: SimNode, report: (problem: string) => void): void {
+  const { ringSize } = citizen.node.document;
+  for (let p = 0; p < ringSize; p++) {
+    if (citizen.node.vnode(KV_SERVICE, p as PartitionId) === undefined) continue;
+    for (let range = 0; range < ringSize; range++) {
+      const problem = problemOfCount(citizen, p as PartitionId, range as PartitionId);
+      if (problem !== undefined) report(problem);
+    }
+  }
+}
+
+function problemOfCount(citizen: SimNode, partition: PartitionId, range: PartitionId): string | undefined {
+  const tally = ask(citizen, partition, { kind: 'tally', range });
+  const page = ask(citizen, partition, { kind: 'page', range, after: undefined, limit: 1_000 });
+  if (tally?.kind !== 'tally' || page?.kind !== 'page') return undefined;
+  const live = page.items.filter((item) => item.live).length;
+  if (tally.entries === page.items.length && tally.live === live) return undefined;
+  const where = `partition ${partition} of ${citizen.machine}, range ${range}`;
+  return `${where}: ${tally.entries} entries counted, ${tally.live} live, where ${page.items.length} are, ${live} live`;
+}
+
+/** What a vnode answers at once; undefined when it does not. */
+function ask({ node }: SimNode, partition: PartitionId, command: KvCommand): KvReply | undefined {
+  let answer: KvReply | undefined;
+  node.vnode(KV_SERVICE, partition)?.vnode.handleCommand(command, {
+    reply: (reply) => {
+      answer = reply as KvReply;
+    },
+    refuse: () => {},
+    fail: () => {},
+  });
+  return answer;
+}

@@ -1,0 +1,185 @@
+/**
+ * An operator who does not rest: starts machines, lets nodes in, sends others away, plans and commits, clears, goes by
+ * an old plan now and then - through any node, while links are cut and nodes die.
+ *
+ * A machine whose node has left is emptied and started again later: then it is a new node.
+ */
+import type { AdminRequest, RequestResult } from '@rkv/core';
+import type { SimCluster, World } from '@rkv/testkit';
+import { citizensOf, readyNodes, type Realm } from './peace.ts';
+import type { SimNode } from './rkv-cluster.ts';
+
+export interface OperatorInit {
+  readonly world: World;
+  readonly cluster: SimCluster<SimNode>;
+  readonly realm: Realm;
+  readonly machines: readonly string[];
+  /** How many of them run from the start. */
+  readonly atFirst: number;
+  /** From then on nobody is started or sent away any more; who runs is let in. */
+  readonly restlessUntilMs: number;
+  /** Which epoch the ring document of this digest is of, when somebody has adopted it. */
+  epochOf(digest: string): number | undefined;
+  report(problem: string): void;
+}
+
+/** Fewer than this and a key's copies do not lie on three machines. */
+const MEMBERS_MIN = 3;
+/** An operator's request: the claimant waits, agreement tries, the question travels. By the node's own clock. */
+const ANSWER_WITHIN_MS = 30_000;
+
+export class Operator {
+  readonly #init: OperatorInit;
+  readonly #dice: ReturnType<World['prng']>;
+  /** Machines that are not to run: not started yet, or their node has left. */
+  readonly #off: Set<string>;
+  readonly #diary: string[] = [];
+  /** The plan for the latest ring so far, and one for a ring before. */
+  #plan: { readonly planId: string; readonly epoch: number } | undefined;
+  #oldPlanId: string | undefined;
+  commits = 0;
+
+  constructor(init: OperatorInit) {
+    this.#init = init;
+    this.#dice = init.world.prng('operator');
+    this.#off = new Set(init.machines.slice(init.atFirst));
+    for (const machine of init.machines.slice(0, init.atFirst)) init.cluster.start(machine);
+    init.world.schedule(this.#dice.between(500, 2_000), this.#step, 'operator');
+  }
+
+  /** What was done, a line each. */
+  get diary(): string {
+    return this.#diary.join('\n');
+  }
+
+  /** Whether this machine is to run. */
+  wants(machine: string): boolean {
+    return !this.#off.has(machine);
+  }
+
+  /** Its node has left the cluster: stop it, and empty the machine once it is down. */
+  removed({ machine, node }: SimNode): void {
+    const { world, cluster } = this.#init;
+    this.#note(`${machine} has left`);
+    this.#off.add(machine);
+    world.schedule(0, () => cluster.stop(machine), 'operator');
+    const emptied = (): void => {
+      const now = cluster.node(machine);
+      if (now?.node === node) world.schedule(500, emptied, 'operator');
+      else if (now === undefined && !this.wants(machine)) cluster.loseDisk(machine, 'everything');
+    };
+    world.schedule(500, emptied, 'operator');
+  }
+
+  /** Why not everybody who runs is a full member of the one cluster, or undefined. */
+  unfinished(): string | undefined {
+    const { realm, cluster } = this.#init;
+    const citizens = citizensOf(realm);
+    const document = citizens[0]?.node.document;
+    if (document === undefined) return 'nobody is in the cluster';
+    const outside = cluster.running.filter((machine) => !citizens.some((citizen) => citizen.machine === machine));
+    // Transfers that wait for a lost machine hold up every further plan.
+    const stuck = document.pending.length > 0;
+    if (outside.length > 0 && !stuck) return `${outside.join(', ')} not in the cluster`;
+    // Nor does anybody get away who keeps hints for one.
+    const bound = realm.lost.size > 0;
+    const other = document.members.find(({ status }) => status === 'joining' || (status === 'leaving' && !bound));
+    if (other !== undefined && !stuck) return `${other.name} is ${other.status}`;
+    return document.staged.length > 0 && !stuck ? 'a leave is staged' : undefined;
+  }
+
+  readonly #step = (): void => {
+    const { world, realm, restlessUntilMs } = this.#init;
+    world.schedule(this.#dice.between(300, 2_500), this.#step, 'operator');
+    const doors = citizensOf(realm);
+    if (doors.length === 0) return;
+    const door = this.#dice.pick(doors);
+    if (world.now() < restlessUntilMs) this.#change(door);
+    this.#letIn(door);
+    if (this.#dice.chance(0.7) || world.now() >= restlessUntilMs) this.#carryOut(door);
+  };
+
+  #change(door: SimNode): void {
+    const { cluster } = this.#init;
+    const off = [...this.#off].filter((machine) => cluster.node(machine) === undefined);
+    if (off.length > 0 && this.#dice.chance(0.15)) this.#start(this.#dice.pick(off));
+    const { members } = door.node.document;
+    const full = members.filter(({ status }) => status === 'valid');
+    if (full.length > MEMBERS_MIN && this.#dice.chance(0.2)) {
+      const { id, name } = this.#dice.pick(full);
+      this.#ask(door, { kind: 'leave', node: id }, `that ${name} leave`);
+    }
+    if (this.#dice.chance(0.04)) this.#ask(door, { kind: 'clear' }, 'to clear what is staged');
+  }
+
+  #start(machine: string): void {
+    this.#note(`${machine} is started`);
+    this.#off.delete(machine);
+    this.#init.cluster.restart(machine);
+  }
+
+  #letIn(door: SimNode): void {
+    const { realm, cluster } = this.#init;
+    const outside = readyNodes(realm).filter(
+      ({ node }) => node.document.clusterId !== realm.clusterId && node.prospect === undefined,
+    );
+    if (outside.length === 0) return;
+    const newcomer = this.#dice.pick(outside);
+    if (newcomer.node.document.members.length > 1) return;
+    newcomer.host.setTimer(0, () => {
+      const answered = this.#expectAnswer(newcomer, `${newcomer.machine} asks ${door.machine} to be let in`);
+      newcomer.node.join(cluster.addressOf(door.machine), answered);
+    });
+  }
+
+  #carryOut(door: SimNode): void {
+    if (this.#oldPlanId !== undefined && this.#dice.chance(0.1)) this.#goByAnOldPlan(door, this.#oldPlanId);
+    this.#ask(door, { kind: 'plan' }, 'for a plan', (result) => {
+      if (result.kind !== 'planned') return;
+      const { planId, documentDigest } = result.plan;
+      this.#keep(planId, this.#init.epochOf(documentDigest) ?? 0);
+      const named = this.#dice.chance(0.8) ? planId : undefined;
+      this.#ask(door, { kind: 'commit', planId: named }, `to commit ${named ?? 'the last plan'}`, ({ kind }) => {
+        if (kind === 'committed') this.commits++;
+      });
+    });
+  }
+
+  #keep(planId: string, epoch: number): void {
+    if (epoch <= (this.#plan?.epoch ?? 0)) return;
+    this.#oldPlanId = this.#plan?.planId;
+    this.#plan = { planId, epoch };
+  }
+
+  /** A later ring has been planned for since. */
+  #goByAnOldPlan(door: SimNode, planId: string): void {
+    this.#ask(door, { kind: 'commit', planId }, `to commit the old ${planId}`, ({ kind }) => {
+      if (kind === 'committed') this.#init.report(`the plan ${planId}, made for a ring that is past, was committed`);
+    });
+  }
+
+  #ask(door: SimNode, request: AdminRequest, what: string, then: (result: RequestResult) => void = () => {}): void {
+    door.host.setTimer(0, () => {
+      const answered = this.#expectAnswer(door, `${door.machine} is asked ${what}`);
+      door.node.request(request, (result) => {
+        answered(result);
+        then(result);
+      });
+    });
+  }
+
+  #expectAnswer({ host }: SimNode, what: string): (result: RequestResult) => void {
+    this.#note(what);
+    const timer = host.setTimer(ANSWER_WITHIN_MS, () =>
+      this.#init.report(`${what}, and no answer came in ${ANSWER_WITHIN_MS / 1000} s`),
+    );
+    return (result) => {
+      timer.cancel();
+      this.#note(`${what}: ${result.kind === 'refused' ? result.code : result.kind}`);
+    };
+  }
+
+  #note(line: string): void {
+    this.#diary.push(`${this.#init.world.now().toFixed(3).padStart(14)}  ${line}`);
+  }
+}

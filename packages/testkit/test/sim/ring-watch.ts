@@ -1,0 +1,63 @@
+/**
+ * What must hold of rings while a run goes on, looked at whenever a node adopts one.
+ *
+ * One document per cluster and epoch; one owner per partition and epoch, as the vnodes themselves see it; the epochs of
+ * a node never go back, not even over its deaths; and a node that has entered a cluster is in no other ever after.
+ */
+import type { AgreedDocument, NodeId, PartitionId } from '@rkv/core';
+import { KV_SERVICE } from '@rkv/store';
+import { Agreement } from '@rkv/testkit';
+import type { SimNode } from './rkv-cluster.ts';
+
+interface Past {
+  clusterId: string;
+  epoch: number;
+  readonly clustersLeft: Set<string>;
+}
+
+export class RingWatch {
+  readonly #documents = new Agreement('the ring of epoch');
+  readonly #owners = new Agreement('the owner in epoch');
+  readonly #past = new Map<NodeId, Past>();
+  readonly #epochOf = new Map<string, number>();
+  readonly #report: (problem: string) => void;
+  epochMax = 0;
+
+  constructor(report: (problem: string) => void) {
+    this.#report = report;
+  }
+
+  /** `citizen` has adopted this ring, and its vnodes stand as they do under it. */
+  adopted(citizen: SimNode, { document, digest }: AgreedDocument): void {
+    const { node, machine } = citizen;
+    const { clusterId, epoch } = document;
+    this.epochMax = Math.max(this.epochMax, epoch);
+    this.#epochOf.set(digest, epoch);
+    this.#documents.report(`${epoch} of ${clusterId}`, digest, machine);
+    this.#follow(citizen, clusterId, epoch);
+    for (let p = 0; p < document.ringSize; p++) {
+      const owns = node.vnode(KV_SERVICE, p as PartitionId)?.standing === 'owner';
+      if (owns) this.#owners.report(`${epoch} of ${clusterId}, partition ${p}`, node.id, machine);
+      if (owns === (document.owners[p] === node.id)) continue;
+      this.#report(`${machine} ${owns ? 'acts' : 'does not act'} as owner of partition ${p} in epoch ${epoch}`);
+    }
+  }
+
+  /** Of the document with this digest, if anybody has adopted it. */
+  epochOf(digest: string): number | undefined {
+    return this.#epochOf.get(digest);
+  }
+
+  #follow({ node, machine }: SimNode, clusterId: string, epoch: number): void {
+    const past = this.#past.get(node.id);
+    if (past === undefined) {
+      this.#past.set(node.id, { clusterId, epoch, clustersLeft: new Set() });
+      return;
+    }
+    if (past.clustersLeft.has(clusterId)) this.#report(`${machine} is back in cluster ${clusterId}, which it had left`);
+    if (past.clusterId !== clusterId) past.clustersLeft.add(past.clusterId);
+    else if (epoch < past.epoch) this.#report(`${machine} went back from epoch ${past.epoch} to ${epoch}`);
+    past.clusterId = clusterId;
+    past.epoch = epoch;
+  }
+}

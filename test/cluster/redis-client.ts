@@ -1,0 +1,39 @@
+/**
+ * An ioredis client that hides nothing: by default it keeps from its caller what goes wrong on the way, by connecting
+ * and sending again. Here it is one command, one answer.
+ */
+import { Redis } from 'ioredis';
+import type { TestNode } from './nodes.ts';
+
+const ANSWER_MS = 60_000;
+
+export function connect({ ports }: TestNode): Redis {
+  const client = new Redis(ports.redis, '127.0.0.1', {
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: ANSWER_MS,
+  });
+  client.on('error', () => {}); // every command that it hits tells of it
+  return client;
+}
+
+/** A connection for as long as `work` takes. */
+export async function withRedis<T>(node: TestNode, work: (client: Redis) => Promise<T>): Promise<T> {
+  const client = connect(node);
+  try {
+    return await work(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** All of them in one pipeline: an answer for each, errors among them. */
+export async function exchange(client: Redis, commands: string[][]): Promise<unknown[]> {
+  if (commands.length === 0) return [];
+  const answers = await client.pipeline(commands).exec();
+  return commands.map((_, at) => {
+    const [error, answer] = answers?.[at] ?? [new Error('no answer'), undefined];
+    return error ?? answer;
+  });
+}
