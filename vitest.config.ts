@@ -5,13 +5,32 @@ export default defineConfig({
   resolve: { conditions: ['rkv-source'] },
   ssr: { resolve: { conditions: ['rkv-source', 'node', 'import', 'module', 'default'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // Left alone, it keeps one processor for itself: with two of them that is half.
+    // Left alone, vitest keeps one processor for itself: with two of them that is half.
     maxWorkers: '100%',
     // Below this a test's time is not worth a line.
-    slowTestThreshold: 5_000,
+    slowTestThreshold: 10_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'rooms',
+          include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Real nodes in processes of their own: after all others, one file at a time, as they have deadlines to keep.
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -12,7 +12,7 @@ import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { floatingPromises } from '../scripts/floating-promises.ts';
+import { floatingPromises } from '../scripts/check-types.ts';
 
 /** From the lowest. A file imports from its own room or from a lower floor; `testing` stands outside. */
 const FLOORS: Record<string, readonly (readonly string[])[]> = {

@@ -22,7 +22,8 @@ export async function freePort(): Promise<number> {
   throw new Error(`no port from ${first} to ${first + BLOCK_PORTS - 1} is free`);
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Nobody listens on this port of 127.0.0.1. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));

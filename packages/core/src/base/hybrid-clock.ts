@@ -78,23 +78,27 @@ export class HybridClock {
 
   /** Follow a stamp seen elsewhere. False when it lies beyond the drift limit: then the clock does not move. */
   observe(bytes: Uint8Array, at: number): boolean {
-    const wall = this.#wall();
-    if (stampMs(bytes, at) - wall > this.#driftLimitMs) return false;
-    return this.#reach(bytes, at, wall);
+    if (!this.#isAhead(bytes, at)) return true; // like its own stamps that come back to it
+    return this.#reach(bytes, at, this.#wall());
   }
 
   #wall(): number {
     return Math.max(0, Math.floor(this.#now()));
   }
 
+  /** Whether this reading is above the clock's own. */
+  #isAhead(bytes: Uint8Array, at: number): boolean {
+    const ms = stampMs(bytes, at);
+    return ms > this.#ms || (ms === this.#ms && stampCounter(bytes, at) > this.#counter);
+  }
+
   /** Stand at or above this reading; false when that would take the clock beyond the limit. */
   #reach(bytes: Uint8Array, at: number, wall: number): boolean {
+    if (!this.#isAhead(bytes, at)) return true;
     const ms = stampMs(bytes, at);
-    const counter = stampCounter(bytes, at);
-    if (ms < this.#ms || (ms === this.#ms && counter <= this.#counter)) return true;
     if (ms - wall > this.#driftLimitMs) return false;
     this.#ms = ms;
-    this.#counter = counter;
+    this.#counter = stampCounter(bytes, at);
     return true;
   }
 

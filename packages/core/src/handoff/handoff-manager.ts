@@ -109,7 +109,7 @@ interface Inbound {
 const OUTBOUND_MAX = 4;
 const INBOUND_MAX = 8;
 /** Bytes of items in one frame: a page is walked in well under a millisecond. */
-const PAGE_BYTES = 64 * 1024;
+const PAGE_BYTES = 16 * 1024;
 const TICK_MS = 250;
 const RETRY_MS = 1_000;
 /** An inbound transfer that says nothing for this long makes room for another. */
@@ -404,12 +404,21 @@ export class HandoffManager {
 
   #handleOffer(from: NodeId, header: Header, service: string, body: Reader): void {
     const { id, kind } = readOffer(body);
+    this.#dropEarlier(from, id, service, header.partition, kind);
     const refusal = this.#refusalOf(from, header, kind);
     if (refusal === undefined) {
       const vnode = this.#port.findOrStandIn(service, header.partition);
       this.#inbound.set(`${from}/${id}`, { from, id, vnode, kind, finished: false, lastHeard: this.#port.host.monotonic() });
     }
     this.#port.send(from, MESSAGE.handoffAnswer, service, header.partition, (out) => writeAnswer(out, { id, refusal }));
+  }
+
+  /** A sender that begins anew has given up what it had begun, and takes no second place here. */
+  #dropEarlier(from: NodeId, id: number, service: string, partition: PartitionId, kind: TransferKind): void {
+    for (const [key, { vnode, ...inbound }] of this.#inbound) {
+      const same = inbound.from === from && inbound.kind === kind && vnode.service === service;
+      if (same && vnode.place.partition === partition && inbound.id !== id) this.#inbound.delete(key);
+    }
   }
 
   #refusalOf(from: NodeId, header: Header, kind: TransferKind): string | undefined {

@@ -45,6 +45,8 @@ const FRAMES_UNDER_WAY_MAX = 4;
 const FRAME_BYTES = 1024 * 1024;
 /** Without any answer for this long a transfer is given up, ms. */
 const STALLED_MS = 15_000;
+/** An offer costs nothing to answer; the answer is lost when the receiver has no connection to this node yet, ms. */
+const UNANSWERED_MS = 2_000;
 
 interface SentFrame {
   readonly items: readonly Uint8Array[];
@@ -93,6 +95,9 @@ export class OutboundTransfer {
   }
 
   tick(now: number): TransferEffect[] {
+    if (this.#state === 'offered' && now - this.#lastProgress >= UNANSWERED_MS) {
+      return this.#fail(`no answer to the offer for ${UNANSWERED_MS / 1000} s`);
+    }
     const waiting = this.#state !== 'failed' && (this.#state !== 'complete' || this.#unacked.size > 0);
     if (!waiting || now - this.#lastProgress < STALLED_MS) return [];
     return this.#fail(`no answer for ${STALLED_MS / 1000} s`);

@@ -270,7 +270,7 @@ describe('three nodes', () => {
     const planId = planned?.kind === 'planned' ? planned.plan.planId : '';
     expect(play.ask('a', { kind: 'commit', planId })).toMatchObject({ code: 'plan_changed' });
     expect(play.planAndCommit('a')).toMatchObject({ kind: 'committed' });
-    expect(play.ask('a', { kind: 'commit', planId })).toMatchObject({ code: 'nothing_planned' });
+    expect(play.ask('a', { kind: 'commit', planId })).toMatchObject({ code: 'pending_changes' });
   });
 
   it('let a member leave: it hands over, is drained, and is gone; a claimant passes its duty on', () => {

@@ -190,7 +190,7 @@ export class Membership {
         this.#tellUp(this.#liveness.heard(event.from, now));
         return this.#handleMessage(event.from, event.message, now);
       case 'peerUp':
-        this.#tellUp(this.#liveness.heard(event.peer, now));
+        // It can be told something, and is up once it is heard: until its own link to us stands, its answers are lost.
         return this.#heartbeat(event.peer);
       case 'peerDown':
         this.#tellUp(this.#liveness.connectionLost(event.peer));

@@ -61,13 +61,13 @@ const PARTITIONS_PER_MEMBER_MIN = 16;
 
 /** Why nothing can be planned on this document, or undefined. */
 export function planRefusal(document: RingDocument): Refusal | undefined {
-  if (!hasStaged(document)) return refuse('nothing_planned', 'there are no staged changes');
   if (document.pending.length > 0) {
     return refuse(
       'pending_changes',
       `${document.pending.length} transfers of the last commit are not done; wait for them first`,
     );
   }
+  if (!hasStaged(document)) return refuse('nothing_planned', 'there are no staged changes');
   return undefined;
 }
 
@@ -184,7 +184,7 @@ function sharedReplicas(
     : `with ${owners.length} partitions and ${members.length} members there is no better ring`;
   return [
     `${shared.length} of ${owners.length} preference lists of n=${n} would have two copies on one node, ` +
-      `from ${shared.length === 1 ? 'partition' : 'partitions'} ${shared.join(', ')} on` +
+      `${shared.length === 1 ? 'the one that begins at partition' : 'those that begin at partitions'} ${shared.join(', ')}` +
       // Claim knows what is possible for lists of three only.
       (n === 3 ? ` (${how})` : ''),
   ];

@@ -124,7 +124,7 @@ describe('plan', () => {
     expect(plan.transition.transfers).toHaveLength(10);
     expect(plan.transition.transfers[0]).toEqual({ partition: 1, from: 'a', to: 'b' });
     expect(plan.transition.warnings).toEqual([
-      '2 of 16 preference lists of n=3 would have two copies on one node, from partitions 14, 15 on ' +
+      '2 of 16 preference lists of n=3 would have two copies on one node, those that begin at partitions 14, 15 ' +
         '(with 16 partitions and 3 members there is no better ring)',
       '16 partitions on 3 members are fewer than 16 each: load spreads unevenly, a larger ring would be better',
     ]);

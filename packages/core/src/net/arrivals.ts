@@ -25,7 +25,7 @@ export interface ArrivalsInit {
   /** Why a proven peer that nothing is known against is not let in, or undefined. */
   judge(peer: Hello): string | undefined;
   /** A life of a peer has its control connection. */
-  onArrived(peer: NodeId): void;
+  onArrived(peer: Hello): void;
   onFrame(from: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): void;
   /** A life's control connection ended, and the others with it. Not told again for a loss already noted. */
   onLeft(peer: NodeId, reason: string): void;
@@ -104,7 +104,7 @@ export class Arrivals {
     older?.close();
     if (lane === 'control') {
       life.bytesWhenDown = -1;
-      this.#init.onArrived(peer.nodeId);
+      this.#init.onArrived(peer);
     }
   }
 

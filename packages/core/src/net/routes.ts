@@ -49,7 +49,10 @@ export class Routes {
     for (const [id, address] of wanted) this.#want(id, address);
   }
 
+  /** Who is up under this address already is not dialled again: the peer would close the older link for the newer. */
   dial(address: string, purpose: Hello['purpose'], done: DialDone): void {
+    const up = [...this.#routes.values()].find(({ link }) => link.address === address && link.up !== undefined)?.link.up;
+    if (up !== undefined) return this.#components.host.defer(() => done({ kind: 'connected', peer: up }));
     const route = this.#open(undefined, address, purpose);
     route.dials.push(done);
     this.#unknown.add(route);
@@ -65,8 +68,12 @@ export class Routes {
     return this.#routes.get(peer)?.link.up;
   }
 
-  hurry(peer: NodeId): void {
-    this.#routes.get(peer)?.link.hurry();
+  /** It is there, and says where: what `setPeers` was told may be out of date. */
+  hurry(peer: NodeId, address: string): void {
+    const link = this.#routes.get(peer)?.link;
+    if (link === undefined) return;
+    link.address = address;
+    link.hurry();
   }
 
   /** True when a link was up; `onDown` has then been called. */

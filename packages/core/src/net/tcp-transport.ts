@@ -156,7 +156,7 @@ export class TcpTransport implements Transport {
     return new Arrivals(components, {
       hello: () => this.#hello('member'),
       judge: (peer) => this.#judge(peer),
-      onArrived: (peer) => this.#routes.hurry(peer),
+      onArrived: (peer) => this.#routes.hurry(peer.nodeId, peer.address),
       onFrame: (from, lane, bytes, start, end) => {
         this.counters.framesReceived++;
         this.#handler?.onFrame(from, lane, bytes, start, end);

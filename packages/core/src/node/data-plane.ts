@@ -9,7 +9,7 @@
  */
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
-import type { Epoch, NodeId } from '../contracts/ids.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Transport } from '../contracts/transport.ts';
 import type { Refusal, ReplyToken, VnodeModule } from '../contracts/vnode.ts';
@@ -183,12 +183,13 @@ export class DataPlane {
     if (module === undefined) throw new WireError('a reply of an unknown service');
     const request = this.#init.table.take(header.requestId, at, from);
     if (request === undefined) return;
-    const status = body.u8();
+    // From here on the request waits for this answer no more: whatever the bytes are, it must be told something.
+    const status = body.left > 0 ? body.u8() : REPLY_FAILED;
     if (status === REPLY_OK) {
       const reply = decodeOrFail(module, body);
       if (reply === undefined) request.onFailed(at, true);
       else request.onReply(at, reply, standIn);
-    } else if (status === REPLY_REFUSED) request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
+    } else if (status === REPLY_REFUSED && body.left > 0) request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
     else request.onFailed(at, true);
   }
 
@@ -271,47 +272,64 @@ class RemoteToken implements ReplyToken<unknown> {
   readonly #init: DataPlaneInit;
   readonly #module: VnodeModule<unknown, unknown>;
   readonly #to: NodeId;
-  readonly #header: Header;
+  // Of the command's header, what its answer repeats.
+  readonly #at: number;
+  readonly #ringBits: number;
+  readonly #requestId: RequestId;
+  readonly #partition: PartitionId;
+  readonly #service: number;
   host: VnodeHost | undefined;
 
   constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>, to: NodeId, header: Header) {
     this.#init = init;
     this.#module = module;
     this.#to = to;
-    this.#header = { ...header };
+    this.#at = header.flags >>> AT_SHIFT;
+    this.#ringBits = header.ringBits;
+    this.#requestId = header.requestId;
+    this.#partition = header.partition;
+    this.#service = header.service;
   }
 
   reply(reply: unknown): void {
-    this.#send((out) => {
-      out.u8(REPLY_OK);
-      this.#module.codec.encodeReply(reply, out);
-    });
+    this.#module.codec.encodeReply(reply, this.#begin(REPLY_OK));
+    this.#send();
   }
 
   refuse(why: Refusal): void {
-    this.#send((out) => {
-      out.u8(REPLY_REFUSED);
-      out.u8(REFUSALS.indexOf(why));
-    });
+    this.#begin(REPLY_REFUSED).u8(REFUSALS.indexOf(why));
+    this.#send();
   }
 
   fail(): void {
-    this.#send((out) => out.u8(REPLY_FAILED));
+    this.#begin(REPLY_FAILED);
+    this.#send();
   }
 
-  #send(body: (out: Writer) => void): void {
-    const { out, view, transport } = this.#init;
-    const header = this.#header;
-    header.type = MESSAGE.reply;
-    header.flags = (header.flags >>> AT_SHIFT) << AT_SHIFT;
+  /** A frame with its header and status; the rest of its body is written behind them. */
+  #begin(status: number): Writer {
+    const { out, view } = this.#init;
+    const header = replyHeader;
+    header.flags = this.#at << AT_SHIFT;
     if (this.host?.role === 'fallback') header.flags |= FLAG_FALLBACK;
     if (this.host?.whole === false) header.flags |= FLAG_PARTIAL;
+    header.ringBits = this.#ringBits;
+    header.requestId = this.#requestId;
     header.epoch = view.document.epoch;
-    header.remainingMs = 0;
+    header.partition = this.#partition;
+    header.service = this.#service;
     out.reset();
     writeHeader(out, header);
-    body(out);
+    out.u8(status);
+    return out;
+  }
+
+  #send(): void {
+    const { out, transport } = this.#init;
     transport.send(this.#to, 'data', out.buffer, 0, out.length);
   }
 }
+
+/** Filled anew for every reply. */
+const replyHeader: Header = { ...newHeader(), type: MESSAGE.reply };
 

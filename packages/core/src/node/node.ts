@@ -26,6 +26,7 @@ import { membershipPresets, type MembershipPreset } from '../membership/preset.t
 import { refuse, unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
+import { quorumOf } from '../request/quorum.ts';
 import { RequestTable } from '../request/request-table.ts';
 import type { AgreedDocument, ConsistencyLevel, RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
@@ -178,8 +179,9 @@ export class Node {
     const n = Math.max(...document.buckets.map((bucket) => bucket.n));
     const needed = Math.floor(n / 2) + 1;
     for (let p = 0; p < document.ringSize; p++) {
-      const { replicas } = running.view.list(p as PartitionId, n);
-      if (replicas.length < needed) return [`too few nodes are up for a quorum of partition ${p}`];
+      const list = running.view.list(p as PartitionId, n);
+      const nodes = new Set(list.replicas.map((replica) => replica.node)).size;
+      if (nodes < quorumOf(list, needed).neededNodes) return [`too few nodes are up for a quorum of partition ${p}`];
     }
     return [];
   }
@@ -223,6 +225,7 @@ export class Node {
 
   /** Ask the cluster at `address` to let this node in. */
   join(address: string, done: (result: RequestResult) => void, hops = 0): void {
+    if (address === this.#init.address) return done(refuse('self_join', 'a node cannot join itself'));
     this.#joinsUnderWay++;
     const answered = (result: RequestResult): void => {
       this.#joinsUnderWay--;
@@ -445,11 +448,13 @@ export class Node {
       if (!known) this.#dialBack(peer);
       return undefined;
     }
+    // A node that has been removed and does not know it: it must be told, and we keep no connection to it any more.
+    if (kin && !known) this.#dialBack(peer);
     if (known || kin || this.#joinsUnderWay > 0) return undefined;
     return `it is of another cluster (${peer.clusterId})`;
   }
 
-  /** A stranger wants in; what it is told travels on a connection of ours. */
+  /** Not one of ours, yet it is to be answered: what it is told travels on a connection of ours. */
   #dialBack(peer: Hello): void {
     if (this.#dialBacks.has(peer.nodeId)) return;
     this.#dialBacks.set(peer.nodeId, []);
@@ -459,7 +464,7 @@ export class Node {
         const messages = this.#dialBacks.get(peer.nodeId) ?? [];
         this.#dialBacks.delete(peer.nodeId);
         if (result.kind === 'connected') for (const message of messages) this.#sendMembership(peer.nodeId, message);
-        else this.#init.logger.warn({ peer: peer.name, address: peer.address, reason: result.reason }, 'a node that asks to join cannot be reached at the address it names');
+        else this.#init.logger.warn({ peer: peer.name, address: peer.address, reason: result.reason }, 'a node that comes from outside cannot be reached at the address it names');
       });
     });
     this.#init.host.setTimer(DIAL_BACK_MS, () => this.#dialBacks.delete(peer.nodeId));

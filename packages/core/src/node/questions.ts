@@ -33,10 +33,12 @@ export class Questions {
   readonly #init: QuestionsInit;
   readonly #answerers = new Map<string, Answerer>();
   readonly #open = new Map<number, Open>();
-  #lastId = 0;
+  /** Begins anywhere: answers to questions of a former life of this node may still be on their way. */
+  #lastId: number;
 
   constructor(init: QuestionsInit) {
     this.#init = init;
+    this.#lastId = init.host.random();
   }
 
   /** Answer this topic from now on. */

@@ -122,13 +122,13 @@ describe('a quorum request', () => {
   });
 
   it.each<[string, boolean, (port: ManualPort) => void]>([
-    ['all refused', true, (port) => [0, 1, 2].forEach((at) => port.refuse(at, 'overload'))],
-    ['nobody was sent it', true, (port) => [0, 1, 2].forEach((at) => port.fail(at, false))],
+    ['all refused, where one would do', true, (port) => [0, 1, 2].forEach((at) => port.refuse(at, 'overload'))],
+    ['nobody was sent it, where one would do', true, (port) => [0, 1, 2].forEach((at) => port.fail(at, false))],
     ['one may have got it', false, (port) => [0, 1, 2].forEach((at) => port.fail(at, at === 1))],
     ['too few can still answer, but one that has not may have done it', false, (port) => [0, 1].forEach((at) => port.refuse(at, 'overload'))],
     ['time is up', false, (port) => port.request?.onAlarm()],
-  ])('%s: definite is %s', (_, definite, play) => {
-    const { port, outcomes } = stage();
+  ])('%s: definite is %s', (name, definite, play) => {
+    const { port, outcomes } = stage('abc', name.endsWith('one would do') ? 1 : 2);
     play(port);
     expect(outcomes.map((outcome) => outcome.definite)).toEqual([definite]);
   });

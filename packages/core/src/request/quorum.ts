@@ -133,22 +133,23 @@ export class QuorumCount {
    * without an answer first. Zero when nobody is left who would help.
    */
   nextToAsk(): number {
+    const hoped = this.counted | (this.asked & ~this.spent);
+    const onNewNodes = this.#helpers(hoped, true);
+    return onNewNodes | this.#helpers(hoped | onNewNodes, false);
+  }
+
+  /** Of those not asked yet, as many as are missing when all that are hoped for answer. */
+  #helpers(alreadyHoped: number, onNewNodes: boolean): number {
     const { replicas, nodeBits, local } = this.#list;
-    let hoped = this.counted | (this.asked & ~this.spent);
-    let chosen = 0;
-    const take = (wantNewNode: boolean): void => {
-      for (let i = 0; i < replicas.length && !this.#enough(hoped); i++) {
-        const at = i === 0 && local > 0 ? local : i === local && local > 0 ? 0 : i;
-        const bit = 1 << at;
-        if (((this.asked | chosen) & bit) !== 0) continue;
-        if (wantNewNode && (this.#nodeMask(hoped) & (nodeBits[at] as number)) !== 0) continue;
-        chosen |= bit;
-        hoped |= bit;
-      }
-    };
-    take(true);
-    take(false);
-    return chosen;
+    let hoped = alreadyHoped;
+    for (let i = 0; i < replicas.length && !this.#enough(hoped); i++) {
+      const at = i === 0 && local > 0 ? local : i === local && local > 0 ? 0 : i;
+      const bit = 1 << at;
+      if (((this.asked | hoped) & bit) !== 0) continue;
+      if (onNewNodes && (this.#nodeMask(hoped) & (nodeBits[at] as number)) !== 0) continue;
+      hoped |= bit;
+    }
+    return hoped & ~alreadyHoped;
   }
 
   #enough(mask: number): boolean {

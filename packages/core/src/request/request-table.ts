@@ -27,20 +27,42 @@ interface Slot {
   alarm: number;
   /** While it rests: the slot that has its turn after this one. */
   next: number;
-  /** Node that each replica of this request was last asked at, undefined once it answered. */
+  /** Node that each replica of this request was last asked at, undefined once it answered. Three are usual. */
   readonly waiting: (NodeId | undefined)[];
 }
 
-interface Alarm {
-  readonly due: number;
-  readonly id: RequestId;
-  readonly alarm: number;
-}
-
-/** Alarms of one delay, oldest first. */
+/** Alarms of one delay, oldest first: three numbers each, since an object for each would live just long enough to cost. */
 class AlarmQueue {
-  items: Alarm[] = [];
-  head = 0;
+  /** When it is due, for which request, which of that request's alarms. */
+  #items: number[] = [];
+  #head = 0;
+
+  get empty(): boolean {
+    return this.#head === this.#items.length;
+  }
+
+  get due(): number {
+    return this.#items[this.#head] as number;
+  }
+
+  get id(): RequestId {
+    return this.#items[this.#head + 1] as RequestId;
+  }
+
+  get alarm(): number {
+    return this.#items[this.#head + 2] as number;
+  }
+
+  push(due: number, id: RequestId, alarm: number): void {
+    this.#items.push(due, id, alarm);
+  }
+
+  shift(): void {
+    this.#head += 3;
+    if (this.#head < 4096 || this.#head * 2 < this.#items.length) return;
+    this.#items = this.#items.slice(this.#head);
+    this.#head = 0;
+  }
 }
 
 export class RequestTable {
@@ -76,7 +98,8 @@ export class RequestTable {
     slot.request = undefined;
     slot.generation = slot.generation + 1 === GENERATIONS ? 1 : slot.generation + 1;
     slot.alarm++;
-    slot.waiting.length = 0;
+    // Not by its length: the array would lose its memory and be given new one for the next request.
+    for (let replica = 0; replica < slot.waiting.length; replica++) slot.waiting[replica] = undefined;
     this.open--;
     this.#rest((id ^ this.#secret) & SLOT_MASK);
   }
@@ -130,7 +153,7 @@ export class RequestTable {
       queue = new AlarmQueue();
       this.#queues.set(delayMs, queue);
     }
-    queue.items.push({ due: this.#host.monotonic() + delayMs, id, alarm: ++slot.alarm });
+    queue.push(this.#host.monotonic() + delayMs, id, ++slot.alarm);
     this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
   }
 
@@ -143,18 +166,13 @@ export class RequestTable {
     this.#timer = undefined;
     const now = this.#host.monotonic();
     for (const [delayMs, queue] of this.#queues) {
-      while (queue.head < queue.items.length) {
-        const next = queue.items[queue.head] as Alarm;
-        if (next.due > now) break;
-        queue.head++;
-        const slot = this.#slot(next.id);
-        if (slot !== undefined && slot.alarm === next.alarm) slot.request?.onAlarm();
+      while (!queue.empty && queue.due <= now) {
+        const { id, alarm } = queue;
+        queue.shift();
+        const slot = this.#slot(id);
+        if (slot !== undefined && slot.alarm === alarm) slot.request?.onAlarm();
       }
-      if (queue.head === queue.items.length) this.#queues.delete(delayMs);
-      else if (queue.head > 1024 && queue.head * 2 > queue.items.length) {
-        queue.items = queue.items.slice(queue.head);
-        queue.head = 0;
-      }
+      if (queue.empty) this.#queues.delete(delayMs);
     }
     if (this.#queues.size > 0) this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
   }
@@ -162,7 +180,7 @@ export class RequestTable {
   #newSlot(): number {
     const at = this.#slots.length;
     assert(at <= SLOT_MASK, 'fewer than a million requests are open');
-    this.#slots.push({ request: undefined, generation: 1, alarm: 0, next: 0, waiting: [] });
+    this.#slots.push({ request: undefined, generation: 1, alarm: 0, next: 0, waiting: [undefined, undefined, undefined] });
     return at;
   }
 

@@ -84,8 +84,8 @@ export class VnodeManager {
         const owner = document.owners[p] === self;
         const host = this.find(module.name, partition);
         if (host === undefined) {
-          if (owner) this.#open(module, partition, 'owner', false);
-          else if (incoming.has(partition)) this.#open(module, partition, 'receiving', false);
+          if (owner) this.#openAnew(module, partition, 'owner');
+          else if (incoming.has(partition)) this.#openAnew(module, partition, 'receiving');
         } else if (owner) host.become('owner', document.epoch);
         else if (incoming.has(partition)) {
           if (host.standing !== 'receiving') host.become('receiving', document.epoch, 'partial');
@@ -106,7 +106,7 @@ export class VnodeManager {
     if (found !== undefined) return found;
     const module = this.#init.modules.find((candidate) => candidate.name === service);
     assert(module !== undefined, 'a service of this node');
-    return this.#open(module, partition, 'hint', false);
+    return this.#openAnew(module, partition, 'hint');
   }
 
   /** Vnodes that are open, in no particular order. */
@@ -142,6 +142,13 @@ export class VnodeManager {
   #durableSeq(): number {
     const { store, durability } = this.#init;
     return durability === 'power' ? store.flushedSeq : store.committedSeq;
+  }
+
+  /** A vnode that was not here. A record that could not be removed when it last was says nothing of how it stands now. */
+  #openAnew(module: VnodeModule<unknown, unknown>, partition: PartitionId, standing: VnodeStanding): VnodeHost {
+    const host = this.#open(module, partition, standing, false);
+    host.become(standing, this.#document.epoch, 'partial');
+    return host;
   }
 
   #open(module: VnodeModule<unknown, unknown>, partition: PartitionId, standing: VnodeStanding, whole: boolean): VnodeHost {

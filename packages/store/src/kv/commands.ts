@@ -11,6 +11,7 @@
  * key and entry stand behind a 32-bit length.
  */
 import {
+  carveCopy,
   WireError,
   type ByteReader,
   type ByteWriter,
@@ -153,10 +154,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
     switch (kind) {
       case 1: {
         const { hashHi, hashLo, key } = readKey(input);
-        const entry = input.view(input.left).slice();
-        const problem = problemOf(key, entry);
+        const borrowed = input.view(input.left);
+        const problem = problemOf(key, borrowed);
         if (problem !== undefined) throw new WireError(problem);
-        return { kind: 'merge', hashHi, hashLo, key, entry };
+        return { kind: 'merge', hashHi, hashLo, key, entry: carveCopy(borrowed) };
       }
       case 2: {
         const { hashHi, hashLo, key } = readKey(input);

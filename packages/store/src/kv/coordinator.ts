@@ -74,7 +74,7 @@ export function listOf(coordinator: Coordinator, key: PlacedKey, n: number): Cou
   return coordinator.port.list(firstPartition(coordinator, key), n);
 }
 
-/** How many answers a request needs: as asked, or the node's default, or a majority of n. */
+/** How many answers a request needs: as asked, or the node's default, or a majority of n; never none, which proves nothing. */
 export function quorumFor(
   list: CountedList,
   n: number,
@@ -82,5 +82,5 @@ export function quorumFor(
   byDefault: number | undefined,
   primaries: number | undefined,
 ): Quorum {
-  return quorumOf(list, asked ?? Math.min(byDefault ?? majorityOf(n), n), primaries ?? 0);
+  return quorumOf(list, Math.max(1, asked ?? Math.min(byDefault ?? majorityOf(n), n)), primaries ?? 0);
 }

@@ -60,7 +60,8 @@ export class QuorumStore implements KvStore {
             if (failure !== undefined) return sink.onFailure(failure);
             deleted += keys.length;
             if (next === 0n) sink.onCount(deleted);
-            else step(next);
+            // Others get their turn between the steps, on a lone node too.
+            else this.#coordinator.host.setTimer(1, () => step(next));
           });
         },
       });

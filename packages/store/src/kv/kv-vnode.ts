@@ -19,11 +19,11 @@ import {
   type VnodeContext,
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
-import { FLAG_EXPIRY, hasFlag, isLive, sameState, VERSION_AT } from '../entry/layout.ts';
+import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand, PageItem, PageReply } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { rangeEnd, rangeStart } from './key-space.ts';
+import { positionOf, rangeEnd, rangeStart } from './key-space.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
 import { VnodeTallies } from './range-tally.ts';
 
@@ -34,11 +34,9 @@ interface InFlight {
   readonly seq: number;
 }
 
-/** Somebody who is told when the store has reached `seq`. */
+/** Somebody who is told when the store has what was on its way. */
 interface Waiter {
-  readonly seq: number;
-  /** What becomes of the overlay then. */
-  readonly key: string;
+  readonly inFlight: InFlight;
   readonly stored: () => void;
   readonly failed: () => void;
 }
@@ -47,7 +45,7 @@ interface Waiter {
 const WAITING_MAX = 10_000;
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
-/** Bytes of keys after which a page ends: it must fit a frame even where keys are long. */
+/** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
 const PAGE_KEY_BYTES = 256 * 1024;
 
 export class KvVnode implements Vnode<KvCommand, KvReply> {
@@ -92,7 +90,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (failedFrom !== undefined) this.#fail(failedFrom);
     const reached = this.#reached();
     let count = 0;
-    while (count < this.#waiters.length && (this.#waiters[count] as Waiter).seq <= reached) count++;
+    while (count < this.#waiters.length && (this.#waiters[count] as Waiter).inFlight.seq <= reached) count++;
     if (count === 0) return;
     const ready = this.#waiters.splice(0, count);
     for (const waiter of ready) this.#landed(waiter);
@@ -138,10 +136,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#find(at);
     const merged = merge(at.key, held, entry, this.#onClash);
-    const seq = merged === held ? this.#overlay.get(at.key)?.seq : this.#store(at, held, merged);
-    if (merged !== held && seq === undefined) return done(false);
-    if (seq === undefined || seq <= this.#reached()) return done(true);
-    this.#waiters.push({ seq, key: at.key, stored: () => done(true), failed: () => done(false) });
+    if (merged !== held && this.#store(at, held, merged) === undefined) return done(false);
+    const inFlight = this.#overlay.get(at.key);
+    if (inFlight === undefined) return done(true);
+    this.#waiters.push({ inFlight, stored: () => done(true), failed: () => done(false) });
   }
 
   handleItemHandedOff(item: Uint8Array): void {
@@ -157,7 +155,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const doomed: { at: RecordKey; entry: Uint8Array }[] = [];
     const { store, place } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, this.#clearedTo, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
-      doomed.push({ at: { hashHi, hashLo, key }, entry: entry.slice() });
+      // What the tallies look at, and not the value: five hundred of those may be more than fits in memory.
+      doomed.push({ at: { hashHi, hashLo, key }, entry: entry.slice(0, payloadStart(entry)) });
       return true;
     });
     for (const { at, entry } of doomed) if (this.#store(at, entry, undefined) === undefined) return false;
@@ -173,16 +172,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const existed = held !== undefined && this.#isLive(held);
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
-    let seq: number | undefined;
-    if (merged !== held) {
-      seq = this.#store(command, held, merged);
-      if (seq === undefined) return token.refuse('read_only');
-    } else if (this.#overlay.size > 0) seq = this.#overlay.get(key)?.seq;
+    if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
+    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
     const reply = { kind: 'merged' as const, existed, later };
-    if (seq === undefined || seq <= this.#reached()) return token.reply(reply);
+    if (inFlight === undefined) return token.reply(reply);
     this.#waiters.push({
-      seq,
-      key,
+      inFlight,
       stored: () => token.reply(reply),
       failed: () => token.fail('the store failed'),
     });
@@ -193,7 +188,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (inFlight === undefined) return this.#replyHeld(command, token);
     if (this.#waiters.length >= WAITING_MAX) return token.refuse('overload');
     const answer = (): void => this.#replyHeld(command, token);
-    this.#waiters.push({ seq: inFlight.seq, key: command.key, stored: answer, failed: answer });
+    this.#waiters.push({ inFlight, stored: answer, failed: answer });
   }
 
   #replyHeld(command: GetCommand, token: ReplyToken<KvReply>): void {
@@ -209,6 +204,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const items: PageItem[] = [];
     let inRange = true;
     let keyBytes = 0;
+    let first = -1;
     const from = after ?? (start === 0 ? undefined : { hashHi: start - 1, hashLo: 0xffffffff, key: '' });
     const more = store.walk(SPACE_ENTRY, place, from, limit, (hashHi, hashLo, key, entry) => {
       inRange = hashHi < end;
@@ -216,7 +212,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         items.push({ hashHi, hashLo, key, state: entry.slice(STATE_AT, STATE_END), live: this.#isLive(entry) });
         keyBytes += key.length;
       }
-      return inRange && keyBytes < PAGE_KEY_BYTES;
+      // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
+      const position = positionOf(hashHi, hashLo);
+      if (first < 0) first = position;
+      return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
     });
     return { kind: 'page', items, more: more && inRange };
   }
@@ -241,8 +240,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return undefined;
     }
     if (seq > this.#reached()) {
-      this.#overlay.set(key, { at: { hashHi, hashLo, key }, entry: after, seq });
-      if (after === undefined) this.#waiters.push({ seq, key, stored: nothing, failed: nothing });
+      const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq };
+      this.#overlay.set(key, inFlight);
+      if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
     if (after !== undefined) changed(() => encodeItem(at, after));
     return seq;
@@ -254,19 +254,20 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return durability === 'power' ? store.flushedSeq : store.committedSeq;
   }
 
-  #landed(waiter: Waiter): void {
-    if (this.#overlay.get(waiter.key)?.seq === waiter.seq) this.#overlay.delete(waiter.key);
+  #landed({ inFlight }: Waiter): void {
+    const { key } = inFlight.at;
+    if (this.#overlay.get(key) === inFlight) this.#overlay.delete(key);
   }
 
-  /** The store lost everything from `seq` on: what waited for it failed, and what is held is what is committed. */
+  /** The store lost everything from `seq` on: what waited for it failed, and what it covered comes to light again. */
   #fail(seq: number): void {
-    const lost = this.#waiters.filter((waiter) => waiter.seq >= seq);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.seq < seq);
-    for (const [key, inFlight] of this.#overlay) {
-      if (inFlight.seq < seq) continue;
-      this.#overlay.delete(key);
-      this.#tallies.changed(inFlight.at, inFlight.entry, this.#find(inFlight.at));
-    }
+    const lost = this.#waiters.filter(({ inFlight }) => inFlight.seq >= seq);
+    this.#waiters = this.#waiters.filter(({ inFlight }) => inFlight.seq < seq);
+    const gone = [...this.#overlay.values()].filter((inFlight) => inFlight.seq >= seq);
+    for (const { at } of gone) this.#overlay.delete(at.key);
+    const uncovered = new Set(gone.map(({ at }) => at.key));
+    for (const { inFlight } of this.#waiters) if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
+    for (const { at, entry } of gone) this.#tallies.changed(at, entry, this.#find(at));
     for (const waiter of lost) waiter.failed();
   }
 

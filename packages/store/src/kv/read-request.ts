@@ -11,6 +11,7 @@
  * Source: Dynamo 4.5 (read repair), Cassandra's digest reads; PROTOCOLS 8.
  */
 import {
+  carveCopy,
   QuorumCount,
   type CountedList,
   type Quorum,
@@ -19,9 +20,9 @@ import {
   type ReplicaRequest,
   type RequestId,
 } from '@rkv/core';
-import { compareVersion, FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, STRING, typeOf } from '../entry/layout.ts';
+import { compareVersion, FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, STRING, TOMBSTONE, typeOf } from '../entry/layout.ts';
 import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
-import type { GetCommand, KvReply } from './commands.ts';
+import { STATE_END, type GetCommand, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, quorumFor, type Coordinator, type PlacedKey } from './coordinator.ts';
 import { failureOf } from './failure.ts';
 import { repair } from './read-repair.ts';
@@ -44,7 +45,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   readonly #options: RequestOptions | undefined;
   readonly #n: number;
   readonly #count = new QuorumCount();
-  readonly #deadline: number;
+  /** By the monotonic clock; 0 until the first round is out, since a read that ends with it needs no clock. */
+  #deadline = 0;
   readonly #timeoutMs: number;
   #list!: CountedList;
   #quorum!: Quorum;
@@ -71,25 +73,29 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#sink = sink;
     this.#n = bucketOfKey(coordinator, placed.key).n;
     this.#timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
-    this.#deadline = coordinator.host.monotonic() + this.#timeoutMs;
   }
 
   begin(): void {
     this.#id = this.#coordinator.port.open(this);
     this.#start();
-    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs));
+    if (this.#done) return;
+    this.#deadline = this.#coordinator.host.monotonic() + this.#timeoutMs;
+    this.#coordinator.port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs));
   }
 
   onReply(at: number, reply: KvReply, standIn: boolean): void {
     if (reply.kind !== 'held') return this.onFailed(at);
-    if (this.#quorum.needed === 1 && reply.whole && (reply.entry !== undefined || !standIn)) return this.#answer(reply.entry);
+    const { needed, neededPrimaries } = this.#quorum;
+    const isAnswer = reply.entry !== undefined || !standIn;
+    if (needed === 1 && neededPrimaries === 0 && reply.whole && isAnswer) return this.#answer(reply.entry);
     if (this.#fetching === at) {
       // The state that it told before, come a second time: its value is still to be fetched.
       if (!reply.whole) return this.#sendGet(at, true);
-      return this.#handleFetched(reply.entry?.slice());
+      return this.#handleFetched(reply.entry && carveCopy(reply.entry));
     }
-    this.#answers[at] = { entry: reply.entry?.slice(), whole: reply.whole };
-    this.#count.answered(at, reply.entry !== undefined || !standIn);
+    const entry = reply.entry && carveCopy(reply.entry);
+    this.#answers[at] = { entry, whole: reply.whole || (entry !== undefined && isAllState(entry)) };
+    this.#count.answered(at, isAnswer, standIn);
     this.#judge();
   }
 
@@ -119,6 +125,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
 
   /** Until the deadline, by this node's clock: the hedge may have come late, when the node itself stood still. */
   get #remainingMs(): number {
+    if (this.#deadline === 0) return this.#timeoutMs;
     return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
@@ -249,20 +256,23 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#done) return;
     this.#done = true;
     this.#coordinator.port.close(this.#id);
+    const behind = entry !== undefined && whole ? this.#whoIsBehind(entry) : [];
+    // The answer is borrowed until the sink is told; what repairs with it keeps it longer.
+    const kept = entry !== undefined && behind.length > 0 ? carveCopy(entry) : undefined;
     if (entry === undefined || !whole || !this.#isLive(entry)) this.#sink.onMissing();
     else this.#sink.onValue(entry, payloadStart(entry), entry.length);
-    if (entry !== undefined && whole) this.#repair(entry);
+    if (kept !== undefined) repair(this.#coordinator, this.#placed, kept, behind);
   }
 
-  /** Primaries that answered with an older state, or with none, are sent the one that was read. */
-  #repair(entry: Uint8Array): void {
+  /** Primaries that answered with an older state, or with none: they are sent the one that was read. */
+  #whoIsBehind(entry: Uint8Array): Replica[] {
     const behind: Replica[] = [];
     this.#answers.forEach((answer, at) => {
       const replica = this.#list.replicas[at] as Replica;
       if (answer === undefined || replica.role !== 'primary') return;
       if (answer.entry === undefined || laterState(entry, answer.entry)) behind.push(replica);
     });
-    if (behind.length > 0) repair(this.#coordinator, this.#placed, entry, behind);
+    return behind;
   }
 
   #isLive(entry: Uint8Array): boolean {
@@ -279,6 +289,11 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
       failureOf({ verb: 'read', code, quorum: this.#quorum, count: this.#count, definite: true, document }),
     );
   }
+}
+
+/** A plain tombstone has nothing beside its state: whoever was told that can repair with it. */
+function isAllState(entry: Uint8Array): boolean {
+  return typeOf(entry) === TOMBSTONE && payloadStart(entry) === STATE_END;
 }
 
 /** Whether state `a` is the later one; at one version the larger sum stands for the larger bytes. */

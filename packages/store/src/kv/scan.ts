@@ -5,6 +5,9 @@
  * them reach; of one key the latest state decides whether it lives. A walk goes on from a *position*, the first 52 bits
  * of a hash, so that it survives any change of the ring in between.
  *
+ * Each step is deferred: on a lone node every answer comes within the call, and the steps of a large ring, one within
+ * the other, would be deeper than any stack.
+ *
  * Promised: a key present throughout a walk is in it. Not promised: a snapshot.
  */
 import {
@@ -50,7 +53,8 @@ export function scanPage(
       if (outcome.kind === 'failed') return done(outcome);
       keys.push(...outcome.keys);
       // More keys than a page takes share one position: only a larger page gets past them.
-      goOn(outcome.position, outcome.position === from ? Math.min(pageLimit * 2, 0xffff) : limit);
+      const nextLimit = outcome.position === from ? Math.min(pageLimit * 2, 0xffff) : limit;
+      coordinator.host.defer(() => goOn(outcome.position, nextLimit));
     });
   };
   goOn(position, limit);
@@ -65,7 +69,7 @@ export function countKeys(coordinator: Coordinator, done: (outcome: Outcome<{ co
     countRange(coordinator, range as PartitionId, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       total += outcome.count;
-      next(range + 1);
+      coordinator.host.defer(() => next(range + 1));
     });
   };
   next(0);
@@ -92,7 +96,8 @@ function walkRange(coordinator: Coordinator, range: PartitionId, done: (outcome:
     scanRange(coordinator, from, limit, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       count += outcome.keys.length;
-      goOn(outcome.position, outcome.position === from ? Math.min(limit * 2, 0xffff) : PAGE_KEYS_MAX);
+      const nextLimit = outcome.position === from ? Math.min(limit * 2, 0xffff) : PAGE_KEYS_MAX;
+      coordinator.host.defer(() => goOn(outcome.position, nextLimit));
     });
   };
   goOn(positionOf(rangeStart(range, bits), 0), PAGE_KEYS_MAX);

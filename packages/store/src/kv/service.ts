@@ -61,7 +61,7 @@ export class Service {
 
   ping(n = 1): Promise<PingReply | ServiceReply> {
     const placed = placeKey(`ping${n}`);
-    return this.#one(placed, { kind: 'ping', n }, (replica) => ({ result: 'pong' as const, n, ...this.#where(replica) }));
+    return this.#one(placed, { kind: 'ping', n }, (replica) => ({ result: 'pong' as const, n: n + 1, ...this.#where(replica) }));
   }
 
   get(key: string): Promise<ServiceReply> {

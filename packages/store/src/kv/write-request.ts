@@ -11,6 +11,7 @@
  * Source: Dynamo 4.5; PROTOCOLS 7 and 8.
  */
 import {
+  carve,
   QuorumCount,
   type CountedList,
   type Quorum,
@@ -40,7 +41,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   readonly #options: RequestOptions | undefined;
   readonly #n: number;
   readonly #count = new QuorumCount();
-  readonly #deadline: number;
+  /** By the monotonic clock; 0 until the first round is out, since a write that ends with it needs no clock. */
+  #deadline = 0;
   #command!: MergeCommand;
   #list!: CountedList;
   #quorum!: Quorum;
@@ -66,12 +68,11 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#options = options;
     this.#sink = sink;
     this.#n = bucketOfKey(coordinator, placed.key).n;
-    this.#deadline = coordinator.host.monotonic() + this.#timeoutMs;
   }
 
   /** `value[start..end)` is borrowed until this returns. */
   put(value: Uint8Array): void {
-    const entry = new Uint8Array(stringEntryBytes(value.length, false));
+    const entry = carve(stringEntryBytes(value.length, false));
     this.#coordinator.clock.write(entry, VERSION_AT);
     writeString(entry, this.#placed.key, entry, VERSION_AT, value, 0, value.length, 0);
     this.#begin(entry);
@@ -83,7 +84,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#begin(encodeTombstone(this.#placed.key, stamp));
   }
 
-  onReply(at: number, reply: KvReply): void {
+  onReply(at: number, reply: KvReply, standIn: boolean): void {
     if (reply.kind !== 'merged') return this.onFailed(at, true);
     this.#reached = true;
     // What a replica held before it first heard of this write; later answers may speak of the write itself.
@@ -91,7 +92,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#judged |= 1 << at;
     if (reply.later !== undefined && this.#restamps < RESTAMPS_MAX) return this.#restamp(reply.later);
     this.#first ??= this.#list.replicas[at];
-    this.#count.answered(at, true);
+    this.#count.answered(at, true, standIn);
     this.#judge();
   }
 
@@ -123,6 +124,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   }
 
   get #remainingMs(): number {
+    if (this.#deadline === 0) return this.#timeoutMs;
     return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
@@ -131,7 +133,9 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#command = { kind: 'merge', key, hashHi, hashLo, entry };
     this.#id = this.#coordinator.port.open(this);
     this.#send();
-    if (!this.#done) this.#coordinator.port.alarm(this.#id, this.#timeoutMs);
+    if (this.#done) return;
+    this.#deadline = this.#coordinator.host.monotonic() + this.#timeoutMs;
+    this.#coordinator.port.alarm(this.#id, this.#timeoutMs);
   }
 
   #send(): void {
@@ -143,21 +147,25 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#quorum = quorumFor(list, this.#n, this.#options?.w, defaults.w, this.#options?.pw);
     this.#count.begin(list, this.#quorum);
     if (!this.#count.possible) return this.#judge();
-    const stamped = this.#restamps;
     this.#sending = true;
     this.#count.asked = (1 << list.replicas.length) - 1;
     // Of the copies on this node each goes first: what one of them holds may call for another stamp.
-    for (const local of [true, false]) {
-      for (let at = 0; at < list.replicas.length; at++) {
-        const replica = list.replicas[at] as Replica;
-        if ((replica.node === port.self) !== local) continue;
-        port.send(this.#id, at, replica, this.#command, this.#remainingMs);
-        // Sent anew under a later stamp while we were at it: that round is the one that counts.
-        if (this.#restamps !== stamped) return;
-      }
-    }
+    if (!this.#sendTo(list, true) || !this.#sendTo(list, false)) return;
     this.#sending = false;
     this.#judge();
+  }
+
+  /** To the replicas on this node, or to those elsewhere. False when one of them had it sent anew: that round counts. */
+  #sendTo(list: CountedList, here: boolean): boolean {
+    const { port } = this.#coordinator;
+    const stamped = this.#restamps;
+    for (let at = 0; at < list.replicas.length; at++) {
+      const replica = list.replicas[at] as Replica;
+      if ((replica.node === port.self) !== here) continue;
+      port.send(this.#id, at, replica, this.#command, this.#remainingMs);
+      if (this.#restamps !== stamped) return false;
+    }
+    return true;
   }
 
   #restamp(later: Uint8Array): void {
@@ -168,7 +176,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     const floor = { bytes: later, at: 0 };
     let entry: Uint8Array;
     if (typeOf(held) === STRING) {
-      entry = new Uint8Array(held.length);
+      entry = carve(held.length);
       clock.write(entry, VERSION_AT, floor);
       writeString(entry, key, entry, VERSION_AT, held, payloadStart(held), held.length, 0);
     } else {

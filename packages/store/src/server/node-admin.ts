@@ -7,7 +7,6 @@
 import {
   collect,
   preferenceList,
-  quorumOf,
   ringIndexOf,
   sha1Hex,
   hashKey,
@@ -49,6 +48,7 @@ import {
   type KvCommand,
   type KvReply,
   type KvStore,
+  type PingReply,
   type RequestOptions,
   type Service,
   type ServiceReply,
@@ -81,7 +81,7 @@ export class NodeAdmin implements Admin {
   async ping(n: number): Promise<PingView> {
     const reply = await this.#service.ping(n);
     if (reply.result !== 'pong') throw serviceError(reply as ServiceReply);
-    return { result: reply.result, n, ...whereabouts(reply) };
+    return { result: reply.result, n: (reply as PingReply).n, ...whereabouts(reply) };
   }
 
   async get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }> {
@@ -262,7 +262,7 @@ export class NodeAdmin implements Admin {
     return new Promise((resolve) => {
       collect<KvCommand, KvReply, KvReply>(port, {
         list,
-        quorum: quorumOf(list, list.replicas.length),
+        quorum: { needed: list.replicas.length, neededNodes: 1, neededPrimaries: 0 },
         command: { kind: 'get', ...placed, whole: true },
         timeoutMs: EXPLAIN_MS,
         keep: (reply) => (reply.kind === 'held' ? { ...reply, entry: reply.entry?.slice() } : reply),

@@ -225,7 +225,7 @@ class Server implements RunningServer {
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {
     if (address === 'off') return {};
     this.#http = new AdminServer({ admin: this.#admin, node: this.#parts.config.name, logger: this.#parts.logger });
-    const { port } = await this.#http.listen(address.host, address.port);
+    const { port } = await openDoor('http', address, this.#http);
     return { http: port };
   }
 
@@ -246,7 +246,7 @@ class Server implements RunningServer {
         keys: countLocalKeys(this.#node),
       }),
     });
-    const { port } = await this.#redis.listen(address.host, address.port);
+    const { port } = await openDoor('redis', address, this.#redis);
     return { redis: port };
   }
 
@@ -290,6 +290,20 @@ function fileStableStore(directory: DataDirectory, logger: Logger): StableStore 
 function openStore(config: ServerInit, directory: DataDirectory | undefined): Store {
   if (config.storage === 'memory' || directory === undefined) return memoryStore();
   return lmdbStore({ path: join(directory.path, STORE) });
+}
+
+interface Door {
+  listen(host: string, port: number): Promise<{ port: number }>;
+}
+
+async function openDoor(name: 'http' | 'redis', address: Address, door: Door): Promise<{ port: number }> {
+  try {
+    return await door.listen(address.host, address.port);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    const where = formatAddress(address);
+    throw new Error(`the ${name} address ${where} is in use by another program; choose another with --${name}`, { cause });
+  }
 }
 
 /** Linux draws one at each boot. Elsewhere an unclean end under `process` durability proves nothing. */

@@ -159,8 +159,8 @@ function hasRoom({ bytes, cellBytes, end, freed }: Chunk): boolean {
 
 function cellBytesFor(keyLength: number, valueLength: number): number {
   const bytes = HEADER_BYTES + keyLength + valueLength;
-  const step = bytes <= 128 ? UNIT_BYTES : 2 ** (28 - Math.clz32(bytes - 1));
-  return Math.ceil(bytes / step) * step;
+  const step = bytes <= 8 * UNIT_BYTES ? UNIT_BYTES : 1 << (28 - Math.clz32(bytes - 1));
+  return (bytes + step - 1) & -step;
 }
 
 /** Of the cell in its chunk, bytes. */

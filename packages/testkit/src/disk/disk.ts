@@ -8,7 +8,7 @@
  * Holds: contracts/store.ts and contracts/stable-store.ts, a late record being evaluated when it is submitted.
  * Not here: flipped bits and torn writes. The contract has the engines hide them or report them.
  */
-import { assert, type Prng, type StableStore, type Store, type StoreError, type Timer } from '@rkv/core';
+import { assert, unreachable, type Prng, type StableStore, type Store, type StoreError, type Timer } from '@rkv/core';
 import type { Ending, Life } from '../life/life.ts';
 import type { World } from '../world/world.ts';
 import { Documents } from './documents.ts';
@@ -29,15 +29,15 @@ export interface SimDiskInit {
   readonly timings?: Partial<DiskTimings>;
 }
 
-/** full: no space left. failing: every write is an I/O error. Reads go on in both. */
-export type DiskHealth = 'good' | 'full' | 'failing';
+/** full: no space left. failing: every write is an I/O error; flaky: some are. Reads go on in all of them. */
+export type DiskHealth = 'good' | 'full' | 'failing' | 'flaky';
 
 const TIMINGS: DiskTimings = { commitMs: [0.05, 1], flushMs: [0.5, 5], saveMs: [0.5, 5] };
 
-const PROBLEMS: Record<Exclude<DiskHealth, 'good'>, StoreError> = {
-  full: { code: 'store_full', message: 'no space left on the disk' },
-  failing: { code: 'store_io', message: 'the disk failed to write' },
-};
+const FULL: StoreError = { code: 'store_full', message: 'no space left on the disk' };
+const FAILING: StoreError = { code: 'store_io', message: 'the disk failed to write' };
+/** How many writes a flaky disk fails, of all. */
+const FLAKY_SHARE = 1 / 3;
 
 export class SimDisk {
   readonly #world: World;
@@ -55,6 +55,7 @@ export class SimDisk {
   #commit: Timer | undefined;
   #flush: Timer | undefined;
   #onSettled: (() => void) | undefined;
+  #onSaving: (() => void) | undefined;
 
   constructor({ world, machine, timings = {} }: SimDiskInit) {
     this.#world = world;
@@ -94,9 +95,14 @@ export class SimDisk {
     this.#slowdown = factor;
   }
 
-  /** Full or failing, from the next commit or save on. */
+  /** Full, failing or flaky, from the next commit or save on. */
   fall(health: Exclude<DiskHealth, 'good'>): void {
     this.#health = health;
+  }
+
+  /** `run` once, right after the event in which a document begins to be saved; undefined: not any more. */
+  whenSaving(run: (() => void) | undefined): void {
+    this.#onSaving = run;
   }
 
   /** Good and quick again. */
@@ -123,8 +129,15 @@ export class SimDisk {
       prng: this.#prng,
       label: `save ${this.#label}`,
       drawSaveMs: () => this.#drawMs(this.#timings.saveMs),
-      problem: () => (this.#health === 'good' ? undefined : PROBLEMS[this.#health].message),
+      drawProblem: () => this.#drawProblem()?.message,
+      onSaving: () => this.#noteSaving(),
     });
+  }
+
+  #noteSaving(): void {
+    const run = this.#onSaving;
+    this.#onSaving = undefined;
+    if (run !== undefined) this.#world.schedule(0, run, `saving ${this.#label}`);
   }
 
   #commitSoon(): void {
@@ -132,8 +145,9 @@ export class SimDisk {
     const through = this.#volume.submittedSeq;
     const commit = (): void => {
       this.#commit = undefined;
-      if (this.#health === 'good') this.#commitThrough(through);
-      else this.#fail(PROBLEMS[this.#health]);
+      const problem = this.#drawProblem();
+      if (problem === undefined) this.#commitThrough(through);
+      else this.#fail(problem);
       this.#maybeSettled();
     };
     this.#commit = this.#world.schedule(
@@ -155,6 +169,22 @@ export class SimDisk {
     this.#readOnly = true;
     const fromSeq = this.#volume.failPending();
     if (fromSeq !== undefined) this.#store?.failed(fromSeq, error);
+  }
+
+  /** Why this write fails, or undefined. */
+  #drawProblem(): StoreError | undefined {
+    switch (this.#health) {
+      case 'good':
+        return undefined;
+      case 'full':
+        return FULL;
+      case 'failing':
+        return FAILING;
+      case 'flaky':
+        return this.#prng.chance(FLAKY_SHARE) ? FAILING : undefined;
+      default:
+        return unreachable(this.#health);
+    }
   }
 
   /** On a failing disk nothing is flushed until it is well: what is committed stays so, and is written again. */

@@ -14,8 +14,10 @@ export interface DocumentsComponents {
   readonly label: string;
   /** How long one save takes, ms. */
   drawSaveMs(): number;
-  /** Why nothing can be written now, or undefined. */
-  problem(): string | undefined;
+  /** Why what is written now fails, or undefined. */
+  drawProblem(): string | undefined;
+  /** A save has begun. */
+  onSaving(): void;
 }
 
 interface Save {
@@ -49,9 +51,10 @@ export class Documents {
     const at = Math.max(world.now() + this.#parts.drawSaveMs(), this.#lastSaveAt.get(save.name) ?? 0);
     this.#lastSaveAt.set(save.name, at);
     this.#saves.push(save);
+    this.#parts.onSaving();
     const finish = (): void => {
       this.#saves = this.#saves.filter((other) => other !== save);
-      const error = this.#parts.problem();
+      const error = this.#parts.drawProblem();
       if (error === undefined) this.#kept.set(save.name, save.bytes);
       life.perform(() => done(error));
     };
@@ -64,7 +67,7 @@ export class Documents {
     for (const name of names) {
       const saves = this.#saves.filter((save) => save.name === name);
       const happened = saves[this.#parts.prng.below(saves.length + 1) - 1];
-      if (happened !== undefined && this.#parts.problem() === undefined) this.#kept.set(name, happened.bytes);
+      if (happened !== undefined && this.#parts.drawProblem() === undefined) this.#kept.set(name, happened.bytes);
     }
     this.#saves = [];
   }

@@ -19,11 +19,13 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   'reset',
   'slowLink',
   'crash',
+  'crashSaving',
   'powerCut',
   'pause',
   'slowDisk',
   'fullDisk',
   'failingDisk',
+  'flakyDisk',
   'clockJump',
   'clockDrift',
 ];
@@ -83,10 +85,12 @@ function drawBreakage(prng: Prng, kind: FaultKind, nodes: readonly string[]): Br
     case 'clockDrift':
       return { kind, node, rate: prng.pick([0.5, 0.9, 0.99, 1.01, 1.1, 2]) };
     case 'crash':
+    case 'crashSaving':
     case 'powerCut':
     case 'pause':
     case 'fullDisk':
     case 'failingDisk':
+    case 'flakyDisk':
     case 'lostStore':
     case 'lostDisk':
       return { kind, node };

@@ -20,12 +20,16 @@ export type Breakage =
   | { readonly kind: 'lossyLink'; readonly sides: Sides; readonly lossy: Lossiness }
   /** The process is killed, and started again. */
   | { readonly kind: 'crash'; readonly node: string }
+  /** The process is killed when it next begins to save a document, and started again. */
+  | { readonly kind: 'crashSaving'; readonly node: string }
   /** The machine loses what it had not flushed, and its process is started again. */
   | { readonly kind: 'powerCut'; readonly node: string }
   | { readonly kind: 'pause'; readonly node: string }
   | { readonly kind: 'slowDisk'; readonly node: string; readonly factor: number }
   | { readonly kind: 'fullDisk'; readonly node: string }
   | { readonly kind: 'failingDisk'; readonly node: string }
+  /** One write in three fails, and the next may succeed. */
+  | { readonly kind: 'flakyDisk'; readonly node: string }
   /** The machine goes dark and comes back with an empty store beside the documents it had. */
   | { readonly kind: 'lostStore'; readonly node: string }
   /** The machine goes dark and comes back with an empty disk: whoever starts there is somebody new. */
@@ -66,10 +70,12 @@ function describeBreakage(fault: Breakage): string {
     case 'clockDrift':
       return `${fault.kind} ${fault.node} at rate ${fault.rate}`;
     case 'crash':
+    case 'crashSaving':
     case 'powerCut':
     case 'pause':
     case 'fullDisk':
     case 'failingDisk':
+    case 'flakyDisk':
     case 'lostStore':
     case 'lostDisk':
       return `${fault.kind} ${fault.node}`;

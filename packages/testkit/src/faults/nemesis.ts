@@ -59,6 +59,8 @@ function inflict(target: Breakable, fault: Fault): void {
       return network.setLinks(...fault.sides, { lossy: fault.lossy });
     case 'crash':
       return target.crash(fault.node);
+    case 'crashSaving':
+      return target.disk(fault.node).whenSaving(() => target.crash(fault.node));
     case 'powerCut':
       return target.powerCut(fault.node);
     case 'pause':
@@ -69,6 +71,8 @@ function inflict(target: Breakable, fault: Fault): void {
       return target.disk(fault.node).fall('full');
     case 'failingDisk':
       return target.disk(fault.node).fall('failing');
+    case 'flakyDisk':
+      return target.disk(fault.node).fall('flaky');
     case 'lostStore':
       return target.loseDisk(fault.node, 'store');
     case 'lostDisk':
@@ -99,11 +103,15 @@ function heal(target: Breakable, fault: Fault): void {
     case 'lostStore':
     case 'lostDisk':
       return target.restart(fault.node);
+    case 'crashSaving':
+      target.disk(fault.node).whenSaving(undefined);
+      return target.restart(fault.node);
     case 'pause':
       return target.resume(fault.node);
     case 'slowDisk':
     case 'fullDisk':
     case 'failingDisk':
+    case 'flakyDisk':
       return target.disk(fault.node).heal();
     case 'clockJump':
     case 'clockDrift':

@@ -3,12 +3,14 @@
  * what they did and were told.
  *
  * A few keys are hot, and now and then two clients write one of them in the same instant through different nodes.
- * Half of the keys are never deleted, so that one of them which is not found is a loss. Every request has a deadline
+ * Others are written once and then left alone until the end, so that no later write and no read repairs what went
+ * wrong. Half of the keys are never deleted: one of them that is not found is a loss. Every request has a deadline
  * by its coordinator's own clock and must be answered by then, whatever the answer is.
  */
 import { latin1Decode, latin1Encode, stampHex, type Prng } from '@rkv/core';
 import { VERSION_AT, type QuorumStore } from '@rkv/store';
 import type { World } from '@rkv/testkit';
+import { placementOf } from './copies.ts';
 import type { Found, History } from './history.ts';
 import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
 
@@ -34,6 +36,7 @@ const SLACK_MS = 100;
 export class Clients {
   readonly #init: ClientsInit;
   #values = 0;
+  #keys = 0;
 
   constructor(init: ClientsInit) {
     this.#init = init;
@@ -53,30 +56,35 @@ export class Clients {
   #act(dice: Prng): void {
     const doors = this.#init.doors();
     if (doors.length === 0) return;
+    if (dice.chance(0.15)) return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, `once ${++this.#keys}`, false));
     const number = dice.chance(0.5) ? dice.below(HOT_KEYS) : dice.below(KEYS);
     const deletes = number % 2 === 0;
     const key = `${deletes ? 'key' : 'kept'} ${number}`;
-    const isRead = dice.chance(0.35);
-    for (let times = !isRead && dice.chance(0.2) ? 2 : 1; times > 0; times--) {
-      const citizen = dice.pick(doors);
+    if (dice.chance(0.4)) return this.#send(dice.pick(doors), (citizen) => this.#read(citizen, key));
+    for (let times = dice.chance(0.2) ? 2 : 1; times > 0; times--) {
       const isDelete = deletes && dice.chance(0.3);
-      // It reaches a process that stands still when that goes on, and one that has died never.
-      citizen.host.setTimer(0, () => (isRead ? this.#read(citizen, key) : this.#write(citizen, key, isDelete)));
+      this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, isDelete));
     }
   }
 
+  /** What is asked of a process that stands still reaches it when that goes on; of one that has died, never. */
+  #send(citizen: SimNode, ask: (citizen: SimNode) => void): void {
+    citizen.host.setTimer(0, () => ask(citizen));
+  }
+
   #write(citizen: SimNode, key: string, isDelete: boolean): void {
-    const { kv } = citizen;
+    const { kv, node } = citizen;
     if (kv === undefined) return;
     const { history, world } = this.#init;
+    const placement = (): string => placementOf(key, node.document);
     const value = isDelete ? undefined : `value ${++this.#values}`;
     const peace = this.#init.isIn(citizen) ? this.#init.peace() : 0;
-    const write = history.begin({ key, value, through: citizen.node.id, begunAt: world.now(), peace });
+    const write = history.begin({ key, value, through: node.id, begunAt: world.now(), peace, placement: placement() });
     const answered = this.#expectAnswer(citizen, `${value ?? 'a delete'} of ${key}`);
     const sink: Parameters<QuorumStore['put']>[3] = {
       onWritten: (_existed, entry) => {
         answered();
-        history.acknowledged(write, stampHex(entry, VERSION_AT), world.now());
+        history.acknowledged(write, { version: stampHex(entry, VERSION_AT), placement: placement() }, world.now());
       },
       onFailure: ({ definite }) => {
         answered();

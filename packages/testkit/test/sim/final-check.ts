@@ -1,51 +1,59 @@
 /**
  * What must be true when all is healed and settled: every key read through every node, and looked at on its replicas.
  *
- * An acknowledged write is on w of its primaries, on as many distinct nodes as these allow; every replica counts
- * rightly what it holds; nobody has a request open.
+ * An acknowledged write is on w of its primaries, and as long as these have not moved, on as many distinct nodes as
+ * they allow (moves may bring two of them together on one; spreading them again is for anti-entropy). Every replica
+ * counts rightly what it holds; nobody has a request open.
  */
-import { latin1Decode, partitionOf, primariesOf, ringBits, stampHex, type PartitionId, type Replica } from '@rkv/core';
+import { latin1Decode, stampHex, type PartitionId, type Replica } from '@rkv/core';
 import { KV_SERVICE, placeKey, VERSION_AT, type KvCommand, type KvReply } from '@rkv/store';
+import { distinctNodes, placementOf, primariesOfKey, W } from './copies.ts';
 import type { Found, History } from './history.ts';
 import { citizensOf, type Realm } from './peace.ts';
 import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
 
-const N = 3;
-const W = 2;
 /** Repairs and the like end by themselves. */
 const LAST_REQUESTS_MS = 3_000;
 
 export function checkFinalStates(realm: Realm, history: History, report: (problem: string) => void): void {
-  history.settleAll();
+  history.settleAll(realm.cluster.world.now());
   for (const key of history.keys) {
     const problem = problemOfCopies(realm, key, history);
     if (problem !== undefined) report(problem);
   }
   for (const citizen of citizensOf(realm)) checkCounts(citizen, report);
-  for (const citizen of citizensOf(realm)) readAll(realm, citizen, history, report);
+  readAll(realm, history, report);
   realm.cluster.world.runFor(LAST_REQUESTS_MS);
   for (const { node, machine } of citizensOf(realm)) {
     if (node.openRequests > 0) report(`${machine} has ${node.openRequests} requests open at the end`);
   }
 }
 
-function readAll({ cluster }: Realm, citizen: SimNode, history: History, report: (problem: string) => void): void {
-  const { world } = cluster;
-  let open = history.keys.length;
-  const read = (key: string): void => {
+/** Keys that were written many times through every node, the others through one of them. */
+function readAll(realm: Realm, history: History, report: (problem: string) => void): void {
+  const { world } = realm.cluster;
+  const citizens = citizensOf(realm);
+  let open = 0;
+  const read = (key: string, { machine, kv }: SimNode): void => {
+    open++;
     const judge = (found: Found): void => {
       open--;
       const problem = history.problemOf(key, found, history.settledOf(key));
-      if (problem !== undefined) report(`in the end, read through ${citizen.machine}: ${problem}`);
+      if (problem !== undefined) report(`in the end, read through ${machine}: ${problem}`);
     };
-    citizen.kv?.get(key, undefined, {
+    kv?.get(key, undefined, {
       onValue: (bytes, start, end) =>
         judge({ version: stampHex(bytes, VERSION_AT), value: latin1Decode(bytes, start, end) }),
       onMissing: () => judge({ version: undefined, value: undefined }),
-      onFailure: ({ message }) => report(`in the end, ${key} through ${citizen.machine}: ${message}`),
+      onFailure: ({ message }) => report(`in the end, ${key} through ${machine}: ${message}`),
     });
   };
-  world.schedule(0, () => history.keys.forEach(read), 'final reads');
+  const readThem = (): void =>
+    history.keys.forEach((key, i) => {
+      const one = citizens[i % citizens.length] as SimNode;
+      for (const citizen of history.writesOf(key) === 1 ? [one] : citizens) read(key, citizen);
+    });
+  world.schedule(0, readThem, 'final reads');
   world.runUntilHolds(() => open === 0, REQUEST_TIMEOUT_MS + 500);
 }
 
@@ -54,14 +62,13 @@ function problemOfCopies(realm: Realm, key: string, history: History): string | 
   const settled = history.settledOf(key);
   const document = citizensOf(realm)[0]?.node.document;
   if (settled === undefined || document === undefined) return undefined;
-  const first = partitionOf(placeKey(key).hashHi, ringBits(document.ringSize));
-  const primaries = primariesOf(first, N, document.owners);
+  const primaries = primariesOfKey(key, document);
   if (primaries.some(({ node }) => realm.lost.has(node))) return undefined;
   const versions = primaries.map((replica) => versionAt(realm, replica, key));
   const holders = primaries.filter((_, i) => (versions[i] as string) >= settled.version);
-  const nodes = new Set(holders.map(({ node }) => node)).size;
-  const owners = new Set(primaries.map(({ node }) => node)).size;
-  if (holders.length >= W && nodes >= Math.min(W, owners)) return undefined;
+  const nodes = distinctNodes(holders);
+  const unmoved = settled.placement === placementOf(key, document);
+  if (holders.length >= W && (!unmoved || nodes >= Math.min(W, distinctNodes(primaries)))) return undefined;
   const what = `${settled.value ?? 'a delete'} acknowledged at ${settled.version}`;
   return `${key}: ${what} is on ${holders.length} primaries on ${nodes} nodes; the primaries hold ${versions.map((v) => v || 'nothing').join(', ')}`;
 }

@@ -5,10 +5,13 @@
  * for primaries that are away, a read may miss it for a while; so a write counts as *settled* once the whole cluster
  * was seen at peace after its acknowledgement - everybody up, nothing on its way, no stand-in holding anything.
  *
- *     settled            never unseen again by any read that answers, whatever breaks from then on
+ *     settled            no read that answers finds what was there before, ever again, whatever breaks from then on
  *     definitely failed  never seen by anybody
  *     begun              may be seen; nothing else may
  *     at peace           a write that began and ended so is stamped above all that was settled before it
+ *
+ * A write that begins later, away from the primaries and by a slow clock, may be stamped below what is settled and be
+ * read until its hints come home. That is the price of being always writable (docs/limits), and it is no problem here.
  */
 
 /** One write or delete. */
@@ -25,8 +28,12 @@ export interface Write {
   readonly peace: number;
   outcome: 'open' | 'acknowledged' | 'failed' | 'refused';
   endedAt: number;
+  /** Where its copies belonged when it began (copies.ts); empty when that had changed by its end. */
+  placement: string;
   /** Hex stamp, once it is acknowledged. */
   version: string;
+  /** When the cluster was first seen at peace after its acknowledgement. */
+  settledAt: number;
 }
 
 /** What somebody read. */
@@ -62,18 +69,24 @@ export class History {
     return [...this.#keys.keys()];
   }
 
-  begin(write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'peace'>): Write {
+  /** How many writes were begun. */
+  writesOf(key: string): number {
+    return this.#of(key).writes.length;
+  }
+
+  begin(write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'peace' | 'placement'>): Write {
     const history = this.#of(write.key);
     const above = history.settled?.version ?? '';
-    const begun: Write = { ...write, above, outcome: 'open', endedAt: Infinity, version: '' };
+    const begun: Write = { ...write, above, outcome: 'open', endedAt: Infinity, version: '', settledAt: Infinity };
     history.writes.push(begun);
     if (begun.value !== undefined) this.#valueOf.set(begun.value, begun);
     return begun;
   }
 
-  acknowledged(write: Write, version: string, now: number): void {
+  acknowledged(write: Write, { version, placement }: Pick<Write, 'version' | 'placement'>, now: number): void {
     write.outcome = 'acknowledged';
     write.version = version;
+    if (write.placement !== placement) write.placement = '';
     write.endedAt = now;
     this.acknowledgedCount++;
     const history = this.#of(write.key);
@@ -90,12 +103,12 @@ export class History {
   }
 
   /** The cluster is at peace, and was so all along the stretch of this number. `isIn`: this node is in the cluster. */
-  atPeace(peace: number, isIn: (through: string) => boolean): string[] {
+  atPeace(peace: number, isIn: (through: string) => boolean, now: number): string[] {
     const problems = this.#atPeace.filter((write) => write.peace === peace).flatMap((write) => this.#problemOfOrder(write));
     this.#atPeace = [];
     const waiting: Write[] = [];
     for (const write of this.#unsettled) {
-      if (isIn(write.through)) this.#settle(write);
+      if (isIn(write.through)) this.#settle(write, now);
       else waiting.push(write);
     }
     this.#unsettled = waiting;
@@ -103,8 +116,8 @@ export class History {
   }
 
   /** Everything acknowledged must be there from now on. */
-  settleAll(): void {
-    for (const write of this.#unsettled) this.#settle(write);
+  settleAll(now: number): void {
+    for (const write of this.#unsettled) this.#settle(write, now);
     this.#unsettled = [];
   }
 
@@ -128,7 +141,8 @@ export class History {
     if (settled === undefined) return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
     if (value === undefined) return this.#mayBeDeleted(key, settled) ? undefined : `${key} lost ${lost}: it is not found`;
-    if (version !== undefined && version < settled.version) return `${key} lost ${lost}: it has ${value} at ${version}`;
+    const isLater = (this.#valueOf.get(value) as Write).begunAt > settled.settledAt;
+    if (version !== undefined && version < settled.version && !isLater) return `${key} lost ${lost}: it has ${value} at ${version}`;
     if (version === settled.version && value !== settled.value) {
       return `${key} has ${value} at ${version}, where ${settled.value ?? 'a delete'} was acknowledged`;
     }
@@ -145,18 +159,19 @@ export class History {
     return `--- ${key}, settled at ${this.settledOf(key)?.version ?? 'nothing'}\n${lines.join('\n')}`;
   }
 
-  #settle(write: Write): void {
+  #settle(write: Write, now: number): void {
+    write.settledAt = now;
     const history = this.#of(write.key);
     if (history.settled === undefined || write.version > history.settled.version) history.settled = write;
   }
 
-  /** Some delete may have come after what was settled: one that was stamped above it, or of which nobody knows. */
+  /** Some delete may have come after what was settled: one that began later, was stamped above it, or nobody knows of. */
   #mayBeDeleted(key: string, settled: Write): boolean {
     if (settled.value === undefined) return true;
     return this.#of(key).writes.some(
-      ({ value, outcome, version }) =>
+      ({ value, outcome, version, begunAt }) =>
         value === undefined &&
-        (outcome === 'open' || outcome === 'failed' || (outcome === 'acknowledged' && version > settled.version)),
+        (outcome === 'open' || outcome === 'failed' || begunAt > settled.settledAt || version > settled.version),
     );
   }
 

@@ -120,8 +120,11 @@ export class Operator {
 
   #letIn(door: SimNode): void {
     const { realm, cluster } = this.#init;
+    // Asked again until both sides know: the answer may have been lost, or the join cleared while the node was away.
+    const known = new Set(door.node.document.members.map(({ id }) => id));
     const outside = readyNodes(realm).filter(
-      ({ node }) => node.document.clusterId !== realm.clusterId && node.prospect === undefined,
+      ({ node }) =>
+        node.document.clusterId !== realm.clusterId && (node.prospect === undefined || !known.has(node.id)),
     );
     if (outside.length === 0) return;
     const newcomer = this.#dice.pick(outside);
@@ -175,7 +178,7 @@ export class Operator {
     );
     return (result) => {
       timer.cancel();
-      this.#note(`${what}: ${result.kind === 'refused' ? result.code : result.kind}`);
+      this.#note(`${what}: ${result.kind === 'refused' ? result.message : result.kind}`);
     };
   }
 

@@ -87,10 +87,12 @@ const KINDS: readonly FaultKind[] = [
   'slowLink',
   'lossyLink',
   'crash',
+  'crashSaving',
   'pause',
   'slowDisk',
   'fullDisk',
   'failingDisk',
+  'flakyDisk',
   'clockJump',
   'clockDrift',
   'lostStore',
@@ -224,7 +226,8 @@ class Scenario {
       this.#stretches++;
     }
     const members = new Set(citizensOf(this.#realm).map(({ node }) => node.id as string));
-    for (const problem of this.#history.atPeace(this.#stretches, (through) => members.has(through))) this.#report(problem);
+    const isIn = (through: string): boolean => members.has(through);
+    for (const problem of this.#history.atPeace(this.#stretches, isIn, this.#world.now())) this.#report(problem);
   };
 
   /** Whether anything was broken since the last look. */

@@ -1,9 +1,10 @@
 /**
- * Part of `npm run lint`: a promise that nobody waits for, and whose failure nobody would hear of.
+ * Part of `npm run types`: tsconfig.tests.json checked, and with it what a linter needs types for - a promise that
+ * nobody waits for, and whose failure nobody would hear of (no-floating-promises).
  *
  * A statement whose value is a promise, or a list of them, must be awaited, returned, kept, given a `catch` (or the second
- * function of a `then`), or marked with `void` by someone who knows that it cannot fail. What a linter needs
- * types for, the compiler's own API tells, so that no second type checker has to be installed.
+ * function of a `then`), or marked with `void` by someone who knows that it cannot fail. The compiler's own API tells, so no
+ * second type checker has to be installed, and one pass over the program serves for both.
  *
  * Not here: async functions handed to someone who expects nothing back, such as `forEach`.
  */
@@ -69,16 +70,16 @@ function main(): void {
   const { config } = ts.readConfigFile(`${root}/tsconfig.tests.json`, (path) => ts.sys.readFile(path));
   const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   if (fileNames.length === 0) throw new Error('tsconfig.tests.json names no files');
-  const found = floatingPromises(
-    ts.createProgram(fileNames, options),
-    (file) => !file.includes('/node_modules/'),
-  );
-  for (const line of found) process.stderr.write(`${line}\n`);
-  if (found.length === 0) return;
+  const program = ts.createProgram(fileNames, options);
+
+  const errors = ts.getPreEmitDiagnostics(program);
   process.stderr.write(
-    `${found.length} promises that nobody waits for: await, return, catch, or mark with void\n`,
+    ts.formatDiagnostics(errors, { ...ts.sys, getCanonicalFileName: (name) => name, getNewLine: () => '\n' }),
   );
-  process.exitCode = 1;
+  const floating = floatingPromises(program, (file) => !file.includes('/node_modules/'));
+  for (const line of floating)
+    process.stderr.write(`${line} -> nobody waits: await, return, catch, or mark with void\n`);
+  process.exitCode = errors.length + floating.length === 0 ? 0 : 1;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -1,0 +1,393 @@
+/**
+ * Two nodes, a and b, and the wire between them, which carries a frame when the test says so. The vnodes of their
+ * service do as they are told: `echo x`, `refuse overload`, `fail`, or `later x`, which is answered when asked for.
+ */
+import { describe, expect, it } from 'vitest';
+import { ManualHost } from '../../test/manual-host.ts';
+import { ManualStore } from '../../test/manual-store.ts';
+import { WireError, Writer } from '../base/bytes.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import { silentLogger } from '../contracts/logger.ts';
+import type { Transport } from '../contracts/transport.ts';
+import type { Codec, Refusal, ReplyToken, Vnode, VnodeModule } from '../contracts/vnode.ts';
+import { FLAG_FALLBACK, MESSAGE, newHeader, REPLY_OK, REPLY_REFUSED, serviceNumber, writeHeader } from '../request/message.ts';
+import type { ReplicaRequest } from '../request/port.ts';
+import { RequestTable } from '../request/request-table.ts';
+import { birthDocument, type RingDocument } from '../ring/document.ts';
+import type { Replica } from '../ring/preference-list.ts';
+import { VnodeManager } from '../vnode/vnode-manager.ts';
+import { DataPlane } from './data-plane.ts';
+import { RingView } from './ring-view.ts';
+
+const SERVICE = 'echo';
+
+const codec: Codec<string, string> = {
+  encodeCommand: (command, out) => (out as Writer).string(command),
+  decodeCommand: (input) => input.latin1(input.u32()),
+  encodeReply: (reply, out) => (out as Writer).string(reply),
+  decodeReply: (input) => input.latin1(input.u32()),
+};
+
+class EchoVnode implements Vnode<string, string> {
+  readonly waiting: (() => void)[] = [];
+  readonly heard: string[] = [];
+
+  handleCommand(command: string, token: ReplyToken<string>): void {
+    this.heard.push(command);
+    const [verb, word = ''] = command.split(' ');
+    if (verb === 'refuse') token.refuse(word as Refusal);
+    else if (verb === 'fail') token.fail('as told');
+    else if (verb === 'later') this.waiting.push(() => token.reply(word));
+    else token.reply(word);
+  }
+  onStoreProgress(): void {}
+  isEmpty(): boolean {
+    return true;
+  }
+  walkItems(): { items: Uint8Array[]; next: undefined } {
+    return { items: [], next: undefined };
+  }
+  handleHandoffItem(_item: Uint8Array, done: (stored: boolean) => void): void {
+    done(true);
+  }
+  handleItemHandedOff(): void {}
+  clearSome(): boolean {
+    return true;
+  }
+}
+
+const module: VnodeModule<string, string> = { name: SERVICE, codec, open: () => new EchoVnode() };
+
+/** What a request was told. */
+class Asker implements ReplicaRequest<string> {
+  readonly told: string[] = [];
+  onReply(at: number, reply: string, standIn: boolean): void {
+    this.told.push(`${at}: ${reply}${standIn ? ', standing in' : ''}`);
+  }
+  onRefused(at: number, why: Refusal): void {
+    this.told.push(`${at} refused: ${why}`);
+  }
+  onFailed(at: number, sent: boolean): void {
+    this.told.push(`${at} failed${sent ? '' : ', not sent'}`);
+  }
+  onAlarm(): void {}
+  onRingChanged(): void {}
+}
+
+function ring(epoch: number, owners: string): RingDocument {
+  const self = { id: 'a' as NodeId, name: 'a', address: 'a:1', location: '' };
+  const document = birthDocument({ clusterId: 'c', ringSize: 8, self, n: 3, level: 'eventual' });
+  return { ...document, epoch: epoch as Epoch, owners: [...owners] as NodeId[] };
+}
+
+interface Frame {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly bytes: Uint8Array;
+}
+
+class Stage {
+  readonly host = new ManualHost();
+  readonly frames: Frame[] = [];
+  readonly nodes = new Map<NodeId, TestNode>();
+  /** No connection. */
+  cut = false;
+
+  constructor(owners = 'aaaabbbb') {
+    for (const name of ['a', 'b'] as NodeId[]) this.nodes.set(name, new TestNode(this, name, ring(2, owners)));
+  }
+
+  get a(): TestNode {
+    return this.nodes.get('a' as NodeId) as TestNode;
+  }
+  get b(): TestNode {
+    return this.nodes.get('b' as NodeId) as TestNode;
+  }
+
+  /** Carry what is under way, and what comes of it. */
+  deliver(): void {
+    for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) {
+      this.nodes.get(frame.to)?.plane.onFrame(frame.from, frame.bytes, 0, frame.bytes.length);
+      frame.bytes.fill(0xdd);
+    }
+  }
+}
+
+class TestNode {
+  readonly plane: DataPlane;
+  readonly vnodes: VnodeManager;
+  readonly table: RequestTable;
+  readonly #view: RingView;
+  readonly #self: NodeId;
+
+  constructor(stage: Stage, self: NodeId, document: RingDocument) {
+    const { host } = stage;
+    const store = new ManualStore();
+    store.immediate = true;
+    store.start({ onProgress() {}, onFailure() {} });
+    const erased = [module as unknown as VnodeModule<unknown, unknown>];
+    this.#self = self;
+    this.#view = new RingView(self, document, () => true);
+    this.table = new RequestTable(host);
+    this.vnodes = new VnodeManager({ self, host, store, logger: silentLogger, durability: 'process', modules: erased });
+    this.vnodes.start(ring(1, document.owners.join('')), { firstLife: true, intact: true });
+    this.vnodes.adopt(document);
+    const send: Transport['send'] = (to, _lane, bytes, start, end) => {
+      if (!stage.cut) stage.frames.push({ from: self, to, bytes: bytes.slice(start, end) });
+      return !stage.cut;
+    };
+    this.plane = new DataPlane({
+      self,
+      host,
+      transport: { send } as Transport,
+      logger: silentLogger,
+      modules: erased,
+      view: this.#view,
+      vnodes: this.vnodes,
+      table: this.table,
+      out: new Writer(16),
+    });
+  }
+
+  adopt(document: RingDocument): void {
+    this.vnodes.adopt(document);
+    this.#view.adopt(document);
+    this.plane.adopt();
+  }
+
+  vnode(partition: number): EchoVnode | undefined {
+    return this.vnodes.find(SERVICE, partition as PartitionId)?.vnode as unknown as EchoVnode | undefined;
+  }
+
+  /** Send each command to `partition@node`, a stand-in with an exclamation mark. */
+  ask(...commands: [replica: string, command: string][]): Asker {
+    const port = this.plane.port(module);
+    const asker = new Asker();
+    const id = port.open(asker);
+    for (const [at, [drawing, command]] of commands.entries()) {
+      const [partition, node = this.#self] = drawing.replace('!', '').split('@');
+      const role = drawing.endsWith('!') ? 'fallback' : 'primary';
+      const replica: Replica = { partition: Number(partition) as PartitionId, node: node as NodeId, role };
+      port.send(id, at, replica, command, 1_000);
+    }
+    return asker;
+  }
+}
+
+describe('a command to a vnode', () => {
+  it.each([
+    ['here', '0@a'],
+    ['on another node', '4@b'],
+  ])('%s is answered, refused or failed, each told by its place in the list', (_, replica) => {
+    const stage = new Stage();
+    const asker = stage.a.ask([replica, 'echo hello'], [replica, 'refuse overload'], [replica, 'fail']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello', '1 refused: overload', '2 failed']);
+  });
+
+  it('here needs no frame', () => {
+    const stage = new Stage();
+    expect(stage.a.ask(['0@a', 'echo hello']).told).toEqual(['0: hello']);
+    expect(stage.frames).toEqual([]);
+  });
+
+  it('may be answered later, when the frame is long gone', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'later hello'], ['0@a', 'later hello']);
+    stage.deliver();
+    expect(asker.told).toEqual([]);
+    for (const vnode of [stage.b.vnode(4), stage.a.vnode(0)]) vnode?.waiting.forEach((answer) => answer());
+    stage.deliver();
+    expect(asker.told).toEqual(['1: hello', '0: hello']);
+  });
+
+  it('that no connection takes was not sent', () => {
+    const stage = new Stage();
+    stage.cut = true;
+    expect(stage.a.ask(['4@b', 'echo hello']).told).toEqual(['0 failed, not sent']);
+  });
+
+  it('is answered once, whatever comes later', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'later hello']);
+    stage.deliver();
+    const answer = stage.b.vnode(4)?.waiting[0];
+    answer?.();
+    answer?.();
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello']);
+  });
+
+  it('its answer is taken from no other node', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'later hello']);
+    stage.deliver();
+    stage.b.vnode(4)?.waiting[0]?.();
+    const [frame] = stage.frames.splice(0);
+    stage.a.plane.onFrame('c' as NodeId, frame?.bytes as Uint8Array, 0, frame?.bytes.length ?? 0);
+    expect(asker.told).toEqual([]);
+  });
+
+  it('a node that stops takes no more of them, but answers those it has', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'later hello']);
+    stage.deliver();
+    stage.b.plane.drain();
+    const late = stage.a.ask(['4@b', 'echo hello']);
+    stage.b.vnode(4)?.waiting[0]?.();
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello']);
+    expect(late.told).toEqual(['0 refused: stopping']);
+  });
+});
+
+describe('who answers', () => {
+  it.each([
+    ['here', '4@a!'],
+    ['elsewhere', '0@b!'],
+  ])('a stand-in %s says that it is one', (_, replica) => {
+    const stage = new Stage();
+    const asker = stage.a.ask([replica, 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello, standing in']);
+  });
+
+  it.each([
+    ['here', '0@a'],
+    ['elsewhere', '4@b'],
+  ])('and so does an owner %s that is partial', (_, replica) => {
+    const stage = new Stage();
+    for (const [node, partition] of [[stage.a, 0], [stage.b, 4]] as const) {
+      node.vnodes.find(SERVICE, partition as PartitionId)?.become('owner', 2 as Epoch, 'partial');
+    }
+    const asker = stage.a.ask([replica, 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello, standing in']);
+  });
+
+  it('whoever is asked to stand in for a partition that it owns answers as its owner', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b!', 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello']);
+  });
+});
+
+describe('rings that differ', () => {
+  it('a partition that was given away has moved', () => {
+    const stage = new Stage();
+    stage.b.adopt(ring(3, 'aaaaabbb'));
+    const asker = stage.a.ask(['4@b', 'echo hello'], ['5@b', 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 refused: moved', '1: hello']);
+    expect(stage.b.vnode(4)?.heard).toEqual([]);
+  });
+
+  // In these rings partition 3 is given away without a transfer, so that its new owner is partial.
+  it('a frame of a later ring waits for it', () => {
+    const stage = new Stage();
+    stage.a.adopt(ring(3, 'aaabbbbb'));
+    const asker = stage.a.ask(['3@b', 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual([]);
+    stage.b.adopt(ring(3, 'aaabbbbb'));
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello, standing in']);
+  });
+
+  it('through rings in between', () => {
+    const stage = new Stage();
+    stage.a.adopt(ring(4, 'aaabbbbb'));
+    const asker = stage.a.ask(['3@b', 'echo hello']);
+    stage.deliver();
+    stage.b.adopt(ring(3, 'aaaabbbb'));
+    stage.deliver();
+    expect(asker.told).toEqual([]);
+    stage.b.adopt(ring(4, 'aaabbbbb'));
+    stage.deliver();
+    expect(asker.told).toEqual(['0: hello, standing in']);
+  });
+
+  it('but no longer than its asker: who was told that it timed out is not to be surprised', () => {
+    const stage = new Stage();
+    stage.a.adopt(ring(4, 'aaabbbbb'));
+    stage.a.ask(['3@b', 'echo hello']);
+    stage.deliver();
+    stage.host.advance(600);
+    stage.b.adopt(ring(3, 'aaaabbbb'));
+    stage.host.advance(600);
+    stage.b.adopt(ring(4, 'aaabbbbb'));
+    expect(stage.b.vnode(3)?.heard).toEqual([]);
+  });
+
+  it('and only so many: more are refused, until those at the head have waited in vain', () => {
+    const stage = new Stage();
+    stage.a.adopt(ring(3, 'aaabbbbb'));
+    for (let i = 0; i < 1_000; i++) stage.a.ask(['3@b', 'echo hello']);
+    stage.deliver();
+    const refused = stage.a.ask(['3@b', 'echo hello']);
+    stage.deliver();
+    expect(refused.told).toEqual(['0 refused: overload']);
+    stage.host.advance(1_001);
+    const taken = stage.a.ask(['3@b', 'echo hello']);
+    stage.deliver();
+    expect(taken.told).toEqual([]);
+  });
+
+  it('a ring of another size is another ring', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'echo hello']);
+    const frame = stage.frames[0]?.bytes as Uint8Array;
+    frame[3] = 4;
+    stage.deliver();
+    expect(asker.told).toEqual(['0 refused: moved']);
+  });
+});
+
+describe('bytes that make no sense', () => {
+  it('in a command are refused', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'echo hello']);
+    const frame = stage.frames[0];
+    stage.frames[0] = { ...(frame as Frame), bytes: (frame as Frame).bytes.slice(0, -1) };
+    stage.deliver();
+    expect(asker.told).toEqual(['0 refused: bad_request']);
+  });
+
+  it.each([
+    ['without a status', []],
+    ['refused without a reason', [REPLY_REFUSED]],
+    ['whose reply is cut short', [REPLY_OK, 0, 0, 0, 9]],
+    ['of a status that nobody knows', [77]],
+  ])('in an answer, %s: no answer will come, and it may have been done', (_, body) => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', 'later hello']);
+    stage.deliver();
+    stage.b.vnode(4)?.waiting[0]?.();
+    const [answer] = stage.frames.splice(0);
+    const bytes = Uint8Array.of(...(answer?.bytes.slice(0, 20) ?? []), ...body);
+    stage.a.plane.onFrame('b' as NodeId, bytes, 0, bytes.length);
+    expect(asker.told).toEqual(['0 failed']);
+  });
+
+  it.each([
+    ['a service that nobody knows', { service: 1 }],
+    ['a message of another lane', { type: MESSAGE.handoffItems }],
+  ])('%s is the fault of the sender', (_, wrong) => {
+    const stage = new Stage();
+    const out = new Writer();
+    writeHeader(out, { ...newHeader(), type: MESSAGE.command, service: serviceNumber(SERVICE), ...wrong });
+    expect(() => stage.a.plane.onFrame('b' as NodeId, out.buffer, 0, out.length)).toThrow(WireError);
+  });
+
+  it('a partition beyond the ring has moved, whoever should stand in', () => {
+    const stage = new Stage();
+    const out = new Writer();
+    const header = { ...newHeader(), type: MESSAGE.command, service: serviceNumber(SERVICE), ringBits: 3, flags: FLAG_FALLBACK };
+    writeHeader(out, { ...header, partition: 8 as PartitionId });
+    stage.a.plane.onFrame('b' as NodeId, out.buffer, 0, out.length);
+    const refusal = stage.frames[0]?.bytes.slice(20);
+    expect(refusal).toEqual(Uint8Array.of(REPLY_REFUSED, 0));
+    expect(stage.a.vnode(8)).toBeUndefined();
+  });
+});

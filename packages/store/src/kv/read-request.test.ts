@@ -1,0 +1,362 @@
+/**
+ * One read and its replicas, which say what the test says. This node is a; the key `k` lies on the first three of the
+ * ring. What is held is said as `7:text`, a tombstone as `7:-`.
+ */
+import { latin1Decode } from '@rkv/core';
+import { describe, expect, it } from 'vitest';
+import { holding, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
+import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
+import { ringFor } from '../../test/kv/ring-for.ts';
+import type { Failure, RequestOptions } from './api.ts';
+import type { HeldReply } from './commands.ts';
+import { placeKey, type RequestDefaults } from './coordinator.ts';
+import { ReadRequest } from './read-request.ts';
+
+const old = valueAt('k', 3, 'old');
+const late = valueAt('k', 7, 'late');
+const dead = tombstoneAt('k', 9);
+const nothing = undefined;
+
+interface Given {
+  readonly n?: number;
+  readonly down?: string;
+  readonly options?: RequestOptions;
+  readonly defaults?: Partial<RequestDefaults>;
+  /** What this node answers at once. */
+  readonly here?: HeldReply;
+}
+
+/** A read that has begun. */
+function reading(owners = 'abcabcab', { n = 3, down = '', options, defaults, here }: Given = {}) {
+  const port = new ManualPort(ringFor('k', owners), n);
+  for (const node of down) port.down.add(node);
+  if (here !== undefined) port.here = () => here;
+  const outcomes: string[] = [];
+  const failures: Failure[] = [];
+  new ReadRequest(coordinatorOn(port, defaults), placeKey('k'), options, {
+    onValue: (bytes, start, end) => outcomes.push(latin1Decode(bytes, start, end)),
+    onMissing: () => outcomes.push('missing'),
+    onFailure: (failure) => {
+      failures.push(failure);
+      outcomes.push(failure.code);
+    },
+  }).begin();
+  /** Answer for a node with this entry, or with its state, whichever it was asked for. */
+  const hold = (node: string | Sent, entry: Uint8Array | undefined, standIn = false): void => {
+    const sent = typeof node === 'string' ? port.to(node) : node;
+    port.reply(sent, holding(entry, sent.command.kind === 'get' && sent.command.whole), standIn);
+  };
+  return { port, outcomes, failures, hold };
+}
+
+describe('a read', () => {
+  it('asks the replica on this node for the value, and another for its state', () => {
+    const { port, outcomes, hold } = reading('bcabcabc');
+    expect(port.news()).toEqual(['get k from a', 'state of k from c']);
+    hold('a', late);
+    hold('c', late);
+    expect(outcomes).toEqual(['late']);
+    expect(port.news()).toEqual([]);
+    expect(port.table.open).toBe(0);
+  });
+
+  it.each<[string, Uint8Array | undefined, Uint8Array | undefined, string]>([
+    ['both hold nothing', nothing, nothing, 'missing'],
+    ['both hold a tombstone', dead, dead, 'missing'],
+    ['the other one has a later tombstone', late, dead, 'missing'],
+    ['only this one holds it', late, nothing, 'late'],
+    ['the other one is behind', late, old, 'late'],
+  ])('%s', (_, mine, other, outcome) => {
+    const { outcomes, hold } = reading();
+    hold('a', mine);
+    hold('b', other);
+    expect(outcomes).toEqual([outcome]);
+  });
+
+  it('fetches the value where the other one holds a later state', () => {
+    const { port, outcomes, hold } = reading();
+    hold('a', old);
+    hold('b', late);
+    port.news();
+    expect(outcomes).toEqual([]);
+    hold('b', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('asks a third when one fails, or refuses', () => {
+    const { port, outcomes, hold } = reading();
+    port.refuse('b', 'overload');
+    expect(port.news().at(-1)).toBe('state of k from c');
+    hold('a', late);
+    port.fail('c');
+    expect(outcomes).toEqual(['overload']);
+  });
+
+  it('with r=1 is answered by the first', () => {
+    const { port, outcomes } = reading('abcabcab', { options: { r: 1 }, here: holding(late) });
+    expect(port.news()).toEqual(['get k from a']);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('with r=0 too: nobody\'s word is none', () => {
+    const { outcomes, hold } = reading('abcabcab', { options: { r: 0 } });
+    expect(outcomes).toEqual([]);
+    hold('a', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('with r=1 and pr=1 not by a stand-in', () => {
+    const { outcomes, hold } = reading('bcdabcda', { down: 'b', options: { r: 1, pr: 1 } });
+    hold('a', late, true);
+    expect(outcomes).toEqual([]);
+    hold('d', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('takes the node\'s default, and no more than there are', () => {
+    expect(reading('abcabcab', { defaults: { r: 3 } }).port.news()).toHaveLength(3);
+    expect(reading('abcabcab', { defaults: { r: 8 } }).port.news()).toHaveLength(3);
+  });
+
+  it('asks distinct nodes', () => {
+    expect(reading('aabaabaa').port.news()).toEqual(['get k from a', 'state of k from b']);
+  });
+
+  it('is borrowed bytes to whoever reads them, and may be answered by those of a store', () => {
+    const lent = late.slice();
+    const { outcomes } = reading('abcabcab', { options: { r: 1 }, here: holding(lent) });
+    lent.fill(0xdd);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('a value that has expired is missing', () => {
+    const { port, outcomes, hold } = reading();
+    port.host.advance(20);
+    hold('a', valueAt('k', 3, 'v', 1_020));
+    hold('b', valueAt('k', 3, 'v', 1_020));
+    expect(outcomes).toEqual(['missing']);
+  });
+});
+
+describe('stand-ins and partial replicas', () => {
+  it('their "not found" is none: the next is asked', () => {
+    const { port, outcomes, hold } = reading();
+    hold('a', nothing, true);
+    expect(port.news().at(-1)).toBe('state of k from c');
+    hold('b', nothing);
+    expect(outcomes).toEqual([]);
+    hold('c', nothing);
+    expect(outcomes).toEqual(['missing']);
+  });
+
+  it('their value is one', () => {
+    const { outcomes, hold } = reading('bcdabcda', { down: 'b' });
+    hold('a', late, true);
+    hold('d', old);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('but not as a primary\'s', () => {
+    const { outcomes, hold } = reading('abcabcab', { options: { pr: 2 } });
+    hold('a', late, true);
+    hold('b', late);
+    expect(outcomes).toEqual([]);
+    hold('c', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('when all primaries have spoken and none is sure, there is nobody who could know better', () => {
+    const { outcomes, hold } = reading();
+    for (const node of 'abc') hold(node, nothing, true);
+    expect(outcomes).toEqual(['missing']);
+  });
+
+  it('but a stand-in in the list may stand for one who does', () => {
+    const { outcomes, hold } = reading('abcdabcd', { down: 'c' });
+    for (const node of 'abd') hold(node, nothing, true);
+    expect(outcomes).toEqual(['unreachable']);
+  });
+});
+
+describe('where a dead node took several copies with it', () => {
+  it('all copies of the others suffice', () => {
+    const { port, outcomes, hold } = reading('bbabbabb', { down: 'b' });
+    for (const sent of [...port.sent]) {
+      const isPrimary = sent.replica.role === 'primary';
+      hold(sent, isPrimary ? late : nothing, !isPrimary);
+    }
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('half of the copies of a node that lives do not: a write may lie in the other half', () => {
+    const { port, outcomes } = reading('aabaabaa', { down: 'b' });
+    const [first, second] = port.sent as [Sent, Sent];
+    port.refuse(first, 'overload');
+    port.reply(second, holding(nothing, second.command.kind === 'get' && second.command.whole));
+    for (const sent of port.sent.slice(2)) port.reply(sent, holding(nothing, false), true);
+    expect(outcomes).toEqual(['overload']);
+  });
+});
+
+describe('a replica that is slow', () => {
+  it('is not waited for alone: after a while all are asked', () => {
+    const { port, outcomes, hold } = reading();
+    hold('a', late);
+    port.host.advance(40);
+    port.news();
+    port.host.advance(25);
+    expect(port.news()).toEqual(['state of k from c']);
+    hold('c', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('fails the read when time is up, and says what it got', () => {
+    const { port, failures, hold } = reading();
+    hold('a', late);
+    port.host.advance(1_030);
+    expect(failures).toMatchObject([{ code: 'timeout', needed: 2, got: 1, from: ['node a'], definite: true }]);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('a short time is kept', () => {
+    const { port, outcomes } = reading('abcabcab', { options: { timeoutMs: 20 } });
+    port.host.advance(19);
+    expect(outcomes).toEqual([]);
+    port.host.advance(12);
+    expect(outcomes).toEqual(['timeout']);
+  });
+});
+
+describe('fetching', () => {
+  /** b holds the latest state, and is asked for the value. */
+  function fetching() {
+    const read = reading('abcabcab', { options: { r: 3 } });
+    read.hold('a', old);
+    read.hold('c', late);
+    read.hold('b', late);
+    expect(read.port.news().at(-1)).toBe('get k from b');
+    return read;
+  }
+
+  it('goes on elsewhere when the one that was asked is gone', () => {
+    const { port, outcomes, hold } = fetching();
+    port.fail('b');
+    expect(port.news()).toEqual(['get k from c']);
+    hold('c', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('never settles for an older state', () => {
+    const { port, outcomes } = fetching();
+    port.fail('b');
+    port.fail('c');
+    expect(outcomes).toEqual(['unreachable']);
+  });
+
+  it('takes a still later one', () => {
+    const { outcomes, hold } = fetching();
+    hold('b', valueAt('k', 8, 'later still'));
+    expect(outcomes).toEqual(['later still']);
+  });
+
+  it.each([
+    ['nothing any more', nothing],
+    ['an older state', old],
+  ])('begins anew when it finds %s: a hint went home meanwhile', (_, entry) => {
+    const { port, outcomes, hold } = fetching();
+    hold('b', entry);
+    expect(outcomes).toEqual([]);
+    expect(port.news()).toHaveLength(3);
+    for (const node of 'abc') hold(node, late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('but not for ever', () => {
+    const { port, outcomes, hold } = fetching();
+    for (let i = 0; i < 20 && outcomes.length === 0; i++) {
+      hold('b', nothing);
+      hold('a', old);
+      hold('c', nothing);
+      hold('b', late);
+    }
+    expect(outcomes).toEqual(['unreachable']);
+    expect(port.table.open).toBe(0);
+  });
+});
+
+describe('repair', () => {
+  it('primaries that are behind are sent what was read, after the answer', () => {
+    const { port, outcomes, hold } = reading('abcabcab', { options: { r: 3 } });
+    hold('a', late);
+    hold('b', old);
+    hold('c', nothing);
+    expect(outcomes).toEqual(['late']);
+    expect(port.news().slice(3)).toEqual(['merge k 7:late at b', 'merge k 7:late at c']);
+  });
+
+  it('a delete is repaired as well, though nobody was asked for the tombstone', () => {
+    const { port, outcomes, hold } = reading();
+    hold('a', late);
+    hold('b', dead);
+    expect(outcomes).toEqual(['missing']);
+    expect(port.news().at(-1)).toBe('merge k 9:- at a');
+  });
+
+  it('stand-ins are not: they are on their way out', () => {
+    const { port, hold } = reading('bcdabcda', { down: 'b' });
+    hold('a', old, true);
+    hold('d', late);
+    hold('d', late);
+    expect(port.news().filter((line) => line.startsWith('merge'))).toEqual([]);
+  });
+
+  it('with what it was answered, though the answer was borrowed', () => {
+    const lent = late.slice();
+    const { port, outcomes } = reading('abcabcab', { options: { r: 1 } });
+    port.reply('a', holding(nothing), true);
+    port.reply('b', holding(lent));
+    lent.fill(0xdd);
+    expect(outcomes).toEqual(['late']);
+    expect(port.news().at(-1)).toBe('merge k 7:late at a');
+  });
+
+  it('leaves nothing open, whatever comes of it', () => {
+    const { port, hold } = reading('abcabcab', { options: { r: 3 } });
+    hold('a', late);
+    hold('b', old);
+    hold('c', nothing);
+    port.fail('b');
+    expect(port.table.open).toBe(1);
+    port.host.advance(1_100);
+    expect(port.table.open).toBe(0);
+  });
+});
+
+describe('a partition that moves', () => {
+  it('is followed to the new ring', () => {
+    const { port, outcomes, hold } = reading('abcdabcd');
+    for (const node of 'abc') port.refuse(node, 'moved');
+    expect(outcomes).toEqual([]);
+    port.news();
+    port.adopt(ringFor('k', 'dabcdabc'));
+    expect(port.news()).toEqual(['get k from a', 'state of k from d']);
+    hold('a', late);
+    hold('d', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('at once when the new ring was here before the refusals', () => {
+    const { port } = reading('abcdabcd');
+    port.adopt(ringFor('k', 'dabcdabc'));
+    port.news();
+    for (const node of 'abc') port.refuse(node, 'moved');
+    expect(port.news().slice(-2)).toEqual(['get k from a', 'state of k from d']);
+  });
+
+  it('as long as there is time', () => {
+    const { port, outcomes } = reading();
+    for (const node of 'abc') port.refuse(node, 'moved');
+    port.host.advance(1_030);
+    expect(outcomes).toEqual(['timeout']);
+  });
+});

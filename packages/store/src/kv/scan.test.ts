@@ -1,0 +1,276 @@
+/** Walks over a whole cluster whose nodes answer within the call; rings of eight are drawn by owner. */
+import { partitionOf, type PartitionId } from '@rkv/core';
+import { describe, expect, it } from 'vitest';
+import { tombstoneAt } from '../../test/kv/entries.ts';
+import { coordinatorOn } from '../../test/kv/manual-port.ts';
+import { VnodePort } from '../../test/kv/vnode-port.ts';
+import { placeKey, type RequestDefaults } from './coordinator.ts';
+import { QuorumStore } from './kv-store.ts';
+
+const keysUpTo = (count: number): string[] => Array.from({ length: count }, (_, i) => `key ${i}`);
+
+class Stage {
+  readonly port: VnodePort;
+  readonly kv: QuorumStore;
+
+  constructor(owners = 'abcabcab', { n = 3, defaults }: { n?: number; defaults?: Partial<RequestDefaults> } = {}) {
+    this.port = new VnodePort(owners, n);
+    this.kv = new QuorumStore(coordinatorOn(this.port, defaults));
+  }
+
+  put(...keys: string[]): void {
+    for (const key of keys) {
+      this.kv.put(key, Uint8Array.of(1), undefined, { onWritten() {}, onFailure: ({ message }) => expect.fail(message) });
+    }
+  }
+
+  remove(...keys: string[]): void {
+    for (const key of keys) this.kv.delete(key, undefined, { onWritten() {}, onFailure: ({ message }) => expect.fail(message) });
+  }
+
+  /** One page, or the code of its failure. */
+  page(cursor: bigint, count: number): { keys: string[]; cursor: bigint } | string {
+    let answer: { keys: string[]; cursor: bigint } | string | undefined;
+    this.kv.scan(cursor, count, {
+      onPage: (keys, next) => (answer = { keys, cursor: next }),
+      onFailure: ({ code }) => (answer = code),
+    });
+    this.settle(() => answer !== undefined);
+    return answer as { keys: string[]; cursor: bigint } | string;
+  }
+
+  /** A whole walk; `between` is called after each page. */
+  scan(count = 10, between: () => void = () => {}): string[] {
+    const found: string[] = [];
+    let cursor = 0n;
+    for (let pages = 0; pages < 10_000; pages++) {
+      const page = this.page(cursor, count);
+      if (typeof page === 'string') throw new Error(page);
+      found.push(...page.keys);
+      cursor = page.cursor;
+      if (cursor === 0n) return found;
+      between();
+    }
+    throw new Error('the walk does not end');
+  }
+
+  count(): number | string {
+    let answer: number | string | undefined;
+    this.kv.count({ onCount: (count) => (answer = count), onFailure: ({ code }) => (answer = code) });
+    this.settle(() => answer !== undefined);
+    return answer as number | string;
+  }
+
+  flush(): number | string {
+    let answer: number | string | undefined;
+    this.kv.flush({ onCount: (count) => (answer = count), onFailure: ({ code }) => (answer = code) });
+    this.settle(() => answer !== undefined);
+    return answer as number | string;
+  }
+
+  settle(done: () => boolean): void {
+    for (let turns = 0; !done() && turns < 3_000; turns++) this.port.host.advance(1);
+  }
+}
+
+const partitionOfKey = (key: string): PartitionId => partitionOf(placeKey(key).hashHi, 3);
+
+describe('a scan', () => {
+  it.each([
+    ['three nodes', 'abcabcab'],
+    ['two', 'abababab'],
+    ['one', 'aaaaaaaa'],
+  ])('on %s finds every key once, in hash order', (_, owners) => {
+    const stage = new Stage(owners);
+    const keys = keysUpTo(200);
+    stage.put(...keys);
+    const found = stage.scan();
+    expect(found).toEqual(keys.toSorted((a, b) => placeKey(a).hashHi - placeKey(b).hashHi));
+  });
+
+  it('of nothing is over at once', () => {
+    expect(new Stage().page(0n, 10)).toEqual({ keys: [], cursor: 0n });
+  });
+
+  it('gives about as many as asked for, and something whenever there is more', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(300));
+    for (const count of [1, 10, 100]) {
+      const page = stage.page(0n, count);
+      if (typeof page === 'string') throw new Error(page);
+      expect(page.keys.length).toBeGreaterThanOrEqual(Math.min(count, 10));
+      expect(page.keys.length).toBeLessThan(count + 300 / 8 + 16);
+    }
+  });
+
+  it('passes over deleted and expired keys', () => {
+    const stage = new Stage();
+    stage.put('a', 'b', 'c');
+    stage.remove('b');
+    expect(stage.scan().toSorted()).toEqual(['a', 'c']);
+    expect(stage.count()).toBe(2);
+  });
+
+  it('finds what any of a quorum holds, and believes the later of two states', () => {
+    const stage = new Stage();
+    const [p, q] = [partitionOfKey('lone'), partitionOfKey('gone')];
+    const owner = (partition: number): string => 'abcabcab'[partition % 8] as string;
+    // Two of three hold it, so that every two of three have one who does.
+    for (const i of [0, 1]) stage.port.plant((p + i) % 8, owner(p + i), 'lone', 7);
+    for (const i of [0, 1, 2]) stage.port.plant((q + i) % 8, owner(q + i), 'gone', 7);
+    for (const i of [1, 2]) stage.port.plant((q + i) % 8, owner(q + i), 'gone', 9, tombstoneAt('gone', 9));
+    expect(stage.scan()).toEqual(['lone']);
+    expect(stage.count()).toBe(1);
+  });
+
+  it('goes on from its cursor on a ring that has changed', () => {
+    const stage = new Stage('aaaaaaaa');
+    const keys = keysUpTo(300);
+    stage.put(...keys);
+    let turn = 0;
+    const found = stage.scan(10, () => {
+      // Every node holds everything here, as after a handoff; whoever is asked, the walk goes on.
+      if (turn++ === 3) {
+        for (const key of keys) {
+          const first = partitionOfKey(key);
+          for (let i = 0; i < 3; i++) stage.port.plant((first + i) % 8, 'bcabcabc'[(first + i) % 8] as string, key, 5_000);
+        }
+        stage.port.adopt('bcabcabc');
+      }
+    });
+    expect(found.toSorted()).toEqual(keys.toSorted());
+  });
+
+  it('on a ring of another size too', () => {
+    const small = new Stage('abcabcab');
+    const large = new Stage('abcabcababcabcab');
+    const keys = keysUpTo(300);
+    for (const stage of [small, large]) stage.put(...keys);
+    const first = small.page(0n, 100);
+    if (typeof first === 'string') throw new Error(first);
+    const found = [...first.keys];
+    for (let cursor = first.cursor; cursor !== 0n; ) {
+      const page = large.page(cursor, 100);
+      if (typeof page === 'string') throw new Error(page);
+      found.push(...page.keys);
+      cursor = page.cursor;
+    }
+    expect(found.toSorted()).toEqual(keys.toSorted());
+  });
+
+  it.each([2n ** 52n, 2n ** 52n - 1n, 2n ** 64n - 1n])('from beyond the end, %i, is over', (cursor) => {
+    const stage = new Stage();
+    stage.put('a', 'b');
+    expect(stage.page(cursor, 10)).toEqual({ keys: [], cursor: 0n });
+  });
+
+  it('gets past keys that are longer than a page', () => {
+    const stage = new Stage('aaaaaaaa', { n: 1 });
+    const keys = keysUpTo(30).map((key, i) => (i % 3 === 0 ? key.padEnd(300_000, 'x') : key));
+    stage.put(...keys);
+    expect(stage.scan(5).toSorted()).toEqual(keys.toSorted());
+  });
+
+  it('of a large ring on one node does not pile up', () => {
+    const stage = new Stage('a'.repeat(1024));
+    stage.put('a', 'b');
+    expect(stage.scan().toSorted()).toEqual(['a', 'b']);
+    expect(stage.count()).toBe(2);
+    expect(stage.flush()).toBe(2);
+  });
+
+  it('lets other things happen in between', () => {
+    const stage = new Stage('a'.repeat(1024));
+    let pages = 0;
+    stage.kv.scan(0n, 10, { onPage: () => pages++, onFailure: ({ message }) => expect.fail(message) });
+    expect(pages).toBe(0);
+    stage.settle(() => pages > 0);
+    expect(pages).toBe(1);
+  });
+});
+
+describe('replicas that are not there', () => {
+  it('a quorum of the others is enough', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(50));
+    stage.port.down.add('b');
+    expect(stage.scan()).toHaveLength(50);
+    expect(stage.count()).toBe(50);
+  });
+
+  it('without one the walk fails, and says so', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(50));
+    for (const node of 'bc') stage.port.down.add(node);
+    expect(stage.page(0n, 10)).toBe('unreachable');
+    expect(stage.count()).toBe('unreachable');
+    expect(stage.flush()).toBe('unreachable');
+  });
+
+  it('a partial replica is heard and does not count', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(50));
+    stage.port.partial.add('b');
+    expect(stage.scan()).toHaveLength(50);
+    stage.port.down.add('c');
+    expect(stage.page(0n, 10)).toBe('unreachable');
+  });
+
+  it('when all primaries are partial there is nobody who could know better', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(50));
+    for (const node of 'abc') stage.port.partial.add(node);
+    expect(stage.scan()).toHaveLength(50);
+    expect(stage.count()).toBe(50);
+  });
+
+  it('where one node took several copies with it the others suffice', () => {
+    const stage = new Stage('aabaabaa');
+    stage.put(...keysUpTo(50));
+    stage.port.down.add('b');
+    expect(stage.scan()).toHaveLength(50);
+    expect(stage.count()).toBe(50);
+  });
+});
+
+describe('a count', () => {
+  it('is right where replicas differ: the range is walked through', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(50));
+    const first = partitionOfKey('only here');
+    for (const i of [0, 1]) stage.port.plant((first + i) % 8, 'abcabcab'[(first + i) % 8] as string, 'only here', 7);
+    expect(stage.count()).toBe(51);
+  });
+
+  it('needs no walk where they agree', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(50));
+    stage.port.handled = 0;
+    expect(stage.count()).toBe(50);
+    expect(stage.port.handled).toBe(8 * 3);
+  });
+});
+
+describe('a flush', () => {
+  it('deletes every key and says how many there were', () => {
+    const stage = new Stage();
+    stage.put(...keysUpTo(600));
+    expect(stage.flush()).toBe(600);
+    expect(stage.scan()).toEqual([]);
+    expect(stage.count()).toBe(0);
+    expect(stage.flush()).toBe(0);
+  });
+
+  it('of many keys on one node does not pile up, and lets others have their turn', () => {
+    const stage = new Stage('aaaaaaaa', { n: 1 });
+    stage.put(...keysUpTo(20_000));
+    let turns = 0;
+    const tick = (): void => {
+      turns++;
+      stage.port.host.setTimer(1, tick);
+    };
+    tick();
+    expect(stage.flush()).toBe(20_000);
+    expect(turns).toBeGreaterThan(50);
+  });
+});

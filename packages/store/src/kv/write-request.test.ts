@@ -1,0 +1,317 @@
+/**
+ * One write and its replicas, which say what the test says. This node is a; the key `k` lies on the first three of the
+ * ring, and the clock of this node stands at 1000, so that what it writes is `1000:v`.
+ */
+import { stampMs, type Refusal } from '@rkv/core';
+import { describe, expect, it } from 'vitest';
+import { stampOf } from '../../test/kv/entries.ts';
+import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
+import { ringFor } from '../../test/kv/ring-for.ts';
+import { VERSION_AT } from '../entry/layout.ts';
+import type { Failure, RequestOptions } from './api.ts';
+import type { KvReply } from './commands.ts';
+import { placeKey } from './coordinator.ts';
+import { WriteRequest } from './write-request.ts';
+
+const merged: KvReply = { kind: 'merged', existed: false, later: undefined };
+const existed: KvReply = { ...merged, existed: true };
+const laterAt = (time: number): KvReply => ({ ...merged, later: stampOf(time) });
+
+function stage(owners = 'abcabcab', { n = 3, down = '' } = {}) {
+  const port = new ManualPort(ringFor('k', owners), n);
+  for (const node of down) port.down.add(node);
+  const coordinator = coordinatorOn(port);
+  const outcomes: string[] = [];
+  const failures: Failure[] = [];
+  const request = (options?: RequestOptions): WriteRequest =>
+    new WriteRequest(coordinator, placeKey('k'), options, {
+      onFirst: (replica) => outcomes.push(`first ${replica.node}`),
+      onWritten: (existed, entry) => outcomes.push(`written ${stampMs(entry, VERSION_AT)}${existed ? ', existed' : ''}`),
+      onFailure: (failure) => {
+        failures.push(failure);
+        outcomes.push(`${failure.code}${failure.definite ? ', definite' : ''}`);
+      },
+    });
+  const put = (options?: RequestOptions): void => request(options).put(Uint8Array.of(118));
+  const remove = (options?: RequestOptions): void => request(options).delete();
+  return { port, outcomes, failures, put, remove, coordinator };
+}
+
+describe('a write', () => {
+  it('goes to all replicas, the one on this node first, and is done when w count', () => {
+    const { port, outcomes, put } = stage('bcabcabc');
+    put();
+    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at b', 'merge k 1000:v at c']);
+  });
+
+  it('names who answered first, and whether something was there', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    port.reply('c', existed);
+    expect(outcomes).toEqual([]);
+    port.reply('b', merged);
+    expect(outcomes).toEqual(['first c', 'written 1000, existed']);
+    port.reply('a', merged);
+    expect(outcomes).toHaveLength(2);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('of a delete is a tombstone', () => {
+    const { port, remove } = stage();
+    remove();
+    expect(port.news()[0]).toBe('merge k 1000:- at a');
+  });
+
+  it('goes to all though this node answers at once and is enough', () => {
+    const { port, outcomes, put } = stage();
+    port.here = () => merged;
+    put({ w: 1 });
+    expect(port.news()).toHaveLength(3);
+    expect(outcomes).toEqual(['first a', 'written 1000']);
+  });
+
+  it('counts distinct nodes: two copies on one machine are one machine\'s word', () => {
+    const { port, outcomes, put } = stage('aabaabaa');
+    port.here = () => merged;
+    put();
+    expect(outcomes).toEqual([]);
+    port.reply('b', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+
+  it('is answered by stand-ins where primaries are down', () => {
+    const { port, outcomes, put } = stage('abcdabcd', { down: 'bc' });
+    put();
+    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at a!', 'merge k 1000:v at d!']);
+  });
+
+  it.each([
+    ['three primaries of two that live', { down: 'b' }, { pw: 3 }],
+    ['more replicas than there are', {}, { w: 4 }],
+  ])('that cannot succeed is refused at once, and surely did not happen: %s', (_, given, options) => {
+    const { port, outcomes, put } = stage('abcdabcd', given);
+    put(options);
+    expect(outcomes).toEqual(['unreachable, definite']);
+    expect(port.sent).toEqual([]);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('waits for primaries where they are asked for; a partial one is none', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put({ w: 2, pw: 2 });
+    port.reply('a', merged);
+    port.reply('b', merged, true);
+    expect(outcomes).toEqual([]);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+
+  it('to nobody is no write: at least one replica answers', () => {
+    const { port, outcomes, put } = stage();
+    put({ w: 0 });
+    expect(outcomes).toEqual([]);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+});
+
+describe('whether it surely did not happen', () => {
+  const refuse = (why: Refusal) => (port: ManualPort, node: string) => port.refuse(node, why);
+  const failUnsent = (port: ManualPort, node: string): void => port.fail(node, false);
+  const failSent = (port: ManualPort, node: string): void => port.fail(node, true);
+  const say = (reply: KvReply) => (port: ManualPort, node: string) => port.reply(node, reply);
+
+  it.each<[string, string, RequestOptions, ((port: ManualPort, node: string) => void)[]]>([
+    ['all refused', 'overload, definite', { w: 1 }, [refuse('overload'), refuse('overload'), refuse('overload')]],
+    ['refused or not sent', 'read_only, definite', { w: 1 }, [failUnsent, refuse('read_only'), refuse('read_only')]],
+    ['nobody was sent it', 'unreachable, definite', { w: 1 }, [failUnsent, failUnsent, failUnsent]],
+    ['one may have got it', 'overload', { w: 1 }, [refuse('overload'), failSent, refuse('overload')]],
+    ['one stored it', 'overload', { w: 2 }, [say(merged), refuse('overload'), refuse('overload')]],
+    ['one holds a later version', 'overload', { w: 3 }, [say(merged), say(merged), refuse('overload')]],
+    ['one has not answered yet', 'overload', { w: 2 }, [refuse('overload'), refuse('overload')]],
+    ['a store failed under it', 'unreachable', { w: 1 }, [failSent, failSent, failSent]],
+    ['an answer of another kind', 'unreachable', { w: 1 }, [say({ kind: 'pong', n: 1 }), failUnsent, failUnsent]],
+  ])('%s: %s', (_, outcome, options, plays) => {
+    const { port, outcomes, put } = stage();
+    put(options);
+    plays.forEach((play, i) => play(port, 'abc'[i] as string));
+    expect(outcomes.at(-1)).toBe(outcome);
+  });
+
+  it('too few in time: whoever was sent it may yet store it', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    port.reply('a', merged);
+    port.host.advance(999);
+    expect(outcomes).toEqual([]);
+    port.host.advance(20);
+    expect(outcomes).toEqual(['timeout']);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('says what it needed, what it got and from whom', () => {
+    const { port, failures, put } = stage();
+    put({ w: 3, timeoutMs: 100 });
+    port.reply('b', merged);
+    port.host.advance(200);
+    expect(failures).toEqual([
+      {
+        code: 'timeout',
+        needed: 3,
+        got: 1,
+        from: ['node b'],
+        definite: false,
+        message:
+          'this write needs 3 replicas on 3 nodes, 1 answered (node b): not enough of them answered in time; it may have been written',
+      },
+    ]);
+  });
+});
+
+describe('a later version', () => {
+  it('held by a replica: the write is stamped above it and sent anew', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    port.news();
+    port.reply('b', laterAt(5_000));
+    expect(port.news()).toEqual(['merge k 5000:v at a', 'merge k 5000:v at b', 'merge k 5000:v at c']);
+    port.reply('a', merged);
+    port.reply('b', merged);
+    expect(outcomes).toEqual(['first a', 'written 5000']);
+  });
+
+  it('held here: nobody else hears of the first stamp', () => {
+    const { port, put } = stage();
+    let first = true;
+    port.here = () => {
+      const reply = first ? laterAt(5_000) : merged;
+      first = false;
+      return reply;
+    };
+    put();
+    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 5000:v at a', 'merge k 5000:v at b', 'merge k 5000:v at c']);
+  });
+
+  it('answers to the first stamp count for nothing', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    const old = port.to('c');
+    port.reply('b', laterAt(5_000));
+    port.reply(old, merged);
+    port.reply('a', merged);
+    expect(outcomes).toEqual([]);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 5000');
+  });
+
+  it('is outrun at most twice, then the write stands as it is: the other writer came second', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    for (const time of [5_000, 6_000, 7_000]) port.reply('b', laterAt(time));
+    expect(port.news().filter((line) => line.endsWith('at b'))).toEqual(['merge k 1000:v at b', 'merge k 5000:v at b', 'merge k 6000:v at b']);
+    port.reply('a', laterAt(7_000));
+    expect(outcomes).toEqual(['first b', 'written 6000']);
+  });
+
+  it('beyond the clock\'s limit is outrun all the same, and does not drag the clock along', () => {
+    const { port, coordinator, put } = stage();
+    put();
+    port.news();
+    port.reply('b', laterAt(90_000_000));
+    expect(port.news()[0]).toBe('merge k 90000000:v at a');
+    const next = new Uint8Array(16);
+    coordinator.clock.write(next, 0);
+    expect(stampMs(next, 0)).toBeLessThan(2_000);
+  });
+
+  it('of a delete as of a value', () => {
+    const { port, remove } = stage();
+    remove();
+    port.news();
+    port.reply('b', laterAt(5_000));
+    expect(port.news()[0]).toBe('merge k 5000:- at a');
+  });
+
+  it('the deadline stays', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    port.host.advance(600);
+    port.reply('b', laterAt(5_000));
+    port.host.advance(390);
+    expect(outcomes).toEqual([]);
+    port.host.advance(30);
+    expect(outcomes).toEqual(['timeout']);
+  });
+
+  it('what was there before is not the write itself', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    port.reply('a', merged);
+    port.reply('b', laterAt(5_000));
+    port.reply('a', existed);
+    port.reply('b', existed);
+    expect(outcomes.at(-1)).toBe('written 5000');
+  });
+});
+
+describe('a partition that moves', () => {
+  it('is followed to the new ring, under the same stamp', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put();
+    port.refuse('b', 'moved');
+    port.refuse('c', 'moved');
+    expect(outcomes).toEqual([]);
+    port.news();
+    port.host.advance(50);
+    port.adopt(ringFor('k', 'adcbadcb'));
+    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at d', 'merge k 1000:v at c']);
+    port.reply('d', merged);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+
+  it('an answer under the old ring is none under the new one', () => {
+    // While d is down the list is 1@b 2@b 0@c!, then 0@d 1@b 2@b: in second place stands b, with another partition.
+    const { port, outcomes, put } = stage('dbbcdbbc', { down: 'd' });
+    put({ w: 3 });
+    const [first, second] = port.sent as [Sent, Sent];
+    port.refuse(first, 'moved');
+    port.down.clear();
+    port.table.ringChanged();
+    port.reply(second, merged);
+    port.reply('d', merged);
+    port.reply('b', merged);
+    expect(outcomes).toEqual([]);
+  });
+
+  it('as long as there is time, and if nothing was stored anywhere that is sure', () => {
+    const { port, outcomes, put } = stage();
+    put({ w: 1 });
+    for (const node of 'abc') port.refuse(node, 'moved');
+    port.host.advance(999);
+    expect(outcomes).toEqual([]);
+    port.host.advance(20);
+    expect(outcomes).toEqual(['timeout, definite']);
+  });
+
+  it('a node that comes or goes is a reason to look again', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put();
+    port.refuse('b', 'moved');
+    port.refuse('c', 'moved');
+    port.down.add('b');
+    port.news();
+    port.table.ringChanged();
+    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at c', 'merge k 1000:v at d!']);
+    expect(outcomes).toEqual([]);
+  });
+
+  it('does not matter where the others are enough', () => {
+    const { port, outcomes, put } = stage();
+    put();
+    port.refuse('b', 'moved');
+    port.reply('a', merged);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+});
