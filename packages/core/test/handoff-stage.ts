@@ -41,7 +41,10 @@ export class MapVnode implements TransferableVnode {
   }
 
   get content(): string {
-    return [...this.items].map(([key, value]) => `${key}=${value}`).toSorted().join(' ');
+    return [...this.items]
+      .map(([key, value]) => `${key}=${value}`)
+      .toSorted()
+      .join(' ');
   }
 
   readonly vnode = {
@@ -124,12 +127,15 @@ export class HandoffNode {
   /** Take a ring: standings first, then the manager, as a node does. */
   adopt(document: RingDocument, standings: Record<number, Standing> = {}): void {
     this.document = document;
-    for (const [partition, standing] of Object.entries(standings)) this.vnode(Number(partition))?.become(standing, document.epoch);
+    for (const [partition, standing] of Object.entries(standings))
+      this.vnode(Number(partition))?.become(standing, document.epoch);
     this.manager.adopt();
   }
 
   waiting(): string[] {
-    return this.manager.waiting().map(({ kind, partition, to, reason }) => `${kind} ${partition} to ${to}: ${reason}`);
+    return this.manager
+      .waiting()
+      .map(({ kind, partition, to, reason }) => `${kind} ${partition} to ${to}: ${reason}`);
   }
 
   #port(services: readonly string[]): HandoffPort {
@@ -146,7 +152,8 @@ export class HandoffNode {
       nameOf: (node) => node,
       allLiveHave: () => this.allHave,
       find: (service, partition) => this.vnode(partition, service),
-      findOrStandIn: (service, partition) => this.vnode(partition, service) ?? this.open(partition, 'hint', [], service),
+      findOrStandIn: (service, partition) =>
+        this.vnode(partition, service) ?? this.open(partition, 'hint', [], service),
       all: () => this.vnodes,
       discard: (vnode) => {
         this.vnodes = this.vnodes.filter((other) => other !== vnode);
@@ -155,12 +162,22 @@ export class HandoffNode {
       send: (to, type, service, partition, body) => this.#send(to, type, service, partition, body),
       reportComplete: (partition, to) => this.reported.push(`${partition} to ${to}`),
       withdrawComplete: (partition, to) => {
-        this.reported.splice(0, Infinity, ...this.reported.filter((report) => report !== `${partition} to ${to}`));
+        this.reported.splice(
+          0,
+          Infinity,
+          ...this.reported.filter((report) => report !== `${partition} to ${to}`),
+        );
       },
     };
   }
 
-  #send(to: NodeId, type: number, service: string, partition: PartitionId, body: (out: Writer) => void): boolean {
+  #send(
+    to: NodeId,
+    type: number,
+    service: string,
+    partition: PartitionId,
+    body: (out: Writer) => void,
+  ): boolean {
     const out = new Writer();
     body(out);
     const { ringSize, epoch } = this.document;
@@ -232,5 +249,10 @@ export class HandoffStage {
 }
 
 function nameOf(type: number): string {
-  return Object.entries(MESSAGE).find(([, number]) => number === type)?.[0].replace('handoff', '').toLowerCase() ?? '?';
+  return (
+    Object.entries(MESSAGE)
+      .find(([, number]) => number === type)?.[0]
+      .replace('handoff', '')
+      .toLowerCase() ?? '?'
+  );
 }

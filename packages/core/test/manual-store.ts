@@ -40,9 +40,14 @@ export class ManualStore implements Store {
 
   submit(records: readonly StoreRecord[], late?: LateRecord): number | undefined {
     if (this.full) return undefined;
-    const all = late === undefined ? [...records] : [...records, { ...placeOf(late), value: late.bytes().slice() }];
+    const all =
+      late === undefined ? [...records] : [...records, { ...placeOf(late), value: late.bytes().slice() }];
     this.#pending.push(all);
-    this.submitted.push(records.map(({ space, key, value }) => `${value === undefined ? '-' : '+'}${space === 0 ? key : `(${key})`}`).join(' '));
+    this.submitted.push(
+      records
+        .map(({ space, key, value }) => `${value === undefined ? '-' : '+'}${space === 0 ? key : `(${key})`}`)
+        .join(' '),
+    );
     if (this.immediate) this.#commit(this.submittedSeq, true);
     return this.submittedSeq;
   }
@@ -74,7 +79,9 @@ export class ManualStore implements Store {
 
   walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
     this.#takeBack();
-    const all = [...(this.#tables.get(tableOf(space, place))?.values() ?? [])].toSorted((a, b) => order(a.at, b.at));
+    const all = [...(this.#tables.get(tableOf(space, place))?.values() ?? [])].toSorted((a, b) =>
+      order(a.at, b.at),
+    );
     const rest = after === undefined ? all : all.filter(({ at }) => order(at, after) > 0);
     for (const [visited, { at, value }] of rest.entries()) {
       if (visited === limit || !visit(at.hashHi, at.hashLo, at.key, this.#lend(value))) return true;
@@ -86,7 +93,10 @@ export class ManualStore implements Store {
   places(space: Space): Place[] {
     return [...this.#tables]
       .filter(([name, table]) => table.size > 0 && Number(name.split('/')[0]) === space)
-      .map(([name]) => ({ ringBits: Number(name.split('/')[1]), partition: Number(name.split('/')[2]) }) as Place);
+      .map(
+        ([name]) =>
+          ({ ringBits: Number(name.split('/')[1]), partition: Number(name.split('/')[2]) }) as Place,
+      );
   }
 
   close(done: () => void): void {

@@ -79,7 +79,10 @@ export class Writer implements ByteWriter {
       const at = this.length;
       for (let i = 0; i < size; i++) buffer[at + i] = source[start + i] as number;
     } else {
-      this.buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.length);
+      this.buffer.set(
+        start === 0 && end === source.length ? source : source.subarray(start, end),
+        this.length,
+      );
     }
     this.length += size;
   }

@@ -48,7 +48,8 @@ export interface PeerAddress {
   readonly address: string;
 }
 
-export type DialResult = { readonly kind: 'connected'; readonly peer: Hello } | { readonly kind: 'failed'; readonly reason: string };
+export type DialResult =
+  { readonly kind: 'connected'; readonly peer: Hello } | { readonly kind: 'failed'; readonly reason: string };
 
 export interface Transport {
   /** Called once, before anything else. No handler method is called before `start` returned. */

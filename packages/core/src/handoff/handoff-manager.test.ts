@@ -218,7 +218,9 @@ describe('why a transfer waits', () => {
     a.document = stage.ring(2, AT_A, ...moves);
     a.manager.start();
     expect(a.manager.active()).toHaveLength(4);
-    expect(a.waiting()).toEqual([4, 5].map((p) => `ownership ${p} to b: waits for a place: 4 transfers at a time`));
+    expect(a.waiting()).toEqual(
+      [4, 5].map((p) => `ownership ${p} to b: waits for a place: 4 transfers at a time`),
+    );
   });
 
   it('the receiver does not know of it yet', () => {
@@ -268,7 +270,10 @@ describe('why a transfer waits', () => {
 
 describe('lives and connections', () => {
   it('an acknowledgement meant for a former life of the sender is not taken for one of this life', () => {
-    const [first, second] = [1, 2].map((seed) => new HandoffStage('ab', ['kv'], seed)) as [HandoffStage, HandoffStage];
+    const [first, second] = [1, 2].map((seed) => new HandoffStage('ab', ['kv'], seed)) as [
+      HandoffStage,
+      HandoffStage,
+    ];
     const idsOf = (stage: HandoffStage): unknown => {
       const sent: Uint8Array[] = [];
       stage.carry = ({ body }) => sent.push(body) > 0;
@@ -289,7 +294,13 @@ describe('lives and connections', () => {
     b.adopt(stage.ring(3, AT_A), { 0: 'hint' });
     expect(b.vnodes).toEqual([]);
     const late = new Writer();
-    writeItems(late, { id: stage.ids.at(-1) ?? 0, seq: 9, last: false, partial: false, items: [latin1Encode('k9=v')] });
+    writeItems(late, {
+      id: stage.ids.at(-1) ?? 0,
+      seq: 9,
+      last: false,
+      partial: false,
+      items: [latin1Encode('k9=v')],
+    });
     const header = { ...newHeader(), type: MESSAGE.handoffItems, partition: 0 as PartitionId };
     b.manager.onFrame('a' as NodeId, header, 'kv', new Reader(late.copy()));
     expect(target.content).toBe('');

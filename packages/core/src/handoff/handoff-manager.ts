@@ -17,8 +17,22 @@ import type { Logger } from '../contracts/logger.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
-import { readAck, readAnswer, readItems, readOffer, writeAck, writeAnswer, writeItems, writeOffer } from './handoff-wire.ts';
-import { OutboundTransfer, type TransferEffect, type TransferEvent, type TransferKind } from './outbound-transfer.ts';
+import {
+  readAck,
+  readAnswer,
+  readItems,
+  readOffer,
+  writeAck,
+  writeAnswer,
+  writeItems,
+  writeOffer,
+} from './handoff-wire.ts';
+import {
+  OutboundTransfer,
+  type TransferEffect,
+  type TransferEvent,
+  type TransferKind,
+} from './outbound-transfer.ts';
 
 /** A vnode as handoff sees it. */
 export interface TransferableVnode {
@@ -29,14 +43,21 @@ export interface TransferableVnode {
   readonly whole: boolean;
   readonly vnode: {
     isEmpty(): boolean;
-    walkItems(cursor: Uint8Array | undefined, budgetBytes: number): { items: Uint8Array[]; next: Uint8Array | undefined };
+    walkItems(
+      cursor: Uint8Array | undefined,
+      budgetBytes: number,
+    ): { items: Uint8Array[]; next: Uint8Array | undefined };
     handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
     handleItemHandedOff(item: Uint8Array): void;
     clearSome(): boolean;
   };
   addSink(sink: { passOn(item: Uint8Array): void }): void;
   removeSink(sink: { passOn(item: Uint8Array): void }): void;
-  become(standing: 'owner' | 'receiving' | 'hint' | 'retired', epoch: Epoch, state?: 'whole' | 'partial'): void;
+  become(
+    standing: 'owner' | 'receiving' | 'hint' | 'retired',
+    epoch: Epoch,
+    state?: 'whole' | 'partial',
+  ): void;
 }
 
 export interface HandoffPort {
@@ -57,7 +78,13 @@ export interface HandoffPort {
   /** Call back when everything stored so far is as durable as an acknowledged write. */
   whenAllStored(done: () => void): void;
   /** One frame on the bulk lane; false when it could not be taken. */
-  send(to: NodeId, type: number, service: string, partition: PartitionId, body: (out: Writer) => void): boolean;
+  send(
+    to: NodeId,
+    type: number,
+    service: string,
+    partition: PartitionId,
+    body: (out: Writer) => void,
+  ): boolean;
   /** Tell the claimant that a pending transfer of this node is complete. */
   reportComplete(partition: PartitionId, to: NodeId): void;
   /** What was reported complete broke before the ring has switched. */
@@ -147,7 +174,8 @@ export class HandoffManager {
   /** The node has a newer ring; vnode standings are already in line with it. */
   adopt(): void {
     for (const transfer of this.#running.values()) this.#reconsider(transfer);
-    for (const [key, inbound] of this.#inbound) if (!this.#isStillExpected(inbound)) this.#inbound.delete(key);
+    for (const [key, inbound] of this.#inbound)
+      if (!this.#isStillExpected(inbound)) this.#inbound.delete(key);
     this.#held.clear();
     this.#schedule();
   }
@@ -156,7 +184,8 @@ export class HandoffManager {
   onUpChanged(node: NodeId, up: boolean): void {
     if (!up) {
       for (const transfer of this.#running.values()) {
-        if (transfer.to === node) this.#step(transfer, { kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
+        if (transfer.to === node)
+          this.#step(transfer, { kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
       }
       for (const [key, inbound] of this.#inbound) if (inbound.from === node) this.#inbound.delete(key);
     }
@@ -203,15 +232,26 @@ export class HandoffManager {
       const reason =
         running !== undefined
           ? 'all items are there; waiting for the ring to switch'
-          : (this.#held.get(keyOf(wanted))?.reason ?? `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
-      waiting.push({ kind: wanted.kind, partition: wanted.partition, from: this.#port.self, to: wanted.to, reason });
+          : (this.#held.get(keyOf(wanted))?.reason ??
+            `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
+      waiting.push({
+        kind: wanted.kind,
+        partition: wanted.partition,
+        from: this.#port.self,
+        to: wanted.to,
+        reason,
+      });
     }
     return waiting;
   }
 
   /** Nothing of others is left on this node. */
   get drained(): boolean {
-    return this.#port.all().every((vnode) => vnode.standing === 'owner' || vnode.standing === 'receiving' || vnode.vnode.isEmpty());
+    return this.#port
+      .all()
+      .every(
+        (vnode) => vnode.standing === 'owner' || vnode.standing === 'receiving' || vnode.vnode.isEmpty(),
+      );
   }
 
   #tick(): void {
@@ -228,7 +268,8 @@ export class HandoffManager {
   #dropSilent(now: number): void {
     const awaited = new Set(this.#port.document.pending.map((transfer) => transfer.partition));
     for (const [key, inbound] of this.#inbound) {
-      if (inbound.finished && inbound.kind === 'ownership' && awaited.has(inbound.vnode.place.partition)) continue;
+      if (inbound.finished && inbound.kind === 'ownership' && awaited.has(inbound.vnode.place.partition))
+        continue;
       if (now - inbound.lastHeard > INBOUND_SILENT_MS) this.#inbound.delete(key);
     }
   }
@@ -238,12 +279,18 @@ export class HandoffManager {
     const { document, self, services } = this.#port;
     const wanted: Wanted[] = [];
     for (const { partition, from, to } of document.pending) {
-      if (from === self) for (const service of services) wanted.push({ kind: 'ownership', service, partition, to });
+      if (from === self)
+        for (const service of services) wanted.push({ kind: 'ownership', service, partition, to });
     }
     for (const vnode of this.#port.all()) {
       if (vnode.standing !== 'hint' || vnode.vnode.isEmpty()) continue;
       const partition = vnode.place.partition;
-      wanted.push({ kind: 'hinted', service: vnode.service, partition, to: document.owners[partition] as NodeId });
+      wanted.push({
+        kind: 'hinted',
+        service: vnode.service,
+        partition,
+        to: document.owners[partition] as NodeId,
+      });
     }
     return wanted;
   }
@@ -301,7 +348,9 @@ export class HandoffManager {
       case 'offer':
         return this.#send(transfer, MESSAGE.handoffOffer, (out) => writeOffer(out, { id, kind }));
       case 'items':
-        return this.#send(transfer, MESSAGE.handoffItems, (out) => writeItems(out, { id, ...effect, partial: !vnode.whole }));
+        return this.#send(transfer, MESSAGE.handoffItems, (out) =>
+          writeItems(out, { id, ...effect, partial: !vnode.whole }),
+        );
       case 'walk':
         // A turn between pages, so that a walk never holds up requests.
         this.#port.host.setTimer(0, () => {
@@ -325,12 +374,17 @@ export class HandoffManager {
 
   #send(transfer: Running, type: number, body: (out: Writer) => void): void {
     if (this.#port.send(transfer.to, type, transfer.service, transfer.partition, body)) return;
-    this.#step(transfer, { kind: 'lost', reason: `the lane to ${this.#port.nameOf(transfer.to)} is closed or full` });
+    this.#step(transfer, {
+      kind: 'lost',
+      reason: `the lane to ${this.#port.nameOf(transfer.to)} is closed or full`,
+    });
   }
 
   /** A partition switches for all services at once. */
   #haveAllServicesArrived({ kind, partition, to }: Wanted): boolean {
-    return this.#port.services.every((service) => this.#find({ kind, service, partition, to })?.machine.state === 'complete');
+    return this.#port.services.every(
+      (service) => this.#find({ kind, service, partition, to })?.machine.state === 'complete',
+    );
   }
 
   /** What came meanwhile, or could not be read, is left: not a moment later again. */
@@ -346,7 +400,10 @@ export class HandoffManager {
     const { partition, to, kind } = transfer;
     // Items change from now on without being passed on: the receiver is not what it was said to be.
     if (kind === 'ownership') this.#port.withdrawComplete(partition, to);
-    this.#port.logger.debug({ partition, to: this.#port.nameOf(to), kind, reason }, 'a transfer stopped and will begin anew');
+    this.#port.logger.debug(
+      { partition, to: this.#port.nameOf(to), kind, reason },
+      'a transfer stopped and will begin anew',
+    );
     this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
   }
 
@@ -366,7 +423,8 @@ export class HandoffManager {
     if (document.pending.some((p) => p.partition === partition && p.from === self && p.to === to)) return;
     this.#end(transfer);
     // Proven complete: all that was ever passed on is acknowledged. Otherwise what is left goes as hints.
-    if (document.owners[partition] === to && machine.quiet && vnode.standing === 'hint') vnode.become('retired', document.epoch);
+    if (document.owners[partition] === to && machine.quiet && vnode.standing === 'hint')
+      vnode.become('retired', document.epoch);
   }
 
   #find(wanted: Wanted): Running | undefined {
@@ -398,7 +456,8 @@ export class HandoffManager {
 
   #busy(vnode: TransferableVnode): boolean {
     for (const transfer of this.#running.values()) if (transfer.vnode === vnode) return true;
-    for (const inbound of this.#inbound.values()) if (inbound.vnode === vnode && !inbound.finished) return true;
+    for (const inbound of this.#inbound.values())
+      if (inbound.vnode === vnode && !inbound.finished) return true;
     return false;
   }
 
@@ -408,9 +467,18 @@ export class HandoffManager {
     const refusal = this.#refusalOf(from, header, kind);
     if (refusal === undefined) {
       const vnode = this.#port.findOrStandIn(service, header.partition);
-      this.#inbound.set(`${from}/${id}`, { from, id, vnode, kind, finished: false, lastHeard: this.#port.host.monotonic() });
+      this.#inbound.set(`${from}/${id}`, {
+        from,
+        id,
+        vnode,
+        kind,
+        finished: false,
+        lastHeard: this.#port.host.monotonic(),
+      });
     }
-    this.#port.send(from, MESSAGE.handoffAnswer, service, header.partition, (out) => writeAnswer(out, { id, refusal }));
+    this.#port.send(from, MESSAGE.handoffAnswer, service, header.partition, (out) =>
+      writeAnswer(out, { id, refusal }),
+    );
   }
 
   /** A sender that begins anew has given up what it had begun, and takes no second place here. */
@@ -441,7 +509,10 @@ export class HandoffManager {
     const { document, self } = this.#port;
     const { partition } = vnode.place;
     if (document.owners[partition] === self) return true;
-    return kind === 'ownership' && document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
+    return (
+      kind === 'ownership' &&
+      document.pending.some((p) => p.partition === partition && p.from === from && p.to === self)
+    );
   }
 
   #handleItems(from: NodeId, body: Reader): void {
@@ -475,7 +546,9 @@ export class HandoffManager {
   }
 
   #ack(to: NodeId, vnode: TransferableVnode, ack: { id: number; seq: number; stored: boolean }): void {
-    this.#port.send(to, MESSAGE.handoffAck, vnode.service, vnode.place.partition, (out) => writeAck(out, ack));
+    this.#port.send(to, MESSAGE.handoffAck, vnode.service, vnode.place.partition, (out) =>
+      writeAck(out, ack),
+    );
   }
 }
 

@@ -1,9 +1,19 @@
 /** The bytes of a transfer, once and for all. */
 import { describe, expect, it } from 'vitest';
 import { Reader, WireError, Writer } from '../base/bytes.ts';
-import { readAck, readAnswer, readItems, readOffer, writeAck, writeAnswer, writeItems, writeOffer } from './handoff-wire.ts';
+import {
+  readAck,
+  readAnswer,
+  readItems,
+  readOffer,
+  writeAck,
+  writeAnswer,
+  writeItems,
+  writeOffer,
+} from './handoff-wire.ts';
 
-const hexOf = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const hexOf = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const id = 0x01020304;
 
 function cases() {
@@ -13,12 +23,36 @@ function cases() {
     ['offer of hints', writeOffer, readOffer, { id, kind: 'hinted' }, '01020304 01'],
     ['go ahead', writeAnswer, readAnswer, { id, refusal: undefined }, '01020304 01 0000'],
     ['not now', writeAnswer, readAnswer, { id, refusal: 'full' }, '01020304 00 0004 66756c6c'],
-    ['items', writeItems, readItems, { id, seq: 7, last: false, partial: false, items }, '01020304 00000007 00 00000003 00000001 aa 00000000 00000002 bbcc'],
-    ['last', writeItems, readItems, { id, seq: 8, last: true, partial: false, items: [] }, '01020304 00000008 01 00000000'],
-    ['last of a partial vnode', writeItems, readItems, { id, seq: 8, last: true, partial: true, items: [] }, '01020304 00000008 03 00000000'],
+    [
+      'items',
+      writeItems,
+      readItems,
+      { id, seq: 7, last: false, partial: false, items },
+      '01020304 00000007 00 00000003 00000001 aa 00000000 00000002 bbcc',
+    ],
+    [
+      'last',
+      writeItems,
+      readItems,
+      { id, seq: 8, last: true, partial: false, items: [] },
+      '01020304 00000008 01 00000000',
+    ],
+    [
+      'last of a partial vnode',
+      writeItems,
+      readItems,
+      { id, seq: 8, last: true, partial: true, items: [] },
+      '01020304 00000008 03 00000000',
+    ],
     ['stored', writeAck, readAck, { id, seq: 7, stored: true }, '01020304 00000007 01'],
     ['not stored', writeAck, readAck, { id, seq: 7, stored: false }, '01020304 00000007 00'],
-  ] as readonly (readonly [string, (out: Writer, frame: never) => void, (input: Reader) => unknown, object, string])[];
+  ] as readonly (readonly [
+    string,
+    (out: Writer, frame: never) => void,
+    (input: Reader) => unknown,
+    object,
+    string,
+  ])[];
 }
 
 describe.each(cases())('%s', (_, write, read, frame, hex) => {

@@ -5,7 +5,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { latin1Decode, latin1Encode } from '../base/bytes.ts';
-import { OutboundTransfer, type TransferEffect, type TransferEvent, type TransferKind } from './outbound-transfer.ts';
+import {
+  OutboundTransfer,
+  type TransferEffect,
+  type TransferEvent,
+  type TransferKind,
+} from './outbound-transfer.ts';
 
 type Move = { move: 'walk' } | { move: 'ack'; pick: number } | { move: 'write'; key: number };
 
@@ -36,7 +41,8 @@ class Play {
 
   make(move: Move): void {
     if (move.move === 'walk' && this.#page !== undefined) this.#walk(this.#page.cursor);
-    else if (move.move === 'ack' && this.frames.size > 0) this.#ack([...this.frames.keys()][move.pick % this.frames.size] as number);
+    else if (move.move === 'ack' && this.frames.size > 0)
+      this.#ack([...this.frames.keys()][move.pick % this.frames.size] as number);
     else if (move.move === 'write') this.#write(keyOf(move.key));
   }
 
@@ -69,7 +75,8 @@ class Play {
   #write(key: string): void {
     const version = (this.source.get(key) ?? -1) + 1;
     this.source.set(key, version);
-    if (this.machine.kind === 'ownership') this.step({ kind: 'passOn', item: latin1Encode(`${key}${version}`) });
+    if (this.machine.kind === 'ownership')
+      this.step({ kind: 'passOn', item: latin1Encode(`${key}${version}`) });
   }
 
   #perform(effect: TransferEffect): void {
@@ -79,13 +86,18 @@ class Play {
         this.#page = { cursor: effect.cursor === undefined ? undefined : latin1Decode(effect.cursor) };
         return;
       case 'items':
-        this.frames.set(effect.seq, effect.items.map((item) => latin1Decode(item)));
+        this.frames.set(
+          effect.seq,
+          effect.items.map((item) => latin1Decode(item)),
+        );
         if (effect.last) this.lastSeq = effect.seq;
         return;
       case 'forget':
         for (const item of effect.items) {
           const text = latin1Decode(item);
-          expect(this.acknowledged.get(text[0] as string), `${text} is forgotten`).toBeGreaterThanOrEqual(Number(text.slice(1)));
+          expect(this.acknowledged.get(text[0] as string), `${text} is forgotten`).toBeGreaterThanOrEqual(
+            Number(text.slice(1)),
+          );
           this.forgotten.push(text[0] as string);
         }
         return;
@@ -157,7 +169,8 @@ describe('a transfer', () => {
     machine.step({ kind: 'accepted' }, 0);
     const items = Array.from({ length: 40 }, () => new Uint8Array(300_000));
     const sent: TransferEffect[] = [...machine.step({ kind: 'page', page: { items, next: undefined } }, 0)];
-    for (let seq = 0; machine.state !== 'complete'; seq++) sent.push(...machine.step({ kind: 'acked', seq, stored: true }, 0));
+    for (let seq = 0; machine.state !== 'complete'; seq++)
+      sent.push(...machine.step({ kind: 'acked', seq, stored: true }, 0));
     const frames = sent.flatMap((effect) => (effect.kind === 'items' ? [effect.items.length] : []));
     expect(Math.max(...frames)).toBe(3);
     expect(frames.reduce((sum, count) => sum + count)).toBe(40);

@@ -30,7 +30,12 @@ export type TransferEffect =
   | { readonly kind: 'offer' }
   /** Walk on from here and step back with `page`. */
   | { readonly kind: 'walk'; readonly cursor: ItemCursor | undefined }
-  | { readonly kind: 'items'; readonly seq: number; readonly items: readonly Uint8Array[]; readonly last: boolean }
+  | {
+      readonly kind: 'items';
+      readonly seq: number;
+      readonly items: readonly Uint8Array[];
+      readonly last: boolean;
+    }
   /** The receiver holds these durably. */
   | { readonly kind: 'forget'; readonly items: readonly Uint8Array[] }
   | { readonly kind: 'complete' }
@@ -156,7 +161,8 @@ export class OutboundTransfer {
     this.#lastProgress = now;
     this.itemsAcked += items.length;
     for (const item of items) this.bytesAcked += item.length;
-    const effects: TransferEffect[] = this.kind === 'hinted' && items.length > 0 ? [{ kind: 'forget', items }] : [];
+    const effects: TransferEffect[] =
+      this.kind === 'hinted' && items.length > 0 ? [{ kind: 'forget', items }] : [];
     if (this.#state === 'finishing' && this.#oldestUnacked > this.#lastSeq) {
       this.#state = 'complete';
       effects.push({ kind: 'complete' });
@@ -167,7 +173,8 @@ export class OutboundTransfer {
   #advance(): TransferEffect[] {
     if (this.#state !== 'walking') return [];
     const effects: TransferEffect[] = [];
-    while (this.#toSend.length > 0 && this.#hasRoom) effects.push(this.#walkedFrame(this.#toSend.shift() as Uint8Array[]));
+    while (this.#toSend.length > 0 && this.#hasRoom)
+      effects.push(this.#walkedFrame(this.#toSend.shift() as Uint8Array[]));
     if (this.#toSend.length > 0) return effects;
     return [...effects, ...(this.#walkEnded ? this.#finish() : this.#walkOn())];
   }

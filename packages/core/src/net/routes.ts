@@ -51,7 +51,9 @@ export class Routes {
 
   /** Who is up under this address already is not dialled again: the peer would close the older link for the newer. */
   dial(address: string, purpose: Hello['purpose'], done: DialDone): void {
-    const up = [...this.#routes.values()].find(({ link }) => link.address === address && link.up !== undefined)?.link.up;
+    const up = [...this.#routes.values()].find(
+      ({ link }) => link.address === address && link.up !== undefined,
+    )?.link.up;
     if (up !== undefined) return this.#components.host.defer(() => done({ kind: 'connected', peer: up }));
     const route = this.#open(undefined, address, purpose);
     route.dials.push(done);

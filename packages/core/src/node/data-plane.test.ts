@@ -10,7 +10,15 @@ import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { silentLogger } from '../contracts/logger.ts';
 import type { Transport } from '../contracts/transport.ts';
 import type { Codec, Refusal, ReplyToken, Vnode, VnodeModule } from '../contracts/vnode.ts';
-import { FLAG_FALLBACK, MESSAGE, newHeader, REPLY_OK, REPLY_REFUSED, serviceNumber, writeHeader } from '../request/message.ts';
+import {
+  FLAG_FALLBACK,
+  MESSAGE,
+  newHeader,
+  REPLY_OK,
+  REPLY_REFUSED,
+  serviceNumber,
+  writeHeader,
+} from '../request/message.ts';
 import type { ReplicaRequest } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { birthDocument, type RingDocument } from '../ring/document.ts';
@@ -94,7 +102,8 @@ class Stage {
   cut = false;
 
   constructor(owners = 'aaaabbbb') {
-    for (const name of ['a', 'b'] as NodeId[]) this.nodes.set(name, new TestNode(this, name, ring(2, owners)));
+    for (const name of ['a', 'b'] as NodeId[])
+      this.nodes.set(name, new TestNode(this, name, ring(2, owners)));
   }
 
   get a(): TestNode {
@@ -129,7 +138,14 @@ class TestNode {
     this.#self = self;
     this.#view = new RingView(self, document, () => true);
     this.table = new RequestTable(host);
-    this.vnodes = new VnodeManager({ self, host, store, logger: silentLogger, durability: 'process', modules: erased });
+    this.vnodes = new VnodeManager({
+      self,
+      host,
+      store,
+      logger: silentLogger,
+      durability: 'process',
+      modules: erased,
+    });
     this.vnodes.start(ring(1, document.owners.join('')), { firstLife: true, intact: true });
     this.vnodes.adopt(document);
     const send: Transport['send'] = (to, _lane, bytes, start, end) => {
@@ -257,7 +273,10 @@ describe('who answers', () => {
     ['elsewhere', '4@b'],
   ])('and so does an owner %s that is partial', (_, replica) => {
     const stage = new Stage();
-    for (const [node, partition] of [[stage.a, 0], [stage.b, 4]] as const) {
+    for (const [node, partition] of [
+      [stage.a, 0],
+      [stage.b, 4],
+    ] as const) {
       node.vnodes.find(SERVICE, partition as PartitionId)?.become('owner', 2 as Epoch, 'partial');
     }
     const asker = stage.a.ask([replica, 'echo hello']);
@@ -383,7 +402,13 @@ describe('bytes that make no sense', () => {
   it('a partition beyond the ring has moved, whoever should stand in', () => {
     const stage = new Stage();
     const out = new Writer();
-    const header = { ...newHeader(), type: MESSAGE.command, service: serviceNumber(SERVICE), ringBits: 3, flags: FLAG_FALLBACK };
+    const header = {
+      ...newHeader(),
+      type: MESSAGE.command,
+      service: serviceNumber(SERVICE),
+      ringBits: 3,
+      flags: FLAG_FALLBACK,
+    };
     writeHeader(out, { ...header, partition: 8 as PartitionId });
     stage.a.plane.onFrame('b' as NodeId, out.buffer, 0, out.length);
     const refusal = stage.frames[0]?.bytes.slice(20);

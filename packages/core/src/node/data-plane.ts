@@ -137,7 +137,13 @@ export class DataPlane {
     return true;
   }
 
-  #sendHere(module: VnodeModule<unknown, unknown>, id: RequestId, at: number, replica: Replica, command: unknown): void {
+  #sendHere(
+    module: VnodeModule<unknown, unknown>,
+    id: RequestId,
+    at: number,
+    replica: Replica,
+    command: unknown,
+  ): void {
     const { vnodes, table, self } = this.#init;
     const host =
       replica.role === 'primary'
@@ -189,11 +195,19 @@ export class DataPlane {
       const reply = decodeOrFail(module, body);
       if (reply === undefined) request.onFailed(at, true);
       else request.onReply(at, reply, standIn);
-    } else if (status === REPLY_REFUSED && body.left > 0) request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
+    } else if (status === REPLY_REFUSED && body.left > 0)
+      request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
     else request.onFailed(at, true);
   }
 
-  #handleCommand(from: NodeId, header: Header, body: Reader, bytes: Uint8Array, start: number, end: number): void {
+  #handleCommand(
+    from: NodeId,
+    header: Header,
+    body: Reader,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const { view, logger } = this.#init;
     const module = this.#byNumber.get(header.service);
     if (module === undefined) throw new WireError('a command for an unknown service');
@@ -222,7 +236,8 @@ export class DataPlane {
   #vnodeFor(module: VnodeModule<unknown, unknown>, header: Header): VnodeHost | undefined {
     const { view, vnodes, self } = this.#init;
     const { document } = view;
-    if (header.ringBits !== ringBits(document.ringSize) || header.partition >= document.ringSize) return undefined;
+    if (header.ringBits !== ringBits(document.ringSize) || header.partition >= document.ringSize)
+      return undefined;
     if (document.owners[header.partition] === self) return vnodes.find(module.name, header.partition);
     if ((header.flags & FLAG_FALLBACK) === 0) return undefined;
     return vnodes.findOrStandIn(module.name, header.partition);
@@ -332,4 +347,3 @@ class RemoteToken implements ReplyToken<unknown> {
 
 /** Filled anew for every reply. */
 const replyHeader: Header = { ...newHeader(), type: MESSAGE.reply };
-

@@ -10,13 +10,25 @@ describe('the proof that a store is intact', () => {
     ['a killed process, the machine still up', lived, 'boot-1', true],
     ['the machine went down, with what was in its memory', lived, 'boot-2', false],
     ['it went down after a good end', { ...lived, clean: true }, 'boot-2', true],
-    ['it went down, but every acknowledgement had been flushed', { ...lived, durability: 'power' }, 'boot-2', true],
+    [
+      'it went down, but every acknowledgement had been flushed',
+      { ...lived, durability: 'power' },
+      'boot-2',
+      true,
+    ],
     ['what was in doubt before stays in doubt', { ...lived, proven: false }, 'boot-1', false],
-    ['however well that life ended', { ...lived, proven: false, clean: true, durability: 'power' }, 'boot-1', false],
+    [
+      'however well that life ended',
+      { ...lived, proven: false, clean: true, durability: 'power' },
+      'boot-1',
+      false,
+    ],
   ])('%s', (_, previous, bootId, expected) => expect(isProvenIntact(previous, bootId)).toBe(expected));
 
   it('goes to bytes and back', () => {
-    expect(latin1Decode(encodeLife(lived))).toBe('{"bootId":"boot-1","durability":"process","clean":false,"proven":true}');
+    expect(latin1Decode(encodeLife(lived))).toBe(
+      '{"bootId":"boot-1","durability":"process","clean":false,"proven":true}',
+    );
     expect(decodeLife(encodeLife(lived))).toEqual(lived);
   });
 

@@ -15,13 +15,17 @@ import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.t
 import type { Logger } from '../contracts/logger.ts';
 import type { StableStore } from '../contracts/stable-store.ts';
 import type { Store } from '../contracts/store.ts';
-import type { Hello, Lane, Transport, TransportHandler } from '../contracts/transport.ts';
+import type { Hello, Lane, PeerAddress, Transport, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager, type TransferableVnode } from '../handoff/handoff-manager.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { Membership } from '../membership/membership.ts';
-import { decodeMembershipMessage, encodeMembershipMessage, type MembershipMessage } from '../membership/messages.ts';
+import {
+  decodeMembershipMessage,
+  encodeMembershipMessage,
+  type MembershipMessage,
+} from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { refuse, unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
@@ -97,6 +101,10 @@ export class Node {
   readonly #saves = new SaveQueue(() => this.#init);
   /** Nodes that knocked and are being dialled back, with what is to be told them. */
   readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
+  /** Those that were: connected until they have had time for their answer, though the ring does not name them. */
+  readonly #knockers = new Map<NodeId, PeerAddress>();
+  /** Whom the membership wants connected. */
+  #peers: readonly PeerAddress[] = [];
   /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
   #joinsUnderWay = 0;
   #running: Running | undefined;
@@ -116,7 +124,8 @@ export class Node {
     this.#questions = new Questions({
       self: init.id,
       host: init.host,
-      send: (to, kind, bytes) => this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
+      send: (to, kind, bytes) =>
+        this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
     });
     this.#membership = this.#makeMembership();
     this.#answerOthers();
@@ -127,7 +136,10 @@ export class Node {
     const saved = stable.load('life');
     this.#previousLife = saved === undefined ? undefined : decodeLife(saved);
     if (!isProvenIntact(this.#previousLife, bootId)) {
-      this.#init.logger.warn({}, 'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others');
+      this.#init.logger.warn(
+        {},
+        'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others',
+      );
     }
     this.#saveLife({ clean: false, proven: isProvenIntact(this.#previousLife, bootId) }, () => this.#begin());
   }
@@ -181,7 +193,8 @@ export class Node {
     for (let p = 0; p < document.ringSize; p++) {
       const list = running.view.list(p as PartitionId, n);
       const nodes = new Set(list.replicas.map((replica) => replica.node)).size;
-      if (nodes < quorumOf(list, needed).neededNodes) return [`too few nodes are up for a quorum of partition ${p}`];
+      if (nodes < quorumOf(list, needed).neededNodes)
+        return [`too few nodes are up for a quorum of partition ${p}`];
     }
     return [];
   }
@@ -229,7 +242,8 @@ export class Node {
     this.#joinsUnderWay++;
     const answered = (result: RequestResult): void => {
       this.#joinsUnderWay--;
-      if (result.kind === 'not_claimant' && hops < JOIN_HOPS_MAX) this.join(result.claimant.address, done, hops + 1);
+      if (result.kind === 'not_claimant' && hops < JOIN_HOPS_MAX)
+        this.join(result.claimant.address, done, hops + 1);
       else done(result);
     };
     this.#init.transport.dial(address, 'join', (dialled) => {
@@ -304,7 +318,9 @@ export class Node {
     if (this.#stopped) return;
     this.#perform(this.#membership.tick(this.#init.host.monotonic()));
     const running = this.#running;
-    const leaving = running?.view.document.members.some((member) => member.id === this.id && member.status === 'leaving');
+    const leaving = running?.view.document.members.some(
+      (member) => member.id === this.id && member.status === 'leaving',
+    );
     if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
@@ -326,7 +342,9 @@ export class Node {
   #performOne(effect: MembershipEffect): void {
     switch (effect.kind) {
       case 'save':
-        return this.#saves.save(effect.name, effect.bytes, () => this.#ask({ kind: 'saved', token: effect.token }));
+        return this.#saves.save(effect.name, effect.bytes, () =>
+          this.#ask({ kind: 'saved', token: effect.token }),
+        );
       case 'send':
         return this.#sendMembership(effect.to, effect.message);
       case 'adopted':
@@ -342,7 +360,8 @@ export class Node {
       case 'removed':
         return this.#init.onRemoved?.();
       case 'setPeers':
-        return this.#init.transport.setPeers(effect.peers);
+        this.#peers = effect.peers;
+        return this.#setPeers();
       case 'log':
         return this.#init.logger[effect.level](effect.fields, effect.text);
     }
@@ -365,7 +384,17 @@ export class Node {
     const modules = this.#modules;
     const view = new RingView(self, document, (node) => this.isUp(node));
     const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
-    const data = new DataPlane({ self, host, transport, logger, modules, view, vnodes, table: this.#table, out: this.#out });
+    const data = new DataPlane({
+      self,
+      host,
+      transport,
+      logger,
+      modules,
+      view,
+      vnodes,
+      table: this.#table,
+      out: this.#out,
+    });
     const handoff = new HandoffManager(this.#handoffPort(view, vnodes));
     this.#running = { view, vnodes, data, handoff };
     store.start({
@@ -376,7 +405,8 @@ export class Node {
       },
     });
     vnodes.start(document, { firstLife: this.#previousLife === undefined, intact: this.#proven });
-    if (!this.#proven) this.#whenAllStored(vnodes, () => this.#saveLife({ clean: false, proven: true }, () => {}));
+    if (!this.#proven)
+      this.#whenAllStored(vnodes, () => this.#saveLife({ clean: false, proven: true }, () => {}));
     transport.start(this.#transportHandler());
     handoff.start();
     this.#init.onReady?.();
@@ -411,12 +441,19 @@ export class Node {
     this.#questions.answer('request', (body, answer) => {
       const request = adminRequestOf(body);
       if (request === undefined) {
-        return answer({ kind: 'refused', code: 'bad_request', message: 'this node does not know such a request' });
+        return answer({
+          kind: 'refused',
+          code: 'bad_request',
+          message: 'this node does not know such a request',
+        });
       }
       this.#requestHere(request, (result) => answer({ kind: 'answered', body: result }));
     });
     this.#questions.answer('transfers', (_body, answer) =>
-      answer({ kind: 'answered', body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() } }),
+      answer({
+        kind: 'answered',
+        body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() },
+      }),
     );
   }
 
@@ -442,7 +479,9 @@ export class Node {
 
   #admit(peer: Hello): string | undefined {
     if (peer.nodeId === this.id) return 'it bears the id of this very node: its data directory is a copy';
-    const known = [this.document, this.prospect].some((ring) => ring?.members.some(({ id }) => id === peer.nodeId));
+    const known = [this.document, this.prospect].some((ring) =>
+      ring?.members.some(({ id }) => id === peer.nodeId),
+    );
     const kin = peer.clusterId === this.document.clusterId || peer.clusterId === this.prospect?.clusterId;
     if (peer.purpose === 'join') {
       if (!known) this.#dialBack(peer);
@@ -463,11 +502,31 @@ export class Node {
       this.#init.transport.dial(peer.address, 'member', (result) => {
         const messages = this.#dialBacks.get(peer.nodeId) ?? [];
         this.#dialBacks.delete(peer.nodeId);
-        if (result.kind === 'connected') for (const message of messages) this.#sendMembership(peer.nodeId, message);
-        else this.#init.logger.warn({ peer: peer.name, address: peer.address, reason: result.reason }, 'a node that comes from outside cannot be reached at the address it names');
+        if (result.kind === 'connected') {
+          this.#keepForAWhile({ id: peer.nodeId, address: peer.address });
+          for (const message of messages) this.#sendMembership(peer.nodeId, message);
+        } else
+          this.#init.logger.warn(
+            { peer: peer.name, address: peer.address, reason: result.reason },
+            'a node that comes from outside cannot be reached at the address it names',
+          );
       });
     });
     this.#init.host.setTimer(DIAL_BACK_MS, () => this.#dialBacks.delete(peer.nodeId));
+  }
+
+  /** Of two that knock at one moment, the ring that lets one in must not cut off the other. */
+  #keepForAWhile(knocker: PeerAddress): void {
+    this.#knockers.set(knocker.id, knocker);
+    this.#init.host.setTimer(QUESTION_MS, () => {
+      if (this.#knockers.delete(knocker.id) && !this.#stopped) this.#setPeers();
+    });
+  }
+
+  #setPeers(): void {
+    const named = new Set(this.#peers.map(({ id }) => id));
+    const others = [...this.#knockers.values()].filter(({ id }) => !named.has(id));
+    this.#init.transport.setPeers([...this.#peers, ...others]);
   }
 
   #onPeerUp(peer: Hello): void {
@@ -557,8 +616,10 @@ export class Node {
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
-      withdrawComplete: (partition, to) => this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
-      reportComplete: (partition, to) => this.#ask({ kind: 'transferComplete', transfer: { partition, from: this.id, to } }),
+      withdrawComplete: (partition, to) =>
+        this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
+      reportComplete: (partition, to) =>
+        this.#ask({ kind: 'transferComplete', transfer: { partition, from: this.id, to } }),
     };
   }
 }

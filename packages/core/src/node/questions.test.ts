@@ -32,8 +32,18 @@ function stage() {
   const ask = (to: NodeId, topic = 'age', body: unknown = null): void => {
     nodes.get(a)?.ask(to, topic, body, 1_000, (outcome) => outcomes.push(outcome));
   };
-  for (const [self, node] of nodes) node.answer('age', (body, answer, from) => answer({ kind: 'answered', body: { self, body, from } }));
-  return { host, wire, sent, deliver, outcomes, ask, asker: nodes.get(a) as Questions, other: nodes.get(b) as Questions };
+  for (const [self, node] of nodes)
+    node.answer('age', (body, answer, from) => answer({ kind: 'answered', body: { self, body, from } }));
+  return {
+    host,
+    wire,
+    sent,
+    deliver,
+    outcomes,
+    ask,
+    asker: nodes.get(a) as Questions,
+    other: nodes.get(b) as Questions,
+  };
 }
 
 describe('a question', () => {
@@ -44,7 +54,9 @@ describe('a question', () => {
     const { ask, deliver, outcomes, host } = stage();
     ask(to, 'age', { of: 'k' });
     deliver();
-    expect(outcomes).toEqual([{ kind: 'answered', body: { self: to, body: { of: 'k' }, from: to === a ? to : a } }]);
+    expect(outcomes).toEqual([
+      { kind: 'answered', body: { self: to, body: { of: 'k' }, from: to === a ? to : a } },
+    ]);
     host.advance(5_000);
     expect(outcomes).toHaveLength(1);
   });
@@ -54,7 +66,11 @@ describe('a question', () => {
     ask(b, 'shoe size');
     deliver();
     expect(outcomes).toEqual([
-      { kind: 'refused', code: 'unknown_question', message: "this node does not know the question 'shoe size'" },
+      {
+        kind: 'refused',
+        code: 'unknown_question',
+        message: "this node does not know the question 'shoe size'",
+      },
     ]);
   });
 
@@ -82,7 +98,11 @@ describe('a question', () => {
   it('of a former life is not answered in the next: its answer may still be on its way', () => {
     const numbers = [1, 2].map((seed) => {
       const sent: Uint8Array[] = [];
-      const node = new Questions({ self: a, host: new ManualHost(seed), send: (_to, _kind, bytes) => sent.push(bytes) > 0 });
+      const node = new Questions({
+        self: a,
+        host: new ManualHost(seed),
+        send: (_to, _kind, bytes) => sent.push(bytes) > 0,
+      });
       node.ask(b, 'age', null, 1_000, () => {});
       return String.fromCharCode(...(sent[0] ?? []));
     });
@@ -107,6 +127,7 @@ describe('a question', () => {
   ])('bytes that are %s are the fault of the sender', (_, bytes) => {
     const { asker } = stage();
     expect(() => asker.onAnswer(b, bytes)).toThrow(WireError);
-    if (!String.fromCharCode(...bytes).includes('topic')) expect(() => asker.onQuestion(b, bytes)).toThrow(WireError);
+    if (!String.fromCharCode(...bytes).includes('topic'))
+      expect(() => asker.onQuestion(b, bytes)).toThrow(WireError);
   });
 });

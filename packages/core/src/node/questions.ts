@@ -46,10 +46,18 @@ export class Questions {
     this.#answerers.set(topic, answerer);
   }
 
-  ask(to: NodeId, topic: string, body: unknown, timeoutMs: number, done: (outcome: QuestionOutcome) => void): void {
+  ask(
+    to: NodeId,
+    topic: string,
+    body: unknown,
+    timeoutMs: number,
+    done: (outcome: QuestionOutcome) => void,
+  ): void {
     if (to === this.#init.self) return this.#answerHere(topic, body, done, to);
     const id = ++this.#lastId;
-    const timer = this.#init.host.setTimer(timeoutMs, () => this.#settle(id, { kind: 'noAnswer', reason: 'no answer in time' }));
+    const timer = this.#init.host.setTimer(timeoutMs, () =>
+      this.#settle(id, { kind: 'noAnswer', reason: 'no answer in time' }),
+    );
     this.#open.set(id, { to, timer, done });
     if (!this.#init.send(to, 'question', jsonEncode({ id, topic, body: body ?? null }))) {
       this.#settle(id, { kind: 'noAnswer', reason: 'not connected' });
@@ -57,13 +65,19 @@ export class Questions {
   }
 
   onPeerDown(node: NodeId): void {
-    for (const [id, open] of this.#open) if (open.to === node) this.#settle(id, { kind: 'noAnswer', reason: 'connection lost' });
+    for (const [id, open] of this.#open)
+      if (open.to === node) this.#settle(id, { kind: 'noAnswer', reason: 'connection lost' });
   }
 
   onQuestion(from: NodeId, bytes: Uint8Array): void {
     const { id, topic, body } = expectObject(jsonDecode(bytes));
     if (typeof id !== 'number' || typeof topic !== 'string') throw new WireError('not a question');
-    this.#answerHere(topic, body, (outcome) => this.#init.send(from, 'answer', jsonEncode({ id, outcome })), from);
+    this.#answerHere(
+      topic,
+      body,
+      (outcome) => this.#init.send(from, 'answer', jsonEncode({ id, outcome })),
+      from,
+    );
   }
 
   onAnswer(from: NodeId, bytes: Uint8Array): void {
@@ -80,7 +94,11 @@ export class Questions {
   #answerHere(topic: string, body: unknown, done: (outcome: QuestionOutcome) => void, from: NodeId): void {
     const answerer = this.#answerers.get(topic);
     if (answerer !== undefined) return answerer(body, done, from);
-    done({ kind: 'refused', code: 'unknown_question', message: `this node does not know the question '${topic}'` });
+    done({
+      kind: 'refused',
+      code: 'unknown_question',
+      message: `this node does not know the question '${topic}'`,
+    });
   }
 
   #settle(id: number, outcome: QuestionOutcome): void {

@@ -18,7 +18,9 @@ function stage() {
   const view = new RingView(self, document, (node) => !down.has(node));
   const draw = (first: number, n = 3): string => {
     const { replicas, owners, local } = view.list(first as PartitionId, n);
-    const drawn = replicas.map(({ partition, node, role }) => `${partition}@${node}${role === 'primary' ? '' : '!'}`);
+    const drawn = replicas.map(
+      ({ partition, node, role }) => `${partition}@${node}${role === 'primary' ? '' : '!'}`,
+    );
     return `${drawn.join(' ')}; owners ${owners}, local ${local}`;
   };
   return { view, down, draw };

@@ -19,7 +19,8 @@ function stage() {
   };
   const queue = new SaveQueue(() => ({ stable, host, logger: silentLogger }));
   const told: string[] = [];
-  const save = (name: StableName, version: string): void => queue.save(name, latin1Encode(version), () => told.push(version));
+  const save = (name: StableName, version: string): void =>
+    queue.save(name, latin1Encode(version), () => told.push(version));
   const finish = (error?: string): void => under.shift()?.done(error);
   return { host, written, save, finish, told };
 }

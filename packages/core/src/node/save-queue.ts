@@ -52,7 +52,10 @@ export class SaveQueue {
         for (const { done } of wishes) done();
         return;
       }
-      logger.error({ document: name, error }, `the ${name} could not be saved; trying again in ${RETRY_MS} ms`);
+      logger.error(
+        { document: name, error },
+        `the ${name} could not be saved; trying again in ${RETRY_MS} ms`,
+      );
       host.setTimer(RETRY_MS, () => this.#begin(name, [...wishes, ...(this.#waiting.get(name) ?? [])]));
     });
   }

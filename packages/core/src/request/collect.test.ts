@@ -57,11 +57,20 @@ class ManualPort implements ServicePort<string, string> {
 }
 
 function listOf(nodes: string, n = nodes.length): CountedList {
-  const replicas = [...nodes].map((node, at) => ({ partition: at as PartitionId, node: node as NodeId, role: 'primary' as const }));
+  const replicas = [...nodes].map((node, at) => ({
+    partition: at as PartitionId,
+    node: node as NodeId,
+    role: 'primary' as const,
+  }));
   return countedList(replicas, n, new Set(nodes).size, self);
 }
 
-function stage(nodes = 'abc', needed = 2, given: Partial<CollectOptions<string, string, string>> = {}, answer?: (port: ManualPort, at: number) => void) {
+function stage(
+  nodes = 'abc',
+  needed = 2,
+  given: Partial<CollectOptions<string, string, string>> = {},
+  answer?: (port: ManualPort, at: number) => void,
+) {
   const port = new ManualPort();
   if (answer !== undefined) port.answer = (at) => answer(port, at);
   const outcomes: CollectOutcome<string>[] = [];
@@ -77,7 +86,12 @@ function stage(nodes = 'abc', needed = 2, given: Partial<CollectOptions<string, 
     ...given,
   });
   const said = (): (string | number | boolean)[][] =>
-    outcomes.map(({ reason, got, definite, answers }) => [reason, got, definite, ...answers.map(({ answer }) => answer)]);
+    outcomes.map(({ reason, got, definite, answers }) => [
+      reason,
+      got,
+      definite,
+      ...answers.map(({ answer }) => answer),
+    ]);
   return { port, said, outcomes };
 }
 
@@ -122,10 +136,22 @@ describe('a quorum request', () => {
   });
 
   it.each<[string, boolean, (port: ManualPort) => void]>([
-    ['all refused, where one would do', true, (port) => [0, 1, 2].forEach((at) => port.refuse(at, 'overload'))],
-    ['nobody was sent it, where one would do', true, (port) => [0, 1, 2].forEach((at) => port.fail(at, false))],
+    [
+      'all refused, where one would do',
+      true,
+      (port) => [0, 1, 2].forEach((at) => port.refuse(at, 'overload')),
+    ],
+    [
+      'nobody was sent it, where one would do',
+      true,
+      (port) => [0, 1, 2].forEach((at) => port.fail(at, false)),
+    ],
     ['one may have got it', false, (port) => [0, 1, 2].forEach((at) => port.fail(at, at === 1))],
-    ['too few can still answer, but one that has not may have done it', false, (port) => [0, 1].forEach((at) => port.refuse(at, 'overload'))],
+    [
+      'too few can still answer, but one that has not may have done it',
+      false,
+      (port) => [0, 1].forEach((at) => port.refuse(at, 'overload')),
+    ],
     ['time is up', false, (port) => port.request?.onAlarm()],
   ])('%s: definite is %s', (name, definite, play) => {
     const { port, outcomes } = stage('abc', name.endsWith('one would do') ? 1 : 2);

@@ -2,7 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Epoch, PartitionId } from '../contracts/ids.ts';
-import { FLAG_SECTIONS, HEADER_BYTES, MESSAGE, newHeader, readHeader, REFUSALS, serviceNumber, writeHeader } from './message.ts';
+import {
+  FLAG_SECTIONS,
+  HEADER_BYTES,
+  MESSAGE,
+  newHeader,
+  readHeader,
+  REFUSALS,
+  serviceNumber,
+  writeHeader,
+} from './message.ts';
 
 const header = {
   type: MESSAGE.command,
@@ -16,7 +25,8 @@ const header = {
 };
 const bytes = '01 01 11 06 fedcba98 00000007 0123 beef 000003e8';
 
-const fromHex = (hex: string): Uint8Array => Uint8Array.from(hex.replaceAll(' ', '').match(/../g) ?? [], (byte) => parseInt(byte, 16));
+const fromHex = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.replaceAll(' ', '').match(/../g) ?? [], (byte) => parseInt(byte, 16));
 
 describe('the header of a frame', () => {
   it('is written as drawn', () => {

@@ -82,7 +82,8 @@ export function writeHeader(out: Writer, header: Header): void {
 /** Fill `header` from a frame and leave `input` at the body. */
 export function readHeader(input: Reader, header: Header): void {
   const version = input.u8();
-  if (version !== WIRE_VERSION) throw new WireError(`a frame of version ${version}, and this node speaks ${WIRE_VERSION}`);
+  if (version !== WIRE_VERSION)
+    throw new WireError(`a frame of version ${version}, and this node speaks ${WIRE_VERSION}`);
   header.type = input.u8();
   header.flags = input.u8();
   header.ringBits = input.u8();

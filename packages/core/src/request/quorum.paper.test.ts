@@ -22,7 +22,10 @@ function patternsOf(n: number): string[] {
 }
 
 function subsetsOf<T>(items: readonly T[]): T[][] {
-  return items.reduce<T[][]>((subsets, item) => [...subsets, ...subsets.map((subset) => [...subset, item])], [[]]);
+  return items.reduce<T[][]>(
+    (subsets, item) => [...subsets, ...subsets.map((subset) => [...subset, item])],
+    [[]],
+  );
 }
 
 /** The list of a key whose primaries have these owners; nobody else is up who could stand in. */
@@ -30,12 +33,18 @@ function listUnder(pattern: string, isUp: (node: NodeId) => boolean): CountedLis
   const n = pattern.length;
   const owners = [...pattern] as NodeId[];
   const distinct = new Set(primariesOf(0 as PartitionId, n, owners).map(({ node }) => node)).size;
-  const primaries = preferenceList(0 as PartitionId, n, owners, isUp).filter(({ role }) => role === 'primary');
+  const primaries = preferenceList(0 as PartitionId, n, owners, isUp).filter(
+    ({ role }) => role === 'primary',
+  );
   return countedList(primaries, n, distinct, 'z' as NodeId);
 }
 
 /** Partitions whose answers make `needed` count, over every set of live nodes and of live vnodes that answer. */
-function quorumsOf(pattern: string, needed: number, isComplete: (count: QuorumCount) => boolean): Set<string> {
+function quorumsOf(
+  pattern: string,
+  needed: number,
+  isComplete: (count: QuorumCount) => boolean,
+): Set<string> {
   const quorums = new Set<string>();
   for (const live of subsetsOf([...new Set(pattern)])) {
     const list = listUnder(pattern, (node) => live.includes(node));
@@ -47,13 +56,20 @@ function quorumsOf(pattern: string, needed: number, isComplete: (count: QuorumCo
         if (answering.includes(at)) count.answered(at, true);
         else count.failed(at);
       });
-      if (isComplete(count)) quorums.add(answering.map((at) => list.replicas[at]?.partition).toSorted().join());
+      if (isComplete(count))
+        quorums.add(
+          answering
+            .map((at) => list.replicas[at]?.partition)
+            .toSorted()
+            .join(),
+        );
     }
   }
   return quorums;
 }
 
-const meets = (a: string, b: string): boolean => a.split(',').some((partition) => b.split(',').includes(partition));
+const meets = (a: string, b: string): boolean =>
+  a.split(',').some((partition) => b.split(',').includes(partition));
 
 describe.each([3, 4, 5])('n = %i', (n) => {
   const numbers = [...Array(n).keys()].map((at) => at + 1);
@@ -64,7 +80,8 @@ describe.each([3, 4, 5])('n = %i', (n) => {
       for (const r of numbers.filter((r) => r + w > n)) {
         const reads = quorumsOf(pattern, r, (count) => count.met || (count.settled && count.metByPrimaries));
         for (const write of writes) {
-          for (const read of reads) expect(meets(write, read), `w=${w} by ${write}, r=${r} by ${read}`).toBe(true);
+          for (const read of reads)
+            expect(meets(write, read), `w=${w} by ${write}, r=${r} by ${read}`).toBe(true);
         }
       }
     }
@@ -80,7 +97,10 @@ describe.each([3, 4, 5])('n = %i', (n) => {
         count.begin(list, quorumOf(list, majority));
         list.replicas.forEach((_, at) => count.answered(at, true));
         const isMinorityOfCopies = list.replicas.length < majority && nodes.length === n;
-        expect(count.met || count.metByPrimaries || isMinorityOfCopies, `${pattern}, up: ${live.join('')}`).toBe(true);
+        expect(
+          count.met || count.metByPrimaries || isMinorityOfCopies,
+          `${pattern}, up: ${live.join('')}`,
+        ).toBe(true);
       }
     }
   });

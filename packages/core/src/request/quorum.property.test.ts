@@ -61,12 +61,22 @@ const play = fc.record({
   primaries: fc.integer({ min: 0, max: 3 }),
   asked: fc.uniqueArray(fc.nat(5)),
   events: fc.uniqueArray(
-    fc.record({ at: fc.nat(5), kind: fc.constantFrom<Event['kind']>('answered', 'empty', 'partial', 'failed') }),
+    fc.record({
+      at: fc.nat(5),
+      kind: fc.constantFrom<Event['kind']>('answered', 'empty', 'partial', 'failed'),
+    }),
     { selector: ({ at }) => at },
   ),
 });
 
-function stage({ replicas, needed, owners, primaries, asked, events }: (typeof play extends fc.Arbitrary<infer T> ? T : never)) {
+function stage({
+  replicas,
+  needed,
+  owners,
+  primaries,
+  asked,
+  events,
+}: typeof play extends fc.Arbitrary<infer T> ? T : never) {
   const made = replicas.map(({ node, fallback }, at): Replica => {
     return { partition: at as PartitionId, node: node as NodeId, role: fallback ? 'fallback' : 'primary' };
   });
@@ -91,7 +101,11 @@ describe('counting', () => {
     fc.assert(
       fc.property(play, (given) => {
         const { clever, dumb } = stage(given);
-        expect([clever.met, clever.possible, clever.settled]).toEqual([dumb.met, dumb.possible, dumb.settled]);
+        expect([clever.met, clever.possible, clever.settled]).toEqual([
+          dumb.met,
+          dumb.possible,
+          dumb.settled,
+        ]);
       }),
       { numRuns: 1_000 },
     );

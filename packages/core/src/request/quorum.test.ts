@@ -29,7 +29,10 @@ interface Counted {
   readonly asked?: readonly number[];
 }
 
-function count(list: CountedList, { needed, primaries = 0, answered = [], empty = [], failed = [], asked }: Counted) {
+function count(
+  list: CountedList,
+  { needed, primaries = 0, answered = [], empty = [], failed = [], asked }: Counted,
+) {
   const quorum = new QuorumCount();
   quorum.begin(list, quorumOf(list, needed, primaries));
   quorum.asked = asked === undefined ? bits([...list.replicas.keys()]) : bits(asked);
@@ -64,16 +67,46 @@ describe('enough answers', () => {
     ['none yet', abc, { needed: 2 }, { met: false, possible: true }],
     ['two of three', abc, { needed: 2, answered: [0, 2] }, { met: true, possible: true }],
     ['the same one twice is one', abc, { needed: 2, answered: [0, 0] }, { met: false, possible: true }],
-    ['one, and two failed', abc, { needed: 2, answered: [0], failed: [1, 2] }, { met: false, possible: false }],
-    ['an answer that says nothing', abc, { needed: 2, answered: [0], empty: [1] }, { met: false, possible: true }],
+    [
+      'one, and two failed',
+      abc,
+      { needed: 2, answered: [0], failed: [1, 2] },
+      { met: false, possible: false },
+    ],
+    [
+      'an answer that says nothing',
+      abc,
+      { needed: 2, answered: [0], empty: [1] },
+      { met: false, possible: true },
+    ],
     ['two on one node are one node', aab, { needed: 2, answered: [0, 1] }, { met: false, possible: true }],
-    ['and with the other node gone too few', aab, { needed: 2, answered: [0, 1], failed: [2] }, { met: false, possible: false }],
+    [
+      'and with the other node gone too few',
+      aab,
+      { needed: 2, answered: [0, 1], failed: [2] },
+      { met: false, possible: false },
+    ],
     ['one on each node', aab, { needed: 2, answered: [1, 2] }, { met: true, possible: true }],
-    ['all three on two nodes, as many as there are', aab, { needed: 3, answered: [0, 1, 2] }, { met: true, possible: true }],
+    [
+      'all three on two nodes, as many as there are',
+      aab,
+      { needed: 3, answered: [0, 1, 2] },
+      { met: true, possible: true },
+    ],
     ['a lone node counts by partition', lone, { needed: 2, answered: [0, 1] }, { met: true, possible: true }],
     ['a stand-in counts', fallback, { needed: 2, answered: [0, 2] }, { met: true, possible: true }],
-    ['but not as a primary', fallback, { needed: 2, primaries: 2, answered: [0, 2] }, { met: false, possible: true }],
-    ['both primaries there', fallback, { needed: 2, primaries: 2, answered: [0, 1] }, { met: true, possible: true }],
+    [
+      'but not as a primary',
+      fallback,
+      { needed: 2, primaries: 2, answered: [0, 2] },
+      { met: false, possible: true },
+    ],
+    [
+      'both primaries there',
+      fallback,
+      { needed: 2, primaries: 2, answered: [0, 1] },
+      { met: true, possible: true },
+    ],
     ['three primaries of two', fallback, { needed: 3, primaries: 3 }, { met: false, possible: false }],
     ['more than there are', abc, { needed: 4 }, { met: false, possible: false }],
   ])('%s', (_, list, counted, expected) => {
@@ -119,12 +152,27 @@ describe('where the primaries have fewer owners than n', () => {
   it.each<[string, CountedList, Counted, boolean]>([
     ['everything of one node', bDown, { needed: 2, answered: [0, 1], empty: [2] }, true],
     ['the only copy of the node that lives', aDown, { needed: 2, answered: [0], empty: [1, 2] }, true],
-    ['half of a node proves nothing: the write may lie in its other half', bDown, { needed: 2, answered: [1], failed: [0], empty: [2] }, false],
-    ['nor does it with the other node there but failing', aab, { needed: 2, answered: [1], failed: [0, 2] }, false],
+    [
+      'half of a node proves nothing: the write may lie in its other half',
+      bDown,
+      { needed: 2, answered: [1], failed: [0], empty: [2] },
+      false,
+    ],
+    [
+      'nor does it with the other node there but failing',
+      aab,
+      { needed: 2, answered: [1], failed: [0, 2] },
+      false,
+    ],
     ['r of n suffice wherever they lie', aab, { needed: 2, answered: [0, 1], failed: [2] }, true],
     ['nobody', aab, { needed: 2, failed: [0, 1, 2] }, false],
     ['a stand-in alone', aDown, { needed: 2, failed: [0], answered: [1, 2] }, false],
-    ['primaries are asked for by name', aDown, { needed: 2, primaries: 2, answered: [0], empty: [1, 2] }, false],
+    [
+      'primaries are asked for by name',
+      aDown,
+      { needed: 2, primaries: 2, answered: [0], empty: [1, 2] },
+      false,
+    ],
   ])('%s', (_, list, counted, expected) => expect(count(list, counted).metByPrimaries).toBe(expected));
 
   it('a partial primary proves nothing either', () => {
@@ -143,20 +191,50 @@ describe('whom to ask', () => {
   const next = (list: CountedList, counted: Counted): number[] => positions(count(list, counted).nextToAsk());
 
   it.each<[string, CountedList, Counted, number[]]>([
-    ['as many as are needed, in the order of the list', listOf('0@a 1@b 2@c'), { needed: 2, asked: [] }, [0, 1]],
+    [
+      'as many as are needed, in the order of the list',
+      listOf('0@a 1@b 2@c'),
+      { needed: 2, asked: [] },
+      [0, 1],
+    ],
     ['this node first', listOf('0@a 1@b 2@c', { self: 'c' }), { needed: 2, asked: [] }, [1, 2]],
     ['distinct nodes first', listOf('0@a 1@a 2@b', { owners: 2 }), { needed: 2, asked: [] }, [0, 2]],
     ['then whoever is left', listOf('0@a 1@a 2@b', { owners: 2 }), { needed: 3, asked: [] }, [0, 1, 2]],
-    ['nobody while hope is left in those asked', listOf('0@a 1@b 2@c'), { needed: 2, asked: [0, 1], answered: [0] }, []],
-    ['another one for the one that failed', listOf('0@a 1@b 2@c'), { needed: 2, asked: [0, 1], failed: [1] }, [2]],
-    ['another one for an answer that does not count', listOf('0@a 1@b 2@c'), { needed: 2, asked: [0, 1], empty: [0] }, [2]],
+    [
+      'nobody while hope is left in those asked',
+      listOf('0@a 1@b 2@c'),
+      { needed: 2, asked: [0, 1], answered: [0] },
+      [],
+    ],
+    [
+      'another one for the one that failed',
+      listOf('0@a 1@b 2@c'),
+      { needed: 2, asked: [0, 1], failed: [1] },
+      [2],
+    ],
+    [
+      'another one for an answer that does not count',
+      listOf('0@a 1@b 2@c'),
+      { needed: 2, asked: [0, 1], empty: [0] },
+      [2],
+    ],
     ['nobody twice', listOf('0@a 1@b 2@c'), { needed: 3, asked: [0, 1, 2], failed: [1] }, []],
-    ['primaries beyond a stand-in that is near', listOf('0@a 1@b 2@d!', { self: 'd' }), { needed: 2, primaries: 2, asked: [] }, [0, 1, 2]],
+    [
+      'primaries beyond a stand-in that is near',
+      listOf('0@a 1@b 2@d!', { self: 'd' }),
+      { needed: 2, primaries: 2, asked: [] },
+      [0, 1, 2],
+    ],
   ])('%s', (_, list, counted, expected) => expect(next(list, counted)).toEqual(expected));
 });
 
 describe('counting bits', () => {
-  it.each([[0, 0], [1, 1], [0b1011, 3], [2 ** 30 - 1, 30]])('%i has %i', (mask, count) => {
+  it.each([
+    [0, 0],
+    [1, 1],
+    [0b1011, 3],
+    [2 ** 30 - 1, 30],
+  ])('%i has %i', (mask, count) => {
     expect(bitCount(mask)).toBe(count);
   });
 });

@@ -40,7 +40,12 @@ export interface Quorum {
   readonly neededPrimaries: number;
 }
 
-export function countedList(replicas: readonly Replica[], n: number, owners: number, self: NodeId): CountedList {
+export function countedList(
+  replicas: readonly Replica[],
+  n: number,
+  owners: number,
+  self: NodeId,
+): CountedList {
   assert(replicas.length <= 30, 'a preference list fits a bit mask');
   const nodes: NodeId[] = [];
   let primaryMask = 0;
@@ -50,7 +55,14 @@ export function countedList(replicas: readonly Replica[], n: number, owners: num
     if (position < 0) position = nodes.push(replica.node) - 1;
     return 1 << position;
   });
-  return { replicas, n, owners, nodeBits, primaryMask, local: replicas.findIndex((replica) => replica.node === self) };
+  return {
+    replicas,
+    n,
+    owners,
+    nodeBits,
+    primaryMask,
+    local: replicas.findIndex((replica) => replica.node === self),
+  };
 }
 
 /** What r answers (or w) mean on this list: that many vnodes, on as many distinct nodes as the primaries' owners allow. */

@@ -141,7 +141,9 @@ export class RequestTable {
 
   /** Tell every open request that the ring or the set of live nodes has changed. */
   ringChanged(): void {
-    const now = this.#slots.filter((slot) => slot.request !== undefined).map((slot) => ({ slot, generation: slot.generation }));
+    const now = this.#slots
+      .filter((slot) => slot.request !== undefined)
+      .map((slot) => ({ slot, generation: slot.generation }));
     for (const { slot, generation } of now) if (slot.generation === generation) slot.request?.onRingChanged();
   }
 
@@ -180,7 +182,13 @@ export class RequestTable {
   #newSlot(): number {
     const at = this.#slots.length;
     assert(at <= SLOT_MASK, 'fewer than a million requests are open');
-    this.#slots.push({ request: undefined, generation: 1, alarm: 0, next: 0, waiting: [undefined, undefined, undefined] });
+    this.#slots.push({
+      request: undefined,
+      generation: 1,
+      alarm: 0,
+      next: 0,
+      waiting: [undefined, undefined, undefined],
+    });
     return at;
   }
 
@@ -201,6 +209,8 @@ export class RequestTable {
   #slot(id: RequestId): Slot | undefined {
     const plain = id ^ this.#secret;
     const slot = this.#slots[plain & SLOT_MASK];
-    return slot !== undefined && slot.request !== undefined && slot.generation === plain >>> SLOT_BITS ? slot : undefined;
+    return slot !== undefined && slot.request !== undefined && slot.generation === plain >>> SLOT_BITS
+      ? slot
+      : undefined;
   }
 }

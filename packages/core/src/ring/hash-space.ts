@@ -40,9 +40,19 @@ function u32Latin1(value: number): string {
 /** Erlang external term format: version 131, small tuple 104 of 2, then a binary 109 (length, bytes) each. */
 const TERM_PREFIX = '\x83\x68\x02\x6d' + u32Latin1(BUCKET.length) + BUCKET + '\x6d';
 
+/** By key length: made once each, as putting one together costs as much as half the hash. */
+const prefixes: string[] = [];
+const PREFIXES_KEPT = 256;
+
+function prefixFor(length: number): string {
+  const prefix = TERM_PREFIX + u32Latin1(length);
+  if (length < PREFIXES_KEPT) prefixes[length] = prefix;
+  return prefix;
+}
+
 /** The 160-bit hash of a key, as five words into `out` (length 5). Key: latin1, any length, the empty one too. */
 export function hashKey(key: string, out: Sha1Words): void {
-  sha1Latin1(TERM_PREFIX + u32Latin1(key.length), key, out);
+  sha1Latin1(prefixes[key.length] ?? prefixFor(key.length), key, out);
 }
 
 /** The partition that a hash belongs to: the one after it. Only the first word of the hash counts, ring sizes end at 1024. */

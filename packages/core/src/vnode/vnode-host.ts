@@ -100,14 +100,17 @@ export class VnodeHost {
   }
 
   onStoreProgress(failedFrom?: number): void {
-    if (failedFrom !== undefined && this.#recordSeq !== undefined && this.#recordSeq >= failedFrom) this.#recordSeq = undefined;
+    if (failedFrom !== undefined && this.#recordSeq !== undefined && this.#recordSeq >= failedFrom)
+      this.#recordSeq = undefined;
     this.#vnode.onStoreProgress(failedFrom);
   }
 
   /** Remove the record of a vnode that is empty and stands in for nobody. The batch that does it, if the store took it. */
   forget(): number | undefined {
     const { place } = this;
-    return this.#init.store.submit([{ ...vnodeRecordKey(this.service), space: SPACE_META, place, value: undefined }]);
+    return this.#init.store.submit([
+      { ...vnodeRecordKey(this.service), space: SPACE_META, place, value: undefined },
+    ]);
   }
 
   #findOrMakeRecord(): VnodeRecord {

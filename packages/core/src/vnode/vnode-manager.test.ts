@@ -10,6 +10,7 @@ import { silentLogger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META } from '../contracts/store.ts';
 import type { ReplyToken, Vnode, VnodeContext, VnodeModule } from '../contracts/vnode.ts';
 import { birthDocument, type RingDocument } from '../ring/document.ts';
+import type { VnodeHost } from './vnode-host.ts';
 import { VnodeManager, type StartProof } from './vnode-manager.ts';
 import { decodeVnodeRecord, vnodeRecordKey } from './vnode-record.ts';
 
@@ -82,14 +83,25 @@ class Life {
   readonly store: ManualStore;
   readonly manager: VnodeManager;
 
-  constructor({ store = new ManualStore(), durability = 'process' as 'process' | 'power', services = ['kv'] } = {}) {
+  constructor({
+    store = new ManualStore(),
+    durability = 'process' as 'process' | 'power',
+    services = ['kv'],
+  } = {}) {
     this.store = store;
     store.start({
       onProgress: () => this.manager.onStoreProgress(),
       onFailure: (fromSeq) => this.manager.onStoreProgress(fromSeq),
     });
     const modules = services.map(moduleNamed);
-    this.manager = new VnodeManager({ self, host: new ManualHost(++lives), store, logger: silentLogger, durability, modules });
+    this.manager = new VnodeManager({
+      self,
+      host: new ManualHost(++lives),
+      store,
+      logger: silentLogger,
+      durability,
+      modules,
+    });
   }
 
   start(document: RingDocument, proof: StartProof): this {
@@ -111,7 +123,9 @@ class Life {
   /** `0 owner whole`, as the vnode says. */
   get standings(): string[] {
     const hosts = this.manager.all().toSorted((a, b) => a.place.partition - b.place.partition);
-    return hosts.map(({ place, standing, whole }) => `${place.partition} ${standing} ${whole ? 'whole' : 'partial'}`);
+    return hosts.map(
+      ({ place, standing, whole }) => `${place.partition} ${standing} ${whole ? 'whole' : 'partial'}`,
+    );
   }
 
   /** And as it is on disk. */
@@ -161,9 +175,18 @@ describe('at its start', () => {
     expect(after.next(ring(1, 'aaaaaaaa'), AGAIN).standings).toEqual(all('owner partial'));
   });
 
-  it('items that nobody has a record of are somebody\'s hints', () => {
+  it("items that nobody has a record of are somebody's hints", () => {
     const store = new ManualStore();
-    store.submit([{ space: SPACE_ENTRY, place: { ringBits: 3, partition: 2 as PartitionId }, hashHi: 0, hashLo: 0, key: 'k', value: Uint8Array.of(1) }]);
+    store.submit([
+      {
+        space: SPACE_ENTRY,
+        place: { ringBits: 3, partition: 2 as PartitionId },
+        hashHi: 0,
+        hashLo: 0,
+        key: 'k',
+        value: Uint8Array.of(1),
+      },
+    ]);
     store.commit();
     expect(new Life({ store }).start(ring(4, 'bbbbbbbb'), AGAIN).standings).toEqual(['2 hint partial']);
   });
@@ -223,7 +246,10 @@ describe('as the ring changes', () => {
   it('a life later a vnode stands as the ring says, not as it stood', () => {
     const before = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
     const after = before.next(ring(5, 'abaaaaab'), AGAIN);
-    expect(after.standings.filter((line) => line.includes('hint'))).toEqual(['1 hint partial', '7 hint partial']);
+    expect(after.standings.filter((line) => line.includes('hint'))).toEqual([
+      '1 hint partial',
+      '7 hint partial',
+    ]);
   });
 
   it('but a retired one stays retired: its data is on its way out', () => {
@@ -248,9 +274,9 @@ describe('in which capacity it answers', () => {
   ])('%s', (_, prepare, role, standsIn) => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
     prepare(life);
-    const host = life.vnode(0);
-    expect([host?.role, host?.standsIn]).toEqual([role, standsIn]);
-    expect((host?.vnode as unknown as KeyVnode).context.role()).toBe(role);
+    const host = life.vnode(0) as VnodeHost;
+    expect([host.role, host.standsIn]).toEqual([role, standsIn]);
+    expect((host.vnode as unknown as KeyVnode).context.role()).toBe(role);
   });
 });
 
@@ -342,21 +368,24 @@ describe('what changes', () => {
 });
 
 describe('the store moves on', () => {
-  it.each(['process', 'power'] as const)('durable as %s: who waits for everything so far is told in order', (durability) => {
-    const life = new Life({ durability }).start(ring(1, 'aaaaaaaa'), FIRST);
-    life.store.flush();
-    const told: string[] = [];
-    const [one, two] = [life.store.submit([]) as number, life.store.submit([]) as number];
-    life.manager.whenStored(one, () => told.push('one'));
-    life.manager.whenStored(two, () => told.push('two'));
-    life.store.commit(one);
-    expect(told).toEqual(durability === 'process' ? ['one'] : []);
-    life.store.commit();
-    life.store.flush();
-    expect(told).toEqual(['one', 'two']);
-    life.manager.whenStored(two, () => told.push('at once'));
-    expect(told).toHaveLength(3);
-  });
+  it.each(['process', 'power'] as const)(
+    'durable as %s: who waits for everything so far is told in order',
+    (durability) => {
+      const life = new Life({ durability }).start(ring(1, 'aaaaaaaa'), FIRST);
+      life.store.flush();
+      const told: string[] = [];
+      const [one, two] = [life.store.submit([]) as number, life.store.submit([]) as number];
+      life.manager.whenStored(one, () => told.push('one'));
+      life.manager.whenStored(two, () => told.push('two'));
+      life.store.commit(one);
+      expect(told).toEqual(durability === 'process' ? ['one'] : []);
+      life.store.commit();
+      life.store.flush();
+      expect(told).toEqual(['one', 'two']);
+      life.manager.whenStored(two, () => told.push('at once'));
+      expect(told).toHaveLength(3);
+    },
+  );
 
   it('nobody is told that something is stored that was lost', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);

@@ -64,12 +64,17 @@ export class VnodeManager {
       }
       for (let p = 0; p < document.ringSize; p++) {
         // Nothing can be missing from the vnodes of a ring that is being born; of any other they must have a record.
-        if (document.owners[p] === this.#init.self) this.#open(module, p as PartitionId, 'owner', firstLife && document.epoch === 1);
+        if (document.owners[p] === this.#init.self)
+          this.#open(module, p as PartitionId, 'owner', firstLife && document.epoch === 1);
       }
     }
     this.adopt(document);
     const partial = this.all().filter((host) => host.standing === 'owner' && !host.whole).length;
-    if (partial > 0) this.#init.logger.warn({ vnodes: partial }, 'vnodes cannot prove that they hold everything; they serve and heal');
+    if (partial > 0)
+      this.#init.logger.warn(
+        { vnodes: partial },
+        'vnodes cannot prove that they hold everything; they serve and heal',
+      );
   }
 
   /** Bring every vnode's standing in line with a newer ring. */
@@ -77,7 +82,9 @@ export class VnodeManager {
     const self = this.#init.self;
     assert(document.ringSize === this.#document.ringSize, 'a node keeps its ring size');
     this.#document = document;
-    const incoming = new Set(document.pending.filter((transfer) => transfer.to === self).map((t) => t.partition));
+    const incoming = new Set(
+      document.pending.filter((transfer) => transfer.to === self).map((t) => t.partition),
+    );
     for (const module of this.#init.modules) {
       for (let p = 0; p < document.ringSize; p++) {
         const partition = p as PartitionId;
@@ -131,7 +138,9 @@ export class VnodeManager {
 
   onStoreProgress(failedFrom?: number): void {
     for (const hosts of this.#hosts.values()) for (const host of hosts) host?.onStoreProgress(failedFrom);
-    for (const [key, seq] of this.#forgotten) if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity)) this.#forgotten.delete(key);
+    for (const [key, seq] of this.#forgotten)
+      if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity))
+        this.#forgotten.delete(key);
     const reached = this.#durableSeq();
     while (this.#stored.length > 0 && (this.#stored[0] as { seq: number }).seq <= reached) {
       (this.#stored.shift() as { done: () => void }).done();
@@ -145,13 +154,22 @@ export class VnodeManager {
   }
 
   /** A vnode that was not here. A record that could not be removed when it last was says nothing of how it stands now. */
-  #openAnew(module: VnodeModule<unknown, unknown>, partition: PartitionId, standing: VnodeStanding): VnodeHost {
+  #openAnew(
+    module: VnodeModule<unknown, unknown>,
+    partition: PartitionId,
+    standing: VnodeStanding,
+  ): VnodeHost {
     const host = this.#open(module, partition, standing, false);
     host.become(standing, this.#document.epoch, 'partial');
     return host;
   }
 
-  #open(module: VnodeModule<unknown, unknown>, partition: PartitionId, standing: VnodeStanding, whole: boolean): VnodeHost {
+  #open(
+    module: VnodeModule<unknown, unknown>,
+    partition: PartitionId,
+    standing: VnodeStanding,
+    whole: boolean,
+  ): VnodeHost {
     const found = this.find(module.name, partition);
     if (found !== undefined) return found;
     const { self, host, store, logger, durability } = this.#init;

@@ -10,7 +10,12 @@ import { expect } from 'vitest';
 export function playScript(name: string, perform: (command: string) => readonly string[]): void {
   const path = fileURLToPath(new URL(name, import.meta.url));
   const script = readFileSync(path, 'utf8');
-  const played = script.trimEnd().split(/\n\n+/).map((block) => playBlock(block, perform)).join('\n\n') + '\n';
+  const played =
+    script
+      .trimEnd()
+      .split(/\n\n+/)
+      .map((block) => playBlock(block, perform))
+      .join('\n\n') + '\n';
   if (process.env['UPDATE'] === '1') writeFileSync(path, played);
   else expect(played).toBe(script);
 }

@@ -8,7 +8,12 @@
  *     pass on a
  */
 import { latin1Decode, latin1Encode } from '../../src/base/bytes.ts';
-import { OutboundTransfer, type TransferEffect, type TransferEvent, type TransferKind } from '../../src/handoff/outbound-transfer.ts';
+import {
+  OutboundTransfer,
+  type TransferEffect,
+  type TransferEvent,
+  type TransferKind,
+} from '../../src/handoff/outbound-transfer.ts';
 
 export class TransferPlay {
   #machine = new OutboundTransfer('hinted', 0);
@@ -62,7 +67,9 @@ const names = (items: readonly Uint8Array[]): string => items.map((item) => lati
 function describe(effect: TransferEffect): string {
   switch (effect.kind) {
     case 'walk':
-      return effect.cursor === undefined ? 'walk from the beginning' : `walk on after ${latin1Decode(effect.cursor)}`;
+      return effect.cursor === undefined
+        ? 'walk from the beginning'
+        : `walk on after ${latin1Decode(effect.cursor)}`;
     case 'items':
       return `send ${effect.seq}: ${effect.last ? 'last, are you whole?' : names(effect.items)}`;
     case 'forget':

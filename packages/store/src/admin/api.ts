@@ -57,7 +57,12 @@ export interface RingView {
   readonly claimant: string;
   /** Name of the owner, by partition. */
   readonly owners: readonly string[];
-  readonly pending: readonly { partition: number; from: string; to: string; status: 'waiting' | 'active' | 'complete' }[];
+  readonly pending: readonly {
+    partition: number;
+    from: string;
+    to: string;
+    status: 'waiting' | 'active' | 'complete';
+  }[];
   readonly buckets: readonly { prefix: string; n: number; level: string }[];
 }
 
@@ -68,7 +73,12 @@ export interface PlanView {
     readonly owners: readonly string[];
     readonly transfers: readonly { partition: number; from: string; to: string }[];
     readonly warnings: readonly string[];
-    readonly members: readonly { name: string; status: MemberStatus; ringPercent: number; pendingPercent: number }[];
+    readonly members: readonly {
+      name: string;
+      status: MemberStatus;
+      ringPercent: number;
+      pendingPercent: number;
+    }[];
   }[];
 }
 
@@ -105,7 +115,12 @@ export interface KeyView {
   readonly partition: number;
   /** Place of the partition in hash space, decimal. */
   readonly index: string;
-  readonly preflist: readonly { partition: number; index: string; node: string; role: 'primary' | 'fallback' }[];
+  readonly preflist: readonly {
+    partition: number;
+    index: string;
+    node: string;
+    role: 'primary' | 'fallback';
+  }[];
   readonly replicas: readonly ReplicaView[];
 }
 

@@ -157,7 +157,8 @@ export class AdminServer {
   }
 
   #refusal(error: unknown, request: IncomingMessage): Answer {
-    if (error instanceof AdminError) return refusal(statusOf(error.code), error.code, error.message, error.facts);
+    if (error instanceof AdminError)
+      return refusal(statusOf(error.code), error.code, error.message, error.facts);
     const connectionGone = request.destroyed && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
     if (!connectionGone)
       this.#logger.error({ err: error, url: request.url }, 'a request of an operator failed');

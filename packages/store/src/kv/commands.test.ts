@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { stampOf, valueAt } from '../../test/kv/entries.ts';
 import { kvCodec, STATE_AT, STATE_END, type KvCommand, type KvReply } from './commands.ts';
 
-const hexOf = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const hexOf = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const plain = (hex: string): string => hex.replaceAll(' ', '');
 
 const at = { hashHi: 0x01020304, hashLo: 0x05060708, key: 'k\xff' };
@@ -29,8 +30,14 @@ const replies: [KvReply, string][] = [
   [{ kind: 'held', entry: undefined, whole: true }, '02 02'],
   [{ kind: 'held', entry, whole: true }, `02 03 ${hexOf(entry)}`],
   [{ kind: 'page', items: [], more: false }, '03 00 00000000'],
-  [{ kind: 'page', items: [{ ...at, state, live: true }], more: true }, `03 01 00000001 ${AT} ${hexOf(state)} 01`],
-  [{ kind: 'tally', entries: 2, live: 1, digestHi: 0xffffffff, digestLo: 7 }, '04 4000000000000000 3ff0000000000000 ffffffff 00000007'],
+  [
+    { kind: 'page', items: [{ ...at, state, live: true }], more: true },
+    `03 01 00000001 ${AT} ${hexOf(state)} 01`,
+  ],
+  [
+    { kind: 'tally', entries: 2, live: 1, digestHi: 0xffffffff, digestLo: 7 },
+    '04 4000000000000000 3ff0000000000000 ffffffff 00000007',
+  ],
   [{ kind: 'pong', n: 3 }, '05 00000003'],
 ];
 
@@ -71,12 +78,18 @@ describe('replies', () => {
   it('of a value that was not asked for only the state crosses the wire', () => {
     const out = new Writer();
     kvCodec.encodeReply({ kind: 'held', entry, whole: false }, out);
-    expect(kvCodec.decodeReply(new Reader(out.copy()))).toEqual({ kind: 'held', entry: entry.slice(0, STATE_END), whole: false });
+    expect(kvCodec.decodeReply(new Reader(out.copy()))).toEqual({
+      kind: 'held',
+      entry: entry.slice(0, STATE_END),
+      whole: false,
+    });
   });
 });
 
 describe('any bytes', () => {
-  const halves = [kvCodec.decodeCommand, kvCodec.decodeReply].map((decode) => (input: Reader) => decode(input));
+  const halves = [kvCodec.decodeCommand, kvCodec.decodeReply].map(
+    (decode) => (input: Reader) => decode(input),
+  );
 
   const survives = (bytes: Uint8Array): void => {
     for (const decode of halves) {

@@ -187,7 +187,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'held':
         out.u8(2);
         out.u8((reply.entry === undefined ? 0 : HELD) | (reply.whole ? WHOLE : 0));
-        if (reply.entry !== undefined) out.bytes(reply.entry, 0, reply.whole ? reply.entry.length : STATE_END);
+        if (reply.entry !== undefined)
+          out.bytes(reply.entry, 0, reply.whole ? reply.entry.length : STATE_END);
         return;
       case 'page':
         out.u8(3);
@@ -223,7 +224,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 2: {
         const flags = input.u8();
         const entry = (flags & HELD) !== 0 ? input.view(input.left) : undefined;
-        if (entry !== undefined && entry.length < STATE_END) throw new WireError('an entry without its state');
+        if (entry !== undefined && entry.length < STATE_END)
+          throw new WireError('an entry without its state');
         return { kind: 'held', entry, whole: (flags & WHOLE) !== 0 };
       }
       case 3: {
@@ -231,12 +233,24 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const items: PageItem[] = [];
         for (let left = input.u32(); left > 0; left--) {
           const { hashHi, hashLo, key } = readKey(input);
-          items.push({ hashHi, hashLo, key, state: input.view(STATE_END - STATE_AT).slice(), live: input.u8() === 1 });
+          items.push({
+            hashHi,
+            hashLo,
+            key,
+            state: input.view(STATE_END - STATE_AT).slice(),
+            live: input.u8() === 1,
+          });
         }
         return { kind: 'page', items, more };
       }
       case 4:
-        return { kind: 'tally', entries: input.f64(), live: input.f64(), digestHi: input.u32(), digestLo: input.u32() };
+        return {
+          kind: 'tally',
+          entries: input.f64(),
+          live: input.f64(),
+          digestHi: input.u32(),
+          digestLo: input.u32(),
+        };
       case 5:
         return { kind: 'pong', n: input.u32() };
       default:

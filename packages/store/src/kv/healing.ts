@@ -78,7 +78,8 @@ export class Healer {
     this.#healPartition(partition, (merged) => {
       const whole = merged && this.#coordinator.port.epoch === epoch;
       if (whole) this.#vnodes.declareWhole(partition);
-      this.#healEach(waiting, at + 1, healed + (whole ? 1 : 0));
+      // A turn for others; and where all answers come within the call, no partition's healing within another's.
+      this.#coordinator.host.setTimer(1, () => this.#healEach(waiting, at + 1, healed + (whole ? 1 : 0)));
     });
   }
 
@@ -118,8 +119,8 @@ export class Healer {
       this.#mergePage(own, from, reply.items, (ok) => {
         const last = reply.items.at(-1);
         if (!ok) done(false);
-        else if (reply.more && last !== undefined) this.#mergeRange(own, from, range, last, done);
-        else done(true);
+        else if (!reply.more || last === undefined) done(true);
+        else this.#coordinator.host.setTimer(1, () => this.#mergeRange(own, from, range, last, done));
       });
     });
   }

@@ -5,7 +5,8 @@ import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 
 const at = { hashHi: 0xf1020304, hashLo: 0x05060708, key: 'k\xff' };
 const entry = valueAt(at.key, 7, 'v');
-const hexOf = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const hexOf = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 describe('an item', () => {
   it('is written as drawn, and read back', () => {

@@ -7,18 +7,21 @@ const SIZES = [8, 16, 32, 64, 128, 256, 512, 1024];
 const bitsOf = (size: number): number => Math.log2(size);
 
 describe('ranges', () => {
-  it.each(SIZES)('of a ring of %i follow one another, from the beginning of hash space to its end', (size) => {
-    const bits = bitsOf(size);
-    let end = 0;
-    // The keys of partition 0 are those before the beginning: they lie at the end.
-    for (const range of [...[...Array(size - 1).keys()].map((p) => p + 1), 0] as PartitionId[]) {
-      expect(rangeStart(range, bits)).toBe(end);
-      end = rangeEnd(range, bits);
-      expect(partitionOf(rangeStart(range, bits), bits)).toBe(range);
-      expect(partitionOf(end - 1, bits)).toBe(range);
-    }
-    expect(end).toBe(2 ** 32);
-  });
+  it.each(SIZES)(
+    'of a ring of %i follow one another, from the beginning of hash space to its end',
+    (size) => {
+      const bits = bitsOf(size);
+      let end = 0;
+      // The keys of partition 0 are those before the beginning: they lie at the end.
+      for (const range of [...[...Array(size - 1).keys()].map((p) => p + 1), 0] as PartitionId[]) {
+        expect(rangeStart(range, bits)).toBe(end);
+        end = rangeEnd(range, bits);
+        expect(partitionOf(rangeStart(range, bits), bits)).toBe(range);
+        expect(partitionOf(end - 1, bits)).toBe(range);
+      }
+      expect(end).toBe(2 ** 32);
+    },
+  );
 });
 
 describe('positions', () => {

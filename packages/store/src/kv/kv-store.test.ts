@@ -8,10 +8,20 @@ function stage(owners = 'abcabcab') {
   const port = new VnodePort(owners);
   const kv = new QuorumStore(coordinatorOn(port));
   const told: string[] = [];
-  const failed = { onFailure: ({ code, message, definite }: { code: string; message: string; definite: boolean }) => told.push(`${code}${definite ? ', definite' : ''}: ${message}`) };
+  const failed = {
+    onFailure: ({ code, message, definite }: { code: string; message: string; definite: boolean }) =>
+      told.push(`${code}${definite ? ', definite' : ''}: ${message}`),
+  };
   const put = (key: string, value: string): void =>
-    kv.put(key, latin1Encode(value), undefined, { onWritten: (existed) => told.push(existed ? 'replaced' : 'written'), ...failed });
-  const remove = (key: string): void => kv.delete(key, undefined, { onWritten: (existed) => told.push(existed ? 'deleted' : 'was not there'), ...failed });
+    kv.put(key, latin1Encode(value), undefined, {
+      onWritten: (existed) => told.push(existed ? 'replaced' : 'written'),
+      ...failed,
+    });
+  const remove = (key: string): void =>
+    kv.delete(key, undefined, {
+      onWritten: (existed) => told.push(existed ? 'deleted' : 'was not there'),
+      ...failed,
+    });
   const get = (key: string): void =>
     kv.get(key, undefined, {
       onValue: (bytes, start, end) => told.push(`value ${latin1Decode(bytes, start, end)}`),
@@ -32,7 +42,16 @@ describe('the store', () => {
     remove('k');
     get('k');
     remove('k');
-    expect(told).toEqual(['missing', 'written', 'value one', 'replaced', 'value two', 'deleted', 'missing', 'was not there']);
+    expect(told).toEqual([
+      'missing',
+      'written',
+      'value one',
+      'replaced',
+      'value two',
+      'deleted',
+      'missing',
+      'was not there',
+    ]);
   });
 
   it.each([

@@ -21,7 +21,15 @@ import {
 import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
-import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand, PageItem, PageReply } from './commands.ts';
+import type {
+  GetCommand,
+  KvCommand,
+  KvReply,
+  MergeCommand,
+  PageCommand,
+  PageItem,
+  PageReply,
+} from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { positionOf, rangeEnd, rangeStart } from './key-space.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
@@ -120,7 +128,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       last = { hashHi, hashLo, key };
       const problem = problemOf(key, entry);
       if (problem === undefined) take(last, entry);
-      else logger.error({ partition: place.partition, key, problem }, 'an entry is damaged; it is not handed over');
+      else
+        logger.error(
+          { partition: place.partition, key, problem },
+          'an entry is damaged; it is not handed over',
+        );
       return bytes < budgetBytes;
     });
     return { items, next: more && last !== undefined ? encodeCursor(last) : undefined };
@@ -130,7 +142,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const { at, entry } = decodeItem(item);
     const problem = problemOf(at.key, entry);
     if (problem !== undefined) {
-      this.#context.logger.error({ partition: this.#context.place.partition, problem }, 'a damaged item came in; it was not stored');
+      this.#context.logger.error(
+        { partition: this.#context.place.partition, problem },
+        'a damaged item came in; it was not stored',
+      );
       return done(false);
     }
     this.#clock.observe(entry, VERSION_AT);
@@ -154,11 +169,17 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (this.#overlay.size > 0) return false;
     const doomed: { at: RecordKey; entry: Uint8Array }[] = [];
     const { store, place } = this.#context;
-    const more = store.walk(SPACE_ENTRY, place, this.#clearedTo, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
-      // What the tallies look at, and not the value: five hundred of those may be more than fits in memory.
-      doomed.push({ at: { hashHi, hashLo, key }, entry: entry.slice(0, payloadStart(entry)) });
-      return true;
-    });
+    const more = store.walk(
+      SPACE_ENTRY,
+      place,
+      this.#clearedTo,
+      STEP_RECORDS,
+      (hashHi, hashLo, key, entry) => {
+        // What the tallies look at, and not the value: five hundred of those may be more than fits in memory.
+        doomed.push({ at: { hashHi, hashLo, key }, entry: entry.slice(0, payloadStart(entry)) });
+        return true;
+      },
+    );
     for (const { at, entry } of doomed) if (this.#store(at, entry, undefined) === undefined) return false;
     this.#clearedTo = more ? doomed.at(-1)?.at : undefined;
     return !more && this.isEmpty();
@@ -209,7 +230,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const more = store.walk(SPACE_ENTRY, place, from, limit, (hashHi, hashLo, key, entry) => {
       inRange = hashHi < end;
       if (inRange && hashHi >= start) {
-        items.push({ hashHi, hashLo, key, state: entry.slice(STATE_AT, STATE_END), live: this.#isLive(entry) });
+        items.push({
+          hashHi,
+          hashLo,
+          key,
+          state: entry.slice(STATE_AT, STATE_END),
+          live: this.#isLive(entry),
+        });
         keyBytes += key.length;
       }
       // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
@@ -234,7 +261,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const { hashHi, hashLo, key } = at;
     if (after !== undefined) this.#context.beforeChange();
     this.#tallies.changed(at, before, after);
-    const seq = store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }], this.#tallies);
+    const seq = store.submit(
+      [{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }],
+      this.#tallies,
+    );
     if (seq === undefined) {
       this.#tallies.changed(at, after, before);
       return undefined;
@@ -266,7 +296,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const gone = [...this.#overlay.values()].filter((inFlight) => inFlight.seq >= seq);
     for (const { at } of gone) this.#overlay.delete(at.key);
     const uncovered = new Set(gone.map(({ at }) => at.key));
-    for (const { inFlight } of this.#waiters) if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
+    for (const { inFlight } of this.#waiters)
+      if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
     for (const { at, entry } of gone) this.#tallies.changed(at, entry, this.#find(at));
     for (const waiter of lost) waiter.failed();
   }

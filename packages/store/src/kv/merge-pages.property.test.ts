@@ -13,10 +13,12 @@ const itemOf = (place: number, name: string, version: number, live: boolean): Pa
   state[16] = live ? 1 : 0;
   return { hashHi: place, hashLo: 0, key: `${place}${name}`, state, live };
 };
-const item = fc.tuple(fc.nat(9), fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 3 }), fc.boolean()).map((args) => itemOf(...args));
-const replica = fc.uniqueArray(item, { selector: ({ key }) => key, maxLength: 12 }).map((items) =>
-  items.toSorted((a, b) => a.hashHi - b.hashHi || (a.key < b.key ? -1 : 1)),
-);
+const item = fc
+  .tuple(fc.nat(9), fc.constantFrom('a', 'b'), fc.integer({ min: 1, max: 3 }), fc.boolean())
+  .map((args) => itemOf(...args));
+const replica = fc
+  .uniqueArray(item, { selector: ({ key }) => key, maxLength: 12 })
+  .map((items) => items.toSorted((a, b) => a.hashHi - b.hashHi || (a.key < b.key ? -1 : 1)));
 const cluster = fc.array(replica, { minLength: 1, maxLength: 3 });
 
 const position = ({ hashHi, hashLo }: RecordKey): number => positionOf(hashHi, hashLo);
@@ -48,7 +50,11 @@ describe('pages of several replicas', () => {
         let size = limit;
         for (let pages = 0; from < END; pages++) {
           expect(pages).toBeLessThan(100);
-          const merged = mergePages(replicas.map((items) => pageOf(items, from, size)), from, END);
+          const merged = mergePages(
+            replicas.map((items) => pageOf(items, from, size)),
+            from,
+            END,
+          );
           found.push(...merged.keys);
           size = merged.position === from ? size * 2 : limit;
           expect(merged.position).toBeGreaterThanOrEqual(from);
@@ -61,7 +67,10 @@ describe('pages of several replicas', () => {
   });
 
   it('reach as far as the shortest of them, and no key beyond it is given', () => {
-    const [one, two] = [[1, 2, 3, 4], [1, 2, 3, 4]].map((places) => places.map((place) => itemOf(place, 'a', 1, true))) as [PageItem[], PageItem[]];
+    const [one, two] = [
+      [1, 2, 3, 4],
+      [1, 2, 3, 4],
+    ].map((places) => places.map((place) => itemOf(place, 'a', 1, true))) as [PageItem[], PageItem[]];
     const merged = mergePages([pageOf(one, 0, 2), pageOf(two, 0, 9)], 0, END);
     expect(merged).toEqual({ keys: ['1a'], position: positionOf(2, 0) });
   });
@@ -71,7 +80,20 @@ describe('pages of several replicas', () => {
   });
 
   it('are in hash order, whoever held the keys', () => {
-    const merged = mergePages([[5, 7], [4, 6]].map((places) => pageOf(places.map((place) => itemOf(place, 'a', 1, true)), 0, 9)), 0, END);
+    const merged = mergePages(
+      [
+        [5, 7],
+        [4, 6],
+      ].map((places) =>
+        pageOf(
+          places.map((place) => itemOf(place, 'a', 1, true)),
+          0,
+          9,
+        ),
+      ),
+      0,
+      END,
+    );
     expect(merged.keys).toEqual(['4a', '5a', '6a', '7a']);
   });
 });

@@ -19,20 +19,36 @@ function recount(content: Content): VnodeTallies {
   return fresh;
 }
 
-const described = (tally: VnodeTallies): unknown[] => [tally.total, ...ranges.map((range) => ({ ...tally.of(range) }))];
+const described = (tally: VnodeTallies): unknown[] => [
+  tally.total,
+  ...ranges.map((range) => ({ ...tally.of(range) })),
+];
 
 const change = fc.record({
   key: fc.constantFrom(...'abcdefghij'),
   time: fc.integer({ min: 1, max: 1_000_000 }),
   kind: fc.constantFrom('value', 'tombstone', 'expiring', 'nothing'),
 });
-const entryOf = ({ key, time, kind }: { key: string; time: number; kind: string }): Uint8Array | undefined => {
+const entryOf = ({
+  key,
+  time,
+  kind,
+}: {
+  key: string;
+  time: number;
+  kind: string;
+}): Uint8Array | undefined => {
   if (kind === 'nothing') return undefined;
-  return kind === 'tombstone' ? tombstoneAt(key, time) : valueAt(key, time, `v${time}`, kind === 'expiring' ? 5 : 0);
+  return kind === 'tombstone'
+    ? tombstoneAt(key, time)
+    : valueAt(key, time, `v${time}`, kind === 'expiring' ? 5 : 0);
 };
 
 /** Make the changes; what is there in the end. */
-function play(tally: VnodeTallies, changes: readonly { key: string; time: number; kind: string }[]): Map<string, Uint8Array> {
+function play(
+  tally: VnodeTallies,
+  changes: readonly { key: string; time: number; kind: string }[],
+): Map<string, Uint8Array> {
   const content = new Map<string, Uint8Array>();
   for (const made of changes) {
     const after = entryOf(made);
@@ -57,11 +73,19 @@ describe('tallies', () => {
 
   it('of equal content are equal, in whichever order it came', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(change, { selector: ({ key }) => key }), fc.infiniteStream(fc.nat()), (changes, dice) => {
-        const content = play(tallies(), changes);
-        const shuffled = [...content].map((pair) => [dice.next().value, pair] as const).toSorted(([a], [b]) => a - b);
-        expect(described(recount(new Map(shuffled.map(([, pair]) => pair))))).toEqual(described(recount(content)));
-      }),
+      fc.property(
+        fc.uniqueArray(change, { selector: ({ key }) => key }),
+        fc.infiniteStream(fc.nat()),
+        (changes, dice) => {
+          const content = play(tallies(), changes);
+          const shuffled = [...content]
+            .map((pair) => [dice.next().value, pair] as const)
+            .toSorted(([a], [b]) => a - b);
+          expect(described(recount(new Map(shuffled.map(([, pair]) => pair))))).toEqual(
+            described(recount(content)),
+          );
+        },
+      ),
     );
   });
 
@@ -73,7 +97,10 @@ describe('tallies', () => {
         const before = { ...tally.of(partitionOf(placeKey(one.key).hashHi, BITS)) };
         const after = entryOf(one);
         const held = content.get(one.key);
-        const same = held !== undefined && after !== undefined && latin1Decode(held, 8, 32) === latin1Decode(after, 8, 32);
+        const same =
+          held !== undefined &&
+          after !== undefined &&
+          latin1Decode(held, 8, 32) === latin1Decode(after, 8, 32);
         fc.pre(held !== after && !same);
         tally.changed(placeKey(one.key), held, after);
         expect(tally.of(partitionOf(placeKey(one.key).hashHi, BITS))).not.toEqual(before);
@@ -107,7 +134,8 @@ describe('tallies', () => {
     tally.changed(at, undefined, valueAt('a', 1, 'v'));
     const range = partitionOf(at.hashHi, BITS);
     expect(tally.of(range).entries).toBe(1);
-    for (const other of ranges.filter((r) => r !== range)) expect(tally.of(other)).toEqual({ entries: 0, live: 0, digestHi: 0, digestLo: 0 });
+    for (const other of ranges.filter((r) => r !== range))
+      expect(tally.of(other)).toEqual({ entries: 0, live: 0, digestHi: 0, digestLo: 0 });
   });
 
   it('are written as drawn: range, entries, live, digest', () => {

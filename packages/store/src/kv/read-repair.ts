@@ -10,7 +10,12 @@ import type { Coordinator, PlacedKey } from './coordinator.ts';
 const GIVE_UP_MS = 1_000;
 
 /** `entry` is kept. */
-export function repair(coordinator: Coordinator, placed: PlacedKey, entry: Uint8Array, behind: readonly Replica[]): void {
+export function repair(
+  coordinator: Coordinator,
+  placed: PlacedKey,
+  entry: Uint8Array,
+  behind: readonly Replica[],
+): void {
   const { port } = coordinator;
   const command: MergeCommand = { kind: 'merge', ...placed, entry };
   let open = behind.length;

@@ -98,7 +98,7 @@ describe('a read', () => {
     expect(outcomes).toEqual(['late']);
   });
 
-  it('with r=0 too: nobody\'s word is none', () => {
+  it("with r=0 too: nobody's word is none", () => {
     const { outcomes, hold } = reading('abcabcab', { options: { r: 0 } });
     expect(outcomes).toEqual([]);
     hold('a', late);
@@ -113,7 +113,7 @@ describe('a read', () => {
     expect(outcomes).toEqual(['late']);
   });
 
-  it('takes the node\'s default, and no more than there are', () => {
+  it("takes the node's default, and no more than there are", () => {
     expect(reading('abcabcab', { defaults: { r: 3 } }).port.news()).toHaveLength(3);
     expect(reading('abcabcab', { defaults: { r: 8 } }).port.news()).toHaveLength(3);
   });
@@ -156,7 +156,7 @@ describe('stand-ins and partial replicas', () => {
     expect(outcomes).toEqual(['late']);
   });
 
-  it('but not as a primary\'s', () => {
+  it("but not as a primary's", () => {
     const { outcomes, hold } = reading('abcabcab', { options: { pr: 2 } });
     hold('a', late, true);
     hold('b', late);
@@ -214,7 +214,9 @@ describe('a replica that is slow', () => {
     const { port, failures, hold } = reading();
     hold('a', late);
     port.host.advance(1_030);
-    expect(failures).toMatchObject([{ code: 'timeout', needed: 2, got: 1, from: ['node a'], definite: true }]);
+    expect(failures).toMatchObject([
+      { code: 'timeout', needed: 2, got: 1, from: ['node a'], definite: true },
+    ]);
     expect(port.table.open).toBe(0);
   });
 

@@ -20,7 +20,17 @@ import {
   type ReplicaRequest,
   type RequestId,
 } from '@rkv/core';
-import { compareVersion, FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, STRING, TOMBSTONE, typeOf } from '../entry/layout.ts';
+import {
+  compareVersion,
+  FLAG_EXPIRY,
+  hasFlag,
+  isLive,
+  payloadStart,
+  sameState,
+  STRING,
+  TOMBSTONE,
+  typeOf,
+} from '../entry/layout.ts';
 import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
 import { STATE_END, type GetCommand, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, quorumFor, type Coordinator, type PlacedKey } from './coordinator.ts';
@@ -66,7 +76,12 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   /** The replica asked for the state that won, or -1. */
   #fetching = -1;
 
-  constructor(coordinator: Coordinator, placed: PlacedKey, options: RequestOptions | undefined, sink: ReadSink) {
+  constructor(
+    coordinator: Coordinator,
+    placed: PlacedKey,
+    options: RequestOptions | undefined,
+    sink: ReadSink,
+  ) {
     this.#coordinator = coordinator;
     this.#placed = placed;
     this.#options = options;
@@ -133,7 +148,13 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     const list = listOf(this.#coordinator, this.#placed, this.#n);
     this.#sentEpoch = this.#coordinator.port.epoch;
     this.#list = list;
-    this.#quorum = quorumFor(list, this.#n, this.#options?.r, this.#coordinator.defaults.r, this.#options?.pr);
+    this.#quorum = quorumFor(
+      list,
+      this.#n,
+      this.#options?.r,
+      this.#coordinator.defaults.r,
+      this.#options?.pr,
+    );
     this.#count.begin(list, this.#quorum);
     this.#answers = [];
     this.#valueAsked = false;
@@ -193,14 +214,16 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     port.close(this.#id);
     this.#id = port.open(this);
     this.#start();
-    if (!this.#done) port.alarm(this.#id, this.#hedged ? this.#remainingMs : Math.min(HEDGE_MS, this.#remainingMs));
+    if (!this.#done)
+      port.alarm(this.#id, this.#hedged ? this.#remainingMs : Math.min(HEDGE_MS, this.#remainingMs));
   }
 
   /** All n primaries spoke, none of them sure of itself: there is nobody else who could know better. */
   #allPrimariesAnswered(): boolean {
     const { replicas, n } = this.#list;
     return (
-      replicas.length === n && replicas.every((replica, at) => replica.role === 'primary' && this.#answers[at] !== undefined)
+      replicas.length === n &&
+      replicas.every((replica, at) => replica.role === 'primary' && this.#answers[at] !== undefined)
     );
   }
 
@@ -212,7 +235,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     // A state that is no live value for sure needs no fetching, but may need repairing.
     if (winner.whole || typeOf(winner.entry) !== STRING) return this.#answer(winner.entry, winner.whole);
     const same = this.#answers.findIndex(
-      (other) => other?.entry !== undefined && other.whole && sameState(other.entry, winner.entry as Uint8Array),
+      (other) =>
+        other?.entry !== undefined && other.whole && sameState(other.entry, winner.entry as Uint8Array),
     );
     if (same >= 0) return this.#answer((this.#answers[same] as Answer).entry);
     this.#fetching = at;
@@ -223,7 +247,9 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #fetchElsewhere(gone: number): void {
     const wanted = (this.#answers[gone] as Answer).entry as Uint8Array;
     this.#answers[gone] = undefined;
-    this.#fetching = this.#answers.findIndex((other) => other?.entry !== undefined && sameState(other.entry, wanted));
+    this.#fetching = this.#answers.findIndex(
+      (other) => other?.entry !== undefined && sameState(other.entry, wanted),
+    );
     if (this.#fetching < 0) return this.#fail('unreachable');
     this.#sendGet(this.#fetching, true);
   }

@@ -30,7 +30,8 @@ import { codeOf } from './write-request.ts';
 const PAGE_KEYS_MAX = 1_000;
 const PAGE_KEYS_MIN = 16;
 
-export type Outcome<T> = ({ readonly kind: 'ok' } & T) | { readonly kind: 'failed'; readonly failure: Failure };
+export type Outcome<T> =
+  ({ readonly kind: 'ok' } & T) | { readonly kind: 'failed'; readonly failure: Failure };
 
 export interface ScannedPage {
   readonly keys: string[];
@@ -61,7 +62,10 @@ export function scanPage(
 }
 
 /** How many live keys there are. */
-export function countKeys(coordinator: Coordinator, done: (outcome: Outcome<{ count: number }>) => void): void {
+export function countKeys(
+  coordinator: Coordinator,
+  done: (outcome: Outcome<{ count: number }>) => void,
+): void {
   const ringSize = coordinator.port.document.ringSize;
   let total = 0;
   const next = (range: number): void => {
@@ -76,18 +80,28 @@ export function countKeys(coordinator: Coordinator, done: (outcome: Outcome<{ co
 }
 
 /** The tallies of a range when its replicas agree on it, else a walk through it. */
-function countRange(coordinator: Coordinator, range: PartitionId, done: (outcome: Outcome<{ count: number }>) => void): void {
+function countRange(
+  coordinator: Coordinator,
+  range: PartitionId,
+  done: (outcome: Outcome<{ count: number }>) => void,
+): void {
   ask(coordinator, range, { kind: 'tally', range }, (outcome) => {
     if (outcome.kind === 'failed') return done(outcome);
     const tallies = outcome.replies.map(({ reply }) => reply as TallyReply);
     const first = tallies[0] as TallyReply;
-    const agree = tallies.every((t) => t.digestHi === first.digestHi && t.digestLo === first.digestLo && t.entries === first.entries);
+    const agree = tallies.every(
+      (t) => t.digestHi === first.digestHi && t.digestLo === first.digestLo && t.entries === first.entries,
+    );
     if (agree) return done({ kind: 'ok', count: first.live });
     walkRange(coordinator, range, done);
   });
 }
 
-function walkRange(coordinator: Coordinator, range: PartitionId, done: (outcome: Outcome<{ count: number }>) => void): void {
+function walkRange(
+  coordinator: Coordinator,
+  range: PartitionId,
+  done: (outcome: Outcome<{ count: number }>) => void,
+): void {
   const bits = ringBits(coordinator.port.document.ringSize);
   const end = positionOf(rangeEnd(range, bits), 0);
   let count = 0;
@@ -104,7 +118,12 @@ function walkRange(coordinator: Coordinator, range: PartitionId, done: (outcome:
 }
 
 /** One merged page of the range in which `position` lies. */
-function scanRange(coordinator: Coordinator, position: number, limit: number, done: (outcome: Outcome<ScannedPage>) => void): void {
+function scanRange(
+  coordinator: Coordinator,
+  position: number,
+  limit: number,
+  done: (outcome: Outcome<ScannedPage>) => void,
+): void {
   const bits = ringBits(coordinator.port.document.ringSize);
   const { hashHi } = hashAt(position);
   const range = partitionOf(hashHi, bits);
@@ -141,7 +160,9 @@ export function mergePages(pages: readonly PageReply[], from: number, end: numbe
 function justBefore(position: number): RecordKey | undefined {
   if (position === 0) return undefined;
   const { hashHi, hashLo } = hashAt(position);
-  return hashLo > 0 ? { hashHi, hashLo: hashLo - 1, key: '' } : { hashHi: hashHi - 1, hashLo: 0xffffffff, key: '' };
+  return hashLo > 0
+    ? { hashHi, hashLo: hashLo - 1, key: '' }
+    : { hashHi: hashHi - 1, hashLo: 0xffffffff, key: '' };
 }
 
 interface Replies {
@@ -149,7 +170,12 @@ interface Replies {
 }
 
 /** Ask a range's replicas one command at read quorum. A stand-in's reply is heard but does not count. */
-function ask(coordinator: Coordinator, range: PartitionId, command: KvCommand, done: (outcome: Outcome<Replies>) => void): void {
+function ask(
+  coordinator: Coordinator,
+  range: PartitionId,
+  command: KvCommand,
+  done: (outcome: Outcome<Replies>) => void,
+): void {
   const { port, defaults } = coordinator;
   const n = bucketsReplicasMax(port.document);
   const list = port.list(range, n);
@@ -164,7 +190,10 @@ function ask(coordinator: Coordinator, range: PartitionId, command: KvCommand, d
     counts: (_reply, standIn) => !standIn,
     done: (outcome) => {
       if (outcome.reason === 'finished' || everyPrimaryAnswered(outcome, n)) {
-        done({ kind: 'ok', replies: outcome.answers.map(({ answer, standIn }) => ({ reply: answer, standIn })) });
+        done({
+          kind: 'ok',
+          replies: outcome.answers.map(({ answer, standIn }) => ({ reply: answer, standIn })),
+        });
       } else done({ kind: 'failed', failure: failureOfRange(outcome, quorum.needed, range) });
     },
   });

@@ -48,13 +48,20 @@ describe('commands to one vnode', () => {
       await service.get('k'),
       await service.delete('k'),
     ];
-    expect(said.map(describeReply)).toEqual(['ok at node a', 'value v at node a', 'ok at node a', 'not_found at node a', 'ok at node a']);
+    expect(said.map(describeReply)).toEqual([
+      'ok at node a',
+      'value v at node a',
+      'ok at node a',
+      'not_found at node a',
+      'ok at node a',
+    ]);
   });
 
   it('a put goes to all replicas though the first that answers is enough', async () => {
     const { port, service } = stage('bac');
     await service.put('k', latin1Encode('v'));
-    for (const node of 'bac') expect(describeReply(await getFrom(port, node))).toBe(`value v at node ${node}`);
+    for (const node of 'bac')
+      expect(describeReply(await getFrom(port, node))).toBe(`value v at node ${node}`);
   });
 
   it('ping finds its vnode by its number', async () => {
@@ -113,8 +120,14 @@ describe('quorum commands', () => {
       'value v at node b',
       'value v at node a',
     ]);
-    expect(describeQuorum(await service.deleteQuorum('k', 3, 3, 1_000)).slice(0, 2)).toEqual(['finished', 'ok at node c']);
-    expect(describeQuorum(await service.getQuorum('k', 3, 3, 1_000)).slice(0, 2)).toEqual(['finished', 'not_found at node c']);
+    expect(describeQuorum(await service.deleteQuorum('k', 3, 3, 1_000)).slice(0, 2)).toEqual([
+      'finished',
+      'ok at node c',
+    ]);
+    expect(describeQuorum(await service.getQuorum('k', 3, 3, 1_000)).slice(0, 2)).toEqual([
+      'finished',
+      'not_found at node c',
+    ]);
   });
 
   it('take n literally: the first n of the preference list', async () => {
@@ -133,10 +146,14 @@ describe('quorum commands', () => {
     const { service } = stage();
     await service.putQuorum('k', latin1Encode('v'), 3, 1, 1_000);
     const { result } = await service.getQuorum('k', 3, 3, 1_000);
-    expect(result.map(describeReply)).toEqual(['value v at node c', 'value v at node b', 'value v at node a']);
+    expect(result.map(describeReply)).toEqual([
+      'value v at node c',
+      'value v at node b',
+      'value v at node a',
+    ]);
   });
 
-  it('not_found is an answer, but not a stand-in\'s', async () => {
+  it("not_found is an answer, but not a stand-in's", async () => {
     const { port, service } = stage('abcd');
     expect((await service.getQuorum('k', 3, 2, 1_000)).reason).toBe('finished');
     for (const node of 'bc') port.down.add(node);
@@ -146,13 +163,21 @@ describe('quorum commands', () => {
   it('refusals never count', async () => {
     const { port, service } = stage();
     for (const node of 'ab') port.moved.add(node);
-    expect(describeQuorum(await service.putQuorum('k', latin1Encode('v'), 3, 2, 1_000))[0]).toBe('unreachable');
-    expect(describeQuorum(await service.putQuorum('k', latin1Encode('v'), 3, 1, 1_000))).toEqual(['finished', 'ok at node c']);
+    expect(describeQuorum(await service.putQuorum('k', latin1Encode('v'), 3, 2, 1_000))[0]).toBe(
+      'unreachable',
+    );
+    expect(describeQuorum(await service.putQuorum('k', latin1Encode('v'), 3, 1, 1_000))).toEqual([
+      'finished',
+      'ok at node c',
+    ]);
   });
 
   it('what cannot be had is said at once', async () => {
     const { port, service } = stage();
-    expect(await service.putQuorum('k', latin1Encode('v'), 2, 3, 1_000)).toEqual({ reason: 'unreachable', result: [] });
+    expect(await service.putQuorum('k', latin1Encode('v'), 2, 3, 1_000)).toEqual({
+      reason: 'unreachable',
+      result: [],
+    });
     expect(port.handled).toBe(0);
   });
 
@@ -164,7 +189,7 @@ describe('quorum commands', () => {
     expect(describeQuorum(await asked)).toEqual(['timeout', 'not_found at node b']);
   });
 
-  it('what is read is the reader\'s own', async () => {
+  it("what is read is the reader's own", async () => {
     const port = new ManualPort(ringFor('k', 'abc'));
     const asked = new Service(coordinatorOn(port)).getQuorum('k', 3, 1, 200);
     const lent = valueAt('k', 7, 'v');

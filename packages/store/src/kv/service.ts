@@ -27,7 +27,8 @@ import { firstPartition, placeKey, type Coordinator, type PlacedKey } from './co
 import { sizeFailure } from './failure.ts';
 import { WriteRequest } from './write-request.ts';
 
-export type ServiceResult = 'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
+export type ServiceResult =
+  'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
 
 export interface ServiceReply {
   readonly result: ServiceResult;
@@ -61,7 +62,11 @@ export class Service {
 
   ping(n = 1): Promise<PingReply | ServiceReply> {
     const placed = placeKey(`ping${n}`);
-    return this.#one(placed, { kind: 'ping', n }, (replica) => ({ result: 'pong' as const, n: n + 1, ...this.#where(replica) }));
+    return this.#one(placed, { kind: 'ping', n }, (replica) => ({
+      result: 'pong' as const,
+      n: n + 1,
+      ...this.#where(replica),
+    }));
   }
 
   get(key: string): Promise<ServiceReply> {
@@ -102,7 +107,11 @@ export class Service {
   }
 
   /** Ask the first live vnode of the key. */
-  #one<T>(placed: PlacedKey, command: KvCommand, answered: (replica: Replica, reply: KvReply) => T): Promise<T | ServiceReply> {
+  #one<T>(
+    placed: PlacedKey,
+    command: KvCommand,
+    answered: (replica: Replica, reply: KvReply) => T,
+  ): Promise<T | ServiceReply> {
     const { port, defaults } = this.#coordinator;
     const first = firstPartition(this.#coordinator, placed);
     const all = port.list(first, 1);
@@ -116,7 +125,8 @@ export class Service {
         counts: () => true,
         done: ({ reason, answers }) => {
           const answer = answers[0];
-          if (reason === 'finished' && answer !== undefined) return resolve(answered(answer.replica, answer.answer));
+          if (reason === 'finished' && answer !== undefined)
+            return resolve(answered(answer.replica, answer.answer));
           resolve(this.#nobody(first, reason === 'timeout' ? 'timeout' : 'unreachable'));
         },
       });
@@ -127,16 +137,27 @@ export class Service {
     const placed = placeKey(key);
     let replica: Replica | undefined;
     return new Promise((resolve) => {
-      const request = new WriteRequest(this.#coordinator, placed, { w: 1 }, {
-        onFirst: (first) => (replica = first),
-        onWritten: () => resolve({ result: 'ok', ...this.#where(replica as Replica) }),
-        onFailure: ({ code }) => resolve(this.#nobody(firstPartition(this.#coordinator, placed), code)),
-      });
+      const request = new WriteRequest(
+        this.#coordinator,
+        placed,
+        { w: 1 },
+        {
+          onFirst: (first) => (replica = first),
+          onWritten: () => resolve({ result: 'ok', ...this.#where(replica as Replica) }),
+          onFailure: ({ code }) => resolve(this.#nobody(firstPartition(this.#coordinator, placed), code)),
+        },
+      );
       start(request);
     });
   }
 
-  #quorum(placed: PlacedKey, command: KvCommand, n: number, needed: number, timeoutMs: number): Promise<QuorumReply> {
+  #quorum(
+    placed: PlacedKey,
+    command: KvCommand,
+    n: number,
+    needed: number,
+    timeoutMs: number,
+  ): Promise<QuorumReply> {
     const { port } = this.#coordinator;
     const list = port.list(firstPartition(this.#coordinator, placed), n);
     const quorum: Quorum = quorumOf(list, needed);
@@ -148,7 +169,8 @@ export class Service {
         timeoutMs,
         keep: keepReply,
         counts: (reply, standIn) => !(standIn && reply.kind === 'held' && reply.entry === undefined),
-        done: ({ reason, answers }) => resolve({ reason, result: answers.map((answer) => this.#replyOf(answer)) }),
+        done: ({ reason, answers }) =>
+          resolve({ reason, result: answers.map((answer) => this.#replyOf(answer)) }),
       });
     });
   }
@@ -170,7 +192,10 @@ export class Service {
   }
 
   #nobody(partition: PartitionId, error: FailureCode): ServiceReply {
-    return { result: { error }, ...this.#where({ partition, node: this.#coordinator.port.self, role: 'primary' }) };
+    return {
+      result: { error },
+      ...this.#where({ partition, node: this.#coordinator.port.self, role: 'primary' }),
+    };
   }
 
   #where({ node, partition }: Replica): { node: string; partition: PartitionId; index: RingIndex } {

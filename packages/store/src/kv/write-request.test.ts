@@ -26,7 +26,8 @@ function stage(owners = 'abcabcab', { n = 3, down = '' } = {}) {
   const request = (options?: RequestOptions): WriteRequest =>
     new WriteRequest(coordinator, placeKey('k'), options, {
       onFirst: (replica) => outcomes.push(`first ${replica.node}`),
-      onWritten: (existed, entry) => outcomes.push(`written ${stampMs(entry, VERSION_AT)}${existed ? ', existed' : ''}`),
+      onWritten: (existed, entry) =>
+        outcomes.push(`written ${stampMs(entry, VERSION_AT)}${existed ? ', existed' : ''}`),
       onFailure: (failure) => {
         failures.push(failure);
         outcomes.push(`${failure.code}${failure.definite ? ', definite' : ''}`);
@@ -39,7 +40,7 @@ function stage(owners = 'abcabcab', { n = 3, down = '' } = {}) {
 
 describe('a write', () => {
   it('goes to all replicas, the one on this node first, and is done when w count', () => {
-    const { port, outcomes, put } = stage('bcabcabc');
+    const { port, put } = stage('bcabcabc');
     put();
     expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at b', 'merge k 1000:v at c']);
   });
@@ -70,7 +71,7 @@ describe('a write', () => {
     expect(outcomes).toEqual(['first a', 'written 1000']);
   });
 
-  it('counts distinct nodes: two copies on one machine are one machine\'s word', () => {
+  it("counts distinct nodes: two copies on one machine are one machine's word", () => {
     const { port, outcomes, put } = stage('aabaabaa');
     port.here = () => merged;
     put();
@@ -80,7 +81,7 @@ describe('a write', () => {
   });
 
   it('is answered by stand-ins where primaries are down', () => {
-    const { port, outcomes, put } = stage('abcdabcd', { down: 'bc' });
+    const { port, put } = stage('abcdabcd', { down: 'bc' });
     put();
     expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at a!', 'merge k 1000:v at d!']);
   });
@@ -122,15 +123,30 @@ describe('whether it surely did not happen', () => {
   const say = (reply: KvReply) => (port: ManualPort, node: string) => port.reply(node, reply);
 
   it.each<[string, string, RequestOptions, ((port: ManualPort, node: string) => void)[]]>([
-    ['all refused', 'overload, definite', { w: 1 }, [refuse('overload'), refuse('overload'), refuse('overload')]],
-    ['refused or not sent', 'read_only, definite', { w: 1 }, [failUnsent, refuse('read_only'), refuse('read_only')]],
+    [
+      'all refused',
+      'overload, definite',
+      { w: 1 },
+      [refuse('overload'), refuse('overload'), refuse('overload')],
+    ],
+    [
+      'refused or not sent',
+      'read_only, definite',
+      { w: 1 },
+      [failUnsent, refuse('read_only'), refuse('read_only')],
+    ],
     ['nobody was sent it', 'unreachable, definite', { w: 1 }, [failUnsent, failUnsent, failUnsent]],
     ['one may have got it', 'overload', { w: 1 }, [refuse('overload'), failSent, refuse('overload')]],
     ['one stored it', 'overload', { w: 2 }, [say(merged), refuse('overload'), refuse('overload')]],
     ['one holds a later version', 'overload', { w: 3 }, [say(merged), say(merged), refuse('overload')]],
     ['one has not answered yet', 'overload', { w: 2 }, [refuse('overload'), refuse('overload')]],
     ['a store failed under it', 'unreachable', { w: 1 }, [failSent, failSent, failSent]],
-    ['an answer of another kind', 'unreachable', { w: 1 }, [say({ kind: 'pong', n: 1 }), failUnsent, failUnsent]],
+    [
+      'an answer of another kind',
+      'unreachable',
+      { w: 1 },
+      [say({ kind: 'pong', n: 1 }), failUnsent, failUnsent],
+    ],
   ])('%s: %s', (_, outcome, options, plays) => {
     const { port, outcomes, put } = stage();
     put(options);
@@ -189,7 +205,12 @@ describe('a later version', () => {
       return reply;
     };
     put();
-    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 5000:v at a', 'merge k 5000:v at b', 'merge k 5000:v at c']);
+    expect(port.news()).toEqual([
+      'merge k 1000:v at a',
+      'merge k 5000:v at a',
+      'merge k 5000:v at b',
+      'merge k 5000:v at c',
+    ]);
   });
 
   it('answers to the first stamp count for nothing', () => {
@@ -208,12 +229,16 @@ describe('a later version', () => {
     const { port, outcomes, put } = stage();
     put();
     for (const time of [5_000, 6_000, 7_000]) port.reply('b', laterAt(time));
-    expect(port.news().filter((line) => line.endsWith('at b'))).toEqual(['merge k 1000:v at b', 'merge k 5000:v at b', 'merge k 6000:v at b']);
+    expect(port.news().filter((line) => line.endsWith('at b'))).toEqual([
+      'merge k 1000:v at b',
+      'merge k 5000:v at b',
+      'merge k 6000:v at b',
+    ]);
     port.reply('a', laterAt(7_000));
     expect(outcomes).toEqual(['first b', 'written 6000']);
   });
 
-  it('beyond the clock\'s limit is outrun all the same, and does not drag the clock along', () => {
+  it("beyond the clock's limit is outrun all the same, and does not drag the clock along", () => {
     const { port, coordinator, put } = stage();
     put();
     port.news();

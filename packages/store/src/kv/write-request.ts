@@ -62,7 +62,12 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   /** Sends are under way; conclusions wait until all are out. */
   #sending = false;
 
-  constructor(coordinator: Coordinator, placed: PlacedKey, options: RequestOptions | undefined, sink: WriteWatcher) {
+  constructor(
+    coordinator: Coordinator,
+    placed: PlacedKey,
+    options: RequestOptions | undefined,
+    sink: WriteWatcher,
+  ) {
     this.#coordinator = coordinator;
     this.#placed = placed;
     this.#options = options;

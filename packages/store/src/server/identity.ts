@@ -7,7 +7,9 @@ export async function loadIdentity(stable: StableStore, host: Host): Promise<Nod
   if (saved !== undefined) return (jsonDecode(saved) as { id: NodeId }).id;
   const id = Array.from({ length: 4 }, () => host.random().toString(16).padStart(8, '0')).join('') as NodeId;
   await new Promise<void>((resolve, reject) => {
-    stable.save('identity', jsonEncode({ id }), (error) => (error === undefined ? resolve() : reject(new Error(error))));
+    stable.save('identity', jsonEncode({ id }), (error) =>
+      error === undefined ? resolve() : reject(new Error(error)),
+    );
   });
   return id;
 }

@@ -23,6 +23,8 @@ function liveKeysOf(node: Node, partition: PartitionId, range: PartitionId): num
     const tally = reply as KvReply;
     if (tally.kind === 'tally') live = tally.live;
   };
-  node.vnode(KV_SERVICE, partition)?.vnode.handleCommand({ kind: 'tally', range }, { reply: take, refuse() {}, fail() {} });
+  node
+    .vnode(KV_SERVICE, partition)
+    ?.vnode.handleCommand({ kind: 'tally', range }, { reply: take, refuse() {}, fail() {} });
   return live;
 }

@@ -84,12 +84,17 @@ export class NodeAdmin implements Admin {
     return { result: reply.result, n: (reply as PingReply).n, ...whereabouts(reply) };
   }
 
-  async get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }> {
+  async get(
+    key: string,
+    options: KvOptions,
+  ): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }> {
     if (options.where === true) {
       const reply = await this.#service.get(key);
       const { result } = reply;
-      if (typeof result === 'object' && 'ok' in result) return { found: true, value: result.ok, where: whereabouts(reply) };
-      if (typeof result === 'object' && result.error === 'not_found') return { found: false, where: whereabouts(reply) };
+      if (typeof result === 'object' && 'ok' in result)
+        return { found: true, value: result.ok, where: whereabouts(reply) };
+      if (typeof result === 'object' && result.error === 'not_found')
+        return { found: false, where: whereabouts(reply) };
       throw serviceError(reply);
     }
     return new Promise((resolve, reject) => {
@@ -149,18 +154,16 @@ export class NodeAdmin implements Admin {
     const document = this.#node.prospect ?? this.#node.document;
     const current = countOwned(document.owners);
     const target = countOwned(targetOwners(document));
-    const members = document.members.map(
-      ({ id, name, address, status, location }): MemberView => ({
-        name,
-        id,
-        address,
-        status,
-        up: this.#node.isUp(id),
-        ringPercent: percent(current.get(id), document),
-        pendingPercent: percent(target.get(id), document),
-        location,
-      }),
-    );
+    const members = document.members.map(({ id, name, address, status, location }): MemberView => ({
+      name,
+      id,
+      address,
+      status,
+      up: this.#node.isUp(id),
+      ringPercent: percent(current.get(id), document),
+      pendingPercent: percent(target.get(id), document),
+      location,
+    }));
     const { epoch, clusterId } = document;
     const ready = this.#node.prospect === undefined && this.#node.ringReady;
     return Promise.resolve({ members, ready, claimant: this.#claimantName(), epoch, clusterId });
@@ -170,8 +173,11 @@ export class NodeAdmin implements Admin {
     const { document } = this.#node;
     const { active, waiting } = await this.transfers();
     const statusOf = (partition: number): 'waiting' | 'active' | 'complete' => {
-      if (active.some((transfer) => transfer.kind === 'ownership' && transfer.partition === partition)) return 'active';
-      const held = waiting.find((transfer) => transfer.kind === 'ownership' && transfer.partition === partition);
+      if (active.some((transfer) => transfer.kind === 'ownership' && transfer.partition === partition))
+        return 'active';
+      const held = waiting.find(
+        (transfer) => transfer.kind === 'ownership' && transfer.partition === partition,
+      );
       return held?.reason.startsWith('all items') === true ? 'complete' : 'waiting';
     };
     return {
@@ -180,7 +186,12 @@ export class NodeAdmin implements Admin {
       claimant: this.#claimantName(),
       owners: document.owners.map((owner) => nameOf(document, owner)),
       pending: document.pending.map(({ partition, from, to }) => {
-        return { partition, from: nameOf(document, from), to: nameOf(document, to), status: statusOf(partition) };
+        return {
+          partition,
+          from: nameOf(document, from),
+          to: nameOf(document, to),
+          status: statusOf(partition),
+        };
       }),
       buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
     };
@@ -188,8 +199,13 @@ export class NodeAdmin implements Admin {
 
   async transfers(): Promise<TransfersView> {
     const { document } = this.#node;
-    const answers = await Promise.all(document.members.map((member) => this.#transfersOf(document, member.id)));
-    return { active: answers.flatMap((answer) => answer.active), waiting: answers.flatMap((answer) => answer.waiting) };
+    const answers = await Promise.all(
+      document.members.map((member) => this.#transfersOf(document, member.id)),
+    );
+    return {
+      active: answers.flatMap((answer) => answer.active),
+      waiting: answers.flatMap((answer) => answer.waiting),
+    };
   }
 
   async join(address: string): Promise<{ claimant: string }> {
@@ -248,8 +264,11 @@ export class NodeAdmin implements Admin {
     if (!this.#node.isUp(member)) return Promise.resolve(silentTransfers(document, member, 'is down'));
     return new Promise((resolve) => {
       this.#node.ask(member, 'transfers', null, (outcome) => {
-        if (outcome.kind === 'answered') return resolve(namedTransfers(document, outcome.body as RawTransfers));
-        resolve(silentTransfers(document, member, outcome.kind === 'noAnswer' ? outcome.reason : outcome.message));
+        if (outcome.kind === 'answered')
+          return resolve(namedTransfers(document, outcome.body as RawTransfers));
+        resolve(
+          silentTransfers(document, member, outcome.kind === 'noAnswer' ? outcome.reason : outcome.message),
+        );
       });
     });
   }
@@ -267,12 +286,17 @@ export class NodeAdmin implements Admin {
         timeoutMs: EXPLAIN_MS,
         keep: (reply) => (reply.kind === 'held' ? { ...reply, entry: reply.entry?.slice() } : reply),
         counts: () => true,
-        done: ({ answers }) => resolve(list.replicas.map((replica) => this.#replicaView(document, replica, answers))),
+        done: ({ answers }) =>
+          resolve(list.replicas.map((replica) => this.#replicaView(document, replica, answers))),
       });
     });
   }
 
-  #replicaView(document: RingDocument, replica: Replica, answers: readonly CollectedAnswer<KvReply>[]): ReplicaView {
+  #replicaView(
+    document: RingDocument,
+    replica: Replica,
+    answers: readonly CollectedAnswer<KvReply>[],
+  ): ReplicaView {
     const base = { node: nameOf(document, replica.node), partition: replica.partition };
     const answer = answers.find((candidate) => candidate.replica === replica)?.answer;
     if (answer?.kind !== 'held') return { ...base, state: 'unreachable' };
@@ -315,7 +339,9 @@ function planView(plan: Plan, document: RingDocument): PlanView {
   const { owners, transfers, warnings } = plan.transition;
   const before = countOwned(document.owners);
   const after = countOwned(owners);
-  const leaving = new Set(plan.changes.filter((change) => change.action === 'leave').map((change) => change.node));
+  const leaving = new Set(
+    plan.changes.filter((change) => change.action === 'leave').map((change) => change.node),
+  );
   return {
     id: plan.planId,
     changes: plan.changes.map(({ action, node }) => ({ action, node: nameOf(document, node) })),
@@ -391,7 +417,8 @@ function failureError(failure: Failure): AdminError {
 }
 
 function refusalError(result: RequestResult): AdminError {
-  if (result.kind === 'refused') return new AdminError(result.code, result.message, { definite: result.definite });
+  if (result.kind === 'refused')
+    return new AdminError(result.code, result.message, { definite: result.definite });
   if (result.kind === 'not_claimant') {
     return new AdminError('not_claimant', `the claimant is ${result.claimant.name} now; ask again`);
   }

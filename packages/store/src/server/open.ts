@@ -169,6 +169,7 @@ function doorOf(text: string | undefined): Address | 'off' {
 
 function addressOf(text: string): Address {
   const address = parseAddress(text);
-  if (address === undefined) throw new TypeError(`an address looks like 127.0.0.1:8099, not ${JSON.stringify(text)}`);
+  if (address === undefined)
+    throw new TypeError(`an address looks like 127.0.0.1:8099, not ${JSON.stringify(text)}`);
   return address;
 }

@@ -24,7 +24,15 @@ import {
 } from '@rkv/core';
 import { AdminServer, type Admin } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import { Healer, KV_SERVICE, kvModule, QuorumStore, Service, type Coordinator, type HealingPort } from '../kv/index.ts';
+import {
+  Healer,
+  KV_SERVICE,
+  kvModule,
+  QuorumStore,
+  Service,
+  type Coordinator,
+  type HealingPort,
+} from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -71,9 +79,23 @@ export async function startServer(
     const stable = directory === undefined ? new MemoryStableStore(host) : fileStableStore(directory, logger);
     const identity = await loadIdentity(stable, host);
     const { cluster: listen, secrets } = config;
-    const transport = new TcpTransport({ listen, host, logger, ...(secrets.length > 0 ? { secret: secrets } : {}) });
+    const transport = new TcpTransport({
+      listen,
+      host,
+      logger,
+      ...(secrets.length > 0 ? { secret: secrets } : {}),
+    });
     const { port } = await transport.listen();
-    const server = new Server({ config, directory, logger, host, stable, identity, transport, clusterPort: port });
+    const server = new Server({
+      config,
+      directory,
+      logger,
+      host,
+      stable,
+      identity,
+      transport,
+      clusterPort: port,
+    });
     await server.start();
     return server;
   } catch (error) {
@@ -224,7 +246,11 @@ class Server implements RunningServer {
 
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {
     if (address === 'off') return {};
-    this.#http = new AdminServer({ admin: this.#admin, node: this.#parts.config.name, logger: this.#parts.logger });
+    this.#http = new AdminServer({
+      admin: this.#admin,
+      node: this.#parts.config.name,
+      logger: this.#parts.logger,
+    });
     const { port } = await openDoor('http', address, this.#http);
     return { http: port };
   }
@@ -257,7 +283,8 @@ class Server implements RunningServer {
     while (this.#node.troubles.length > 0 && host.monotonic() < until) {
       await new Promise<void>((resolve) => host.setTimer(20, resolve));
     }
-    for (const reason of this.#node.troubles) logger.warn({}, `this node opens its doors all the same: ${reason}`);
+    for (const reason of this.#node.troubles)
+      logger.warn({}, `this node opens its doors all the same: ${reason}`);
   }
 
   /** Ring size, n and level are given at the birth of a ring; later the document rules. */
@@ -268,13 +295,17 @@ class Server implements RunningServer {
     const differs = ringSize !== config.ringSize || rule?.n !== config.n || rule?.level !== config.level;
     if (!differs) return;
     const { n, level } = rule ?? {};
-    logger.info({ ringSize, n, level }, `the ring says: size ${ringSize}, n ${n}, ${level}; other settings for these are ignored`);
+    logger.info(
+      { ringSize, n, level },
+      `the ring says: size ${ringSize}, n ${n}, ${level}; other settings for these are ignored`,
+    );
   }
 
   #stageJoin(address: string, logger: Logger): void {
     if (this.#node.document.members.length > 1 || this.#node.prospect !== undefined) return;
     this.#admin.join(address).then(
-      ({ claimant }) => logger.info({ claimant }, `a join is staged at ${claimant}: plan and commit it there`),
+      ({ claimant }) =>
+        logger.info({ claimant }, `a join is staged at ${claimant}: plan and commit it there`),
       (error: unknown) => logger.error({}, `the join was refused: ${(error as Error).message}`),
     );
   }
@@ -302,7 +333,10 @@ async function openDoor(name: 'http' | 'redis', address: Address, door: Door): P
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     const where = formatAddress(address);
-    throw new Error(`the ${name} address ${where} is in use by another program; choose another with --${name}`, { cause });
+    throw new Error(
+      `the ${name} address ${where} is in use by another program; choose another with --${name}`,
+      { cause },
+    );
   }
 }
 

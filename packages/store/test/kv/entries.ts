@@ -1,6 +1,13 @@
 /** Entries whose stamps are small numbers: what is written at 7 is later than what is written at 3. */
 import { latin1Decode, latin1Encode, putStampMs, stampMs } from '@rkv/core';
-import { encodeString, encodeTombstone, payloadStart, TOMBSTONE, typeOf, VERSION_AT } from '../../src/entry/index.ts';
+import {
+  encodeString,
+  encodeTombstone,
+  payloadStart,
+  TOMBSTONE,
+  typeOf,
+  VERSION_AT,
+} from '../../src/entry/index.ts';
 import { placeKey, type GetCommand, type HeldReply, type MergeCommand } from '../../src/kv/index.ts';
 
 export function stampOf(time: number): Uint8Array {

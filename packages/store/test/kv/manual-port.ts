@@ -50,8 +50,18 @@ export class ManualPort implements ServicePort<KvCommand, KvReply> {
     this.host = host;
     this.table = new RequestTable(host);
     const member: Member = { id: self, name: 'a', address: 'a:1', location: '', status: 'valid' };
-    const birth = birthDocument({ clusterId: 'c', ringSize: owners.length, self: member, n, level: 'eventual' });
-    const members = [...new Set(['a', ...owners])].map((id) => ({ ...member, id: id as NodeId, name: `node ${id}` }));
+    const birth = birthDocument({
+      clusterId: 'c',
+      ringSize: owners.length,
+      self: member,
+      n,
+      level: 'eventual',
+    });
+    const members = [...new Set(['a', ...owners])].map((id) => ({
+      ...member,
+      id: id as NodeId,
+      name: `node ${id}`,
+    }));
     this.#document = { ...birth, members, owners: [...owners] as NodeId[] };
   }
 
@@ -138,7 +148,10 @@ function describe({ command, replica }: Sent): string {
 }
 
 /** A coordinator on this port. Its clock stamps with the port's wall clock, in milliseconds. */
-export function coordinatorOn(port: ManualPort, defaults: Partial<Coordinator['defaults']> = {}): Coordinator {
+export function coordinatorOn(
+  port: ManualPort,
+  defaults: Partial<Coordinator['defaults']> = {},
+): Coordinator {
   const { host } = port;
   host.wallOffset = 1_000;
   const clock = new HybridClock({ now: () => host.now(), random: () => 0, driftLimitMs: 60_000 });

@@ -49,7 +49,10 @@ export class VnodePort extends ManualPort {
   /** Put an entry into one replica, whatever it holds. */
   plant(partition: number, node: string, key: string, time: number, entry = valueAt(key, time, 'v')): void {
     const at = { partition: partition as PartitionId, node: node as NodeId };
-    this.vnode(at).handleCommand({ kind: 'merge', ...placeKey(key), entry }, { reply() {}, refuse() {}, fail() {} });
+    this.vnode(at).handleCommand(
+      { kind: 'merge', ...placeKey(key), entry },
+      { reply() {}, refuse() {}, fail() {} },
+    );
   }
 
   #open(partition: PartitionId, node: NodeId): KvVnode {

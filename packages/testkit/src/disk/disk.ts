@@ -8,7 +8,16 @@
  * Holds: contracts/store.ts and contracts/stable-store.ts, a late record being evaluated when it is submitted.
  * Not here: flipped bits and torn writes. The contract has the engines hide them or report them.
  */
-import { assert, unreachable, type Prng, type StableStore, type Store, type StoreError, type Timer } from '@rkv/core';
+import {
+  assert,
+  unreachable,
+  type Prng,
+  type StableName,
+  type StableStore,
+  type Store,
+  type StoreError,
+  type Timer,
+} from '@rkv/core';
 import type { Ending, Life } from '../life/life.ts';
 import type { World } from '../world/world.ts';
 import { Documents } from './documents.ts';
@@ -55,7 +64,7 @@ export class SimDisk {
   #commit: Timer | undefined;
   #flush: Timer | undefined;
   #onSettled: (() => void) | undefined;
-  #onSaving: (() => void) | undefined;
+  #onSaving: { readonly name: StableName; readonly run: () => void } | undefined;
 
   constructor({ world, machine, timings = {} }: SimDiskInit) {
     this.#world = world;
@@ -100,9 +109,9 @@ export class SimDisk {
     this.#health = health;
   }
 
-  /** `run` once, right after the event in which a document begins to be saved; undefined: not any more. */
-  whenSaving(run: (() => void) | undefined): void {
-    this.#onSaving = run;
+  /** `run` once, right after the event in which this document begins to be saved; without a name: not any more. */
+  whenSaving(name: StableName | undefined, run: () => void = () => {}): void {
+    this.#onSaving = name === undefined ? undefined : { name, run };
   }
 
   /** Good and quick again. */
@@ -130,14 +139,15 @@ export class SimDisk {
       label: `save ${this.#label}`,
       drawSaveMs: () => this.#drawMs(this.#timings.saveMs),
       drawProblem: () => this.#drawProblem()?.message,
-      onSaving: () => this.#noteSaving(),
+      onSaving: (name) => this.#noteSaving(name),
     });
   }
 
-  #noteSaving(): void {
-    const run = this.#onSaving;
+  #noteSaving(name: StableName): void {
+    const awaited = this.#onSaving;
+    if (awaited?.name !== name) return;
     this.#onSaving = undefined;
-    if (run !== undefined) this.#world.schedule(0, run, `saving ${this.#label}`);
+    this.#world.schedule(0, awaited.run, `saving ${this.#label}`);
   }
 
   #commitSoon(): void {

@@ -17,7 +17,7 @@ export interface DocumentsComponents {
   /** Why what is written now fails, or undefined. */
   drawProblem(): string | undefined;
   /** A save has begun. */
-  onSaving(): void;
+  onSaving(name: StableName): void;
 }
 
 interface Save {
@@ -51,7 +51,7 @@ export class Documents {
     const at = Math.max(world.now() + this.#parts.drawSaveMs(), this.#lastSaveAt.get(save.name) ?? 0);
     this.#lastSaveAt.set(save.name, at);
     this.#saves.push(save);
-    this.#parts.onSaving();
+    this.#parts.onSaving(save.name);
     const finish = (): void => {
       this.#saves = this.#saves.filter((other) => other !== save);
       const error = this.#parts.drawProblem();
@@ -67,7 +67,8 @@ export class Documents {
     for (const name of names) {
       const saves = this.#saves.filter((save) => save.name === name);
       const happened = saves[this.#parts.prng.below(saves.length + 1) - 1];
-      if (happened !== undefined && this.#parts.drawProblem() === undefined) this.#kept.set(name, happened.bytes);
+      if (happened !== undefined && this.#parts.drawProblem() === undefined)
+        this.#kept.set(name, happened.bytes);
     }
     this.#saves = [];
   }

@@ -6,7 +6,7 @@
  *
  * Source: Groce et al., "Swarm Testing" (ISSTA 2012); the ranges are Jepsen's and TigerBeetle's.
  */
-import { unreachable, type Prng } from '@rkv/core';
+import { unreachable, type Prng, type StableName } from '@rkv/core';
 import type { Breakage, Fault, FaultKind } from './fault.ts';
 
 /**
@@ -47,6 +47,9 @@ export interface FaultPlan {
 /** Short and long ones are equally likely: each step is twice the one before. */
 const DURATIONS_MS = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600];
 
+/** What nodes save while they run. */
+const SAVED: readonly StableName[] = ['ring', 'agreement', 'prospect', 'plan', 'life'];
+
 const HOUR_MS = 3_600_000;
 
 export function drawFaults(prng: Prng, plan: FaultPlan): Fault[] {
@@ -80,12 +83,13 @@ function drawBreakage(prng: Prng, kind: FaultKind, nodes: readonly string[]): Br
       return nodes.length < 2 ? undefined : drawLinkBreakage(prng, kind, nodes);
     case 'slowDisk':
       return { kind, node, factor: prng.pick([3, 10, 100, 1000]) };
+    case 'crashSaving':
+      return { kind, node, document: prng.pick(SAVED) };
     case 'clockJump':
       return { kind, node, byMs: drawJumpMs(prng) };
     case 'clockDrift':
       return { kind, node, rate: prng.pick([0.5, 0.9, 0.99, 1.01, 1.1, 2]) };
     case 'crash':
-    case 'crashSaving':
     case 'powerCut':
     case 'pause':
     case 'fullDisk':

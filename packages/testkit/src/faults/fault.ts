@@ -3,7 +3,7 @@
  *
  * A schedule of faults is a plain list, so it can be printed, put into a test case, replayed and shrunk.
  */
-import { unreachable } from '@rkv/core';
+import { unreachable, type StableName } from '@rkv/core';
 import type { Lossiness } from '../network/link.ts';
 
 /** Nodes on either side. */
@@ -20,8 +20,8 @@ export type Breakage =
   | { readonly kind: 'lossyLink'; readonly sides: Sides; readonly lossy: Lossiness }
   /** The process is killed, and started again. */
   | { readonly kind: 'crash'; readonly node: string }
-  /** The process is killed when it next begins to save a document, and started again. */
-  | { readonly kind: 'crashSaving'; readonly node: string }
+  /** The process is killed when it next begins to save this document, and started again. */
+  | { readonly kind: 'crashSaving'; readonly node: string; readonly document: StableName }
   /** The machine loses what it had not flushed, and its process is started again. */
   | { readonly kind: 'powerCut'; readonly node: string }
   | { readonly kind: 'pause'; readonly node: string }
@@ -65,12 +65,13 @@ function describeBreakage(fault: Breakage): string {
     }
     case 'slowDisk':
       return `${fault.kind} ${fault.node} ${fault.factor} times`;
+    case 'crashSaving':
+      return `${fault.kind} ${fault.node} the ${fault.document}`;
     case 'clockJump':
       return `${fault.kind} ${fault.node} by ${fault.byMs} ms`;
     case 'clockDrift':
       return `${fault.kind} ${fault.node} at rate ${fault.rate}`;
     case 'crash':
-    case 'crashSaving':
     case 'powerCut':
     case 'pause':
     case 'fullDisk':

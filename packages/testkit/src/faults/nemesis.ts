@@ -60,7 +60,7 @@ function inflict(target: Breakable, fault: Fault): void {
     case 'crash':
       return target.crash(fault.node);
     case 'crashSaving':
-      return target.disk(fault.node).whenSaving(() => target.crash(fault.node));
+      return target.disk(fault.node).whenSaving(fault.document, () => target.crash(fault.node));
     case 'powerCut':
       return target.powerCut(fault.node);
     case 'pause':

@@ -56,7 +56,8 @@ export class Clients {
   #act(dice: Prng): void {
     const doors = this.#init.doors();
     if (doors.length === 0) return;
-    if (dice.chance(0.15)) return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, `once ${++this.#keys}`, false));
+    if (dice.chance(0.15))
+      return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, `once ${++this.#keys}`, false));
     const number = dice.chance(0.5) ? dice.below(HOT_KEYS) : dice.below(KEYS);
     const deletes = number % 2 === 0;
     const key = `${deletes ? 'key' : 'kept'} ${number}`;
@@ -79,12 +80,23 @@ export class Clients {
     const placement = (): string => placementOf(key, node.document);
     const value = isDelete ? undefined : `value ${++this.#values}`;
     const peace = this.#init.isIn(citizen) ? this.#init.peace() : 0;
-    const write = history.begin({ key, value, through: node.id, begunAt: world.now(), peace, placement: placement() });
+    const write = history.begin({
+      key,
+      value,
+      through: node.id,
+      begunAt: world.now(),
+      peace,
+      placement: placement(),
+    });
     const answered = this.#expectAnswer(citizen, `${value ?? 'a delete'} of ${key}`);
     const sink: Parameters<QuorumStore['put']>[3] = {
       onWritten: (_existed, entry) => {
         answered();
-        history.acknowledged(write, { version: stampHex(entry, VERSION_AT), placement: placement() }, world.now());
+        history.acknowledged(
+          write,
+          { version: stampHex(entry, VERSION_AT), placement: placement() },
+          world.now(),
+        );
       },
       onFailure: ({ definite }) => {
         answered();

@@ -77,13 +77,24 @@ export class History {
   begin(write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'peace' | 'placement'>): Write {
     const history = this.#of(write.key);
     const above = history.settled?.version ?? '';
-    const begun: Write = { ...write, above, outcome: 'open', endedAt: Infinity, version: '', settledAt: Infinity };
+    const begun: Write = {
+      ...write,
+      above,
+      outcome: 'open',
+      endedAt: Infinity,
+      version: '',
+      settledAt: Infinity,
+    };
     history.writes.push(begun);
     if (begun.value !== undefined) this.#valueOf.set(begun.value, begun);
     return begun;
   }
 
-  acknowledged(write: Write, { version, placement }: Pick<Write, 'version' | 'placement'>, now: number): void {
+  acknowledged(
+    write: Write,
+    { version, placement }: Pick<Write, 'version' | 'placement'>,
+    now: number,
+  ): void {
     write.outcome = 'acknowledged';
     write.version = version;
     if (write.placement !== placement) write.placement = '';
@@ -104,7 +115,9 @@ export class History {
 
   /** The cluster is at peace, and was so all along the stretch of this number. `isIn`: this node is in the cluster. */
   atPeace(peace: number, isIn: (through: string) => boolean, now: number): string[] {
-    const problems = this.#atPeace.filter((write) => write.peace === peace).flatMap((write) => this.#problemOfOrder(write));
+    const problems = this.#atPeace
+      .filter((write) => write.peace === peace)
+      .flatMap((write) => this.#problemOfOrder(write));
     this.#atPeace = [];
     const waiting: Write[] = [];
     for (const write of this.#unsettled) {
@@ -136,13 +149,16 @@ export class History {
     if (value !== undefined) {
       const origin = this.#valueOf.get(value);
       if (origin?.key !== key) return `${key} has the value ${value}, which nobody wrote`;
-      if (origin.outcome === 'refused') return `${key} has the value ${value}, of which its writer was told that it was not written`;
+      if (origin.outcome === 'refused')
+        return `${key} has the value ${value}, of which its writer was told that it was not written`;
     }
     if (settled === undefined) return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
-    if (value === undefined) return this.#mayBeDeleted(key, settled) ? undefined : `${key} lost ${lost}: it is not found`;
+    if (value === undefined)
+      return this.#mayBeDeleted(key, settled) ? undefined : `${key} lost ${lost}: it is not found`;
     const isLater = (this.#valueOf.get(value) as Write).begunAt > settled.settledAt;
-    if (version !== undefined && version < settled.version && !isLater) return `${key} lost ${lost}: it has ${value} at ${version}`;
+    if (version !== undefined && version < settled.version && !isLater)
+      return `${key} lost ${lost}: it has ${value} at ${version}`;
     if (version === settled.version && value !== settled.value) {
       return `${key} has ${value} at ${version}, where ${settled.value ?? 'a delete'} was acknowledged`;
     }
@@ -171,7 +187,10 @@ export class History {
     return this.#of(key).writes.some(
       ({ value, outcome, version, begunAt }) =>
         value === undefined &&
-        (outcome === 'open' || outcome === 'failed' || begunAt > settled.settledAt || version > settled.version),
+        (outcome === 'open' ||
+          outcome === 'failed' ||
+          begunAt > settled.settledAt ||
+          version > settled.version),
     );
   }
 
@@ -190,13 +209,17 @@ export class History {
 
   #of(key: string): KeyHistory {
     let history = this.#keys.get(key);
-    if (history === undefined) this.#keys.set(key, (history = { writes: [], highest: undefined, settled: undefined }));
+    if (history === undefined)
+      this.#keys.set(key, (history = { writes: [], highest: undefined, settled: undefined }));
     return history;
   }
 }
 
 /** Whether `other` may have reached a replica while `write` was under way. */
 function mayMeet(other: Write, write: Write): boolean {
-  const over = other.outcome === 'acknowledged' ? other.endedAt : Math.min(other.endedAt, other.begunAt + 1_000) + STRAGGLING_MS;
+  const over =
+    other.outcome === 'acknowledged'
+      ? other.endedAt
+      : Math.min(other.endedAt, other.begunAt + 1_000) + STRAGGLING_MS;
   return other.begunAt < write.endedAt && over > write.begunAt;
 }

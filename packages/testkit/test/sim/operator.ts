@@ -38,6 +38,7 @@ export class Operator {
   #plan: { readonly planId: string; readonly epoch: number } | undefined;
   #oldPlanId: string | undefined;
   commits = 0;
+  leaves = 0;
 
   constructor(init: OperatorInit) {
     this.#init = init;
@@ -61,6 +62,7 @@ export class Operator {
   removed({ machine, node }: SimNode): void {
     const { world, cluster } = this.#init;
     this.#note(`${machine} has left`);
+    this.leaves++;
     this.#off.add(machine);
     world.schedule(0, () => cluster.stop(machine), 'operator');
     const emptied = (): void => {
@@ -77,13 +79,17 @@ export class Operator {
     const citizens = citizensOf(realm);
     const document = citizens[0]?.node.document;
     if (document === undefined) return 'nobody is in the cluster';
-    const outside = cluster.running.filter((machine) => !citizens.some((citizen) => citizen.machine === machine));
+    const outside = cluster.running.filter(
+      (machine) => !citizens.some((citizen) => citizen.machine === machine),
+    );
     // Transfers that wait for a lost machine hold up every further plan.
     const stuck = document.pending.length > 0;
     if (outside.length > 0 && !stuck) return `${outside.join(', ')} not in the cluster`;
     // Nor does anybody get away who keeps hints for one.
     const bound = realm.lost.size > 0;
-    const other = document.members.find(({ status }) => status === 'joining' || (status === 'leaving' && !bound));
+    const other = document.members.find(
+      ({ status }) => status === 'joining' || (status === 'leaving' && !bound),
+    );
     if (other !== undefined && !stuck) return `${other.name} is ${other.status}`;
     return document.staged.length > 0 && !stuck ? 'a leave is staged' : undefined;
   }
@@ -142,9 +148,14 @@ export class Operator {
       const { planId, documentDigest } = result.plan;
       this.#keep(planId, this.#init.epochOf(documentDigest) ?? 0);
       const named = this.#dice.chance(0.8) ? planId : undefined;
-      this.#ask(door, { kind: 'commit', planId: named }, `to commit ${named ?? 'the last plan'}`, ({ kind }) => {
-        if (kind === 'committed') this.commits++;
-      });
+      this.#ask(
+        door,
+        { kind: 'commit', planId: named },
+        `to commit ${named ?? 'the last plan'}`,
+        ({ kind }) => {
+          if (kind === 'committed') this.commits++;
+        },
+      );
     });
   }
 
@@ -157,11 +168,17 @@ export class Operator {
   /** A later ring has been planned for since. */
   #goByAnOldPlan(door: SimNode, planId: string): void {
     this.#ask(door, { kind: 'commit', planId }, `to commit the old ${planId}`, ({ kind }) => {
-      if (kind === 'committed') this.#init.report(`the plan ${planId}, made for a ring that is past, was committed`);
+      if (kind === 'committed')
+        this.#init.report(`the plan ${planId}, made for a ring that is past, was committed`);
     });
   }
 
-  #ask(door: SimNode, request: AdminRequest, what: string, then: (result: RequestResult) => void = () => {}): void {
+  #ask(
+    door: SimNode,
+    request: AdminRequest,
+    what: string,
+    then: (result: RequestResult) => void = () => {},
+  ): void {
     door.host.setTimer(0, () => {
       const answered = this.#expectAnswer(door, `${door.machine} is asked ${what}`);
       door.node.request(request, (result) => {

@@ -42,7 +42,8 @@ export function unrest(realm: Realm): string | undefined {
     if (status !== 'joining' && citizen === undefined) return `${name} (${status}) is not there`;
   }
   const waiting = document.pending.find(({ from, to }) => !realm.lost.has(from) && !realm.lost.has(to));
-  if (waiting !== undefined) return `partition ${waiting.partition} is pending, and ${document.pending.length} in all`;
+  if (waiting !== undefined)
+    return `partition ${waiting.partition} is pending, and ${document.pending.length} in all`;
   for (const citizen of citizens) {
     const why = unrestAt(citizen, document, realm.lost);
     if (why !== undefined) return `${citizen.machine}: ${why}`;
@@ -63,7 +64,8 @@ function unrestAt({ node }: SimNode, document: RingDocument, lost: ReadonlySet<N
     const owner = own.owners[p] as NodeId;
     if (vnode.standing === 'owner') {
       if (!vnode.whole) return `partition ${p} is partial`;
-    } else if (vnode.standing !== 'receiving' && !lost.has(owner)) return `partition ${p} is here as ${vnode.standing}`;
+    } else if (vnode.standing !== 'receiving' && !lost.has(owner))
+      return `partition ${p} is here as ${vnode.standing}`;
   }
   return lost.size === 0 && node.troubles.length > 0 ? node.troubles.join(', ') : undefined;
 }

@@ -2,7 +2,14 @@
  * Bugs that the simulation must find: each is the shipped code with one thing wrong, put in through the seams that a
  * node has anyway. planted-bugs.slow.test.ts shows that each is caught.
  */
-import { HybridClock, SPACE_ENTRY, type CountedList, type HybridClockInit, type StampPlace, type VnodeContext } from '@rkv/core';
+import {
+  HybridClock,
+  SPACE_ENTRY,
+  type CountedList,
+  type HybridClockInit,
+  type StampPlace,
+  type VnodeContext,
+} from '@rkv/core';
 import { decodeItem, encodeItem, KvVnode, merge, type KvCommand } from '@rkv/store';
 import type { KvPort, Plant } from './rkv-cluster.ts';
 
@@ -16,7 +23,8 @@ class OverwritingVnode extends KvVnode {
       { kind: 'get', ...at, whole: true },
       {
         reply: (reply) => {
-          if (reply.kind === 'held' && reply.entry !== undefined) this.handleItemHandedOff(encodeItem(at, reply.entry));
+          if (reply.kind === 'held' && reply.entry !== undefined)
+            this.handleItemHandedOff(encodeItem(at, reply.entry));
         },
         refuse: () => {},
         fail: () => {},
@@ -39,13 +47,18 @@ class ForgetfulVnode extends KvVnode {
   }
 
   override handleCommand(command: KvCommand, token: VnodeToken): void {
-    const committed = command.kind === 'merge' ? this.#committed(command) : undefined;
-    super.handleCommand(command, token);
-    if (command.kind !== 'merge') return;
-    const { key, hashHi, hashLo } = command;
-    const value = merge(key, committed, command.entry);
+    if (command.kind !== 'merge') return super.handleCommand(command, token);
+    const { key, hashHi, hashLo, entry } = command;
+    const committed = this.#committed(command);
+    const value = merge(key, committed, entry);
+    if (value !== entry) return super.handleCommand(command, token);
+    super.handleCommand(command, {
+      reply: (reply) => token.reply(reply.kind === 'merged' ? { ...reply, later: undefined } : reply),
+      refuse: (why) => token.refuse(why),
+      fail: (why) => token.fail(why),
+    });
     const { store, place } = this.#context;
-    if (value !== committed) store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value }]);
+    store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value }]);
   }
 
   #committed(at: Extract<KvCommand, { kind: 'merge' }>): Uint8Array | undefined {
@@ -137,7 +150,8 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     plant: {
       port: (shipped) =>
         portWith(shipped, {
-          open: (request) => shipped.open(requestWith(request, (at, reply) => request.onReply(at, reply, false))),
+          open: (request) =>
+            shipped.open(requestWith(request, (at, reply) => request.onReply(at, reply, false))),
         }),
     },
     shows: /not found/,

@@ -39,7 +39,9 @@ export class RingWatch {
       const owns = node.vnode(KV_SERVICE, p as PartitionId)?.standing === 'owner';
       if (owns) this.#owners.report(`${epoch} of ${clusterId}, partition ${p}`, node.id, machine);
       if (owns === (document.owners[p] === node.id)) continue;
-      this.#report(`${machine} ${owns ? 'acts' : 'does not act'} as owner of partition ${p} in epoch ${epoch}`);
+      this.#report(
+        `${machine} ${owns ? 'acts' : 'does not act'} as owner of partition ${p} in epoch ${epoch}`,
+      );
     }
   }
 
@@ -54,7 +56,8 @@ export class RingWatch {
       this.#past.set(node.id, { clusterId, epoch, clustersLeft: new Set() });
       return;
     }
-    if (past.clustersLeft.has(clusterId)) this.#report(`${machine} is back in cluster ${clusterId}, which it had left`);
+    if (past.clustersLeft.has(clusterId))
+      this.#report(`${machine} is back in cluster ${clusterId}, which it had left`);
     if (past.clusterId !== clusterId) past.clustersLeft.add(past.clusterId);
     else if (epoch < past.epoch) this.#report(`${machine} went back from epoch ${past.epoch} to ${epoch}`);
     past.clusterId = clusterId;

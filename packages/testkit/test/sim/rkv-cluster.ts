@@ -20,7 +20,15 @@ import {
   type VnodeContext,
   type VnodeModule,
 } from '@rkv/core';
-import { Healer, KV_SERVICE, kvModule, QuorumStore, type Coordinator, type KvCommand, type KvReply } from '@rkv/store';
+import {
+  Healer,
+  KV_SERVICE,
+  kvModule,
+  QuorumStore,
+  type Coordinator,
+  type KvCommand,
+  type KvReply,
+} from '@rkv/store';
 import { SimCluster, type NodeLife, type World } from '@rkv/testkit';
 
 /** One life of a node. */
@@ -80,11 +88,18 @@ export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
 function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   const { plant = {} } = init;
   const { host, transport, store, address, bootId, diskNumber } = life;
-  const clockInit: HybridClockInit = { now: () => host.now(), random: () => host.random(), driftLimitMs: 60_000 };
+  const clockInit: HybridClockInit = {
+    now: () => host.now(),
+    random: () => host.random(),
+    driftLimitMs: 60_000,
+  };
   const clock = plant.clock?.(clockInit) ?? new HybridClock(clockInit);
   const { openVnode } = plant;
   const shipped = kvModule(clock);
-  const module = openVnode === undefined ? shipped : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
+  const module =
+    openVnode === undefined
+      ? shipped
+      : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
   const node = new Node({
     id: nodeIdOf(life.name, diskNumber),
     // Names are given out once: a node that lost its disk is not let in under the name of the one it was.
@@ -101,7 +116,8 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     bootId,
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
-    onReady: () => becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module), life.logger),
+    onReady: () =>
+      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module), life.logger),
     onRemoved: () => init.onRemoved(citizen),
   });
   const citizen: SimNode = { machine: life.name, host, node, kv: undefined, healer: undefined };

@@ -1,0 +1,99 @@
+/**
+ * Many seeds, one after the other or shared out among processes, and what came of all of them together.
+ *
+ * A worker is this program again; it is sent a seed, answers with what came of it, and is sent the next.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { runScenario, type Count, type ScenarioResult } from './scenario.ts';
+
+/** What is kept of a seed. */
+export type Outcome = Pick<ScenarioResult, 'seed' | 'problems' | 'traceHash' | 'counts' | 'lastedMs'>;
+
+export interface Totals {
+  seeds: number;
+  readonly broken: number[];
+  readonly counts: Record<Count, number>;
+  /** Virtual milliseconds. */
+  lastedMs: number;
+}
+
+export interface CampaignInit {
+  readonly from: number;
+  readonly seeds: number;
+  /** Processes; 1 is this one. */
+  readonly jobs: number;
+  onOutcome(outcome: Outcome, totals: Totals): void;
+}
+
+export async function runCampaign({ from, seeds, jobs, onOutcome }: CampaignInit): Promise<Totals> {
+  const totals = noTotals();
+  const take = (outcome: Outcome): void => {
+    add(totals, outcome);
+    onOutcome(outcome, totals);
+  };
+  if (jobs === 1) for (let seed = from; seed < from + seeds; seed++) take(play(seed));
+  else await shareOut(from, seeds, jobs, take);
+  return totals;
+}
+
+/** What a worker does: plays what it is sent until its parent hangs up. */
+export function serveSeeds(): void {
+  process.on('message', (seed: number) => process.send?.(play(seed)));
+}
+
+function play(seed: number): Outcome {
+  const { problems, traceHash, counts, lastedMs } = runScenario({ seed });
+  return { seed, problems, traceHash, counts, lastedMs };
+}
+
+function shareOut(
+  from: number,
+  seeds: number,
+  jobs: number,
+  take: (outcome: Outcome) => void,
+): Promise<void> {
+  let next = from;
+  const work = (worker: ChildProcess): void => {
+    if (next < from + seeds) worker.send(next++);
+    else worker.disconnect();
+  };
+  const workers = Array.from({ length: Math.min(jobs, seeds) }, () =>
+    fork(process.argv[1] as string, ['--worker']),
+  );
+  const ended = workers.map(
+    (worker) =>
+      new Promise<void>((resolve, reject) => {
+        worker.on('message', (outcome: Outcome) => {
+          take(outcome);
+          work(worker);
+        });
+        worker.on('exit', (code) =>
+          code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
+        );
+        work(worker);
+      }),
+  );
+  return Promise.all(ended).then(() => {});
+}
+
+function noTotals(): Totals {
+  const counts: Record<Count, number> = {
+    acknowledged: 0,
+    failed: 0,
+    reads: 0,
+    commits: 0,
+    leaves: 0,
+    epochs: 0,
+    faults: 0,
+    lostStores: 0,
+    lostDisks: 0,
+  };
+  return { seeds: 0, broken: [], counts, lastedMs: 0 };
+}
+
+function add(totals: Totals, { seed, problems, counts, lastedMs }: Outcome): void {
+  totals.seeds++;
+  totals.lastedMs += lastedMs;
+  for (const name of Object.keys(counts) as Count[]) totals.counts[name] += counts[name];
+  if (problems.length > 0) totals.broken.push(seed);
+}

@@ -1,0 +1,92 @@
+/**
+ * What one seed draws: machines and how many of them run at first, ring size, durability, faults.
+ *
+ * Of the kinds of faults each seed leaves out some (swarm testing) and each storm some more; one seed in ten has none
+ * at all. Power is cut only where acknowledgements wait for the platter (`power`).
+ */
+import type { Prng } from '@rkv/core';
+import { drawFaults, swarm, type Fault, type FaultKind, type World } from '@rkv/testkit';
+
+const MACHINES_MIN = 3;
+const MACHINES_MAX = 7;
+/** Virtual milliseconds. */
+const STORMS = [
+  [1_000, 16_000],
+  [24_000, 40_000],
+] as const;
+/** Between and after them the cluster may be at peace for long enough to lose a disk. */
+const LULLS = [
+  [18_500, 23_000],
+  [43_000, 48_000],
+] as const;
+export const HEALED_AT = 40_000;
+const CALM_SHARE = 0.1;
+/** Of the other seeds, in how many disks are lost between the storms as well. */
+const LOSS_SHARE = 0.5;
+
+const KINDS: readonly FaultKind[] = [
+  'cut',
+  'cutOneWay',
+  'reset',
+  'slowLink',
+  'lossyLink',
+  'crash',
+  'crashSaving',
+  'pause',
+  'slowDisk',
+  'fullDisk',
+  'failingDisk',
+  'flakyDisk',
+  'clockJump',
+  'clockDrift',
+  'lostStore',
+  'lostDisk',
+];
+
+export interface Draw {
+  readonly machines: readonly string[];
+  readonly atFirst: number;
+  readonly ringSize: number;
+  readonly durability: 'process' | 'power';
+  readonly faults: readonly Fault[];
+}
+
+/** `given`: play these faults instead of those drawn. */
+export function drawScenario(world: World, given: readonly Fault[] | undefined): Draw {
+  const dice = world.prng('scenario');
+  const machines = Array.from({ length: dice.between(MACHINES_MIN, MACHINES_MAX) }, (_, i) => `n${i + 1}`);
+  const atFirst = dice.between(MACHINES_MIN, machines.length);
+  const ringSize = dice.pick([8, 16, 16, 32]);
+  const durability = dice.chance(0.5) ? 'power' : 'process';
+  const kinds = swarm(dice, durability === 'power' ? [...KINDS, 'powerCut' as const] : KINDS);
+  const gapMs = dice.pick([600, 1_500, 4_000]);
+  const calm = dice.chance(CALM_SHARE);
+  const storm = ([fromMs, untilMs]: readonly [number, number]): Fault[] =>
+    drawFaults(world.prng(`faults from ${fromMs}`), {
+      nodes: machines,
+      fromMs,
+      untilMs,
+      kinds,
+      gapMs,
+      calmShare: 0,
+    });
+  const losses = dice.chance(LOSS_SHARE) ? LULLS.flatMap((lull) => drawLoss(dice, machines, lull)) : [];
+  return {
+    machines,
+    atFirst,
+    ringSize,
+    durability,
+    faults: given ?? (calm ? [] : [...STORMS.flatMap(storm), ...losses]),
+  };
+}
+
+/** A disk that is lost when it may be: between storms, mostly its store only. */
+function drawLoss(
+  dice: Prng,
+  machines: readonly string[],
+  [fromMs, untilMs]: readonly [number, number],
+): Fault[] {
+  const at = dice.between(fromMs, untilMs);
+  const kind = dice.chance(0.6) ? 'lostStore' : 'lostDisk';
+  return [{ at, until: at + dice.between(1, 3_000), kind, node: dice.pick(machines) }];
+}
