@@ -15,7 +15,7 @@ import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.t
 import type { Logger } from '../contracts/logger.ts';
 import type { StableStore } from '../contracts/stable-store.ts';
 import type { Store } from '../contracts/store.ts';
-import type { Hello, Lane, PeerAddress, Transport, TransportHandler } from '../contracts/transport.ts';
+import type { Hello, Lane, Transport, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager, type TransferableVnode } from '../handoff/handoff-manager.ts';
@@ -38,6 +38,7 @@ import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
 import { decodeLife, encodeLife, isProvenIntact, type LifeRecord } from './life.ts';
+import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
 import { RingView } from './ring-view.ts';
@@ -74,8 +75,6 @@ export interface NodeInit {
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
-/** A membership message to a node that is being dialled back waits no longer than this. */
-const DIAL_BACK_MS = 3_000;
 const JOIN_HOPS_MAX = 4;
 
 /** Everything that exists once the node has a ring. */
@@ -99,14 +98,7 @@ export class Node {
   readonly #header = newHeader();
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   readonly #saves = new SaveQueue(() => this.#init);
-  /** Nodes that knocked and are being dialled back, with what is to be told them. */
-  readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
-  /** Those that were: connected until they have had time for their answer, though the ring does not name them. */
-  readonly #knockers = new Map<NodeId, PeerAddress>();
-  /** Whom the membership wants connected. */
-  #peers: readonly PeerAddress[] = [];
-  /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
-  #joinsUnderWay = 0;
+  readonly #neighbours: Neighbours;
   #running: Running | undefined;
   #previousLife: LifeRecord | undefined;
   /** The store is intact, or every vnode that it cannot vouch for is durably marked partial. */
@@ -127,6 +119,7 @@ export class Node {
       send: (to, kind, bytes) =>
         this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
     });
+    this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#membership = this.#makeMembership();
     this.#answerOthers();
   }
@@ -161,6 +154,7 @@ export class Node {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#running?.handoff.stop();
+    this.#neighbours.stop();
     this.#questions.stop();
     this.#table.stop();
     this.#init.transport.stop();
@@ -239,9 +233,9 @@ export class Node {
   /** Ask the cluster at `address` to let this node in. */
   join(address: string, done: (result: RequestResult) => void, hops = 0): void {
     if (address === this.#init.address) return done(refuse('self_join', 'a node cannot join itself'));
-    this.#joinsUnderWay++;
+    this.#neighbours.joinsUnderWay++;
     const answered = (result: RequestResult): void => {
-      this.#joinsUnderWay--;
+      this.#neighbours.joinsUnderWay--;
       if (result.kind === 'not_claimant' && hops < JOIN_HOPS_MAX)
         this.join(result.claimant.address, done, hops + 1);
       else done(result);
@@ -294,6 +288,19 @@ export class Node {
 
   get #preset(): MembershipPreset {
     return this.#init.preset ?? membershipPresets.local;
+  }
+
+  #neighboursParts(): NeighboursParts {
+    const { host, transport, logger } = this.#init;
+    return {
+      self: this.id,
+      host,
+      transport,
+      logger,
+      document: () => this.document,
+      prospect: () => this.prospect,
+      send: (to, message) => this.#sendMembership(to, message),
+    };
   }
 
   #makeMembership(): Membership {
@@ -360,8 +367,7 @@ export class Node {
       case 'removed':
         return this.#init.onRemoved?.();
       case 'setPeers':
-        this.#peers = effect.peers;
-        return this.#setPeers();
+        return this.#neighbours.setMembers(effect.peers);
       case 'log':
         return this.#init.logger[effect.level](effect.fields, effect.text);
     }
@@ -460,7 +466,7 @@ export class Node {
   #transportHandler(): TransportHandler {
     return {
       hello: (purpose) => this.#hello(purpose),
-      admit: (peer) => this.#admit(peer),
+      admit: (peer) => this.#neighbours.admit(peer),
       onFrame: (from, lane, bytes, start, end) => this.#onFrame(from, lane, bytes, start, end),
       onPeerUp: (peer) => this.#onPeerUp(peer),
       onPeerDown: (peer, reason) => {
@@ -475,58 +481,6 @@ export class Node {
     const { name, address } = this.#init;
     const { clusterId } = this.document;
     return { nodeId: this.id, start: this.#start, name, address, clusterId, purpose, features: [] };
-  }
-
-  #admit(peer: Hello): string | undefined {
-    if (peer.nodeId === this.id) return 'it bears the id of this very node: its data directory is a copy';
-    const known = [this.document, this.prospect].some((ring) =>
-      ring?.members.some(({ id }) => id === peer.nodeId),
-    );
-    const kin = peer.clusterId === this.document.clusterId || peer.clusterId === this.prospect?.clusterId;
-    if (peer.purpose === 'join') {
-      if (!known) this.#dialBack(peer);
-      return undefined;
-    }
-    // A node that has been removed and does not know it: it must be told, and we keep no connection to it any more.
-    if (kin && !known) this.#dialBack(peer);
-    if (known || kin || this.#joinsUnderWay > 0) return undefined;
-    return `it is of another cluster (${peer.clusterId})`;
-  }
-
-  /** Not one of ours, yet it is to be answered: what it is told travels on a connection of ours. */
-  #dialBack(peer: Hello): void {
-    if (this.#dialBacks.has(peer.nodeId)) return;
-    this.#dialBacks.set(peer.nodeId, []);
-    this.#init.host.defer(() => {
-      if (this.#stopped) return;
-      this.#init.transport.dial(peer.address, 'member', (result) => {
-        const messages = this.#dialBacks.get(peer.nodeId) ?? [];
-        this.#dialBacks.delete(peer.nodeId);
-        if (result.kind === 'connected') {
-          this.#keepForAWhile({ id: peer.nodeId, address: peer.address });
-          for (const message of messages) this.#sendMembership(peer.nodeId, message);
-        } else
-          this.#init.logger.warn(
-            { peer: peer.name, address: peer.address, reason: result.reason },
-            'a node that comes from outside cannot be reached at the address it names',
-          );
-      });
-    });
-    this.#init.host.setTimer(DIAL_BACK_MS, () => this.#dialBacks.delete(peer.nodeId));
-  }
-
-  /** Of two that knock at one moment, the ring that lets one in must not cut off the other. */
-  #keepForAWhile(knocker: PeerAddress): void {
-    this.#knockers.set(knocker.id, knocker);
-    this.#init.host.setTimer(QUESTION_MS, () => {
-      if (this.#knockers.delete(knocker.id) && !this.#stopped) this.#setPeers();
-    });
-  }
-
-  #setPeers(): void {
-    const named = new Set(this.#peers.map(({ id }) => id));
-    const others = [...this.#knockers.values()].filter(({ id }) => !named.has(id));
-    this.#init.transport.setPeers([...this.#peers, ...others]);
   }
 
   #onPeerUp(peer: Hello): void {
@@ -569,7 +523,7 @@ export class Node {
 
   #sendMembership(to: NodeId, message: MembershipMessage): void {
     if (this.#sendJson(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
-    this.#dialBacks.get(to)?.push(message);
+    this.#neighbours.keepFor(to, message);
   }
 
   #sendJson(to: NodeId, type: number, bytes: Uint8Array): boolean {

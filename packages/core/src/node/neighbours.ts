@@ -1,0 +1,121 @@
+/**
+ * Whom this node is connected to: the members of its ring, and for a while those that knock from outside.
+ *
+ * Each node sends only on connections that it dialled itself. So whoever is not in the ring - a node that asks to be
+ * let in, or one that was removed and does not know it - is dialled back, and what it is to be told waits until the
+ * connection stands. Who may come in at all is decided here too.
+ */
+import type { Host } from '../contracts/host.ts';
+import type { NodeId } from '../contracts/ids.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { Hello, PeerAddress, Transport } from '../contracts/transport.ts';
+import type { MembershipMessage } from '../membership/messages.ts';
+import type { RingDocument } from '../ring/document.ts';
+
+export interface NeighboursParts {
+  readonly self: NodeId;
+  readonly host: Host;
+  readonly transport: Transport;
+  readonly logger: Logger;
+  document(): RingDocument;
+  /** The ring that this node has asked to enter. */
+  prospect(): RingDocument | undefined;
+  send(to: NodeId, message: MembershipMessage): void;
+}
+
+/** A message to a node that is being dialled back waits no longer than this. */
+const DIAL_BACK_MS = 3_000;
+/** Who knocked stays connected for as long as its answer may take. */
+const KNOCKER_MS = 8_000;
+
+export class Neighbours {
+  readonly #parts: NeighboursParts;
+  /** Being dialled back, with what is to be told them. */
+  readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
+  /** Those that were: connected until they have had time for their answer, though the ring does not name them. */
+  readonly #knockers = new Map<NodeId, PeerAddress>();
+  #members: readonly PeerAddress[] = [];
+  /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
+  joinsUnderWay = 0;
+  #stopped = false;
+
+  constructor(parts: NeighboursParts) {
+    this.#parts = parts;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Whom the membership wants connected. */
+  setMembers(members: readonly PeerAddress[]): void {
+    this.#members = members;
+    this.#connect();
+  }
+
+  /** A reason to refuse this peer, or undefined. */
+  admit(peer: Hello): string | undefined {
+    const { self } = this.#parts;
+    const document = this.#parts.document();
+    const prospect = this.#parts.prospect();
+    if (peer.nodeId === self) return 'it bears the id of this very node: its data directory is a copy';
+    const known = [document, prospect].some((ring) => ring?.members.some(({ id }) => id === peer.nodeId));
+    const kin = peer.clusterId === document.clusterId || peer.clusterId === prospect?.clusterId;
+    if (peer.purpose === 'join') {
+      if (!known) this.#dialBack(peer);
+      return undefined;
+    }
+    // A node that has been removed and does not know it: it must be told, and we keep no connection to it any more.
+    if (kin && !known) this.#dialBack(peer);
+    if (known || kin || this.joinsUnderWay > 0) return undefined;
+    return `it is of another cluster (${peer.clusterId})`;
+  }
+
+  /** The transport did not take this: told later if the node is being dialled back, lost otherwise. */
+  keepFor(to: NodeId, message: MembershipMessage): void {
+    this.#dialBacks.get(to)?.push(message);
+  }
+
+  #dialBack(peer: Hello): void {
+    const { host, transport } = this.#parts;
+    if (this.#dialBacks.has(peer.nodeId)) return;
+    this.#dialBacks.set(peer.nodeId, []);
+    host.defer(() => {
+      if (this.#stopped) return;
+      transport.dial(peer.address, 'member', (result) => {
+        if (result.kind === 'connected') this.#tell(peer);
+        else this.#giveUp(peer, result.reason);
+      });
+    });
+    host.setTimer(DIAL_BACK_MS, () => this.#dialBacks.delete(peer.nodeId));
+  }
+
+  #tell({ nodeId, address }: Hello): void {
+    const messages = this.#dialBacks.get(nodeId) ?? [];
+    this.#dialBacks.delete(nodeId);
+    this.#keepForAWhile({ id: nodeId, address });
+    for (const message of messages) this.#parts.send(nodeId, message);
+  }
+
+  #giveUp({ nodeId, name, address }: Hello, reason: string): void {
+    this.#dialBacks.delete(nodeId);
+    this.#parts.logger.warn(
+      { peer: name, address, reason },
+      'a node that comes from outside cannot be reached at the address it names',
+    );
+  }
+
+  /** Of two that knock at one moment, the ring that lets one in must not cut off the other. */
+  #keepForAWhile(knocker: PeerAddress): void {
+    this.#knockers.set(knocker.id, knocker);
+    this.#parts.host.setTimer(KNOCKER_MS, () => {
+      if (this.#knockers.delete(knocker.id) && !this.#stopped) this.#connect();
+    });
+  }
+
+  #connect(): void {
+    const named = new Set(this.#members.map(({ id }) => id));
+    const others = [...this.#knockers.values()].filter(({ id }) => !named.has(id));
+    this.#parts.transport.setPeers([...this.#members, ...others]);
+  }
+}
