@@ -79,7 +79,8 @@ export class Neighbours {
   #dialBack(peer: Hello): void {
     const { host, transport } = this.#parts;
     if (this.#dialBacks.has(peer.nodeId)) return;
-    this.#dialBacks.set(peer.nodeId, []);
+    const waiting: MembershipMessage[] = [];
+    this.#dialBacks.set(peer.nodeId, waiting);
     host.defer(() => {
       if (this.#stopped) return;
       transport.dial(peer.address, 'member', (result) => {
@@ -87,7 +88,9 @@ export class Neighbours {
         else this.#giveUp(peer, result.reason);
       });
     });
-    host.setTimer(DIAL_BACK_MS, () => this.#dialBacks.delete(peer.nodeId));
+    host.setTimer(DIAL_BACK_MS, () => {
+      if (this.#dialBacks.get(peer.nodeId) === waiting) this.#dialBacks.delete(peer.nodeId);
+    });
   }
 
   #tell({ nodeId, address }: Hello): void {
@@ -109,7 +112,10 @@ export class Neighbours {
   #keepForAWhile(knocker: PeerAddress): void {
     this.#knockers.set(knocker.id, knocker);
     this.#parts.host.setTimer(KNOCKER_MS, () => {
-      if (this.#knockers.delete(knocker.id) && !this.#stopped) this.#connect();
+      // It may have knocked again since.
+      if (this.#knockers.get(knocker.id) !== knocker) return;
+      this.#knockers.delete(knocker.id);
+      if (!this.#stopped) this.#connect();
     });
   }
 

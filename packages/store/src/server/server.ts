@@ -22,7 +22,7 @@ import {
   type StableStore,
   type Store,
 } from '@rkv/core';
-import { AdminServer, type Admin } from '../admin/index.ts';
+import { AdminError, AdminServer, type Admin } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
 import {
   Healer,
@@ -333,9 +333,9 @@ async function openDoor(name: 'http' | 'redis', address: Address, door: Door): P
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
     const where = formatAddress(address);
-    throw new Error(
+    throw new AdminError(
+      'address_in_use',
       `the ${name} address ${where} is in use by another program; choose another with --${name}`,
-      { cause },
     );
   }
 }
