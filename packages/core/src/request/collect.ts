@@ -134,7 +134,7 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
       reason,
       answers: this.#answers,
       got: this.#count.got,
-      definite: !this.#reached && this.#count.settled,
+      definite: !this.#reached,
       refusal: this.#refusal,
     });
   }

@@ -209,6 +209,22 @@ describe('a cluster', () => {
     expect(world.runUntilHolds(allHear(cluster), 10_000)).toBe(true);
   });
 
+  it('that loses its disk starts on another one, as whoever it then is', () => {
+    const { world, cluster } = startAll(1);
+    world.runFor(1000);
+    const { store, diskNumber } = (cluster.node('n1') as Greeter).life;
+    for (const [lost, disk] of [
+      ['store', diskNumber],
+      ['everything', diskNumber + 1],
+    ] as const) {
+      cluster.loseDisk('n1', lost);
+      expect(cluster.node('n1')).toBeUndefined();
+      const { life } = cluster.start('n1');
+      expect(life.store.storeId).not.toBe(store.storeId);
+      expect(life.diskNumber).toBe(disk);
+    }
+  });
+
   it('keeps the logs of every life, with the time and the fields', () => {
     const { world, cluster } = startAll(1);
     world.runFor(1000);

@@ -200,6 +200,31 @@ describe('a disk', () => {
     },
   );
 
+  it('that is flaky fails some saves and lets others through', () => {
+    const machine = new Machine();
+    machine.disk.fall('flaky');
+    const outcomes: boolean[] = [];
+    for (let i = 0; i < 50; i++) {
+      machine.stable.save('ring', Uint8Array.of(i), (error) => outcomes.push(error === undefined));
+    }
+    machine.world.runToQuiescence();
+    expect(new Set(outcomes)).toEqual(new Set([true, false]));
+    expect(machine.stable.load('ring')).toEqual(Uint8Array.of(outcomes.lastIndexOf(true)));
+  });
+
+  it('tells once of a document that begins to be saved', () => {
+    const machine = new Machine();
+    let told = 0;
+    machine.disk.whenSaving('ring', () => told++);
+    machine.stable.save('plan', Uint8Array.of(1), () => {});
+    machine.world.runToQuiescence();
+    expect(told).toBe(0);
+    machine.stable.save('ring', Uint8Array.of(1), () => expect(told).toBe(1));
+    machine.stable.save('ring', Uint8Array.of(2), () => {});
+    machine.world.runToQuiescence();
+    expect(told).toBe(1);
+  });
+
   it('that is slow is slow', () => {
     const machine = new Machine(1, { commitMs: [1, 1] });
     machine.disk.slowDown(100);

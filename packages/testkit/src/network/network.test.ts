@@ -261,6 +261,16 @@ describe('the end of a life', () => {
     expect(reason).toContain('with another start number');
     expect(a.heard).toEqual([]);
   });
+
+  it('of somebody else at the address of a node that is no more: what is meant for one does not end what the other has', () => {
+    const { world, a, b } = setUp();
+    const gone = { id: 'gone' as NodeId, address: 'b:1' };
+    a.transport.setPeers([{ id: b.id, address: 'b:1' }, gone]);
+    world.runFor(10_000);
+    expect(new Set(a.heard)).toEqual(new Set(['down gone: node b answers at its address']));
+    expect(b.heard).toEqual([]);
+    expect(a.send(b, 'x')).toBe(true);
+  });
 });
 
 describe('trouble on the way', () => {

@@ -1,13 +1,25 @@
-/** Where the copies of a key belong under a ring. */
-import { partitionOf, primariesOf, ringBits, type Replica, type RingDocument } from '@rkv/core';
-import { placeKey } from '@rkv/store';
+/** Where the copies of a key belong under a ring, and which of them are there. */
+import {
+  primariesOf,
+  partitionOf,
+  ringBits,
+  stampHex,
+  type PartitionId,
+  type Replica,
+  type RingDocument,
+} from '@rkv/core';
+import { KV_SERVICE, placeKey, VERSION_AT, type KvCommand, type KvReply } from '@rkv/store';
+import { citizensOf, type Realm } from './peace.ts';
+import type { SimNode } from './rkv-cluster.ts';
 
 /** Copies of a key, and how many of them must be written before a write is acknowledged. */
-export const N = 3;
+const N = 3;
 export const W = 2;
 
-export function primariesOfKey(key: string, { owners, ringSize }: RingDocument): Replica[] {
-  return primariesOf(partitionOf(placeKey(key).hashHi, ringBits(ringSize)), N, owners);
+export interface Copy {
+  readonly replica: Replica;
+  /** Hex stamp of what is held; empty when nothing is. */
+  readonly version: string;
 }
 
 /** The nodes of its primaries, in order: equal under two rings that place the key alike. */
@@ -17,6 +29,37 @@ export function placementOf(key: string, document: RingDocument): string {
     .join(' ');
 }
 
-export function distinctNodes(replicas: readonly Replica[]): number {
-  return new Set(replicas.map(({ node }) => node)).size;
+/** What the primaries of a key hold. */
+export function copiesOf(realm: Realm, key: string, document: RingDocument): Copy[] {
+  const citizens = citizensOf(realm);
+  return primariesOfKey(key, document).map((replica) => {
+    const citizen = citizens.find(({ node }) => node.id === replica.node);
+    return { replica, version: citizen === undefined ? '' : versionAt(citizen, replica.partition, key) };
+  });
+}
+
+export function distinctNodes(copies: readonly Copy[]): number {
+  return new Set(copies.map(({ replica }) => replica.node)).size;
+}
+
+/** What a vnode answers at once; undefined when it does not. The answer is borrowed. */
+export function askVnode({ node }: SimNode, partition: PartitionId, command: KvCommand): KvReply | undefined {
+  let answer: KvReply | undefined;
+  node.vnode(KV_SERVICE, partition)?.vnode.handleCommand(command, {
+    reply: (reply) => {
+      answer = reply as KvReply;
+    },
+    refuse: () => {},
+    fail: () => {},
+  });
+  return answer;
+}
+
+export function primariesOfKey(key: string, { owners, ringSize }: RingDocument): Replica[] {
+  return primariesOf(partitionOf(placeKey(key).hashHi, ringBits(ringSize)), N, owners);
+}
+
+function versionAt(citizen: SimNode, partition: PartitionId, key: string): string {
+  const reply = askVnode(citizen, partition, { kind: 'get', ...placeKey(key), whole: true });
+  return reply?.kind === 'held' && reply.entry !== undefined ? stampHex(reply.entry, VERSION_AT) : '';
 }

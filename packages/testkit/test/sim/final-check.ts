@@ -5,9 +5,9 @@
  * they allow (moves may bring two of them together on one; spreading them again is for anti-entropy). Every replica
  * counts rightly what it holds; nobody has a request open.
  */
-import { latin1Decode, stampHex, type PartitionId, type Replica } from '@rkv/core';
-import { KV_SERVICE, placeKey, VERSION_AT, type KvCommand, type KvReply } from '@rkv/store';
-import { distinctNodes, placementOf, primariesOfKey, W } from './copies.ts';
+import { latin1Decode, stampHex, type PartitionId } from '@rkv/core';
+import { KV_SERVICE, VERSION_AT } from '@rkv/store';
+import { askVnode, copiesOf, distinctNodes, placementOf, W } from './copies.ts';
 import type { Found, History } from './history.ts';
 import { citizensOf, type Realm } from './peace.ts';
 import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
@@ -62,22 +62,15 @@ function problemOfCopies(realm: Realm, key: string, history: History): string | 
   const settled = history.settledOf(key);
   const document = citizensOf(realm)[0]?.node.document;
   if (settled === undefined || document === undefined) return undefined;
-  const primaries = primariesOfKey(key, document);
-  if (primaries.some(({ node }) => realm.lost.has(node))) return undefined;
-  const versions = primaries.map((replica) => versionAt(realm, replica, key));
-  const holders = primaries.filter((_, i) => (versions[i] as string) >= settled.version);
-  const nodes = distinctNodes(holders);
+  const copies = copiesOf(realm, key, document);
+  if (copies.some(({ replica }) => realm.lost.has(replica.node))) return undefined;
+  const good = copies.filter(({ version }) => version >= settled.version);
+  const nodes = distinctNodes(good);
   const unmoved = settled.placement === placementOf(key, document);
-  if (holders.length >= W && (!unmoved || nodes >= Math.min(W, distinctNodes(primaries)))) return undefined;
+  if (good.length >= W && (!unmoved || nodes >= Math.min(W, distinctNodes(copies)))) return undefined;
   const what = `${settled.value ?? 'a delete'} acknowledged at ${settled.version}`;
-  return `${key}: ${what} is on ${holders.length} primaries on ${nodes} nodes; the primaries hold ${versions.map((v) => v || 'nothing').join(', ')}`;
-}
-
-/** Hex; empty when nothing is held. */
-function versionAt(realm: Realm, replica: Replica, key: string): string {
-  const citizen = citizensOf(realm).find(({ node }) => node.id === replica.node);
-  const reply = citizen && ask(citizen, replica.partition, { kind: 'get', ...placeKey(key), whole: true });
-  return reply?.kind === 'held' && reply.entry !== undefined ? stampHex(reply.entry, VERSION_AT) : '';
+  const held = copies.map(({ version }) => version || 'nothing').join(', ');
+  return `${key}: ${what} is on ${good.length} primaries on ${nodes} nodes; the primaries hold ${held}`;
 }
 
 /** A vnode's running counts are those of what it holds. */
@@ -93,24 +86,11 @@ function checkCounts(citizen: SimNode, report: (problem: string) => void): void 
 }
 
 function problemOfCount(citizen: SimNode, partition: PartitionId, range: PartitionId): string | undefined {
-  const tally = ask(citizen, partition, { kind: 'tally', range });
-  const page = ask(citizen, partition, { kind: 'page', range, after: undefined, limit: 1_000 });
+  const tally = askVnode(citizen, partition, { kind: 'tally', range });
+  const page = askVnode(citizen, partition, { kind: 'page', range, after: undefined, limit: 1_000 });
   if (tally?.kind !== 'tally' || page?.kind !== 'page') return undefined;
   const live = page.items.filter((item) => item.live).length;
   if (tally.entries === page.items.length && tally.live === live) return undefined;
   const where = `partition ${partition} of ${citizen.machine}, range ${range}`;
   return `${where}: ${tally.entries} entries counted, ${tally.live} live, where ${page.items.length} are, ${live} live`;
-}
-
-/** What a vnode answers at once; undefined when it does not. */
-function ask({ node }: SimNode, partition: PartitionId, command: KvCommand): KvReply | undefined {
-  let answer: KvReply | undefined;
-  node.vnode(KV_SERVICE, partition)?.vnode.handleCommand(command, {
-    reply: (reply) => {
-      answer = reply as KvReply;
-    },
-    refuse: () => {},
-    fail: () => {},
-  });
-  return answer;
 }

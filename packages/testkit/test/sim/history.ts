@@ -113,7 +113,7 @@ export class History {
     this.failedCount++;
   }
 
-  /** The cluster is at peace, and was so all along the stretch of this number. `isIn`: this node is in the cluster. */
+  /** The cluster is at peace, and was so all along the stretch of this number. `isIn`: this node is in the cluster, or was. */
   atPeace(peace: number, isIn: (through: string) => boolean, now: number): string[] {
     const problems = this.#atPeace
       .filter((write) => write.peace === peace)

@@ -50,6 +50,11 @@ export class RingWatch {
     return this.#epochOf.get(digest);
   }
 
+  /** Whether this node has ever been a member of this cluster; what it brought along is there, too. */
+  wasIn(id: string, clusterId: string | undefined): boolean {
+    return this.#past.get(id as NodeId)?.clusterId === clusterId;
+  }
+
   #follow({ node, machine }: SimNode, clusterId: string, epoch: number): void {
     const past = this.#past.get(node.id);
     if (past === undefined) {

@@ -7,14 +7,15 @@
  *     40 s    everything heals; the operator only finishes what was begun; clients go on for a while
  *     52 s    quiet: the cluster must settle, and then what clients were promised is checked
  *
- * A disk is lost only while the cluster is at peace: then every acknowledged write is on two machines, and to lose one
- * is survivable.
+ * A disk is lost only while the cluster is at peace and every acknowledged write is on another machine as well, so
+ * that nothing may be lost with it.
  *
  * Checked while it runs: ring-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
 import type { NodeId } from '@rkv/core';
 import { describeFaults, unleash, World, type Breakable, type Fault, type SimCluster } from '@rkv/testkit';
 import { Clients } from './clients.ts';
+import { copiesOf } from './copies.ts';
 import { drawScenario, HEALED_AT, type Draw } from './draw.ts';
 import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
@@ -205,8 +206,7 @@ class Scenario {
       this.#peaceSince = this.#world.now();
       this.#stretches++;
     }
-    const members = new Set(citizensOf(this.#realm).map(({ node }) => node.id as string));
-    const isIn = (through: string): boolean => members.has(through);
+    const isIn = (through: string): boolean => this.#watch.wasIn(through, this.#clusterId);
     for (const problem of this.#history.atPeace(this.#stretches, isIn, this.#world.now()))
       this.#report(problem);
   };
@@ -243,9 +243,26 @@ class Scenario {
     if (this.#world.now() - (this.#peaceSince ?? Infinity) < PEACE_BEFORE_LOSS_MS) return false;
     if (this.#lost.size > 0 || unrest(realm) !== undefined) return false;
     const citizens = citizensOf(realm);
-    const { members } = (citizens[0] as SimNode).node.document;
-    if (!citizens.some((citizen) => citizen.machine === machine)) return false;
-    return citizens.length === readyNodes(realm).length && members.length >= MEMBERS_BEFORE_LOSS_MIN[lost];
+    const victim = citizens.find((citizen) => citizen.machine === machine);
+    if (victim === undefined || citizens.length < readyNodes(realm).length) return false;
+    return (
+      victim.node.document.members.length >= MEMBERS_BEFORE_LOSS_MIN[lost] &&
+      !this.#isAloneWithSomething(victim)
+    );
+  }
+
+  /**
+   * Whether it is the only node with some acknowledged write. That may be so, rightly: the write was made when all its
+   * primaries were on one node - in a lone ring, or in one of those that a ring passes through while partitions move -
+   * and nothing but anti-entropy would copy it to another since.
+   */
+  #isAloneWithSomething({ node }: SimNode): boolean {
+    return this.#history.keys.some((key) => {
+      const settled = this.#history.settledOf(key);
+      if (settled === undefined) return false;
+      const copies = copiesOf(this.#realm, key, node.document);
+      return !copies.some(({ replica, version }) => replica.node !== node.id && version >= settled.version);
+    });
   }
 
   #loseDisk(machine: string, lost: Loss): void {
