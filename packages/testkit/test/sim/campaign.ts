@@ -4,7 +4,8 @@
  * A worker is this program again; it is sent a seed, answers with what came of it, and is sent the next.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { runScenario, type Count, type ScenarioResult } from './scenario.ts';
+import type { FaultKind } from '@rkv/testkit';
+import { runScenario, type Count, type ScenarioOptions, type ScenarioResult } from './scenario.ts';
 
 /** What is kept of a seed. */
 export type Outcome = Pick<ScenarioResult, 'seed' | 'problems' | 'traceHash' | 'counts' | 'lastedMs'>;
@@ -22,39 +23,39 @@ export interface CampaignInit {
   readonly seeds: number;
   /** Processes; 1 is this one. */
   readonly jobs: number;
+  /** Storms of these kinds only. */
+  readonly kinds?: readonly FaultKind[] | undefined;
   onOutcome(outcome: Outcome, totals: Totals): void;
 }
 
-export async function runCampaign({ from, seeds, jobs, onOutcome }: CampaignInit): Promise<Totals> {
+export async function runCampaign({ from, seeds, jobs, kinds, onOutcome }: CampaignInit): Promise<Totals> {
   const totals = noTotals();
   const take = (outcome: Outcome): void => {
     add(totals, outcome);
     onOutcome(outcome, totals);
   };
-  if (jobs === 1) for (let seed = from; seed < from + seeds; seed++) take(play(seed));
-  else await shareOut(from, seeds, jobs, take);
+  if (jobs === 1) for (let seed = from; seed < from + seeds; seed++) take(play({ seed, kinds }));
+  else await shareOut({ from, seeds, jobs, kinds }, take);
   return totals;
 }
 
 /** What a worker does: plays what it is sent until its parent hangs up. */
 export function serveSeeds(): void {
-  process.on('message', (seed: number) => process.send?.(play(seed)));
+  process.on('message', (options: ScenarioOptions) => process.send?.(play(options)));
 }
 
-function play(seed: number): Outcome {
-  const { problems, traceHash, counts, lastedMs } = runScenario({ seed });
+function play(options: ScenarioOptions): Outcome {
+  const { seed, problems, traceHash, counts, lastedMs } = runScenario(options);
   return { seed, problems, traceHash, counts, lastedMs };
 }
 
 function shareOut(
-  from: number,
-  seeds: number,
-  jobs: number,
+  { from, seeds, jobs, kinds }: Omit<CampaignInit, 'onOutcome'>,
   take: (outcome: Outcome) => void,
 ): Promise<void> {
   let next = from;
   const work = (worker: ChildProcess): void => {
-    if (next < from + seeds) worker.send(next++);
+    if (next < from + seeds) worker.send({ seed: next++, kinds } satisfies ScenarioOptions);
     else worker.disconnect();
   };
   const workers = Array.from({ length: Math.min(jobs, seeds) }, () =>

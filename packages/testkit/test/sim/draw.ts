@@ -43,6 +43,9 @@ const KINDS: readonly FaultKind[] = [
   'lostDisk',
 ];
 
+/** With power cuts, which come only where acknowledgements wait for the flush. */
+export const ALL_KINDS: readonly FaultKind[] = [...KINDS, 'powerCut'];
+
 export interface Draw {
   readonly machines: readonly string[];
   readonly atFirst: number;
@@ -51,16 +54,22 @@ export interface Draw {
   readonly faults: readonly Fault[];
 }
 
-/** `given`: play these faults instead of those drawn. */
-export function drawScenario(world: World, given: readonly Fault[] | undefined): Draw {
+export interface DrawOptions {
+  /** Play these instead of what the seed draws. */
+  readonly faults?: readonly Fault[] | undefined;
+  /** Storms of these kinds only, and no seed without any. */
+  readonly kinds?: readonly FaultKind[] | undefined;
+}
+
+export function drawScenario(world: World, { faults, kinds: given }: DrawOptions): Draw {
   const dice = world.prng('scenario');
   const machines = Array.from({ length: dice.between(MACHINES_MIN, MACHINES_MAX) }, (_, i) => `n${i + 1}`);
   const atFirst = dice.between(MACHINES_MIN, machines.length);
   const ringSize = dice.pick([8, 16, 16, 32]);
-  const durability = dice.chance(0.5) ? 'power' : 'process';
-  const kinds = swarm(dice, durability === 'power' ? [...KINDS, 'powerCut' as const] : KINDS);
+  const durability = dice.chance(0.5) || given?.includes('powerCut') === true ? 'power' : 'process';
+  const kinds = given ?? swarm(dice, durability === 'power' ? ALL_KINDS : KINDS);
   const gapMs = dice.pick([600, 1_500, 4_000]);
-  const calm = dice.chance(CALM_SHARE);
+  const calm = dice.chance(CALM_SHARE) && given === undefined;
   const storm = ([fromMs, untilMs]: readonly [number, number]): Fault[] =>
     drawFaults(world.prng(`faults from ${fromMs}`), {
       nodes: machines,
@@ -76,7 +85,7 @@ export function drawScenario(world: World, given: readonly Fault[] | undefined):
     atFirst,
     ringSize,
     durability,
-    faults: given ?? (calm ? [] : [...STORMS.flatMap(storm), ...losses]),
+    faults: faults ?? (calm ? [] : [...STORMS.flatMap(storm), ...losses]),
   };
 }
 

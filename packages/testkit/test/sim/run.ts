@@ -4,6 +4,7 @@
  *     npm run sim -- --seeds 300              seeds 1..300
  *     npm run sim -- --seeds 500 --from 501   the next five hundred
  *     npm run sim -- --seeds 300 --jobs 2     in two processes
+ *     npm run sim -- --kinds crash,pause      storms of these kinds only
  *     npm run sim -- --twice 5                five seeds, each twice: the traces must be equal
  *     npm run sim -- --seed 42                one seed: its faults, what the operator did, the last events and log lines
  *     npm run sim -- --seed 42 --shrink       if it breaks: the fewest of its faults that still break it
@@ -12,8 +13,9 @@
  * Exits with 1 when anything broke.
  */
 import { parseArgs } from 'node:util';
-import { describeFaults, shrink, type Fault } from '@rkv/testkit';
+import { describeFaults, shrink, type Fault, type FaultKind } from '@rkv/testkit';
 import { runCampaign, serveSeeds, type Totals } from './campaign.ts';
+import { ALL_KINDS } from './draw.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
 
 const { values } = parseArgs({
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     twice: { type: 'string' },
+    kinds: { type: 'string' },
     seed: { type: 'string' },
     only: { type: 'string' },
     shrink: { type: 'boolean', default: false },
@@ -29,6 +32,7 @@ const { values } = parseArgs({
   },
 });
 
+const kinds = values.kinds?.split(',').map(faultKind);
 const SHRINKING_TRIES_MAX = 300;
 const PROGRESS_EVERY = 100;
 
@@ -43,6 +47,7 @@ async function runMany(from: number, seeds: number, jobs: number): Promise<void>
     from,
     seeds,
     jobs,
+    kinds,
     onOutcome: ({ seed, problems }, { seeds: done }) => {
       if (problems.length > 0) console.log(`seed ${seed} broke:\n  ${problems.slice(0, 3).join('\n  ')}`);
       if (done % PROGRESS_EVERY === 0 && done < seeds)
@@ -74,7 +79,7 @@ function report({ seeds, broken, counts, lastedMs }: Totals, from: number, secon
 function runTwice(from: number, seeds: number): void {
   const other: number[] = [];
   for (let seed = from; seed < from + seeds; seed++) {
-    const [first, second] = [runScenario({ seed }), runScenario({ seed })];
+    const [first, second] = [runScenario({ seed, kinds }), runScenario({ seed, kinds })];
     const same = first.traceHash === second.traceHash;
     console.log(`seed ${seed}: ${first.traceHash}, again ${same ? 'the same' : second.traceHash}`);
     if (!same) other.push(seed);
@@ -83,9 +88,9 @@ function runTwice(from: number, seeds: number): void {
 }
 
 function lookAt(seed: number): void {
-  const drawn = runScenario({ seed, describe: true });
+  const drawn = runScenario({ seed, kinds, describe: true });
   const kept = values.only?.split(',').map((at) => drawn.faults[Number(at)] as Fault);
-  const result = kept === undefined ? drawn : runScenario({ seed, faults: kept, describe: true });
+  const result = kept === undefined ? drawn : runScenario({ seed, kinds, faults: kept, describe: true });
   console.log(result.description);
   console.log(describeResult(result));
   if (values.shrink && result.problems.length > 0) shrinkFaults(seed, drawn.faults, result.faults);
@@ -93,7 +98,7 @@ function lookAt(seed: number): void {
 }
 
 function shrinkFaults(seed: number, drawn: readonly Fault[], faults: readonly Fault[]): void {
-  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, faults: some });
+  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, kinds, faults: some });
   const fewest = shrink(faults, (some) => play(some).problems.length > 0, { triesMax: SHRINKING_TRIES_MAX });
   console.log(`--- ${fewest.length} of ${faults.length} faults still break it\n${describeFaults(fewest)}`);
   console.log(describeResult(play(fewest)));
@@ -101,6 +106,13 @@ function shrinkFaults(seed: number, drawn: readonly Fault[], faults: readonly Fa
   console.log(
     fewest.length === 0 ? 'it breaks without any fault' : `look at it with --seed ${seed} --only ${numbers}`,
   );
+}
+
+function faultKind(name: string): FaultKind {
+  const kind = ALL_KINDS.find((known) => known === name);
+  if (kind === undefined)
+    throw new Error(`no kind of fault is called ${name}; there are ${ALL_KINDS.join(', ')}`);
+  return kind;
 }
 
 function describeResult({ seed, machines, counts, traceHash, problems }: ScenarioResult): string {

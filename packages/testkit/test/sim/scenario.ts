@@ -16,7 +16,7 @@ import type { NodeId } from '@rkv/core';
 import { describeFaults, unleash, World, type Breakable, type Fault, type SimCluster } from '@rkv/testkit';
 import { Clients } from './clients.ts';
 import { copiesOf } from './copies.ts';
-import { drawScenario, HEALED_AT, type Draw } from './draw.ts';
+import { drawScenario, HEALED_AT, type Draw, type DrawOptions } from './draw.ts';
 import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
 import { Operator } from './operator.ts';
@@ -24,11 +24,9 @@ import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
 import { rkvCluster, type Plant, type SimNode } from './rkv-cluster.ts';
 import { RingWatch } from './ring-watch.ts';
 
-export interface ScenarioOptions {
+export interface ScenarioOptions extends DrawOptions {
   readonly seed: number;
   readonly plant?: Plant | undefined;
-  /** Play these instead of what the seed draws. */
-  readonly faults?: readonly Fault[] | undefined;
   /** Tell what happened also when nothing broke. */
   readonly describe?: boolean;
 }
@@ -92,9 +90,9 @@ class Scenario {
   #stretches = 0;
   #peaceSince: number | undefined;
 
-  constructor({ seed, plant, faults, describe = false }: ScenarioOptions) {
+  constructor({ seed, plant, describe = false, ...options }: ScenarioOptions) {
     const world = new World({ seed });
-    const draw = drawScenario(world, faults);
+    const draw = drawScenario(world, options);
     this.#world = world;
     this.#draw = draw;
     this.#describes = describe;
