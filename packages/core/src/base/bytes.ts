@@ -80,7 +80,7 @@ export class Writer implements ByteWriter {
       for (let i = 0; i < size; i++) buffer[at + i] = source[start + i] as number;
     } else {
       this.buffer.set(
-        start === 0 && end === source.length ? source : source.subarray(start, end),
+        start === 0 && end === source.length ? source : viewOf(source, start, end),
         this.length,
       );
     }
@@ -162,7 +162,7 @@ export class Reader implements ByteReader {
 
   view(length: number): Uint8Array {
     const at = this.#take(length);
-    return this.#bytes.subarray(at, at + length);
+    return viewOf(this.#bytes, at, at + length);
   }
 
   rest(): Uint8Array {
@@ -175,6 +175,11 @@ export class Reader implements ByteReader {
     this.#at = at + size;
     return at;
   }
+}
+
+/** `bytes[start..end)` as a view: what `subarray` gives, for half its cost, since it asks nobody of which class to be. */
+export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
 }
 
 const CARVED_CHUNK_BYTES = 64 * 1024;
@@ -201,25 +206,33 @@ export function carve(size: number): Uint8Array {
 /** A carved copy of `source[start..end)`. */
 export function carveCopy(source: Uint8Array, start = 0, end: number = source.length): Uint8Array {
   const copy = carve(end - start);
-  copy.set(start === 0 && end === source.length ? source : source.subarray(start, end));
+  copy.set(start === 0 && end === source.length ? source : viewOf(source, start, end));
   return copy;
 }
 
 const CHUNK = 4096;
+const SHORT_MAX = 64;
+/** By length: the char codes of a short text, used again for each. */
+const shortCodes = Array.from({ length: SHORT_MAX + 1 }, (_, length) => new Array<number>(length).fill(0));
 
 /** Bytes to a latin1 string, one char per byte. */
 export function latin1Decode(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
-  if (end - start <= CHUNK) {
-    return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
-  }
+  if (end - start <= SHORT_MAX) return shortLatin1(bytes, start, end);
   let text = '';
   for (let at = start; at < end; at += CHUNK) {
     text += String.fromCharCode.apply(
       null,
-      bytes.subarray(at, Math.min(end, at + CHUNK)) as unknown as number[],
+      viewOf(bytes, at, Math.min(end, at + CHUNK)) as unknown as number[],
     );
   }
   return text;
+}
+
+/** Keys: from an array they are made in half the time that a view takes. */
+function shortLatin1(bytes: Uint8Array, start: number, end: number): string {
+  const codes = shortCodes[end - start] as number[];
+  for (let i = 0; i < codes.length; i++) codes[i] = bytes[start + i] as number;
+  return String.fromCharCode.apply(null, codes);
 }
 
 /** A latin1 string to bytes. */

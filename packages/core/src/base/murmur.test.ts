@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { latin1Encode } from './bytes.ts';
-import { digest64, murmur32, murmur32Latin1 } from './murmur.ts';
+import { digest64, murmur32, murmur32Latin1, murmur32Twice } from './murmur.ts';
 
 const published = [
   { text: '', seed: 0, hash: 0 },
@@ -29,6 +29,18 @@ describe('murmur3', () => {
     expect(murmur32(seed, bytes, 2, 2 + text.length)).toBe(hash);
     expect(murmur32Latin1(seed, text)).toBe(hash);
   });
+
+  it.each(published)(
+    'gives both of two seeds at once: "$text" at $seed and another',
+    ({ text, seed, hash }) => {
+      const bytes = latin1Encode(`..${text}.`);
+      const out = new Uint32Array(2);
+      murmur32Twice(seed, 77, bytes, 2, 2 + text.length, out);
+      expect([...out]).toEqual([hash, murmur32(77, bytes, 2, 2 + text.length)]);
+      murmur32Twice(77, seed, bytes, 2, 2 + text.length, out);
+      expect(out[1]).toBe(hash);
+    },
+  );
 });
 
 describe('digest64', () => {

@@ -17,6 +17,28 @@ export function murmur32(seed: number, bytes: Uint8Array, start: number, end: nu
   return finish(h ^ scramble(tailWord(bytes, tail, end)), end - start);
 }
 
+/** `murmur32` of the same bytes under two seeds, in one pass: into `out[0]` and `out[1]`. */
+export function murmur32Twice(
+  seedA: number,
+  seedB: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint32Array,
+): void {
+  const tail = end - ((end - start) & 3);
+  let a = seedA | 0;
+  let b = seedB | 0;
+  for (let at = start; at < tail; at += 4) {
+    const k = scramble(wordAt(bytes, at));
+    a = rotate(a ^ k);
+    b = rotate(b ^ k);
+  }
+  const last = scramble(tailWord(bytes, tail, end));
+  out[0] = finish(a ^ last, end - start);
+  out[1] = finish(b ^ last, end - start);
+}
+
 /** Murmur3 of a latin1 string, one byte per char, unsigned. Chars above 0xff are a caller's mistake. */
 export function murmur32Latin1(seed: number, text: string): number {
   const length = text.length;
@@ -77,7 +99,10 @@ function scramble(k: number): number {
 }
 
 function fold(h: number, k: number): number {
-  const x = h ^ scramble(k);
+  return rotate(h ^ scramble(k));
+}
+
+function rotate(x: number): number {
   return (Math.imul((x << 13) | (x >>> 19), 5) + 0xe6546b64) | 0;
 }
 

@@ -6,12 +6,17 @@
  *
  * Source: FIPS 180-4, 6.1.
  */
+import { sha1Rounds } from './sha1-rounds.ts';
 
 /** The five 32-bit words of a digest, unsigned, most significant first. */
 export type Sha1Words = Uint32Array;
 
-const schedule = new Int32Array(80);
-const block = new Uint8Array(64);
+const BLOCK_BYTES = 64;
+/** Where the length stands in the last block. */
+const LENGTH_AT = 14;
+
+/** The block that is being filled, by words. */
+const block = new Int32Array(BLOCK_BYTES / 4);
 
 /** Hash the latin1 string `prefix + text` into `out` (length 5). Chars above 0xff are a caller's mistake. */
 export function sha1Latin1(prefix: string, text: string, out: Sha1Words): void {
@@ -24,13 +29,7 @@ export function sha1Latin1(prefix: string, text: string, out: Sha1Words): void {
 export function sha1Bytes(bytes: Uint8Array, out: Sha1Words): void {
   begin(out);
   let filled = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    block[filled++] = bytes[i] as number;
-    if (filled === 64) {
-      compress(out);
-      filled = 0;
-    }
-  }
+  for (let i = 0; i < bytes.length; i++) filled = addByte(bytes[i] as number, filled, out);
   finish(out, filled, bytes.length);
 }
 
@@ -49,98 +48,51 @@ function begin(out: Sha1Words): void {
   out[4] = 0xc3d2e1f0;
 }
 
-/** How far the block is filled then. */
+/** How far the block is filled then, bytes. Four chars at a time where they make one word. */
 function addLatin1(text: string, from: number, out: Sha1Words): number {
+  const { length } = text;
   let filled = from;
-  for (let i = 0; i < text.length; i++) {
-    block[filled++] = text.charCodeAt(i);
-    if (filled === 64) {
-      compress(out);
-      filled = 0;
+  let i = 0;
+  while (i < length) {
+    if ((filled & 3) !== 0 || length - i < 4) {
+      filled = addByte(text.charCodeAt(i++), filled, out);
+      continue;
     }
+    block[filled >>> 2] =
+      (text.charCodeAt(i) << 24) |
+      (text.charCodeAt(i + 1) << 16) |
+      (text.charCodeAt(i + 2) << 8) |
+      text.charCodeAt(i + 3);
+    i += 4;
+    filled = maybeMix(filled + 4, out);
   }
   return filled;
 }
 
+function addByte(byte: number, filled: number, out: Sha1Words): number {
+  const word = filled >>> 2;
+  const shift = 24 - 8 * (filled & 3);
+  block[word] = shift === 24 ? byte << 24 : (block[word] as number) | (byte << shift);
+  return maybeMix(filled + 1, out);
+}
+
+/** A full block goes into the digest. */
+function maybeMix(filled: number, out: Sha1Words): number {
+  if (filled < BLOCK_BYTES) return filled;
+  sha1Rounds(block, out);
+  return 0;
+}
+
 function finish(out: Sha1Words, from: number, length: number): void {
-  let filled = from;
-  block[filled++] = 0x80;
-  if (filled > 56) {
-    while (filled < 64) block[filled++] = 0;
-    compress(out);
-    filled = 0;
+  const filled = addByte(0x80, from, out);
+  let word = (filled + 3) >>> 2;
+  if (word > LENGTH_AT) {
+    block.fill(0, word);
+    sha1Rounds(block, out);
+    word = 0;
   }
-  while (filled < 56) block[filled++] = 0;
-  const bitsHigh = Math.floor(length / 0x2000_0000);
-  const bitsLow = length << 3;
-  for (let i = 0; i < 4; i++) {
-    block[56 + i] = bitsHigh >>> (24 - 8 * i);
-    block[60 + i] = bitsLow >>> (24 - 8 * i);
-  }
-  compress(out);
-}
-
-/** A loop for each of the four functions: with a choice in every round it takes more than half as long again. */
-function compress(out: Sha1Words): void {
-  const w = schedule;
-  expandBlock(w);
-  let a = (out[0] as number) | 0;
-  let b = (out[1] as number) | 0;
-  let c = (out[2] as number) | 0;
-  let d = (out[3] as number) | 0;
-  let e = (out[4] as number) | 0;
-  let i = 0;
-  for (; i < 20; i++) {
-    const next = (((a << 5) | (a >>> 27)) + (d ^ (b & (c ^ d))) + e + 0x5a827999 + (w[i] as number)) | 0;
-    e = d;
-    d = c;
-    c = (b << 30) | (b >>> 2);
-    b = a;
-    a = next;
-  }
-  for (; i < 40; i++) {
-    const next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + 0x6ed9eba1 + (w[i] as number)) | 0;
-    e = d;
-    d = c;
-    c = (b << 30) | (b >>> 2);
-    b = a;
-    a = next;
-  }
-  for (; i < 60; i++) {
-    const next =
-      (((a << 5) | (a >>> 27)) + ((b & c) | (d & (b | c))) + e + (0x8f1bbcdc | 0) + (w[i] as number)) | 0;
-    e = d;
-    d = c;
-    c = (b << 30) | (b >>> 2);
-    b = a;
-    a = next;
-  }
-  for (; i < 80; i++) {
-    const next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + e + (0xca62c1d6 | 0) + (w[i] as number)) | 0;
-    e = d;
-    d = c;
-    c = (b << 30) | (b >>> 2);
-    b = a;
-    a = next;
-  }
-  out[0] = (out[0] as number) + a;
-  out[1] = (out[1] as number) + b;
-  out[2] = (out[2] as number) + c;
-  out[3] = (out[3] as number) + d;
-  out[4] = (out[4] as number) + e;
-}
-
-/** The block's sixteen words, and the sixty-four that are made of them. */
-function expandBlock(w: Int32Array): void {
-  for (let i = 0, at = 0; i < 16; i++, at += 4) {
-    w[i] =
-      ((block[at] as number) << 24) |
-      ((block[at + 1] as number) << 16) |
-      ((block[at + 2] as number) << 8) |
-      (block[at + 3] as number);
-  }
-  for (let i = 16; i < 80; i++) {
-    const x = (w[i - 3] as number) ^ (w[i - 8] as number) ^ (w[i - 14] as number) ^ (w[i - 16] as number);
-    w[i] = (x << 1) | (x >>> 31);
-  }
+  while (word < LENGTH_AT) block[word++] = 0;
+  block[LENGTH_AT] = Math.floor(length / 0x2000_0000);
+  block[LENGTH_AT + 1] = length << 3;
+  sha1Rounds(block, out);
 }

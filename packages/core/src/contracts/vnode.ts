@@ -99,7 +99,7 @@ export interface ItemPage {
 }
 
 export interface Vnode<Command, Reply> {
-  /** Handle one command. Never throws for bad input: refuses it. */
+  /** Handle one command. Borrowed: who answers later keeps a copy. Never throws for bad input: refuses it. */
   handleCommand(command: Command, token: ReplyToken<Reply>): void;
   /** The store has committed or flushed further (or failed from `failedFrom` on): answer who waited. */
   onStoreProgress(failedFrom?: number): void;

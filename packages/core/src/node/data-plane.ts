@@ -7,6 +7,7 @@
  * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`; a frame from a later
  * ring than this node has waits, for as long as its asker does, until the ring arrives.
  */
+import { assert } from '../base/assert.ts';
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
@@ -28,11 +29,13 @@ import {
   type Header,
 } from '../request/message.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from '../request/port.ts';
+import type { CountedList } from '../request/quorum.ts';
 import type { RequestTable } from '../request/request-table.ts';
+import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import type { Replica } from '../ring/preference-list.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
-import type { VnodeManager } from '../vnode/vnode-manager.ts';
+import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
 import type { RingView } from './ring-view.ts';
 
 export interface DataPlaneInit {
@@ -79,27 +82,8 @@ export class DataPlane {
   }
 
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
-    const { self, view, table } = this.#init;
-    const number = serviceNumber(module.name);
     const erased = module as unknown as VnodeModule<unknown, unknown>;
-    return {
-      self,
-      get epoch() {
-        return view.document.epoch;
-      },
-      get document() {
-        return view.document;
-      },
-      list: (first, n) => view.list(first, n),
-      open: (request) => table.add(request as ReplicaRequest<never>),
-      close: (id) => table.remove(id),
-      alarm: (id, delayMs) => table.alarm(id, delayMs),
-      send: (id, at, replica, command, remainingMs) => {
-        table.expect(id, at, replica.node);
-        if (replica.node === self) this.#sendHere(erased, id, at, replica, command);
-        else this.#sendAway(erased, number, id, at, replica, command, remainingMs);
-      },
-    };
+    return new ModulePort(this.#init, erased) as ServicePort<unknown, unknown> as ServicePort<Command, Reply>;
   }
 
   onFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
@@ -135,51 +119,6 @@ export class DataPlane {
     const until = this.#init.host.monotonic() + header.remainingMs;
     this.#early.push({ from, epoch: header.epoch, bytes: frame.slice(), until });
     return true;
-  }
-
-  #sendHere(
-    module: VnodeModule<unknown, unknown>,
-    id: RequestId,
-    at: number,
-    replica: Replica,
-    command: unknown,
-  ): void {
-    const { vnodes, table, self } = this.#init;
-    const host =
-      replica.role === 'primary'
-        ? vnodes.find(module.name, replica.partition)
-        : vnodes.findOrStandIn(module.name, replica.partition);
-    if (host === undefined) {
-      table.take(id, at, self)?.onRefused(at, 'moved');
-      return;
-    }
-    host.handle(command, new LocalToken(table, self, id, at, host));
-  }
-
-  #sendAway(
-    module: VnodeModule<unknown, unknown>,
-    service: number,
-    id: RequestId,
-    at: number,
-    replica: Replica,
-    command: unknown,
-    remainingMs: number,
-  ): void {
-    const { view, out, transport, table } = this.#init;
-    const header = this.#header;
-    header.type = MESSAGE.command;
-    header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
-    header.ringBits = ringBits(view.document.ringSize);
-    header.requestId = id;
-    header.epoch = view.document.epoch;
-    header.partition = replica.partition;
-    header.service = service;
-    header.remainingMs = remainingMs;
-    out.reset();
-    writeHeader(out, header);
-    module.codec.encodeCommand(command, out);
-    const taken = transport.send(replica.node, 'data', out.buffer, 0, out.length);
-    if (!taken) table.take(id, at, replica.node)?.onFailed(at, false);
   }
 
   #handleReply(from: NodeId, header: Header, body: Reader): void {
@@ -253,32 +192,127 @@ function decodeOrFail(module: VnodeModule<unknown, unknown>, body: Reader): unkn
   }
 }
 
-/** Brings an answer to a request of this node. */
+/** What the requests of one service send through. */
+class ModulePort implements ServicePort<unknown, unknown> {
+  readonly self: NodeId;
+  readonly #init: DataPlaneInit;
+  readonly #view: RingView;
+  readonly #table: RequestTable;
+  readonly #module: VnodeModule<unknown, unknown>;
+  readonly #service: number;
+  readonly #vnodes: ServiceVnodes;
+  readonly #header: Header = { ...newHeader(), type: MESSAGE.command };
+  /** Tokens that were answered at once. One that was not is the vnode's, and never comes back. */
+  readonly #tokens: LocalToken[] = [];
+
+  constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>) {
+    this.self = init.self;
+    this.#init = init;
+    this.#view = init.view;
+    this.#table = init.table;
+    this.#module = module;
+    this.#service = serviceNumber(module.name);
+    this.#vnodes = init.vnodes.of(module.name);
+  }
+
+  get epoch(): Epoch {
+    return this.#view.document.epoch;
+  }
+
+  get document(): RingDocument {
+    return this.#view.document;
+  }
+
+  list(first: PartitionId, n: number): CountedList {
+    return this.#view.list(first, n);
+  }
+
+  open(request: ReplicaRequest<unknown>): RequestId {
+    return this.#table.add(request as ReplicaRequest<never>);
+  }
+
+  close(id: RequestId): void {
+    this.#table.remove(id);
+  }
+
+  alarm(id: RequestId, delayMs: number): void {
+    this.#table.alarm(id, delayMs);
+  }
+
+  send(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+    this.#table.expect(id, at, replica.node);
+    if (replica.node === this.self) this.#sendHere(id, at, replica, command);
+    else this.#sendAway(id, at, replica, command, remainingMs);
+  }
+
+  #sendHere(id: RequestId, at: number, { role, partition }: Replica, command: unknown): void {
+    const host = role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+    if (host === undefined) {
+      this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
+      return;
+    }
+    const token = this.#tokens.pop() ?? new LocalToken(this.#table, this.self);
+    token.begin(id, at, host);
+    host.handle(command, token);
+    if (token.answered) this.#tokens.push(token);
+  }
+
+  #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+    const { out, transport } = this.#init;
+    const { document } = this.#view;
+    const header = this.#header;
+    header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
+    header.ringBits = ringBits(document.ringSize);
+    header.requestId = id;
+    header.epoch = document.epoch;
+    header.partition = replica.partition;
+    header.service = this.#service;
+    header.remainingMs = remainingMs;
+    out.reset();
+    writeHeader(out, header);
+    this.#module.codec.encodeCommand(command, out);
+    const taken = transport.send(replica.node, 'data', out.buffer, 0, out.length);
+    if (!taken) this.#table.take(id, at, replica.node)?.onFailed(at, false);
+  }
+}
+
+/** Brings an answer to a request of this node. Used again when it was answered before its vnode was done with it. */
 class LocalToken implements ReplyToken<unknown> {
+  answered = true;
   readonly #table: RequestTable;
   readonly #self: NodeId;
-  readonly #id: RequestId;
-  readonly #at: number;
-  readonly #host: VnodeHost;
+  #id: RequestId = 0;
+  #at = 0;
+  #host!: VnodeHost;
 
-  constructor(table: RequestTable, self: NodeId, id: RequestId, at: number, host: VnodeHost) {
+  constructor(table: RequestTable, self: NodeId) {
     this.#table = table;
     this.#self = self;
+  }
+
+  begin(id: RequestId, at: number, host: VnodeHost): void {
+    this.answered = false;
     this.#id = id;
     this.#at = at;
     this.#host = host;
   }
 
   reply(reply: unknown): void {
-    this.#table.take(this.#id, this.#at, this.#self)?.onReply(this.#at, reply, this.#host.standsIn);
+    this.#take()?.onReply(this.#at, reply, this.#host.standsIn);
   }
 
   refuse(why: Refusal): void {
-    this.#table.take(this.#id, this.#at, this.#self)?.onRefused(this.#at, why);
+    this.#take()?.onRefused(this.#at, why);
   }
 
   fail(): void {
-    this.#table.take(this.#id, this.#at, this.#self)?.onFailed(this.#at, true);
+    this.#take()?.onFailed(this.#at, true);
+  }
+
+  #take(): ReplicaRequest<unknown> | undefined {
+    assert(!this.answered, 'a vnode answers a command once');
+    this.answered = true;
+    return this.#table.take(this.#id, this.#at, this.#self);
   }
 }
 

@@ -12,7 +12,7 @@ export class RingView {
   readonly #self: NodeId;
   readonly #isUp: (node: NodeId) => boolean;
   /** By n, by first partition. */
-  readonly #lists = new Map<number, (CountedList | undefined)[]>();
+  #lists: (CountedList | undefined)[][] = [];
   #document: RingDocument;
 
   constructor(self: NodeId, document: RingDocument, isUp: (node: NodeId) => boolean) {
@@ -27,23 +27,23 @@ export class RingView {
 
   adopt(document: RingDocument): void {
     this.#document = document;
-    this.#lists.clear();
+    this.#lists = [];
   }
 
   upChanged(): void {
-    this.#lists.clear();
+    this.#lists = [];
   }
 
   list(first: PartitionId, n: number): CountedList {
-    let lists = this.#lists.get(n);
-    if (lists === undefined) this.#lists.set(n, (lists = []));
-    const found = lists[first];
-    if (found !== undefined) return found;
+    return this.#lists[n]?.[first] ?? this.#make(first, n);
+  }
+
+  #make(first: PartitionId, n: number): CountedList {
     const { owners } = this.#document;
     const replicas = preferenceList(first, n, owners, this.#isUp);
     const distinct = new Set(primariesOf(first, n, owners).map((replica) => replica.node)).size;
     const made = countedList(replicas, n, distinct, this.#self);
-    lists[first] = made;
+    (this.#lists[n] ??= [])[first] = made;
     return made;
   }
 }

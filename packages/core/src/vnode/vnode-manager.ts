@@ -32,6 +32,13 @@ export interface StartProof {
   readonly intact: boolean;
 }
 
+/** The vnodes of one service, as its requests look for them. */
+export interface ServiceVnodes {
+  find(partition: PartitionId): VnodeHost | undefined;
+  /** Opened as a stand-in when it is not there. */
+  findOrStandIn(partition: PartitionId): VnodeHost;
+}
+
 export class VnodeManager {
   readonly #init: VnodeManagerInit;
   /** By service name, by partition. */
@@ -105,6 +112,15 @@ export class VnodeManager {
 
   find(service: string, partition: PartitionId): VnodeHost | undefined {
     return this.#hosts.get(service)?.[partition];
+  }
+
+  of(service: string): ServiceVnodes {
+    const hosts = this.#hosts.get(service);
+    assert(hosts !== undefined, 'a service of this node');
+    return {
+      find: (partition) => hosts[partition],
+      findOrStandIn: (partition) => hosts[partition] ?? this.findOrStandIn(service, partition),
+    };
   }
 
   /** The vnode of this partition, opened as a stand-in when it is not there. */

@@ -51,8 +51,19 @@ export interface PlacedKey {
 }
 
 export function placeKey(key: string): PlacedKey {
+  return putPlace({ key, hashHi: 0, hashLo: 0 }, key);
+}
+
+/** The same into an object that is there already. */
+export function putPlace<Place extends { -readonly [Field in keyof PlacedKey]: PlacedKey[Field] }>(
+  place: Place,
+  key: string,
+): Place {
   hashKey(key, words);
-  return { key, hashHi: words[0] as number, hashLo: words[1] as number };
+  place.key = key;
+  place.hashHi = words[0] as number;
+  place.hashLo = words[1] as number;
+  return place;
 }
 
 export function firstPartition({ port }: Coordinator, key: PlacedKey): PartitionId {

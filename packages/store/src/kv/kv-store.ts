@@ -1,6 +1,6 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
 import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
-import { placeKey, type Coordinator } from './coordinator.ts';
+import type { Coordinator } from './coordinator.ts';
 import { sizeFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
@@ -12,6 +12,9 @@ const FLUSH_KEYS = 256;
 
 export class QuorumStore implements KvStore {
   readonly #coordinator: Coordinator;
+  // Requests that were done at once, to be begun again. Those that had to wait go their own way.
+  readonly #reads: ReadRequest[] = [];
+  readonly #writes: WriteRequest[] = [];
 
   constructor(coordinator: Coordinator) {
     this.#coordinator = coordinator;
@@ -20,19 +23,25 @@ export class QuorumStore implements KvStore {
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
     const failure = sizeFailure(key, 0, this.#coordinator.defaults.valueBytesMax);
     if (failure !== undefined) return sink.onFailure(failure);
-    new ReadRequest(this.#coordinator, placeKey(key), options, sink).begin();
+    const request = this.#reads.pop() ?? new ReadRequest(this.#coordinator);
+    request.begin(key, options, sink);
+    if (request.done) this.#reads.push(request);
   }
 
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
     const failure = sizeFailure(key, value.length, this.#coordinator.defaults.valueBytesMax);
     if (failure !== undefined) return sink.onFailure(failure);
-    new WriteRequest(this.#coordinator, placeKey(key), options, sink).put(value);
+    const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
+    request.put(key, value, options, sink);
+    if (request.done) this.#writes.push(request);
   }
 
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
     const failure = sizeFailure(key, 0, this.#coordinator.defaults.valueBytesMax);
     if (failure !== undefined) return sink.onFailure(failure);
-    new WriteRequest(this.#coordinator, placeKey(key), options, sink).delete();
+    const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
+    request.delete(key, options, sink);
+    if (request.done) this.#writes.push(request);
   }
 
   scan(cursor: bigint, count: number, sink: ScanSink): void {

@@ -208,7 +208,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
     if (this.#waiters.length >= WAITING_MAX) return token.refuse('overload');
-    const answer = (): void => this.#replyHeld(command, token);
+    const waiting = { ...command };
+    const answer = (): void => this.#replyHeld(waiting, token);
     this.#waiters.push({ inFlight, stored: answer, failed: answer });
   }
 

@@ -8,7 +8,7 @@
  * The tallies of a vnode are one record in its store, riding along with each commit.
  */
 import {
-  murmur32,
+  murmur32Twice,
   partitionOf,
   Reader,
   SPACE_META,
@@ -27,6 +27,8 @@ export interface RangeTally {
   digestHi: number;
   digestLo: number;
 }
+
+const digest = new Uint32Array(2);
 
 const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, digestHi: 0, digestLo: 0 };
 
@@ -87,11 +89,10 @@ export class VnodeTallies implements LateRecord {
     tally.entries += sign;
     // Expiry does not count here: every replica must count alike, whatever its clock.
     if (isLive(entry, 0)) tally.live += sign;
-    const lo = murmur32(at.hashLo, entry, STATE_AT, STATE_END);
-    const hi = murmur32(at.hashHi, entry, STATE_AT, STATE_END);
-    const sum = tally.digestLo + sign * lo;
+    murmur32Twice(at.hashHi, at.hashLo, entry, STATE_AT, STATE_END, digest);
+    const sum = tally.digestLo + sign * (digest[1] as number);
     const carry = sum < 0 ? -1 : sum > 0xffffffff ? 1 : 0;
     tally.digestLo = sum >>> 0;
-    tally.digestHi = (tally.digestHi + sign * hi + carry) >>> 0;
+    tally.digestHi = (tally.digestHi + sign * (digest[0] as number) + carry) >>> 0;
   }
 }

@@ -9,7 +9,7 @@ import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.
 import { ringFor } from '../../test/kv/ring-for.ts';
 import type { Failure, RequestOptions } from './api.ts';
 import type { HeldReply } from './commands.ts';
-import { placeKey, type RequestDefaults } from './coordinator.ts';
+import type { RequestDefaults } from './coordinator.ts';
 import { ReadRequest } from './read-request.ts';
 
 const old = valueAt('k', 3, 'old');
@@ -33,14 +33,14 @@ function reading(owners = 'abcabcab', { n = 3, down = '', options, defaults, her
   if (here !== undefined) port.here = () => here;
   const outcomes: string[] = [];
   const failures: Failure[] = [];
-  new ReadRequest(coordinatorOn(port, defaults), placeKey('k'), options, {
+  new ReadRequest(coordinatorOn(port, defaults)).begin('k', options, {
     onValue: (bytes, start, end) => outcomes.push(latin1Decode(bytes, start, end)),
     onMissing: () => outcomes.push('missing'),
     onFailure: (failure) => {
       failures.push(failure);
       outcomes.push(failure.code);
     },
-  }).begin();
+  });
   /** Answer for a node with this entry, or with its state, whichever it was asked for. */
   const hold = (node: string | Sent, entry: Uint8Array | undefined, standIn = false): void => {
     const sent = typeof node === 'string' ? port.to(node) : node;

@@ -32,8 +32,8 @@ import {
   typeOf,
 } from '../entry/layout.ts';
 import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
-import { STATE_END, type GetCommand, type KvReply } from './commands.ts';
-import { bucketOfKey, listOf, quorumFor, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { STATE_END, type KvReply } from './commands.ts';
+import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf } from './failure.ts';
 import { repair } from './read-repair.ts';
 import { codeOf } from './write-request.ts';
@@ -41,6 +41,7 @@ import { codeOf } from './write-request.ts';
 /** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
 const HEDGE_MS = 50;
 const RESTARTS_MAX = 2;
+const NOBODY: readonly Replica[] = [];
 
 interface Answer {
   /** The entry, or its first bytes when not whole; undefined: nothing held. A copy. */
@@ -50,14 +51,14 @@ interface Answer {
 
 export class ReadRequest implements ReplicaRequest<KvReply> {
   readonly #coordinator: Coordinator;
-  readonly #sink: ReadSink;
-  readonly #placed: PlacedKey;
-  readonly #options: RequestOptions | undefined;
-  readonly #n: number;
+  /** The key, and what is asked of a replica just now. */
+  readonly #command = { kind: 'get' as const, key: '', hashHi: 0, hashLo: 0, whole: true };
   readonly #count = new QuorumCount();
+  #sink!: ReadSink;
+  #options: RequestOptions | undefined;
+  #n = 0;
   /** By the monotonic clock; 0 until the first round is out, since a read that ends with it needs no clock. */
   #deadline = 0;
-  readonly #timeoutMs: number;
   #list!: CountedList;
   #quorum!: Quorum;
   #answers: (Answer | undefined)[] = [];
@@ -69,37 +70,46 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   /** The ring that the present round was sent under. */
   #sentEpoch = 0;
   #restarts = 0;
-  #done = false;
+  #done = true;
   #sending = false;
   /** The value was asked of somebody. */
   #valueAsked = false;
   /** The replica asked for the state that won, or -1. */
   #fetching = -1;
 
-  constructor(
-    coordinator: Coordinator,
-    placed: PlacedKey,
-    options: RequestOptions | undefined,
-    sink: ReadSink,
-  ) {
+  constructor(coordinator: Coordinator) {
     this.#coordinator = coordinator;
-    this.#placed = placed;
-    this.#options = options;
-    this.#sink = sink;
-    this.#n = bucketOfKey(coordinator, placed.key).n;
-    this.#timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
   }
 
-  begin(): void {
-    this.#id = this.#coordinator.port.open(this);
+  /** The sink was told. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** One that is done when this returns was heard of by nobody else, and may begin another read. */
+  begin(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
+    const { port, host } = this.#coordinator;
+    putPlace(this.#command, key);
+    this.#sink = sink;
+    this.#options = options;
+    this.#n = bucketOfKey(this.#coordinator, key).n;
+    this.#deadline = 0;
+    this.#hedged = false;
+    this.#refusal = undefined;
+    this.#parked = false;
+    this.#restarts = 0;
+    this.#done = false;
+    this.#fetching = -1;
+    this.#id = port.open(this);
     this.#start();
     if (this.#done) return;
-    this.#deadline = this.#coordinator.host.monotonic() + this.#timeoutMs;
-    this.#coordinator.port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs));
+    this.#deadline = host.monotonic() + this.#timeoutMs;
+    port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs));
   }
 
   onReply(at: number, reply: KvReply, standIn: boolean): void {
     if (reply.kind !== 'held') return this.onFailed(at);
+
     const { needed, neededPrimaries } = this.#quorum;
     const isAnswer = reply.entry !== undefined || !standIn;
     if (needed === 1 && neededPrimaries === 0 && reply.whole && isAnswer) return this.#answer(reply.entry);
@@ -138,6 +148,10 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#startAnew();
   }
 
+  get #timeoutMs(): number {
+    return this.#options?.timeoutMs ?? this.#coordinator.defaults.timeoutMs;
+  }
+
   /** Until the deadline, by this node's clock: the hedge may have come late, when the node itself stood still. */
   get #remainingMs(): number {
     if (this.#deadline === 0) return this.#timeoutMs;
@@ -145,7 +159,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 
   #start(): void {
-    const list = listOf(this.#coordinator, this.#placed, this.#n);
+    const list = listOf(this.#coordinator, this.#command, this.#n);
     this.#sentEpoch = this.#coordinator.port.epoch;
     this.#list = list;
     this.#quorum = quorumFor(
@@ -156,7 +170,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
       this.#options?.pr,
     );
     this.#count.begin(list, this.#quorum);
-    this.#answers = [];
+    if (this.#answers.length > 0) this.#answers = [];
     this.#valueAsked = false;
     if (list.replicas.length === 0) return this.#fail('unreachable');
     const first = this.#count.possible ? this.#count.nextToAsk() : this.#everybodyElse();
@@ -183,9 +197,9 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
 
   #sendGet(at: number, whole = !this.#valueAsked): void {
     this.#valueAsked ||= whole;
-    const { key, hashHi, hashLo } = this.#placed;
-    const command: GetCommand = { kind: 'get', key, hashHi, hashLo, whole };
-    this.#coordinator.port.send(this.#id, at, this.#list.replicas[at] as Replica, command, this.#remainingMs);
+    this.#command.whole = whole;
+    const replica = this.#list.replicas[at] as Replica;
+    this.#coordinator.port.send(this.#id, at, replica, this.#command, this.#remainingMs);
   }
 
   #judge(): void {
@@ -282,12 +296,23 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#done) return;
     this.#done = true;
     this.#coordinator.port.close(this.#id);
-    const behind = entry !== undefined && whole ? this.#whoIsBehind(entry) : [];
-    // The answer is borrowed until the sink is told; what repairs with it keeps it longer.
-    const kept = entry !== undefined && behind.length > 0 ? carveCopy(entry) : undefined;
+    const behind =
+      entry !== undefined && whole && this.#answers.length > 0 ? this.#whoIsBehind(entry) : NOBODY;
+    if (entry !== undefined && behind.length > 0) return this.#answerAndRepair(entry, behind);
+    this.#tell(entry, whole);
+  }
+
+  /** The entry is borrowed until the sink is told; what repairs with it keeps it longer. */
+  #answerAndRepair(entry: Uint8Array, behind: readonly Replica[]): void {
+    const { key, hashHi, hashLo } = this.#command;
+    const kept = carveCopy(entry);
+    this.#tell(entry, true);
+    repair(this.#coordinator, { key, hashHi, hashLo }, kept, behind);
+  }
+
+  #tell(entry: Uint8Array | undefined, whole: boolean): void {
     if (entry === undefined || !whole || !this.#isLive(entry)) this.#sink.onMissing();
     else this.#sink.onValue(entry, payloadStart(entry), entry.length);
-    if (kept !== undefined) repair(this.#coordinator, this.#placed, kept, behind);
   }
 
   /** Primaries that answered with an older state, or with none: they are sent the one that was read. */

@@ -21,11 +21,11 @@ import {
 } from '@rkv/core';
 import { encodeString, encodeTombstone } from '../entry/codec.ts';
 import { isLive, payloadStart } from '../entry/layout.ts';
-import type { FailureCode } from './api.ts';
+import type { FailureCode, RequestOptions } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 import { firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
 import { sizeFailure } from './failure.ts';
-import { WriteRequest } from './write-request.ts';
+import { WriteRequest, type WriteWatcher } from './write-request.ts';
 
 export type ServiceResult =
   'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
@@ -52,6 +52,8 @@ export interface QuorumReply {
   /** Newest first. */
   readonly result: readonly ServiceReply[];
 }
+
+type StartWrite = (request: WriteRequest, options: RequestOptions, sink: WriteWatcher) => void;
 
 export class Service {
   readonly #coordinator: Coordinator;
@@ -80,11 +82,11 @@ export class Service {
   put(key: string, value: Uint8Array): Promise<ServiceReply> {
     const refused = this.#sizeRefusal(key, value);
     if (refused !== undefined) return Promise.resolve(refused);
-    return this.#write(key, (request) => request.put(value));
+    return this.#write(key, (request, options, sink) => request.put(key, value, options, sink));
   }
 
   delete(key: string): Promise<ServiceReply> {
-    return this.#write(key, (request) => request.delete());
+    return this.#write(key, (request, options, sink) => request.delete(key, options, sink));
   }
 
   putQuorum(key: string, value: Uint8Array, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
@@ -133,21 +135,16 @@ export class Service {
     });
   }
 
-  #write(key: string, start: (request: WriteRequest) => void): Promise<ServiceReply> {
+  #write(key: string, start: StartWrite): Promise<ServiceReply> {
     const placed = placeKey(key);
     let replica: Replica | undefined;
     return new Promise((resolve) => {
-      const request = new WriteRequest(
-        this.#coordinator,
-        placed,
-        { w: 1 },
-        {
-          onFirst: (first) => (replica = first),
-          onWritten: () => resolve({ result: 'ok', ...this.#where(replica as Replica) }),
-          onFailure: ({ code }) => resolve(this.#nobody(firstPartition(this.#coordinator, placed), code)),
-        },
-      );
-      start(request);
+      const sink: WriteWatcher = {
+        onFirst: (first) => (replica = first),
+        onWritten: () => resolve({ result: 'ok', ...this.#where(replica as Replica) }),
+        onFailure: ({ code }) => resolve(this.#nobody(firstPartition(this.#coordinator, placed), code)),
+      };
+      start(new WriteRequest(this.#coordinator), { w: 1 }, sink);
     });
   }
 

@@ -10,8 +10,7 @@ import { ringFor } from '../../test/kv/ring-for.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import type { Failure, RequestOptions } from './api.ts';
 import type { KvReply } from './commands.ts';
-import { placeKey } from './coordinator.ts';
-import { WriteRequest } from './write-request.ts';
+import { WriteRequest, type WriteWatcher } from './write-request.ts';
 
 const merged: KvReply = { kind: 'merged', existed: false, later: undefined };
 const existed: KvReply = { ...merged, existed: true };
@@ -23,18 +22,18 @@ function stage(owners = 'abcabcab', { n = 3, down = '' } = {}) {
   const coordinator = coordinatorOn(port);
   const outcomes: string[] = [];
   const failures: Failure[] = [];
-  const request = (options?: RequestOptions): WriteRequest =>
-    new WriteRequest(coordinator, placeKey('k'), options, {
-      onFirst: (replica) => outcomes.push(`first ${replica.node}`),
-      onWritten: (existed, entry) =>
-        outcomes.push(`written ${stampMs(entry, VERSION_AT)}${existed ? ', existed' : ''}`),
-      onFailure: (failure) => {
-        failures.push(failure);
-        outcomes.push(`${failure.code}${failure.definite ? ', definite' : ''}`);
-      },
-    });
-  const put = (options?: RequestOptions): void => request(options).put(Uint8Array.of(118));
-  const remove = (options?: RequestOptions): void => request(options).delete();
+  const sink: WriteWatcher = {
+    onFirst: (replica) => outcomes.push(`first ${replica.node}`),
+    onWritten: (existed, entry) =>
+      outcomes.push(`written ${stampMs(entry, VERSION_AT)}${existed ? ', existed' : ''}`),
+    onFailure: (failure) => {
+      failures.push(failure);
+      outcomes.push(`${failure.code}${failure.definite ? ', definite' : ''}`);
+    },
+  };
+  const put = (options?: RequestOptions): void =>
+    new WriteRequest(coordinator).put('k', Uint8Array.of(118), options, sink);
+  const remove = (options?: RequestOptions): void => new WriteRequest(coordinator).delete('k', options, sink);
   return { port, outcomes, failures, put, remove, coordinator };
 }
 

@@ -23,11 +23,12 @@ import {
 import { encodeTombstone, stringEntryBytes, writeString } from '../entry/codec.ts';
 import { payloadStart, STRING, typeOf, VERSION_AT } from '../entry/layout.ts';
 import type { FailureCode, RequestOptions, WriteSink } from './api.ts';
-import type { KvReply, MergeCommand } from './commands.ts';
-import { bucketOfKey, listOf, quorumFor, type Coordinator, type PlacedKey } from './coordinator.ts';
+import type { KvReply } from './commands.ts';
+import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf } from './failure.ts';
 
 const RESTAMPS_MAX = 2;
+const NO_ENTRY: Uint8Array = new Uint8Array(0);
 
 /** Told more than a door needs: which replica answered first. */
 export interface WriteWatcher extends WriteSink {
@@ -36,14 +37,14 @@ export interface WriteWatcher extends WriteSink {
 
 export class WriteRequest implements ReplicaRequest<KvReply> {
   readonly #coordinator: Coordinator;
-  readonly #sink: WriteWatcher;
-  readonly #placed: PlacedKey;
-  readonly #options: RequestOptions | undefined;
-  readonly #n: number;
+  /** What is sent to every replica. The entry is theirs; it is never written into again. */
+  readonly #command = { kind: 'merge' as const, key: '', hashHi: 0, hashLo: 0, entry: NO_ENTRY };
   readonly #count = new QuorumCount();
+  #sink!: WriteWatcher;
+  #options: RequestOptions | undefined;
+  #n = 0;
   /** By the monotonic clock; 0 until the first round is out, since a write that ends with it needs no clock. */
   #deadline = 0;
-  #command!: MergeCommand;
   #list!: CountedList;
   #quorum!: Quorum;
   #id: RequestId = 0;
@@ -58,35 +59,32 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #parked = false;
   /** The ring that the present round was sent under. */
   #sentEpoch = 0;
-  #done = false;
+  #done = true;
   /** Sends are under way; conclusions wait until all are out. */
   #sending = false;
 
-  constructor(
-    coordinator: Coordinator,
-    placed: PlacedKey,
-    options: RequestOptions | undefined,
-    sink: WriteWatcher,
-  ) {
+  constructor(coordinator: Coordinator) {
     this.#coordinator = coordinator;
-    this.#placed = placed;
-    this.#options = options;
-    this.#sink = sink;
-    this.#n = bucketOfKey(coordinator, placed.key).n;
   }
 
-  /** `value[start..end)` is borrowed until this returns. */
-  put(value: Uint8Array): void {
+  /** The sink was told. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** `value` is borrowed until this returns. One that is done then was heard of by nobody else, and may begin another write. */
+  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteWatcher): void {
     const entry = carve(stringEntryBytes(value.length, false));
     this.#coordinator.clock.write(entry, VERSION_AT);
-    writeString(entry, this.#placed.key, entry, VERSION_AT, value, 0, value.length, 0);
-    this.#begin(entry);
+    writeString(entry, key, entry, VERSION_AT, value, 0, value.length, 0);
+    this.#begin(key, entry, options, sink);
   }
 
-  delete(): void {
+  /** As `put`. */
+  delete(key: string, options: RequestOptions | undefined, sink: WriteWatcher): void {
     const stamp = new Uint8Array(16);
     this.#coordinator.clock.write(stamp, 0);
-    this.#begin(encodeTombstone(this.#placed.key, stamp));
+    this.#begin(key, encodeTombstone(key, stamp), options, sink);
   }
 
   onReply(at: number, reply: KvReply, standIn: boolean): void {
@@ -133,19 +131,32 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
-  #begin(entry: Uint8Array): void {
-    const { key, hashHi, hashLo } = this.#placed;
-    this.#command = { kind: 'merge', key, hashHi, hashLo, entry };
-    this.#id = this.#coordinator.port.open(this);
+  #begin(key: string, entry: Uint8Array, options: RequestOptions | undefined, sink: WriteWatcher): void {
+    const { port, host } = this.#coordinator;
+    putPlace(this.#command, key);
+    this.#command.entry = entry;
+    this.#sink = sink;
+    this.#options = options;
+    this.#n = bucketOfKey(this.#coordinator, key).n;
+    this.#deadline = 0;
+    this.#restamps = 0;
+    this.#existed = false;
+    this.#judged = 0;
+    this.#first = undefined;
+    this.#reached = false;
+    this.#refusal = undefined;
+    this.#parked = false;
+    this.#done = false;
+    this.#id = port.open(this);
     this.#send();
     if (this.#done) return;
-    this.#deadline = this.#coordinator.host.monotonic() + this.#timeoutMs;
-    this.#coordinator.port.alarm(this.#id, this.#timeoutMs);
+    this.#deadline = host.monotonic() + this.#timeoutMs;
+    port.alarm(this.#id, this.#timeoutMs);
   }
 
   #send(): void {
     const { port, defaults } = this.#coordinator;
-    const list = listOf(this.#coordinator, this.#placed, this.#n);
+    const list = listOf(this.#coordinator, this.#command, this.#n);
     this.#sending = false;
     this.#sentEpoch = port.epoch;
     this.#list = list;
@@ -177,7 +188,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#restamps++;
     const { clock } = this.#coordinator;
     const held = this.#command.entry;
-    const { key, hashHi, hashLo } = this.#placed;
+    const { key } = this.#command;
     const floor = { bytes: later, at: 0 };
     let entry: Uint8Array;
     if (typeOf(held) === STRING) {
@@ -189,7 +200,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
       clock.write(stamp, 0, floor);
       entry = encodeTombstone(key, stamp);
     }
-    this.#command = { kind: 'merge', key, hashHi, hashLo, entry };
+    this.#command.entry = entry;
     this.#sendAnew();
   }
 

@@ -7,6 +7,7 @@
  *
  * Source: the RESP specification; redis-server 7.0 for what its RESP2 makes of RESP3's types.
  */
+import { viewOf } from '@rkv/core';
 
 const FIRST_BYTES = 16 * 1024;
 /** A buffer that grew beyond this for a large reply is not kept. */
@@ -170,7 +171,7 @@ export class ReplyWriter {
     if (size <= LOOP_BYTES_MAX) {
       for (let i = 0; i < size; i++) buffer[at + i] = bytes[start + i] as number;
     } else {
-      buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
+      buffer.set(start === 0 && end === bytes.length ? bytes : viewOf(bytes, start, end), at);
     }
     this.length = at + size;
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { RecordKey } from '@rkv/core';
+import { murmur32Latin1, type RecordKey } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { HashDirectory } from './hash-directory.ts';
 
@@ -37,22 +37,74 @@ function compare(a: RecordKey, b: RecordKey): number {
   return a.hashHi - b.hashHi || a.hashLo - b.hashLo || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
 
+/** Hashes as keys have them, and all of them in one sixteenth of hash space. */
+const spread = fc.record({ seed: fc.nat(0xffffffff), count: fc.integer({ min: 1, max: 5_000 }) });
+
+function hashesOf({ seed, count }: { seed: number; count: number }): RecordKey[] {
+  return Array.from({ length: count }, (_, i) => ({
+    hashHi: ((0xa << 28) | (murmur32Latin1(seed, `${i}`) >>> 4)) >>> 0,
+    hashLo: murmur32Latin1(seed + 1, `${i}`),
+    key: `${i}`,
+  }));
+}
+
 describe('a hash directory', () => {
+  it('grows and shrinks with evenly spread hashes, and walks them in order', () => {
+    fc.assert(
+      fc.property(spread, fc.integer({ min: 1, max: 9 }), (drawn, keptOfTen) => {
+        const directory = new HashDirectory(undefined, 4);
+        const records = hashesOf(drawn);
+        for (const [i, at] of records.entries())
+          directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(i & 255));
+        const expected = (kept: readonly RecordKey[]): { at: RecordKey; value: number }[] =>
+          kept.toSorted(compare).map((at) => ({ at, value: Number(at.key) & 255 }));
+        expect(walk(directory, undefined)).toEqual(expected(records));
+        const kept = records.filter((_, i) => i % 10 < keptOfTen);
+        for (const [i, at] of records.entries())
+          if (i % 10 >= keptOfTen) directory.remove(at.hashHi, at.hashLo, at.key);
+        expect(directory.size).toBe(kept.length);
+        expect(walk(directory, undefined)).toEqual(expected(kept));
+        for (const [i, at] of records.entries())
+          expect(directory.get(at.hashHi, at.hashLo, at.key)?.[0]).toBe(
+            i % 10 < keptOfTen ? i & 255 : undefined,
+          );
+        const middle = records[drawn.count >> 1] as RecordKey;
+        expect(walk(directory, middle)).toEqual(expected(kept).filter(({ at }) => compare(at, middle) > 0));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('is walked to the end while the visitor makes it grow', () => {
+    const directory = new HashDirectory(undefined, 4);
+    const records = hashesOf({ seed: 7, count: 4_000 });
+    const late = records.splice(1_000);
+    for (const at of records) directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(1));
+    const seen = new Set<string>();
+    directory.walk(undefined, Infinity, (_hi, _lo, key) => {
+      expect(seen.has(key)).toBe(false);
+      seen.add(key);
+      for (const at of late.splice(0, 7)) directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(2));
+      return true;
+    });
+    for (const { key } of records) expect(seen.has(key)).toBe(true);
+  });
+
   it('holds what a sorted list holds, from wherever it is walked', () => {
     fc.assert(
       fc.property(anySteps, anyKey, (steps, start) => {
         const directory = new HashDirectory();
         const twin = new SortedList();
         for (const { at, value } of steps) {
-          if (value === null) directory.remove(at);
-          else directory.set(at, Uint8Array.of(value));
+          if (value === null) directory.remove(at.hashHi, at.hashLo, at.key);
+          else directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(value));
           twin.set(at, value);
         }
         expect(directory.size).toBe(twin.records.length);
         expect(walk(directory, undefined)).toEqual(twin.after(undefined));
         expect(walk(directory, start)).toEqual(twin.after(start));
         for (const { at } of steps) {
-          expect(directory.get(at)?.[0]).toBe(
+          expect(directory.get(at.hashHi, at.hashLo, at.key)?.[0]).toBe(
             twin.records.find((record) => compare(record.at, at) === 0)?.value,
           );
         }
@@ -64,10 +116,10 @@ describe('a hash directory', () => {
   it('does not show a record that the visitor has removed', () => {
     const directory = new HashDirectory();
     const keys = ['a', 'b', 'c'].map((key) => ({ hashHi: 1, hashLo: 1, key }));
-    for (const at of keys) directory.set(at, Uint8Array.of(1));
+    for (const at of keys) directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(1));
     const seen: string[] = [];
     directory.walk(undefined, Infinity, (_hi, _lo, key) => {
-      directory.remove(keys[1] as RecordKey);
+      directory.remove(1, 1, 'b');
       return seen.push(key) > 0;
     });
     expect(seen).toEqual(['a', 'c']);

@@ -1,50 +1,111 @@
 /**
- * The records of one place in memory, in hash order: a radix tree over the bits of the hash with small sorted
- * leaves. The records themselves lie in a slab.
+ * The records of one interval of hash space in memory, in hash order: a table over the leading bits of the hash, and
+ * under it sorted segments. The records themselves lie in a slab.
  *
- *     root --+-- 0000 -- leaf [ hash, cell, hash, cell, ... ]       a leaf holds up to 64 records
- *            +-- 0001 -- fork --+-- 0000 -- leaf
- *            .                  .                                  a fork looks at the next four bits
+ *     table   [ 00 | 01 | 10 | 11 ]         as many leading bits as the deepest segment looks at
+ *               |    |     \   /
+ *             seg  seg      seg             one that looks at fewer stands in several places
+ *     segment   hash word, cell, hash word, cell, ...     by first word of the hash; up to 128 records
  *
- * A full leaf becomes a fork with sixteen leaves: the cost of growing is always that of sixty-four records,
- * where one big Map stalls for as long as it takes to hash all of it anew. The hash is there already, so
- * looking up hashes no string: it follows four bits a step, then halves the leaf. Walks need no sorting.
+ * A full segment becomes two, one bit deeper, and now and then the table doubles: the cost of growing is always that
+ * of 128 records and a short copy, where one big Map stalls for as long as it takes to hash all of it anew. Walks need
+ * no sorting.
  *
- * Records whose 64 bits of hash are the same stay in one leaf, however many they are; nobody meets more than two
- * unless he tries.
+ * The hash is there already and spread evenly, so nothing is hashed or halved to look up: the leading bits find the
+ * segment, the next ones tell about where in it a record must stand, and it is a few places from there. So one
+ * look-up touches three or four places in memory: table, segment, one line of its slots, the record. That is what it costs;
+ * a tree over the same records, halving its leaves, took more than three times as long.
+ *
+ * Hashes that share more leading bits than chance gives (they were made to) do not blow the table up: their segment
+ * grows instead, and is halved. Records that share their whole first word stand in order of the rest.
+ *
+ * Source: Fagin et al., "Extendible Hashing" (1979); interpolation search.
  */
 import type { RecordKey, Visitor } from '@rkv/core';
 import { Slab, type Cell } from './slab.ts';
 
-const DIGIT_BITS = 4;
-const FORK_WIDTH = 1 << DIGIT_BITS;
-/** Sixteen digits are all that a hash of 64 bits has. */
-const DEPTH_MAX = 64 / DIGIT_BITS;
-/** Halving 64 takes six steps, and splitting them a few microseconds. */
-const LEAF_RECORDS_MAX = 64;
+/** More: fewer segments to find, more to move at each insert. */
+const SEGMENT_RECORDS_MAX = 128;
+/** A segment grows by so many: a sixteenth of a full one stays unused on average. */
+const GROWTH_RECORDS = 16;
+/** The table has at most one place for so many records (or a few): eight times what evenly spread hashes need. */
+const RECORDS_PER_PLACE_MIN = 16;
+const WORD_BITS = 32;
 
-/**
- * A fork has children, a leaf has slots: three numbers a record, in hash order - first and second word of the hash,
- * and its cell. They stand in one array, so that halving touches little memory and of the records only the one sought.
- */
-interface Branch {
-  slots: number[];
-  children: Branch[] | undefined;
+/** Two numbers a record. */
+const SLOT = 2;
+const CELL = 1;
+
+class Segment {
+  /** How many leading bits its records share, beyond those that all of the directory do. */
+  readonly depth: number;
+  /** First word of the hash, signed, and cell: of each record, by hash. */
+  slots: Int32Array;
+  count: number;
+
+  constructor(depth: number, slots: Int32Array = new Int32Array(GROWTH_RECORDS * SLOT), count = 0) {
+    this.depth = depth;
+    this.slots = slots;
+    this.count = count;
+  }
+
+  insert(index: number, hashHi: number, cell: Cell): void {
+    const end = this.count * SLOT;
+    if (end === this.slots.length) {
+      const grown = new Int32Array(end + GROWTH_RECORDS * SLOT);
+      grown.set(this.slots);
+      this.slots = grown;
+    }
+    this.slots.copyWithin((index + 1) * SLOT, index * SLOT, end);
+    this.slots[index * SLOT] = hashHi;
+    this.slots[index * SLOT + CELL] = cell;
+    this.count++;
+  }
+
+  remove(index: number): void {
+    this.slots.copyWithin(index * SLOT, (index + 1) * SLOT, this.count * SLOT);
+    this.count--;
+    const unused = this.slots.length / SLOT - this.count;
+    if (unused >= 2 * GROWTH_RECORDS && unused > this.count) this.slots = this.#cut(0, this.count);
+  }
+
+  /** The two that take its place: before `index`, and from there on. */
+  split(index: number): readonly [Segment, Segment] {
+    const { count, depth } = this;
+    const lower = new Segment(depth + 1, this.#cut(0, index), index);
+    return [lower, new Segment(depth + 1, this.#cut(index, count), count - index)];
+  }
+
+  /** A copy of these slots, with room for a few more. */
+  #cut(from: number, to: number): Int32Array {
+    const records = (Math.floor((to - from) / GROWTH_RECORDS) + 1) * GROWTH_RECORDS;
+    const slots = new Int32Array(records * SLOT);
+    slots.set(this.slots.subarray(from * SLOT, to * SLOT));
+    return slots;
+  }
 }
 
-const SLOT = 3;
-const LO = 1;
-const CELL = 2;
-
 export class HashDirectory {
-  readonly #root: Branch = newLeaf();
   readonly #slab: Slab;
+  /** Leading bits that the hashes of all records here share. */
+  readonly #sharedBits: number;
+  #table: Segment[] = [new Segment(0)];
+  /** The table has 2^depth places. */
+  #depth = 0;
   #size = 0;
   /** Counts what moves slots or frees cells: a copy of slots is good for as long as this stands still. */
   #changes = 0;
 
-  constructor(slab = new Slab()) {
+  // What was searched last, and where it was found as long as nothing has changed.
+  #foundAfter = -1;
+  #foundKey = '';
+  #foundHi = 0;
+  #foundLo = 0;
+  #found = 0;
+
+  constructor(slab = new Slab(), sharedBits = 0) {
     this.#slab = slab;
+    this.#sharedBits = sharedBits;
   }
 
   /** How many records there are. */
@@ -53,199 +114,156 @@ export class HashDirectory {
   }
 
   /** Borrowed: valid until the slab is changed. */
-  get(at: RecordKey): Uint8Array | undefined {
-    const { slots } = this.#leafOf(at.hashHi, at.hashLo);
-    const found = this.#search(slots, at);
-    return found < 0 ? undefined : this.#slab.valueOf(slots[found + CELL] as Cell);
+  get(hashHi: number, hashLo: number, key: string): Uint8Array | undefined {
+    const segment = this.#segmentOf(hashHi);
+    const found = this.#search(segment, hashHi, hashLo, key);
+    return found < 0 ? undefined : this.#slab.valueOf(segment.slots[found * SLOT + CELL] as Cell);
   }
 
   /** The value is copied. */
-  set(at: RecordKey, value: Uint8Array): void {
-    const { slots } = this.#leafOf(at.hashHi, at.hashLo);
-    const found = this.#search(slots, at);
-    if (found < 0) return this.#insert(slots, ~found, at, value);
-    const cell = slots[found + CELL] as Cell;
+  set(hashHi: number, hashLo: number, key: string, value: Uint8Array): void {
+    const segment = this.#segmentOf(hashHi);
+    const found = this.#search(segment, hashHi, hashLo, key);
+    if (found < 0) {
+      this.#insert(segment, ~found, hashHi, this.#slab.add(hashLo, key, value));
+      return;
+    }
+    const cell = segment.slots[found * SLOT + CELL] as Cell;
     if (this.#slab.maybeReplace(cell, value)) return;
     this.#changes++;
     this.#slab.remove(cell);
-    slots[found + CELL] = this.#slab.add(at.key, value);
+    segment.slots[found * SLOT + CELL] = this.#slab.add(hashLo, key, value);
   }
 
-  remove(at: RecordKey): void {
-    const { slots } = this.#leafOf(at.hashHi, at.hashLo);
-    const found = this.#search(slots, at);
+  remove(hashHi: number, hashLo: number, key: string): void {
+    const segment = this.#segmentOf(hashHi);
+    const found = this.#search(segment, hashHi, hashLo, key);
     if (found < 0) return;
     this.#changes++;
-    this.#slab.remove(slots[found + CELL] as Cell);
-    slots.splice(found, SLOT);
+    this.#slab.remove(segment.slots[found * SLOT + CELL] as Cell);
+    segment.remove(found);
     this.#size--;
   }
 
   /** As `Store.walk`. The visitor may change what it likes: the walk goes on behind the record it was at. */
   walk(after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
-    const finger = new Finger(after);
     let left = limit;
-    while (!finger.atEnd) {
-      const slots = this.#takeLeaf(finger);
+    let place = after === undefined ? 0 : this.#placeOf(after.hashHi);
+    let behind = after;
+    while (place < this.#table.length) {
+      const segment = this.#table[place] as Segment;
+      const slots = segment.slots.slice(this.#firstBehind(segment, behind) * SLOT, segment.count * SLOT);
       const changes = this.#changes;
-      for (let i = 0; i < slots.length; i += SLOT) {
+      behind = undefined;
+      for (let i = 0; i < slots.length && behind === undefined; i += SLOT) {
         if (left-- <= 0) return true;
-        const at = this.#keyAt(slots, i);
-        if (!visit(at.hashHi, at.hashLo, at.key, this.#slab.valueOf(slots[i + CELL] as Cell))) return true;
-        if (this.#changes === changes) continue;
-        finger.stand(at);
-        break;
+        const cell = slots[i + CELL] as Cell;
+        const at = {
+          hashHi: (slots[i] as number) >>> 0,
+          hashLo: this.#slab.hashLoOf(cell),
+          key: this.#slab.keyOf(cell),
+        };
+        if (!visit(at.hashHi, at.hashLo, at.key, this.#slab.valueOf(cell))) return true;
+        if (this.#changes !== changes) behind = at;
       }
+      // The table may have grown: where the walk is now is found anew.
+      place = behind === undefined ? this.#placeBehind(place, segment) : this.#placeOf(behind.hashHi);
     }
     return false;
   }
 
-  /** A copy of what the leaf under the finger holds beyond it; the finger moves on to the next leaf. */
-  #takeLeaf(finger: Finger): number[] {
-    let depth = 0;
-    let branch = this.#root;
-    while (branch.children !== undefined) {
-      branch = branch.children[digitAt(finger.hi, finger.lo, depth++)] as Branch;
+  #firstBehind(segment: Segment, at: RecordKey | undefined): number {
+    if (at === undefined) return 0;
+    const found = this.#search(segment, at.hashHi, at.hashLo, at.key);
+    return found < 0 ? ~found : found + 1;
+  }
+
+  #placeOf(hashHi: number): number {
+    return this.#depth === 0 ? 0 : (hashHi << this.#sharedBits) >>> (WORD_BITS - this.#depth);
+  }
+
+  #segmentOf(hashHi: number): Segment {
+    return this.#table[this.#placeOf(hashHi)] as Segment;
+  }
+
+  /** The first place of the next segment. */
+  #placeBehind(place: number, { depth }: Segment): number {
+    const width = 1 << (this.#depth - depth);
+    return (place & -width) + width;
+  }
+
+  /** Which record of the segment this is, or the complement (~) of which it would be. */
+  #search(segment: Segment, hashHi: number, hashLo: number, key: string): number {
+    // Whoever writes has just looked what is there.
+    const sameHash = this.#foundLo === hashLo && this.#foundHi === hashHi;
+    if (sameHash && this.#foundAfter === this.#changes && this.#foundKey === key) return this.#found;
+    const { slots, count } = segment;
+    let index = this.#firstWith(segment, hashHi);
+    let found = -1;
+    for (; index < count && (slots[index * SLOT] as number) >>> 0 === hashHi; index++) {
+      const order = this.#slab.compare(slots[index * SLOT + CELL] as Cell, hashLo, key);
+      if (order === 0) found = index;
+      if (order >= 0) break;
     }
-    const from = this.#firstBehind(finger.after, branch.slots);
-    finger.leave(depth);
-    return branch.slots.slice(from);
+    this.#foundAfter = this.#changes;
+    this.#foundKey = key;
+    this.#foundHi = hashHi;
+    this.#foundLo = hashLo;
+    this.#found = found < 0 ? ~index : found;
+    return this.#found;
   }
 
-  #firstBehind(after: RecordKey | undefined, slots: number[]): number {
-    if (after === undefined) return 0;
-    const found = this.#search(slots, after);
-    return found < 0 ? ~found : found + SLOT;
+  /** The first record whose hash does not begin with less than this word. */
+  #firstWith({ slots, count, depth }: Segment, hashHi: number): number {
+    if (count > SEGMENT_RECORDS_MAX) return halve(slots, count, hashHi);
+    const spread = (hashHi << (this.#sharedBits + depth)) >>> 16;
+    let index = (spread * count) >>> 16;
+    while (index < count && (slots[index * SLOT] as number) >>> 0 < hashHi) index++;
+    while (index > 0 && (slots[(index - 1) * SLOT] as number) >>> 0 >= hashHi) index--;
+    return index;
   }
 
-  #keyAt(slots: readonly number[], i: number): RecordKey {
-    const hashHi = (slots[i] as number) >>> 0;
-    const hashLo = (slots[i + LO] as number) >>> 0;
-    return { hashHi, hashLo, key: this.#slab.keyOf(slots[i + CELL] as Cell) };
-  }
-
-  #insert(slots: number[], index: number, at: RecordKey, value: Uint8Array): void {
+  #insert(segment: Segment, index: number, hashHi: number, cell: Cell): void {
     this.#changes++;
-    insertAt(slots, index, at.hashHi | 0, at.hashLo | 0, this.#slab.add(at.key, value));
     this.#size++;
-    if (slots.length > LEAF_RECORDS_MAX * SLOT) this.#split(at.hashHi, at.hashLo);
-  }
-
-  #leafOf(hi: number, lo: number): Branch {
-    let branch = this.#root;
-    for (let depth = 0; branch.children !== undefined; depth++) {
-      branch = branch.children[digitAt(hi, lo, depth)] as Branch;
-    }
-    return branch;
-  }
-
-  #split(hi: number, lo: number): void {
-    let depth = 0;
-    let leaf = this.#root;
-    while (leaf.children !== undefined) leaf = leaf.children[digitAt(hi, lo, depth++)] as Branch;
-    for (; leaf.slots.length > LEAF_RECORDS_MAX * SLOT && depth < DEPTH_MAX; depth++) {
-      leaf = becomeFork(leaf, depth)[digitAt(hi, lo, depth)] as Branch;
+    segment.insert(index, hashHi, cell);
+    let full = segment;
+    while (full.count > SEGMENT_RECORDS_MAX && this.#maySplit(full)) {
+      this.#split(full, hashHi);
+      full = this.#segmentOf(hashHi);
     }
   }
 
-  /** Where this record's slot begins, or the complement (~) of where it would. */
-  #search(slots: readonly number[], at: RecordKey): number {
-    const hi = at.hashHi | 0;
-    const lo = at.hashLo | 0;
-    let low = 0;
-    let high = slots.length / SLOT;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const i = middle * SLOT;
-      const order = this.#compare(slots, i, hi, lo, at.key);
-      if (order === 0) return i;
-      if (order < 0) low = middle + 1;
-      else high = middle;
+  #maySplit({ depth }: Segment): boolean {
+    if (depth < this.#depth) return true;
+    const places = 2 ** (depth + 1);
+    return this.#sharedBits + depth < WORD_BITS && places <= Math.max(8, this.#size / RECORDS_PER_PLACE_MIN);
+  }
+
+  #split(segment: Segment, hashHi: number): void {
+    if (segment.depth === this.#depth) {
+      this.#table = this.#table.flatMap((held) => [held, held]);
+      this.#depth++;
     }
-    return ~(low * SLOT);
-  }
-
-  #compare(slots: readonly number[], i: number, hi: number, lo: number, key: string): number {
-    const otherHi = slots[i] as number;
-    if (otherHi !== hi) return (otherHi ^ SIGN) < (hi ^ SIGN) ? -1 : 1;
-    const otherLo = slots[i + LO] as number;
-    if (otherLo !== lo) return (otherLo ^ SIGN) < (lo ^ SIGN) ? -1 : 1;
-    return this.#slab.compareKey(slots[i + CELL] as Cell, key);
-  }
-}
-
-/** Hash words are kept signed, which V8 keeps small; flipping the sign bit makes them compare as unsigned. */
-const SIGN = 0x8000_0000 | 0;
-
-/** Where a walk is: before the first record of some hash, or behind one record. */
-class Finger {
-  hi = 0;
-  lo = 0;
-  atEnd = false;
-  after: RecordKey | undefined;
-
-  constructor(after: RecordKey | undefined) {
-    if (after !== undefined) this.stand(after);
-  }
-
-  /** Behind this record. */
-  stand(after: RecordKey): void {
-    this.after = after;
-    this.hi = after.hashHi | 0;
-    this.lo = after.hashLo | 0;
-    this.atEnd = false;
-  }
-
-  /** To the first hash beyond the leaf at this depth, which holds the hashes that share `depth` digits. */
-  leave(depth: number): void {
-    this.after = undefined;
-    const bits = depth * DIGIT_BITS;
-    if (bits > 32) {
-      const next = (((this.lo >>> (64 - bits)) + 1) * 2 ** (64 - bits)) % 2 ** 32;
-      this.lo = next | 0;
-      if (next !== 0) return;
-      this.#nextHi(32);
-    } else {
-      this.lo = 0;
-      this.#nextHi(bits);
-    }
-  }
-
-  #nextHi(bits: number): void {
-    const next = bits === 0 ? 2 ** 32 : ((this.hi >>> (32 - bits)) + 1) * 2 ** (32 - bits);
-    this.atEnd = next >= 2 ** 32;
-    this.hi = next | 0;
+    const bit = 1 << (WORD_BITS - 1 - this.#sharedBits - segment.depth);
+    let middle = 0;
+    while (middle < segment.count && ((segment.slots[middle * SLOT] as number) & bit) === 0) middle++;
+    const [lower, upper] = segment.split(middle);
+    const width = 1 << (this.#depth - segment.depth);
+    const first = this.#placeOf(hashHi) & -width;
+    this.#table.fill(lower, first, first + width / 2);
+    this.#table.fill(upper, first + width / 2, first + width);
   }
 }
 
-function newLeaf(): Branch {
-  return { slots: [], children: undefined };
-}
-
-/** Deal the records of a full leaf to sixteen new ones; in order they were, in order they stay. */
-function becomeFork(leaf: Branch, depth: number): Branch[] {
-  const children = Array.from({ length: FORK_WIDTH }, newLeaf);
-  const { slots } = leaf;
-  for (let i = 0; i < slots.length; i += SLOT) {
-    const [hi, lo, cell] = [slots[i] as number, slots[i + LO] as number, slots[i + CELL] as Cell];
-    (children[digitAt(hi, lo, depth)] as Branch).slots.push(hi, lo, cell);
+/** The first of these slots whose hash does not begin with less than this word. */
+function halve(slots: Int32Array, count: number, hashHi: number): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((slots[middle * SLOT] as number) >>> 0 < hashHi) low = middle + 1;
+    else high = middle;
   }
-  leaf.slots = [];
-  leaf.children = children;
-  return children;
-}
-
-/** The four bits of the hash that a fork at this depth looks at. */
-function digitAt(hi: number, lo: number, depth: number): number {
-  const shift = 28 - ((depth & 7) << 2);
-  return ((depth < 8 ? hi : lo) >>> shift) & (FORK_WIDTH - 1);
-}
-
-/** What `splice` does, without the array that it returns. */
-function insertAt(slots: number[], index: number, hi: number, lo: number, cell: Cell): void {
-  slots.push(0, 0, 0);
-  slots.copyWithin(index + SLOT, index);
-  slots[index] = hi;
-  slots[index + LO] = lo;
-  slots[index + CELL] = cell;
+  return low;
 }

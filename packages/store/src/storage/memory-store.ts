@@ -1,5 +1,5 @@
 /**
- * The memory engine: a hash directory per space and place, and one slab for the records of all.
+ * The memory engine: a directory per space and place, and one slab for the records of all.
  *
  * It commits within `submit`, so there is never anything in flight, and `onProgress` is never called: nobody
  * has to wait. Nothing of the caller's is kept, and what is read is borrowed in earnest: the next write may change it.
@@ -19,7 +19,7 @@ import type {
   StoreRecord,
   Visitor,
 } from '@rkv/core';
-import { HashDirectory } from './hash-directory.ts';
+import { PlaceDirectory } from './place-directory.ts';
 import { Slab } from './slab.ts';
 
 export function memoryStore(): Store {
@@ -30,9 +30,9 @@ class MemoryStore implements Store {
   readonly storeId = randomBytes(16).toString('hex');
   committedSeq = 0;
   readonly #slab = new Slab();
-  readonly #directories = new Map<number, HashDirectory>();
-  /** By space: the late records that may have changed since they were asked for their bytes. */
-  readonly #late: readonly [Set<LateRecord>, Set<LateRecord>] = [new Set(), new Set()];
+  readonly #directories = new Map<number, PlaceDirectory>();
+  /** By space, by partition: the late record that may have changed since it was asked for its bytes. */
+  readonly #late: readonly [Map<number, LateRecord>, Map<number, LateRecord>] = [new Map(), new Map()];
   #closed = false;
 
   /** As durable as it ever gets. */
@@ -46,9 +46,10 @@ class MemoryStore implements Store {
     if (this.#closed) return undefined;
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as StoreRecord;
-      this.#askLate(record.space);
-      if (record.value === undefined) this.#remove(record);
-      else this.#directoryFor(record.space, record.place).set(record, record.value);
+      const { space, place, hashHi, hashLo, key, value } = record;
+      this.#askLate(space);
+      if (value === undefined) this.#remove(record);
+      else this.#directoryFor(space, place).set(hashHi, hashLo, key, value);
     }
     if (late !== undefined) this.#noteLate(late);
     return ++this.committedSeq;
@@ -56,7 +57,7 @@ class MemoryStore implements Store {
 
   get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
     this.#askLate(space);
-    return this.#directories.get(numberOf(space, place))?.get(at);
+    return this.#directories.get(numberOf(space, place))?.get(at.hashHi, at.hashLo, at.key);
   }
 
   walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
@@ -81,35 +82,42 @@ class MemoryStore implements Store {
 
   #noteLate(record: LateRecord): void {
     const late = this.#late[record.space];
-    if (late.has(record)) return;
-    late.add(record);
-    this.#directoryFor(record.space, record.place).set(record, record.bytes());
+    const noted = late.get(record.place.partition);
+    if (noted === record) return;
+    if (noted !== undefined) this.#setLate(noted);
+    late.set(record.place.partition, record);
+    this.#setLate(record);
   }
 
   /** What is read of this space from here on is up to date. */
   #askLate(space: Space): void {
     const late = this.#late[space];
     if (late.size === 0) return;
-    for (const record of late) this.#directoryFor(space, record.place).set(record, record.bytes());
+    for (const record of late.values()) this.#setLate(record);
     late.clear();
   }
 
-  #directoryFor(space: Space, place: Place): HashDirectory {
+  #setLate(record: LateRecord): void {
+    const { space, place, hashHi, hashLo, key } = record;
+    this.#directoryFor(space, place).set(hashHi, hashLo, key, record.bytes());
+  }
+
+  #directoryFor(space: Space, place: Place): PlaceDirectory {
     const number = numberOf(space, place);
     let directory = this.#directories.get(number);
     if (directory === undefined) {
-      directory = new HashDirectory(this.#slab);
+      directory = new PlaceDirectory(this.#slab, place);
       this.#directories.set(number, directory);
     }
     return directory;
   }
 
   /** An empty directory is no place. */
-  #remove(record: StoreRecord): void {
-    const number = numberOf(record.space, record.place);
+  #remove({ space, place, hashHi, hashLo, key }: StoreRecord): void {
+    const number = numberOf(space, place);
     const directory = this.#directories.get(number);
-    directory?.remove(record);
-    if (directory?.size === 0) this.#directories.delete(number);
+    directory?.remove(hashHi, hashLo, key);
+    if (directory?.isEmpty === true) this.#directories.delete(number);
   }
 }
 

@@ -20,11 +20,12 @@ describe('a slab', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 300, size: 'max' }), (steps) => {
         const slab = new Slab();
-        const twin: { cell: Cell; key: string; value: Uint8Array }[] = [];
+        const twin: { cell: Cell; key: string; hashLo: number; value: Uint8Array }[] = [];
         for (const { kind, at, key, size, fill } of steps) {
           const value = new Uint8Array(size).fill(fill);
           const record = twin[at % Math.max(1, twin.length)];
-          if (kind === 'add' || record === undefined) twin.push({ cell: slab.add(key, value), key, value });
+          if (kind === 'add' || record === undefined)
+            twin.push({ cell: slab.add(at, key, value), key, hashLo: at, value });
           else if (kind === 'replace') {
             if (slab.maybeReplace(record.cell, value)) record.value = value;
           } else {
@@ -32,8 +33,9 @@ describe('a slab', () => {
             twin.splice(twin.indexOf(record), 1);
           }
         }
-        for (const { cell, key, value } of twin) {
+        for (const { cell, key, hashLo, value } of twin) {
           expect(slab.keyOf(cell)).toBe(key);
+          expect(slab.hashLoOf(cell)).toBe(hashLo);
           expect(Buffer.compare(slab.valueOf(cell), value)).toBe(0);
         }
       }),

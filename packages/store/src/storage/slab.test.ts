@@ -11,7 +11,7 @@ describe('a slab', () => {
   it('gives back what was put in, whatever its size', () => {
     const slab = new Slab();
     const sizes = [0, 1, 7, 8, 119, 120, 121, 1000, 32_000, 32_768, 300_000];
-    const cells = sizes.map((size, i) => slab.add(`key ${size}`, valueOf(size, i)));
+    const cells = sizes.map((size, i) => slab.add(0, `key ${size}`, valueOf(size, i)));
     sizes.forEach((size, i) => {
       expect(slab.keyOf(cells[i] as number)).toBe(`key ${size}`);
       expect(slab.valueOf(cells[i] as number)).toEqual(valueOf(size, i));
@@ -21,41 +21,50 @@ describe('a slab', () => {
   it('takes any bytes as a key, none too', () => {
     const slab = new Slab();
     for (const key of ['', '\x00\xff', 'k'.repeat(100_000)]) {
-      const cell = slab.add(key, valueOf(3));
+      const cell = slab.add(0, key, valueOf(3));
       expect(slab.keyOf(cell)).toBe(key);
-      expect(slab.compareKey(cell, key)).toBe(0);
+      expect(slab.compare(cell, 0, key)).toBe(0);
     }
   });
 
   it('orders keys as bytes', () => {
     const slab = new Slab();
-    const cell = slab.add('m\x80', valueOf(1));
-    for (const below of ['', 'm', 'l\xff', 'm\x7f']) expect(slab.compareKey(cell, below)).toBeGreaterThan(0);
-    for (const above of ['n', 'm\x81', 'm\x80\x00']) expect(slab.compareKey(cell, above)).toBeLessThan(0);
+    const cell = slab.add(0, 'm\x80', valueOf(1));
+    for (const below of ['', 'm', 'l\xff', 'm\x7f']) expect(slab.compare(cell, 0, below)).toBeGreaterThan(0);
+    for (const above of ['n', 'm\x81', 'm\x80\x00']) expect(slab.compare(cell, 0, above)).toBeLessThan(0);
+  });
+
+  it('orders by the second word of the hash first, unsigned', () => {
+    const slab = new Slab();
+    const cell = slab.add(0x80000000, 'm', valueOf(1));
+    expect(slab.hashLoOf(cell)).toBe(0x80000000);
+    expect(slab.compare(cell, 0x7fffffff, 'z')).toBeGreaterThan(0);
+    expect(slab.compare(cell, 0x80000001, 'a')).toBeLessThan(0);
+    expect(slab.compare(cell, 0x80000000, 'm')).toBe(0);
   });
 
   it('puts a value in the place of another of about its size, and says when it cannot', () => {
     const slab = new Slab();
-    const cell = slab.add('k', valueOf(100, 1));
-    expect(slab.maybeReplace(cell, valueOf(97, 2))).toBe(true);
-    expect(slab.valueOf(cell)).toEqual(valueOf(97, 2));
+    const cell = slab.add(0, 'k', valueOf(100, 1));
+    expect(slab.maybeReplace(cell, valueOf(102, 2))).toBe(true);
+    expect(slab.valueOf(cell)).toEqual(valueOf(102, 2));
     expect(slab.maybeReplace(cell, valueOf(200, 3))).toBe(false);
-    expect(slab.valueOf(cell)).toEqual(valueOf(97, 2));
+    expect(slab.valueOf(cell)).toEqual(valueOf(102, 2));
   });
 
   it('uses freed cells again before it takes more memory', () => {
     const slab = new Slab();
-    const cells = Array.from({ length: 5000 }, (_, i) => slab.add(`${i}`, valueOf(100)));
+    const cells = Array.from({ length: 5000 }, (_, i) => slab.add(0, `${i}`, valueOf(100)));
     const { bytes } = slab;
     for (const cell of cells.slice(0, 4000)) slab.remove(cell);
-    for (let i = 0; i < 4000; i++) slab.add(`${i}`, valueOf(100));
+    for (let i = 0; i < 4000; i++) slab.add(0, `${i}`, valueOf(100));
     expect(slab.bytes).toBeLessThanOrEqual(bytes);
   });
 
   it('lets go of memory that holds nothing, but for one chunk of a size', () => {
     const slab = new Slab();
-    const small = Array.from({ length: 5000 }, (_, i) => slab.add(`${i}`, valueOf(100)));
-    const large = slab.add('large', valueOf(5_000_000));
+    const small = Array.from({ length: 5000 }, (_, i) => slab.add(0, `${i}`, valueOf(100)));
+    const large = slab.add(0, 'large', valueOf(5_000_000));
     expect(slab.bytes).toBeGreaterThan(5_000_000);
     slab.remove(large);
     for (const cell of small) slab.remove(cell);
@@ -67,7 +76,7 @@ describe('a slab', () => {
       const slab = new Slab();
       let count = 0;
       do {
-        slab.add('', valueOf(size));
+        slab.add(0, '', valueOf(size));
         count++;
       } while (slab.bytes === CHUNK_BYTES);
       // All but the last lie in the first chunk, or the only one has one of its own.

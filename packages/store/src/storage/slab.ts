@@ -2,11 +2,12 @@
  * Records in memory, many to a chunk: no object, no allocation and nothing for the garbage collector per record.
  *
  *     chunk   | cell | cell | cell | ... |                      all cells of a chunk are of one size
- *     cell    value length u32, key length u32, key, value, unused
+ *     cell    value length, key length, low hash word: 3 words; key, value, unused
  *
  * A record lies in a cell of the smallest size that holds it. Sizes rise by 16 bytes, and by an eighth where that is
  * more, so at most an eighth of a large cell is unused. A record too large to share a chunk has one to itself. A cell
- * is named by a number: the place where it begins, in units of 16 bytes over all chunks.
+ * is named by a number: the place where it begins, in units of 16 bytes over all chunks. So the three words of a cell
+ * lie aligned, and are read as words, in the byte order of the machine.
  *
  * As objects of their own, a key, its bytes and what holds them together cost some 250 bytes beside the value, two
  * microseconds to make, and a stop of the whole node when millions of them are traced. And whoever looks for a value
@@ -24,21 +25,28 @@ const CHUNK_BYTES = 256 * 1024;
 const CHUNK_UNITS = CHUNK_BYTES / UNIT_BYTES;
 /** Eight of the largest cells fill a chunk: of a chunk, too, at most an eighth is unused. */
 const SHARED_CELL_BYTES_MAX = CHUNK_BYTES / 8;
-const HEADER_BYTES = 8;
-const KEY_LENGTH_AT = 4;
+const HEADER_BYTES = 12;
 const NO_CELL = -1;
 
-/** Names a record in the slab until it is removed. Up to 32 GiB of them V8 keeps such a number small. */
+// The words of a cell's header, counted from where it begins.
+const VALUE_LENGTH = 0;
+const KEY_LENGTH = 1;
+const HASH_LO = 2;
+
+/** Names a record in the slab until it is removed. Up to 32 GiB of them it fits a signed word. */
 export type Cell = number;
 
 interface Chunk {
   readonly number: number;
+  readonly memory: ArrayBuffer;
+  /** Of the same memory. */
   readonly bytes: Uint8Array;
+  readonly words: Int32Array;
   readonly cellBytes: number;
   used: number;
   /** Cells up to here have been used; what is beyond them is new. */
   end: number;
-  /** The cell that was freed last; its first bytes name the one before it. */
+  /** The cell that was freed last; its first word names the one before it. */
   freed: number;
 }
 
@@ -51,38 +59,46 @@ export class Slab {
   /** Of all chunks. */
   bytes = 0;
 
-  /** Copies both in. `key` is latin1. */
-  add(key: string, value: Uint8Array): Cell {
+  /** Copies all of it in. `hashLo`: second word of the hash, unsigned; `key`: latin1. */
+  add(hashLo: number, key: string, value: Uint8Array): Cell {
     const cellBytes = cellBytesFor(key.length, value.length);
     const chunk = this.#open.get(cellBytes)?.at(-1) ?? this.#makeChunk(cellBytes);
     const at = this.#takeCell(chunk);
-    const { bytes } = chunk;
-    putU32(bytes, at + KEY_LENGTH_AT, key.length);
+    const { bytes, words } = chunk;
+    words[(at >>> 2) + KEY_LENGTH] = key.length;
+    words[(at >>> 2) + HASH_LO] = hashLo;
     for (let i = 0; i < key.length; i++) bytes[at + HEADER_BYTES + i] = key.charCodeAt(i);
-    putValue(bytes, at, key.length, value);
+    putValue(chunk, at, value);
     return chunk.number * CHUNK_UNITS + at / UNIT_BYTES;
   }
 
   /** Borrowed: valid until the slab is changed. */
   valueOf(cell: Cell): Uint8Array {
-    const { bytes } = this.#chunkOf(cell);
+    const { memory, words } = this.#chunkOf(cell);
     const at = offsetOf(cell);
-    const start = at + HEADER_BYTES + u32At(bytes, at + KEY_LENGTH_AT);
-    return new Uint8Array(bytes.buffer, start, u32At(bytes, at));
+    const header = at >>> 2;
+    const start = at + HEADER_BYTES + (words[header + KEY_LENGTH] as number);
+    return new Uint8Array(memory, start, words[header + VALUE_LENGTH]);
   }
 
   keyOf(cell: Cell): string {
-    const { bytes } = this.#chunkOf(cell);
-    const at = offsetOf(cell);
-    const start = at + HEADER_BYTES;
-    return latin1Decode(bytes, start, start + u32At(bytes, at + KEY_LENGTH_AT));
+    const { bytes, words } = this.#chunkOf(cell);
+    const start = offsetOf(cell) + HEADER_BYTES;
+    return latin1Decode(bytes, start, start + (words[(offsetOf(cell) >>> 2) + KEY_LENGTH] as number));
   }
 
-  /** Order of this record's key and another: negative, zero or positive. */
-  compareKey(cell: Cell, key: string): number {
-    const { bytes } = this.#chunkOf(cell);
+  /** Second word of its hash, unsigned. */
+  hashLoOf(cell: Cell): number {
+    return (this.#chunkOf(cell).words[(offsetOf(cell) >>> 2) + HASH_LO] as number) >>> 0;
+  }
+
+  /** Order of this record and another, by the rest of the hash, then by key: negative, zero or positive. */
+  compare(cell: Cell, hashLo: number, key: string): number {
+    const { bytes, words } = this.#chunkOf(cell);
     const at = offsetOf(cell);
-    const length = u32At(bytes, at + KEY_LENGTH_AT);
+    const otherLo = (words[(at >>> 2) + HASH_LO] as number) >>> 0;
+    if (otherLo !== hashLo) return otherLo < hashLo ? -1 : 1;
+    const length = words[(at >>> 2) + KEY_LENGTH] as number;
     const shorter = Math.min(length, key.length);
     const start = at + HEADER_BYTES;
     for (let i = 0; i < shorter; i++) {
@@ -94,25 +110,25 @@ export class Slab {
 
   /** Give the record another value, where it lies. False when that needs a cell of another size. */
   maybeReplace(cell: Cell, value: Uint8Array): boolean {
-    const { bytes, cellBytes } = this.#chunkOf(cell);
+    const chunk = this.#chunkOf(cell);
     const at = offsetOf(cell);
-    const keyLength = u32At(bytes, at + KEY_LENGTH_AT);
-    if (cellBytesFor(keyLength, value.length) !== cellBytes) return false;
-    putValue(bytes, at, keyLength, value);
+    const keyLength = chunk.words[(at >>> 2) + KEY_LENGTH] as number;
+    if (cellBytesFor(keyLength, value.length) !== chunk.cellBytes) return false;
+    putValue(chunk, at, value);
     return true;
   }
 
   remove(cell: Cell): void {
     const chunk = this.#chunkOf(cell);
     if (!hasRoom(chunk)) this.#openOf(chunk.cellBytes).push(chunk);
-    putU32(chunk.bytes, offsetOf(cell), chunk.freed);
+    chunk.words[offsetOf(cell) >>> 2] = chunk.freed;
     chunk.freed = offsetOf(cell);
     chunk.used--;
     if (chunk.used === 0) this.#maybeDrop(chunk);
   }
 
   #chunkOf(cell: Cell): Chunk {
-    return this.#chunks[Math.floor(cell / CHUNK_UNITS)] as Chunk;
+    return this.#chunks[(cell / CHUNK_UNITS) | 0] as Chunk;
   }
 
   #openOf(cellBytes: number): Chunk[] {
@@ -123,10 +139,19 @@ export class Slab {
 
   #makeChunk(cellBytes: number): Chunk {
     const number = this.#numbers.pop() ?? this.#chunks.length;
-    const bytes = new Uint8Array(cellBytes > SHARED_CELL_BYTES_MAX ? cellBytes : CHUNK_BYTES);
-    const chunk: Chunk = { number, bytes, cellBytes, used: 0, end: 0, freed: NO_CELL };
+    const memory = new ArrayBuffer(cellBytes > SHARED_CELL_BYTES_MAX ? cellBytes : CHUNK_BYTES);
+    const chunk: Chunk = {
+      number,
+      memory,
+      bytes: new Uint8Array(memory),
+      words: new Int32Array(memory),
+      cellBytes,
+      used: 0,
+      end: 0,
+      freed: NO_CELL,
+    };
     this.#chunks[number] = chunk;
-    this.bytes += bytes.length;
+    this.bytes += memory.byteLength;
     this.#openOf(cellBytes).push(chunk);
     return chunk;
   }
@@ -136,7 +161,7 @@ export class Slab {
     if (at === NO_CELL) {
       at = chunk.end;
       chunk.end += chunk.cellBytes;
-    } else chunk.freed = u32At(chunk.bytes, at) | 0;
+    } else chunk.freed = chunk.words[at >>> 2] as number;
     chunk.used++;
     if (!hasRoom(chunk)) this.#openOf(chunk.cellBytes).pop();
     return at;
@@ -149,12 +174,12 @@ export class Slab {
     open.splice(open.indexOf(chunk), 1);
     this.#chunks[chunk.number] = undefined;
     this.#numbers.push(chunk.number);
-    this.bytes -= chunk.bytes.length;
+    this.bytes -= chunk.memory.byteLength;
   }
 }
 
-function hasRoom({ bytes, cellBytes, end, freed }: Chunk): boolean {
-  return freed !== NO_CELL || end + cellBytes <= bytes.length;
+function hasRoom({ memory, cellBytes, end, freed }: Chunk): boolean {
+  return freed !== NO_CELL || end + cellBytes <= memory.byteLength;
 }
 
 function cellBytesFor(keyLength: number, valueLength: number): number {
@@ -168,24 +193,7 @@ function offsetOf(cell: Cell): number {
   return (cell & (CHUNK_UNITS - 1)) * UNIT_BYTES;
 }
 
-function putValue(bytes: Uint8Array, at: number, keyLength: number, value: Uint8Array): void {
-  putU32(bytes, at, value.length);
-  bytes.set(value, at + HEADER_BYTES + keyLength);
-}
-
-function u32At(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
-}
-
-function putU32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
+function putValue({ bytes, words }: Chunk, at: number, value: Uint8Array): void {
+  words[(at >>> 2) + VALUE_LENGTH] = value.length;
+  bytes.set(value, at + HEADER_BYTES + (words[(at >>> 2) + KEY_LENGTH] as number));
 }

@@ -94,7 +94,8 @@ export class ManualPort implements ServicePort<KvCommand, KvReply> {
     this.table.alarm(id, delayMs);
   }
   send(id: RequestId, at: number, replica: Replica, command: KvCommand): void {
-    const sent = { id, at, replica, command };
+    // Commands are borrowed: their request may ask somebody else for something else with the same object.
+    const sent = { id, at, replica, command: { ...command } };
     this.table.expect(id, at, replica.node);
     this.sent.push(sent);
     if (this.unreachable.has(replica.node)) this.#take(sent)?.onFailed(at, false);
