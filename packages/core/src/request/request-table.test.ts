@@ -53,22 +53,42 @@ describe('numbers', () => {
     expect(table.open).toBe(0);
   });
 
-  /** The numbers of so many requests, one after the other. */
-  const numbersOf = (count: number): RequestId[] => {
+  type AtTheEnd = (table: RequestTable, id: RequestId) => void;
+  const unanswered: AtTheEnd = () => {};
+  const answered: AtTheEnd = (table, id) => table.take(id, 0, a);
+  const cutOff: AtTheEnd = (table) => table.failNode(a);
+
+  /** The numbers of so many requests that ask one node, one after the other, and end like this. */
+  const numbersOf = (count: number, atTheEnd: AtTheEnd): RequestId[] => {
     const { table, open } = stage();
     return Array.from({ length: count }, () => {
       const { id } = open();
+      table.expect(id, 0, a);
+      atTheEnd(table, id);
       table.remove(id);
       return id;
     });
   };
+  const slotsOf = (ids: readonly RequestId[]): number => new Set(ids.map((id) => id & 0xfffff)).size;
 
   it('fit 32 bits', () => {
-    expect(numbersOf(20_000).filter((id) => id !== id >>> 0)).toEqual([]);
+    for (const atTheEnd of [unanswered, answered])
+      expect(numbersOf(20_000, atTheEnd).filter((id) => id !== id >>> 0)).toEqual([]);
   });
 
   it('come again only after millions of requests: a late answer must not find another request under its number', () => {
-    expect(new Set(numbersOf(300_000)).size).toBe(300_000);
+    expect(new Set(numbersOf(300_000, unanswered)).size).toBe(300_000);
+  });
+
+  it('use a slot again at once when all its answers were taken, and not when a connection broke', () => {
+    expect(slotsOf(numbersOf(1_000, answered))).toBe(1);
+    expect(slotsOf(numbersOf(1_000, unanswered))).toBe(1_000);
+    expect(slotsOf(numbersOf(500, cutOff))).toBe(500);
+  });
+
+  it('differ when a slot is used again at once', () => {
+    const ids = numbersOf(4_000, answered);
+    expect(new Set(ids).size).toBe(ids.length);
   });
 
   it('of one life mean nothing in the next: answers to a former life may still be on their way', () => {

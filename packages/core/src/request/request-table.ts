@@ -2,9 +2,12 @@
  * Open requests by number, and their alarms.
  *
  * A number is a slot and the generation of its use, so that a reply to a request that has long ended finds
- * nobody. Slots take turns, or the few that a quiet node needs would go through their generations within the time that
- * a reply can be late; and each life of a node mixes its own secret into the numbers, because replies to the life
- * before may still be on their way. Either would hand one key's answer to another. Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
+ * nobody. Slots that somebody may still answer take turns, or the few that a quiet node needs would go through their
+ * generations within the time that a reply can be late; and each life of a node mixes its own secret into the numbers,
+ * because replies to the life before may still be on their way. Either would hand one key's answer to another. A slot
+ * whose every answer was taken is used again at once: it is still in the processor's caches.
+ *
+ * Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
  * delay, in order of time, and one timer for all of them; requests that ended are skipped when their turn comes.
  */
 import { assert } from '../base/assert.ts';
@@ -27,6 +30,8 @@ interface Slot {
   alarm: number;
   /** While it rests: the slot that has its turn after this one. */
   next: number;
+  /** Somebody who is not waited for any more may answer all the same: the connection to him broke, perhaps one way. */
+  owed: boolean;
   /** Node that each replica of this request was last asked at, undefined once it answered. Three are usual. */
   readonly waiting: (NodeId | undefined)[];
 }
@@ -72,6 +77,8 @@ export class RequestTable {
   #oldest = 0;
   #newest = 0;
   #resting = 0;
+  /** Slots that nobody can answer any more. */
+  readonly #idle: number[] = [];
   readonly #secret: number;
   readonly #queues = new Map<number, AlarmQueue>();
   #timer: Timer | undefined;
@@ -85,7 +92,7 @@ export class RequestTable {
   }
 
   add(request: ReplicaRequest<never>): RequestId {
-    const at = this.#resting > RESTING_MIN ? this.#longestAtRest() : this.#newSlot();
+    const at = this.#idle.pop() ?? (this.#resting > RESTING_MIN ? this.#longestAtRest() : this.#newSlot());
     const slot = this.#slots[at] as Slot;
     slot.request = request as ReplicaRequest<unknown>;
     this.open++;
@@ -98,10 +105,12 @@ export class RequestTable {
     slot.request = undefined;
     slot.generation = slot.generation + 1 === GENERATIONS ? 1 : slot.generation + 1;
     slot.alarm++;
-    // Not by its length: the array would lose its memory and be given new one for the next request.
-    for (let replica = 0; replica < slot.waiting.length; replica++) slot.waiting[replica] = undefined;
     this.open--;
-    this.#rest((id ^ this.#secret) & SLOT_MASK);
+    const at = (id ^ this.#secret) & SLOT_MASK;
+    const owed = forget(slot.waiting) || slot.owed;
+    slot.owed = false;
+    if (owed) this.#rest(at);
+    else this.#idle.push(at);
   }
 
   find(id: RequestId): ReplicaRequest<unknown> | undefined {
@@ -133,6 +142,7 @@ export class RequestTable {
       for (let at = 0; at < slot.waiting.length; at++) {
         if (slot.waiting[at] !== node) continue;
         slot.waiting[at] = undefined;
+        slot.owed = true;
         slot.request?.onFailed(at, true);
         if (slot.generation !== generation) break;
       }
@@ -187,6 +197,7 @@ export class RequestTable {
       generation: 1,
       alarm: 0,
       next: 0,
+      owed: false,
       waiting: [undefined, undefined, undefined],
     });
     return at;
@@ -213,4 +224,15 @@ export class RequestTable {
       ? slot
       : undefined;
   }
+}
+
+/** Nobody is waited for any more. True when somebody was. */
+function forget(waiting: (NodeId | undefined)[]): boolean {
+  let waited = false;
+  // Not by its length: the array would lose its memory and be given new one for the next request.
+  for (let replica = 0; replica < waiting.length; replica++) {
+    waited ||= waiting[replica] !== undefined;
+    waiting[replica] = undefined;
+  }
+  return waited;
 }

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { murmur32Latin1, type RecordKey } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { HashDirectory } from './hash-directory.ts';
+import { Segments } from './segments.ts';
+import { Slab } from './slab.ts';
 
 /** Few hashes that differ in their first bits, in their last bits or not at all, so that leaves split at every depth. */
 const word = fc.constantFrom(0, 1, 2, 0x0fffffff, 0x10000000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff);
@@ -33,6 +35,10 @@ class SortedList {
   }
 }
 
+function emptyDirectory(sharedBits: number): HashDirectory {
+  return new HashDirectory({ slab: new Slab(), segments: new Segments() }, sharedBits);
+}
+
 function compare(a: RecordKey, b: RecordKey): number {
   return a.hashHi - b.hashHi || a.hashLo - b.hashLo || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 }
@@ -52,7 +58,7 @@ describe('a hash directory', () => {
   it('grows and shrinks with evenly spread hashes, and walks them in order', () => {
     fc.assert(
       fc.property(spread, fc.integer({ min: 1, max: 9 }), (drawn, keptOfTen) => {
-        const directory = new HashDirectory(undefined, 4);
+        const directory = emptyDirectory(4);
         const records = hashesOf(drawn);
         for (const [i, at] of records.entries())
           directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(i & 255));
@@ -76,7 +82,7 @@ describe('a hash directory', () => {
   });
 
   it('is walked to the end while the visitor makes it grow', () => {
-    const directory = new HashDirectory(undefined, 4);
+    const directory = emptyDirectory(4);
     const records = hashesOf({ seed: 7, count: 4_000 });
     const late = records.splice(1_000);
     for (const at of records) directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(1));
@@ -93,7 +99,7 @@ describe('a hash directory', () => {
   it('holds what a sorted list holds, from wherever it is walked', () => {
     fc.assert(
       fc.property(anySteps, anyKey, (steps, start) => {
-        const directory = new HashDirectory();
+        const directory = emptyDirectory(0);
         const twin = new SortedList();
         for (const { at, value } of steps) {
           if (value === null) directory.remove(at.hashHi, at.hashLo, at.key);
@@ -114,7 +120,7 @@ describe('a hash directory', () => {
   });
 
   it('does not show a record that the visitor has removed', () => {
-    const directory = new HashDirectory();
+    const directory = emptyDirectory(0);
     const keys = ['a', 'b', 'c'].map((key) => ({ hashHi: 1, hashLo: 1, key }));
     for (const at of keys) directory.set(at.hashHi, at.hashLo, at.key, Uint8Array.of(1));
     const seen: string[] = [];

@@ -6,13 +6,12 @@
  * leaves those leading bits out. Directories are counted back from the partition's own interval.
  */
 import type { Place, RecordKey, Visitor } from '@rkv/core';
-import { HashDirectory } from './hash-directory.ts';
-import type { Slab } from './slab.ts';
+import { HashDirectory, type DirectoryParts } from './hash-directory.ts';
 
 const WORD_BITS = 32;
 
 export class PlaceDirectory {
-  readonly #slab: Slab;
+  readonly #parts: DirectoryParts;
   readonly #ringBits: number;
   readonly #mask: number;
   /** The interval that ends where the partition begins. */
@@ -20,8 +19,8 @@ export class PlaceDirectory {
   /** By distance from the own interval, against the order of the ring. */
   readonly #directories: (HashDirectory | undefined)[] = [];
 
-  constructor(slab: Slab, { ringBits, partition }: Place) {
-    this.#slab = slab;
+  constructor(parts: DirectoryParts, { ringBits, partition }: Place) {
+    this.#parts = parts;
     this.#ringBits = ringBits;
     this.#mask = (1 << ringBits) - 1;
     this.#own = (partition - 1) & this.#mask;
@@ -41,7 +40,7 @@ export class PlaceDirectory {
     const distance = this.#distanceOf(hashHi);
     let directory = this.#directories[distance];
     if (directory === undefined) {
-      directory = new HashDirectory(this.#slab, this.#ringBits);
+      directory = new HashDirectory(this.#parts, this.#ringBits);
       this.#directories[distance] = directory;
     }
     directory.set(hashHi, hashLo, key, value);
@@ -50,8 +49,11 @@ export class PlaceDirectory {
   remove(hashHi: number, hashLo: number, key: string): void {
     const distance = this.#distanceOf(hashHi);
     const directory = this.#directories[distance];
-    directory?.remove(hashHi, hashLo, key);
-    if (directory?.size === 0) this.#directories[distance] = undefined;
+    if (directory === undefined) return;
+    directory.remove(hashHi, hashLo, key);
+    if (directory.size > 0) return;
+    directory.dispose();
+    this.#directories[distance] = undefined;
   }
 
   /** As `Store.walk`. */

@@ -18,7 +18,7 @@
  * most one of each shared size stays.
  * Not here: moving records together. Where most go and no more of their size come, chunks stay nearly empty.
  */
-import { latin1Decode } from '@rkv/core';
+import { assert, latin1Decode } from '@rkv/core';
 
 const UNIT_BYTES = 16;
 const CHUNK_BYTES = 256 * 1024;
@@ -33,8 +33,14 @@ const VALUE_LENGTH = 0;
 const KEY_LENGTH = 1;
 const HASH_LO = 2;
 
-/** Names a record in the slab until it is removed. Up to 32 GiB of them it fits a signed word. */
+/** Names a record in the slab until it is removed. It fits a signed word. */
 export type Cell = number;
+
+/** More than this cannot be named. */
+const UNITS_MAX = 2 ** 31;
+/** Left free, so that what is added within one batch still finds its names. */
+const SPARE_BYTES = 2 ** 30;
+export const SLAB_BYTES_MAX = UNITS_MAX * UNIT_BYTES - SPARE_BYTES;
 
 interface Chunk {
   readonly number: number;
@@ -139,6 +145,7 @@ export class Slab {
 
   #makeChunk(cellBytes: number): Chunk {
     const number = this.#numbers.pop() ?? this.#chunks.length;
+    assert((number + 1) * CHUNK_UNITS <= UNITS_MAX, 'a cell can be named');
     const memory = new ArrayBuffer(cellBytes > SHARED_CELL_BYTES_MAX ? cellBytes : CHUNK_BYTES);
     const chunk: Chunk = {
       number,
