@@ -22,10 +22,13 @@
  * ring for them. As locations come before moves, a change with locations may move much more than the least.
  */
 import type { NodeId } from '../contracts/ids.ts';
+import { leaversHeldBack } from './assignment.ts';
 import { certify, type Certificate } from './certificate.ts';
 import { compareTallies, problemOf, tallyOf, type ClaimInput, type Problem, type Tally } from './problem.ts';
 import { arrange, isMainReached, type Arranged, type Patience } from './search.ts';
-import { blankRing, seedRing } from './seed.ts';
+import { CRAMPED_MEMBERS } from './room.ts';
+import { blankRing, handedOver, visitedStripe, seedRing, zonedRing } from './seed.ts';
+import { LEAVER } from './shares.ts';
 import { leastWindowsWithRepeat } from './spacing.ts';
 import { STRIPES_DECIDE_MAX, STRIPES_START_MAX, arrangeStripe } from './stripe.ts';
 
@@ -46,7 +49,9 @@ export function claim(input: ClaimInput): ClaimResult {
 
 /** Where in the pace of giving up the seeds begin. */
 const PHASES: readonly number[] = [0, 0.5, 0.25];
+const ZONE_PHASES: readonly number[] = [0, 0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875];
 const STARTS_IN_VAIN_MAX = 2;
+const STARTS_FOR_ROOM_IN_VAIN_MAX = 3;
 
 function arrangeFreely(problem: Problem): Int32Array {
   const least = leastTally(problem);
@@ -56,33 +61,52 @@ function arrangeFreely(problem: Problem): Int32Array {
   let best: Arranged | undefined;
   let startsInVain = 0;
   for (const start of startsOf(problem)) {
-    const arranged = arrange(problem, start(), least, patience);
-    const isBetter = best === undefined || compareTallies(arranged.tally, best.tally) < 0;
+    const arranged = withRoom(arrange(problem, start(), least, patience), problem.memberCount);
+    const isBetter = best === undefined || compareTallies(problem, arranged.tally, best.tally) < 0;
     if (isBetter) best = arranged;
     startsInVain = isBetter ? 0 : startsInVain + 1;
-    if (startsInVain === STARTS_IN_VAIN_MAX || isGoodEnough(best as Arranged, least)) break;
+    if (isGoodEnough(best as Arranged, least) || startsInVain >= vainMax(best as Arranged, least)) break;
   }
   return (best as Arranged).owners;
 }
 
+/** The search only estimates who is cramped. */
+function withRoom({ owners, tally }: Arranged, memberCount: number): Arranged {
+  return { owners, tally: { ...tally, heldBack: leaversHeldBack(owners, memberCount) } };
+}
+
+/** How many starts to no avail are enough; none are while a list has an owner twice without need. */
+function vainMax({ tally }: Arranged, least: Tally): number {
+  if (tally.n3 > least.n3) return Infinity;
+  return tally.heldBack > 0 ? STARTS_FOR_ROOM_IN_VAIN_MAX : STARTS_IN_VAIN_MAX;
+}
+
 function isGoodEnough({ tally }: Arranged, least: Tally): boolean {
-  return isMainReached(tally, least) && tally.nTarget === 0;
+  return isMainReached(tally, least) && tally.nTarget === 0 && tally.heldBack === 0;
 }
 
 /** Close to the ring as it is, and one drawn anew: last as the way out of a dead end, first where little stays anyway. */
 function startsOf(problem: Problem): (() => Int32Array)[] {
+  const { memberCount, locations } = problem;
   const near = PHASES.map((phase) => () => seedRing(problem, phase));
-  const far = (): Int32Array =>
-    problem.memberCount <= STRIPES_START_MAX ? arrangeStripe(problem) : blankRing(problem);
-  const isMostlyNew = problem.shares.leastMoves * 2 > problem.size;
-  return isMostlyNew && problem.locations !== undefined ? [far, ...near] : [...near, far];
+  if (locations === undefined) {
+    const over = problem.before.includes(LEAVER) ? handedOver(problem) : undefined;
+    if (over !== undefined) near.unshift(() => over);
+    else if (memberCount === CRAMPED_MEMBERS)
+      near.unshift(...ZONE_PHASES.map((phase) => () => zonedRing(problem, phase)));
+  }
+  const far = (): Int32Array => {
+    if (memberCount <= STRIPES_START_MAX) return arrangeStripe(problem);
+    return locations === undefined ? visitedStripe(problem) : blankRing(problem);
+  };
+  return problem.isDrawnAnew ? [far, ...near] : [...near, far];
 }
 
 /** No ring is better than this; most often one reaches all but the last. */
 function leastTally({ size, memberCount, locations }: Problem): Tally {
   const n3 = leastWindowsWithRepeat(size, memberCount);
   const tooLocal = locations?.count === 3 ? leastWindowsWithRepeat(size, 3) : 0;
-  return { tooLocal, n3, movesOver: 0, nTarget: 0, moves: 0, unevenness: 0 };
+  return { tooLocal, n3, movesOver: 0, heldBack: 0, cramped: 0, nTarget: 0, moves: 0, unevenness: 0 };
 }
 
 /** A turn looks at the whole ring, so large rings get fewer of them. */

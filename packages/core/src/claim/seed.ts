@@ -7,8 +7,27 @@
  *
  * Holds: balanced; `seedRing` makes exactly the least number of moves. Not here: spacing beyond what the even pace brings.
  */
+import { assignOpen } from './assignment.ts';
 import type { Problem } from './problem.ts';
 import { LEAVER, countOwners } from './shares.ts';
+
+/** Beyond that the search does as well. */
+const EXTRA_MAX = 12;
+
+/** What is given up goes where nobody comes to stand in a list twice; undefined where that cannot be (assignment.ts). */
+export function handedOver(problem: Problem): Int32Array | undefined {
+  const owners = problem.before.slice();
+  giveUp(owners, problem.shares.due, problem.shares.leastMoves, 0, problem.memberCount);
+  return assignOpen(owners, problem.memberCount, EXTRA_MAX);
+}
+
+/** As `seedRing`, but given up by one member after the other, each in a zone of its own. */
+export function zonedRing({ before, memberCount, shares }: Problem, phase: number): Int32Array {
+  const owners = before.slice();
+  rest(owners, shares.due, memberCount, phase);
+  handOut(owners, shares.due, memberCount);
+  return owners;
+}
 
 /** `phase` (0..1) shifts where giving up begins: another phase, another seed. */
 export function seedRing(problem: Problem, phase: number): Int32Array {
@@ -35,6 +54,30 @@ export function blankRing({ size, memberCount, shares, locations }: Problem): In
     const location = nextTurn(locationTurns, dueOf, () => true);
     return nextTurn(memberTurns, shares.due, (member) => of[member] === location);
   });
+}
+
+/**
+ * A stripe of all members but the last, which then visits: in one zone of the ring it stands in for the first, in
+ * the next for the second, and so on. So near a partition stand few different members, and most of them can leave with few
+ * moves (room.ts), while lists are spaced as well as in the stripe. At least two members.
+ */
+export function visitedStripe({ size, memberCount, shares }: Problem): Int32Array {
+  const turn = memberCount - 1;
+  const visitor = turn;
+  const owners = Int32Array.from({ length: size }, (_, p) => p % turn);
+  const surplus = countOwners(owners, memberCount).map(
+    (held, member) => held - (shares.due[member] as number),
+  );
+  let host = 0;
+  let lastAt = -memberCount;
+  for (let p = 0; p < size; p++) {
+    while (host < turn && (surplus[host] as number) <= 0) host++;
+    if (owners[p] !== host || p - lastAt < turn) continue;
+    lastAt = p;
+    owners[p] = visitor;
+    surplus[host] = (surplus[host] as number) - 1;
+  }
+  return owners;
 }
 
 /** Smooth weighted turns: everyone asked gains its weight, and who has most pays for all of them. */
@@ -73,6 +116,52 @@ function giveUp(
         owed -= 1;
       }
     }
+  }
+}
+
+/**
+ * Marks as ownerless what each member holds beyond its due: the ring is cut into as many zones as there are members, and
+ * each rests in one of them, as far as it has something to give up there. What is left of it goes anywhere.
+ */
+function rest(owners: Int32Array, due: Int32Array, memberCount: number, phase: number): void {
+  const size = owners.length;
+  const surplus = countOwners(owners, memberCount).map((held, member) => held - (due[member] as number));
+  const isAwake = new Array<boolean>(memberCount).fill(true);
+  const borderOf = (zone: number): number => Math.floor(((zone + phase) * size) / memberCount);
+  for (let zone = 0; zone < memberCount; zone++) {
+    const places = Array.from(
+      { length: borderOf(zone + 1) - borderOf(zone) },
+      (_, i) => (borderOf(zone) + i) % size,
+    );
+    const held = countOwners(
+      Int32Array.from(places, (p) => owners[p] as number),
+      memberCount,
+    );
+    const resting = held.reduce(
+      (most, count, member) =>
+        isAwake[member] === true && (surplus[member] as number) > 0 && count >= (held[most] ?? 0)
+          ? member
+          : most,
+      -1,
+    );
+    if (resting < 0) continue;
+    isAwake[resting] = false;
+    yieldAll(
+      owners,
+      surplus,
+      places.filter((p) => owners[p] === resting),
+    );
+  }
+  yieldAll(owners, surplus, Array.from(owners.keys()));
+}
+
+/** Marks these as ownerless while their owners hold too much. */
+function yieldAll(owners: Int32Array, surplus: Int32Array, places: readonly number[]): void {
+  for (const p of places) {
+    const owner = owners[p] as number;
+    if (owner === LEAVER || (surplus[owner] as number) <= 0) continue;
+    owners[p] = LEAVER;
+    surplus[owner] = (surplus[owner] as number) - 1;
   }
 }
 
