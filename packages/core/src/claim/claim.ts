@@ -65,7 +65,8 @@ function arrangeFreely(problem: Problem): Int32Array {
     const isBetter = best === undefined || compareTallies(problem, arranged.tally, best.tally) < 0;
     if (isBetter) best = arranged;
     startsInVain = isBetter ? 0 : startsInVain + 1;
-    if (isGoodEnough(best as Arranged, least) || startsInVain >= vainMax(best as Arranged, least)) break;
+    if (isGoodEnough(problem, best as Arranged, least) || startsInVain >= vainMax(best as Arranged, least))
+      break;
   }
   return (best as Arranged).owners;
 }
@@ -81,8 +82,8 @@ function vainMax({ tally }: Arranged, least: Tally): number {
   return tally.heldBack > 0 ? STARTS_FOR_ROOM_IN_VAIN_MAX : STARTS_IN_VAIN_MAX;
 }
 
-function isGoodEnough({ tally }: Arranged, least: Tally): boolean {
-  return isMainReached(tally, least) && tally.nTarget === 0 && tally.heldBack === 0;
+function isGoodEnough({ isDrawnAnew }: Problem, { tally }: Arranged, least: Tally): boolean {
+  return isMainReached(tally, least) && tally.nTarget === 0 && (isDrawnAnew || tally.heldBack === 0);
 }
 
 /** Close to the ring as it is, and one drawn anew: last as the way out of a dead end, first where little stays anyway. */

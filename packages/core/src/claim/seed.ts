@@ -57,27 +57,45 @@ export function blankRing({ size, memberCount, shares, locations }: Problem): In
 }
 
 /**
- * A stripe of all members but the last, which then visits: in one zone of the ring it stands in for the first, in
- * the next for the second, and so on. So near a partition stand few different members, and most of them can leave with few
- * moves (room.ts), while lists are spaced as well as in the stripe. At least two members.
+ * A stripe of four, which the other members visit one after the other: each stands in for the first for a while, for the
+ * next, and so on through all who were there before. So near a partition stand few different members, and most
+ * of them can leave with few moves (room.ts), while lists of four are spaced as well as in the stripe.
  */
 export function visitedStripe({ size, memberCount, shares }: Problem): Int32Array {
-  const turn = memberCount - 1;
-  const visitor = turn;
-  const owners = Int32Array.from({ length: size }, (_, p) => p % turn);
-  const surplus = countOwners(owners, memberCount).map(
-    (held, member) => held - (shares.due[member] as number),
+  const roles = Int32Array.from({ length: size }, (_, p) => p % STRIPE);
+  for (let visitor = STRIPE; visitor < memberCount; visitor++) visit(roles, visitor);
+  const members = Array.from(shares.due.keys()).toSorted(
+    (a, b) => (shares.due[b] as number) - (shares.due[a] as number),
   );
-  let host = 0;
-  let lastAt = -memberCount;
-  for (let p = 0; p < size; p++) {
-    while (host < turn && (surplus[host] as number) <= 0) host++;
-    if (owners[p] !== host || p - lastAt < turn) continue;
-    lastAt = p;
-    owners[p] = visitor;
-    surplus[host] = (surplus[host] as number) - 1;
+  return roles.map((role) => members[role] as number);
+}
+
+const STRIPE = 4;
+
+/** Those who were there before give the visitor what they have too much with it there, each in one go. */
+function visit(roles: Int32Array, visitor: number): void {
+  const size = roles.length;
+  const held = countOwners(roles, visitor);
+  let at = 0;
+  for (let host = 0; host < visitor; host++) {
+    const share = Math.floor(size / (visitor + 1)) + (host < size % (visitor + 1) ? 1 : 0);
+    let surplus = (held[host] as number) - share;
+    for (let steps = 0; surplus > 0 && steps < 2 * size; steps++, at++) {
+      const p = at % size;
+      if (roles[p] !== host || (steps < size && standsBy(roles, p, visitor))) continue;
+      roles[p] = visitor;
+      surplus--;
+    }
   }
-  return owners;
+}
+
+/** Whether a list of four has both this partition and one of the visitor's. */
+function standsBy(roles: Int32Array, p: number, visitor: number): boolean {
+  for (let apart = 1; apart < STRIPE; apart++) {
+    if (roles[(p + apart) % roles.length] === visitor) return true;
+    if (roles[(p - apart + roles.length) % roles.length] === visitor) return true;
+  }
+  return false;
 }
 
 /** Smooth weighted turns: everyone asked gains its weight, and who has most pays for all of them. */
