@@ -5,19 +5,23 @@
  * 1. counts differ by at most one;
  * 2. no preference list of three with fewer locations than could be; then none with a node twice;
  * 3. at most the least number of moves, and one;
- * 4. lists of four (the target) without a node twice;
+ * 4. with five members, room for the next leave (room.ts); lists of four (the target) without a node twice. A ring drawn anew,
+ *    most of which changes hands, takes the two the other way round: only there the target can always be met;
  * 5. fewer moves; and every member near every other equally often (spacing.ts tells what for).
  * With three members or fewer spacing decides alone (stripe.ts), moves only among equals.
  *
- * Source: Riak's riak_core_claim states the problem; the way is our own: a start with the least moves, then a search.
+ * Source: Riak's riak_core_claim states the problem; the way is our own: several starts (seed.ts), each followed by a search.
+ * What a leaver gives up is an assignment problem, and that start is exact (assignment.ts).
  *
  * Holds for every input: 1; the same input gives the same output; a ring that meets 2 and is balanced stays as it is.
  * Holds for three members or fewer: the fewest lists with a node twice that there can be.
+ * Holds for one leaver of a balanced ring without a repeat in three, four or more left, no locations: least moves and one,
+ * without a repeat, if there is such a ring.
  * Best effort: 2 to 5. The certificate says what was reached and what is possible. As claim.slow.test.ts sweeps it, rings
  * of 8..256 and up to twelve members, all at once or one by one: no list has a node twice where arithmetic lets that
- * be; a join makes no more moves than 3 allows, and so does a leave after which seven or more are left.
- * With fewer left 2 and 3 may exclude each other (when four remain, what a leaver gives up mostly stands between
- * all four of them), and 2 wins.
+ * be, and a join makes no more moves than 3 allows. So does a leave, except some from five members to four, where the test
+ * proves that no ring does with so few, and they move one or two more: on a ring of five, lists of four without a repeat and
+ * room for every leave exclude each other.
  * Not promised: that the fewest moves are found once that happens; nor, where locations have unequal shares, the best
  * ring for them. As locations come before moves, a change with locations may move much more than the least.
  */
