@@ -100,11 +100,9 @@ function startsOf(problem: Problem): (() => Int32Array)[] {
     else if (memberCount === CRAMPED_MEMBERS)
       near.unshift(...ZONE_PHASES.map((phase) => () => zonedRing(problem, phase)));
   }
-  const far = (): Int32Array => {
-    if (memberCount <= STRIPES_START_MAX) return arrangeStripe(problem);
-    return locations === undefined ? visitedStripe(problem) : blankRing(problem);
-  };
-  return problem.isDrawnAnew ? [far, ...near] : [...near, far];
+  const anew = (): Int32Array => (locations === undefined ? visitedStripe(problem) : blankRing(problem));
+  const far = memberCount <= STRIPES_START_MAX ? [anew, () => arrangeStripe(problem)] : [anew];
+  return problem.isDrawnAnew ? [...far, ...near] : [...near, ...far.toReversed()];
 }
 
 /** No ring is better than this; most often one reaches all but the last. */
