@@ -5,27 +5,34 @@
  * 1. counts differ by at most one;
  * 2. no preference list of three with fewer locations than could be; then none with a node twice;
  * 3. at most the least number of moves, and one;
- * 4. lists of four (the target) without a node twice;
+ * 4. with five members, room for the next leave (room.ts); lists of four (the target) without a node twice. A ring drawn anew,
+ *    most of which changes hands, takes the two the other way round: only there the target can always be met;
  * 5. fewer moves; and every member near every other equally often (spacing.ts tells what for).
  * With three members or fewer spacing decides alone (stripe.ts), moves only among equals.
  *
- * Source: Riak's riak_core_claim states the problem; the way is our own: a start with the least moves, then a search.
+ * Source: Riak's riak_core_claim states the problem; the way is our own: several starts (seed.ts), each followed by a search.
+ * What a leaver gives up is an assignment problem, and that start is exact (assignment.ts).
  *
  * Holds for every input: 1; the same input gives the same output; a ring that meets 2 and is balanced stays as it is.
  * Holds for three members or fewer: the fewest lists with a node twice that there can be.
+ * Holds for one leaver of a balanced ring without a repeat in three, four or more left, no locations: least moves and one,
+ * without a repeat, if there is such a ring.
  * Best effort: 2 to 5. The certificate says what was reached and what is possible. As claim.slow.test.ts sweeps it, rings
  * of 8..256 and up to twelve members, all at once or one by one: no list has a node twice where arithmetic lets that
- * be; a join makes no more moves than 3 allows, and so does a leave after which seven or more are left.
- * With fewer left 2 and 3 may exclude each other (when four remain, what a leaver gives up mostly stands between
- * all four of them), and 2 wins.
+ * be, and a join makes no more moves than 3 allows. So does a leave, except some from five members to four, where the test
+ * proves that no ring does with so few, and they move one or two more: on a ring of five, lists of four without a repeat and
+ * room for every leave exclude each other.
  * Not promised: that the fewest moves are found once that happens; nor, where locations have unequal shares, the best
  * ring for them. As locations come before moves, a change with locations may move much more than the least.
  */
 import type { NodeId } from '../contracts/ids.ts';
+import { leaversHeldBack } from './assignment.ts';
 import { certify, type Certificate } from './certificate.ts';
 import { compareTallies, problemOf, tallyOf, type ClaimInput, type Problem, type Tally } from './problem.ts';
 import { arrange, isMainReached, type Arranged, type Patience } from './search.ts';
-import { blankRing, seedRing } from './seed.ts';
+import { CRAMPED_MEMBERS } from './room.ts';
+import { blankRing, handedOver, visitedStripe, seedRing, zonedRing } from './seed.ts';
+import { LEAVER } from './shares.ts';
 import { leastWindowsWithRepeat } from './spacing.ts';
 import { STRIPES_DECIDE_MAX, STRIPES_START_MAX, arrangeStripe } from './stripe.ts';
 
@@ -46,7 +53,9 @@ export function claim(input: ClaimInput): ClaimResult {
 
 /** Where in the pace of giving up the seeds begin. */
 const PHASES: readonly number[] = [0, 0.5, 0.25];
+const ZONE_PHASES: readonly number[] = [0, 0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875];
 const STARTS_IN_VAIN_MAX = 2;
+const STARTS_FOR_ROOM_IN_VAIN_MAX = 3;
 
 function arrangeFreely(problem: Problem): Int32Array {
   const least = leastTally(problem);
@@ -56,33 +65,51 @@ function arrangeFreely(problem: Problem): Int32Array {
   let best: Arranged | undefined;
   let startsInVain = 0;
   for (const start of startsOf(problem)) {
-    const arranged = arrange(problem, start(), least, patience);
-    const isBetter = best === undefined || compareTallies(arranged.tally, best.tally) < 0;
+    const arranged = withRoom(arrange(problem, start(), least, patience), problem.memberCount);
+    const isBetter = best === undefined || compareTallies(problem, arranged.tally, best.tally) < 0;
     if (isBetter) best = arranged;
     startsInVain = isBetter ? 0 : startsInVain + 1;
-    if (startsInVain === STARTS_IN_VAIN_MAX || isGoodEnough(best as Arranged, least)) break;
+    if (isGoodEnough(problem, best as Arranged, least) || startsInVain >= vainMax(best as Arranged, least))
+      break;
   }
   return (best as Arranged).owners;
 }
 
-function isGoodEnough({ tally }: Arranged, least: Tally): boolean {
-  return isMainReached(tally, least) && tally.nTarget === 0;
+/** The search only estimates who is cramped. */
+function withRoom({ owners, tally }: Arranged, memberCount: number): Arranged {
+  return { owners, tally: { ...tally, heldBack: leaversHeldBack(owners, memberCount) } };
+}
+
+/** How many starts to no avail are enough; none are while a list has an owner twice without need. */
+function vainMax({ tally }: Arranged, least: Tally): number {
+  if (tally.n3 > least.n3) return Infinity;
+  return tally.heldBack > 0 ? STARTS_FOR_ROOM_IN_VAIN_MAX : STARTS_IN_VAIN_MAX;
+}
+
+function isGoodEnough({ isDrawnAnew }: Problem, { tally }: Arranged, least: Tally): boolean {
+  return isMainReached(tally, least) && tally.nTarget === 0 && (isDrawnAnew || tally.heldBack === 0);
 }
 
 /** Close to the ring as it is, and one drawn anew: last as the way out of a dead end, first where little stays anyway. */
 function startsOf(problem: Problem): (() => Int32Array)[] {
+  const { memberCount, locations } = problem;
   const near = PHASES.map((phase) => () => seedRing(problem, phase));
-  const far = (): Int32Array =>
-    problem.memberCount <= STRIPES_START_MAX ? arrangeStripe(problem) : blankRing(problem);
-  const isMostlyNew = problem.shares.leastMoves * 2 > problem.size;
-  return isMostlyNew && problem.locations !== undefined ? [far, ...near] : [...near, far];
+  if (locations === undefined) {
+    const over = problem.before.includes(LEAVER) ? handedOver(problem) : undefined;
+    if (over !== undefined) near.unshift(() => over);
+    else if (memberCount === CRAMPED_MEMBERS)
+      near.unshift(...ZONE_PHASES.map((phase) => () => zonedRing(problem, phase)));
+  }
+  const anew = (): Int32Array => (locations === undefined ? visitedStripe(problem) : blankRing(problem));
+  const far = memberCount <= STRIPES_START_MAX ? [anew, () => arrangeStripe(problem)] : [anew];
+  return problem.isDrawnAnew ? [...far, ...near] : [...near, ...far.toReversed()];
 }
 
 /** No ring is better than this; most often one reaches all but the last. */
 function leastTally({ size, memberCount, locations }: Problem): Tally {
   const n3 = leastWindowsWithRepeat(size, memberCount);
   const tooLocal = locations?.count === 3 ? leastWindowsWithRepeat(size, 3) : 0;
-  return { tooLocal, n3, movesOver: 0, nTarget: 0, moves: 0, unevenness: 0 };
+  return { tooLocal, n3, movesOver: 0, heldBack: 0, cramped: 0, nTarget: 0, moves: 0, unevenness: 0 };
 }
 
 /** A turn looks at the whole ring, so large rings get fewer of them. */

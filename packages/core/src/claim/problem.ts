@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
+import { crampedOf } from './room.ts';
 import { LEAVER, sharesOf, type Shares } from './shares.ts';
 import { locationsLacking, unevennessOf, windowsWithRepeat, type Locations } from './spacing.ts';
 
@@ -28,6 +29,8 @@ export interface Problem {
   readonly shares: Shares;
   /** So many moves are within the bounds: the least, and one more where anything moves at all. */
   readonly movesFree: number;
+  /** Most of the ring changes hands: then it is drawn for the target first, and otherwise room comes first. */
+  readonly isDrawnAnew: boolean;
   /** Undefined when every member stands in a location of its own. */
   readonly locations: Locations | undefined;
 }
@@ -50,6 +53,7 @@ export function problemOf({ owners, members, target = TARGET_DEFAULT, locations 
     before,
     shares,
     movesFree: shares.leastMoves === 0 ? 0 : shares.leastMoves + 1,
+    isDrawnAnew: shares.leastMoves * 2 > owners.length,
     locations: places,
   };
 }
@@ -90,6 +94,10 @@ export interface Tally {
   readonly n3: number;
   /** Moves beyond those that are within the bounds. */
   readonly movesOver: number;
+  /** Members who could not leave with so few moves; known only of rings that a search has come to (assignment.ts). */
+  readonly heldBack: number;
+  /** Partitions that the next leave could not hand over with so few moves (room.ts). */
+  readonly cramped: number;
   /** Windows of `target` partitions with an owner twice. */
   readonly nTarget: number;
   readonly moves: number;
@@ -103,6 +111,8 @@ export function tallyOf(problem: Problem, owners: Int32Array): Tally {
     tooLocal: problem.locations === undefined ? 0 : locationsLacking(owners, problem.locations).sum,
     n3: windowsWithRepeat(owners, 3),
     movesOver: Math.max(0, moves - problem.movesFree),
+    heldBack: 0,
+    cramped: crampedOf(owners, problem.memberCount),
     nTarget: windowsWithRepeat(owners, problem.target),
     moves,
     unevenness: unevennessOf(owners, problem.memberCount),
@@ -110,12 +120,16 @@ export function tallyOf(problem: Problem, owners: Int32Array): Tally {
 }
 
 /** Negative when `a` is the better ring, zero when they are equally good. */
-export function compareTallies(a: Tally, b: Tally): number {
+export function compareTallies(problem: Problem, a: Tally, b: Tally): number {
+  const target = a.nTarget - b.nTarget;
   return (
     a.tooLocal - b.tooLocal ||
     a.n3 - b.n3 ||
     a.movesOver - b.movesOver ||
-    a.nTarget - b.nTarget ||
+    (problem.isDrawnAnew ? target : 0) ||
+    a.heldBack - b.heldBack ||
+    a.cramped - b.cramped ||
+    target ||
     a.moves - b.moves ||
     a.unevenness - b.unevenness
   );

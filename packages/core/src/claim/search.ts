@@ -37,7 +37,7 @@ interface Change {
 export function arrange(problem: Problem, start: Int32Array, least: Tally, patience: Patience): Arranged {
   const search = new Search(problem, start);
   const isDone = (): boolean =>
-    compareTallies(search.best.tally, least) <= 0 ||
+    compareTallies(problem, search.best.tally, least) <= 0 ||
     search.turns === patience.most ||
     search.turnsInVain > (isMainReached(search.best.tally, least) ? patience.last : patience.main);
   while (!isDone()) search.takeTurn();
@@ -104,7 +104,7 @@ class Search {
     this.#bestPrice = this.#ring.price;
     const owners = this.#ring.owners();
     const tally = tallyOf(this.#problem, owners);
-    if (compareTallies(tally, this.best.tally) >= 0) return;
+    if (compareTallies(this.#problem, tally, this.best.tally) >= 0) return;
     this.best = { owners, tally };
     this.turnsInVain = 0;
   }

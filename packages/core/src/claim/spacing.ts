@@ -7,8 +7,8 @@
  * list lies in one of them.
  *
  * Unevenness looks further: when a node fails or leaves, its work falls to those who stand near it, so near each
- * member every other one should stand equally often. An even ring also leaves room for the next change:
- * what a leaver gives up finds a taker that does not stand there already.
+ * member every other one should stand equally often, and near each partition few different ones: that leaves room for
+ * the next change, as what a leaver gives up finds takers that do not stand there already (room.ts).
  */
 
 /** Locations as numbers, by position in the member list; how many there are, and how many a window of three should have. */
@@ -65,22 +65,21 @@ export function leastWindowsWithRepeat(ringSize: number, memberCount: number): n
   return memberCount === 3 && ringSize % 3 !== 0 ? 2 : 0;
 }
 
-/** For each pair of members how often one stands within two partitions of the other, at `a * memberCount + b`. */
+/** Of how many partitions of `a` a partition of `b` lies within two, at `a * memberCount + b`. */
 export function neighboursOf(owners: Int32Array, memberCount: number): Int32Array {
   const near = new Int32Array(memberCount * memberCount);
-  const meet = (a: number, b: number): void => {
-    near[a * memberCount + b] = (near[a * memberCount + b] as number) + 1;
-    near[b * memberCount + a] = (near[b * memberCount + a] as number) + 1;
-  };
   const size = owners.length;
-  for (let p = 0; p < size; p++) {
-    meet(owners[p] as number, owners[(p + 1) % size] as number);
-    meet(owners[p] as number, owners[(p + 2) % size] as number);
-  }
+  owners.forEach((owner, p) => {
+    const around = [p + size - 2, p + size - 1, p + 1, p + 2].map((at) => owners[at % size] as number);
+    for (const other of new Set(around)) {
+      const at = owner * memberCount + other;
+      near[at] = (near[at] as number) + 1;
+    }
+  });
   return near;
 }
 
-/** Sum of squares: the smaller, the more evenly the same number of meetings is spread over the pairs. */
+/** Sum of squares: smaller when fewer different members meet, and when all pairs meet equally often. */
 export function unevennessOf(owners: Int32Array, memberCount: number): number {
   return neighboursOf(owners, memberCount).reduce((sum, count) => sum + count * count, 0);
 }

@@ -20,11 +20,14 @@ export function nameList(text: string): string[] {
   return names;
 }
 
-/** `a=x,b=y` */
+/** `a=x,b=y`: no name twice. */
 export function namePairs(text: string): Map<string, string> {
   const pairs = text.split(',').map((pair) => /^([^=]+)=(.*)$/.exec(pair) ?? []);
   if (pairs.some(([whole]) => whole === undefined))
     throw new InvalidArgumentError('It must be pairs like a=x,b=y.');
+  const names = pairs.map(([, name = '']) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} stands there twice.`);
   return new Map(pairs.map(([, name = '', value = '']) => [name, value]));
 }
 

@@ -6,8 +6,8 @@ import { describeRing, ringSizeProblem } from '@rkv/core';
 import { nameList, namePairs, wholeNumber } from './arguments.ts';
 import { Invocation } from './invocation.ts';
 import { claimOffline, type OfflineClaim } from './offline.ts';
-import { readRingFile } from './ring-file.ts';
-import { type Terminal, WrongUsage } from './terminal.ts';
+import { readRingFile, type RingFile } from './ring-file.ts';
+import { Refusal, type Terminal, WrongUsage } from './terminal.ts';
 
 interface ClaimFlags {
   readonly ringSize: number;
@@ -34,10 +34,19 @@ function runClaim(invocation: Invocation<ClaimFlags>): void {
   const result = claimOffline({
     ringSize,
     members,
-    from: from === undefined ? undefined : readRingFile(from),
+    from: from === undefined ? undefined : readStart(from),
     locations,
   });
   invocation.tell(result, () => describeClaim(result));
+}
+
+/** Offline there is nobody who could refuse: a file that is no ring is an argument that is wrong. */
+function readStart(path: string): RingFile {
+  try {
+    return readRingFile(path);
+  } catch (error) {
+    throw error instanceof Refusal ? new WrongUsage(`--from ${error.message}`) : error;
+  }
 }
 
 function describeClaim({ owners, counts, violations, moves, leastMoves, avoidable }: OfflineClaim): string {

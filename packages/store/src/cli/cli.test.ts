@@ -129,7 +129,12 @@ describe('exit codes', () => {
     [['claim', '--members', 'a,b'], /--ring-size/],
     [['claim', '--ring-size', '12', '--members', 'a'], /power of two/],
     [['claim', '--ring-size', '16', '--members', 'a,a'], /stands there twice/],
+    [['claim', '--ring-size', '16', '--members', ''], /names with a comma/],
+    [['claim', '--ring-size', '2048', '--members', 'a'], /from 8 to 1024/],
     [['claim', '--ring-size', '16', '--members', 'a', '--locations', 'b=x'], /not among --members/],
+    [['claim', '--ring-size', '16', '--members', 'a', '--locations', 'a'], /pairs like a=x,b=y/],
+    [['claim', '--ring-size', '16', '--members', 'a', '--locations', 'a=x,a=y'], /a stands there twice/],
+    [['claim', '--ring-size', '16', '--members', 'a', '--from', 'no/such/file'], /--from .*ENOENT/],
     [['start', '--ring-size', '12'], /^rkv: --ring-size: ring size must be/],
     [['start', '--level', 'strict'], /not available yet/],
     [['dev', '--ring-size', '12'], /power of two/],
@@ -422,5 +427,16 @@ describe('offline', () => {
     expect(await run('claim', '--ring-size', '32', '--members', 'a', '--from', before)).toMatchObject({
       code: 2,
     });
+    const short = file('short.json', { ringSize: 16, owners: ['a', 'b'] });
+    expect(await run('claim', '--ring-size', '16', '--members', 'a', '--from', short)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/2 owners do not fit a ring of 16/),
+    });
+  });
+
+  it('claim knows the locations of those who leave too', async () => {
+    const before = file('leaver.json', { ringSize: 8, owners: [...'abcdabcd'] });
+    const args = ['--ring-size', '8', '--members', 'a,b,c', '--from', before, '--locations', 'a=x,d=y'];
+    expect(await run('claim', ...args, '--json')).toMatchObject({ code: 0, json: { leastMoves: 2 } });
   });
 });

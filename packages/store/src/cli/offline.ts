@@ -78,7 +78,9 @@ export function claimOffline({ ringSize, members, from, locations }: OfflineClai
       `--ring-size is ${ringSize}, and the ring in the file has ${from.ringSize} partitions`,
     );
   }
-  const stranger = [...(locations?.keys() ?? [])].find((name) => !members.includes(name));
+  const isKnown = (name: string): boolean =>
+    members.includes(name) || from?.owners.includes(name as NodeId) === true;
+  const stranger = [...(locations?.keys() ?? [])].find((name) => !isKnown(name));
   if (stranger !== undefined)
     throw new WrongUsage(`--locations names ${stranger}, who is not among --members`);
   const wanted = members as readonly NodeId[];
