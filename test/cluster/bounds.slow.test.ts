@@ -188,7 +188,7 @@ describe.skipIf(!canMeasureMemory)('a peer that stands still while everybody wri
       Array.from({ length: writers }, (_, who) => write(living()[who % 3] as TestNode, who, until)),
     );
     expect(Math.min(...counts)).toBeGreaterThan(keysEach);
-    // Its lanes were full before it was suspected, and frames to it were refused rather than kept.
+    // Frames to it were refused rather than kept: its lanes were full, and later it was not connected.
     expect(await notTaken()).toBeGreaterThan(notTakenBefore);
     // 50 MB of values, of which each holds most; what is under way; 16 MiB of a full lane.
     for (const memory of memories) expect(memory.growth).toBeLessThan(320);
