@@ -179,14 +179,13 @@ describe.skipIf(!canMeasureMemory)('a peer that stands still while everybody wri
     });
   }
 
-  it('fills its lanes and no more: all writes are acknowledged by two others, and it has them all afterwards', async () => {
+  it('costs no more than its lanes: all writes are acknowledged by two others, and it has them all afterwards', async () => {
     const notTakenBefore = await notTaken();
     const memories = living().map(({ pid }) => new Memory(pid));
     n4.signal('SIGSTOP');
     const until = performance.now() + 10_000;
-    const counts = await Promise.all(
-      Array.from({ length: writers }, (_, who) => write(living()[who % 3] as TestNode, who, until)),
-    );
+    // All through one node: what it has for the fourth is more than a lane takes before that is suspected.
+    const counts = await Promise.all(Array.from({ length: writers }, (_, who) => write(n1, who, until)));
     expect(Math.min(...counts)).toBeGreaterThan(keysEach);
     // Frames to it were refused rather than kept: its lanes were full, and later it was not connected.
     expect(await notTaken()).toBeGreaterThan(notTakenBefore);
