@@ -193,8 +193,8 @@ export class HandoffStage {
   /** What crossed the wire, in words, and the numbers of the transfers. */
   readonly wire: string[] = [];
   readonly ids: number[] = [];
-  /** The lanes take nothing. */
-  full = false;
+  /** The lanes take nothing, or nothing of one type. */
+  full: boolean | number = false;
   #frames: Frame[] = [];
 
   constructor(names: string, services: readonly string[] = ['kv'], seed = 1) {
@@ -218,7 +218,7 @@ export class HandoffStage {
   }
 
   carry(frame: Frame): boolean {
-    if (this.full) return false;
+    if (this.full === true || this.full === frame.header.type) return false;
     this.#frames.push(frame);
     return true;
   }

@@ -1,5 +1,6 @@
 export * from './ids.ts';
 export * from './host.ts';
+export * from './limit.ts';
 export * from './logger.ts';
 export * from './transport.ts';
 export * from './store.ts';

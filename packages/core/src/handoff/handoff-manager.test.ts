@@ -56,6 +56,40 @@ describe('ownership', () => {
     expect(target.content).toBe('k1=w k2=v k3=v k4=v k5=v k9=v');
   });
 
+  it('a lane that is full for a while holds it up, and nothing begins anew', () => {
+    const { stage, a, source, target } = moving();
+    stage.full = MESSAGE.handoffItems;
+    stage.deliver();
+    source.write('k9=v');
+    stage.run(5_000);
+    expect(a.manager.active()).toHaveLength(1);
+    expect(target.content).toBe('');
+    stage.full = false;
+    stage.run(100);
+    expect(target.content).toBe('k1=v k2=v k3=v k4=v k5=v k9=v');
+    expect(stage.wire.filter((line) => line.includes('offer'))).toHaveLength(1);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('acknowledgements wait for room too', () => {
+    const { stage, a, target } = moving();
+    stage.full = MESSAGE.handoffAck;
+    stage.run(5_000);
+    expect(target.content).toBe('k1=v k2=v k3=v k4=v k5=v');
+    expect(a.manager.active()).toMatchObject([{ items: 0 }]);
+    stage.full = false;
+    stage.run(100);
+    expect(stage.wire.filter((line) => line.includes('offer'))).toHaveLength(1);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('a lane that stays full is given up like a receiver that acknowledges nothing', () => {
+    const { stage, a } = moving();
+    stage.full = MESSAGE.handoffItems;
+    stage.run(16_000);
+    expect(a.waiting()).toEqual(['ownership 0 to b: no answer for 15 s']);
+  });
+
   it('the source is cleared when the switch is agreed and every live member has seen it, in steps, and closed', () => {
     const { stage, a, b, source } = moving();
     stage.deliver();
@@ -249,6 +283,8 @@ describe('why a transfer waits', () => {
     const held = names.flatMap((name) => stage.node(name).waiting());
     expect(held).toHaveLength(4);
     for (const line of held) expect(line).toContain('d is full, next try in 1 s');
+    expect(d.manager.limits()).toContainEqual({ limit: 'handoff_in', used: 8, max: 8, reached: 4 });
+    expect(stage.node('a').manager.limits()[0]).toMatchObject({ limit: 'handoff_out', max: 4 });
   });
 
   it('the lane to it takes nothing', () => {

@@ -13,6 +13,7 @@ import { unreachable } from '../base/assert.ts';
 import type { Reader, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
 import type { RingDocument } from '../ring/document.ts';
@@ -27,8 +28,10 @@ import {
   writeItems,
   writeOffer,
 } from './handoff-wire.ts';
+import { Outbox } from './outbox.ts';
 import {
   OutboundTransfer,
+  PASSED_ON_BYTES_MAX,
   type TransferEffect,
   type TransferEvent,
   type TransferKind,
@@ -122,6 +125,8 @@ interface Running extends Wanted {
   readonly sink: { passOn(item: Uint8Array): void };
 }
 
+type ItemsEffect = Extract<TransferEffect, { kind: 'items' }>;
+
 interface Inbound {
   readonly from: NodeId;
   readonly id: number;
@@ -149,13 +154,17 @@ export class HandoffManager {
   /** Why a wanted transfer does not run, and when it is tried again, by its key. */
   readonly #held = new Map<string, { readonly reason: string; readonly retryAt: number }>();
   readonly #clearing = new Set<TransferableVnode>();
+  readonly #outbox: Outbox;
   #timer: Timer | undefined;
   #clearTimer: Timer | undefined;
   /** Drawn, because acknowledgements meant for a former life of this node may still be on their way. */
   #lastId: number;
+  /** Offers refused for want of a place. */
+  #turnedAway = 0;
 
   constructor(port: HandoffPort) {
     this.#port = port;
+    this.#outbox = new Outbox(port.host);
     this.#lastId = port.host.random();
   }
 
@@ -167,6 +176,7 @@ export class HandoffManager {
   stop(): void {
     this.#timer?.cancel();
     this.#clearTimer?.cancel();
+    this.#outbox.stop();
     for (const transfer of this.#running.values()) transfer.vnode.removeSink(transfer.sink);
     this.#running.clear();
   }
@@ -243,6 +253,15 @@ export class HandoffManager {
       });
     }
     return waiting;
+  }
+
+  limits(): LimitUse[] {
+    const passedOn = [...this.#running.values()].map(({ machine }) => machine.passedOnBytes);
+    return [
+      { limit: 'handoff_out', used: this.active().length, max: OUTBOUND_MAX },
+      { limit: 'handoff_in', used: this.#inboundOpen, max: INBOUND_MAX, reached: this.#turnedAway },
+      { limit: 'handoff_passed_on_bytes', used: Math.max(0, ...passedOn), max: PASSED_ON_BYTES_MAX },
+    ];
   }
 
   /** Nothing of others is left on this node. */
@@ -346,11 +365,9 @@ export class HandoffManager {
     const { vnode, partition, to, kind, id } = transfer;
     switch (effect.kind) {
       case 'offer':
-        return this.#send(transfer, MESSAGE.handoffOffer, (out) => writeOffer(out, { id, kind }));
+        return this.#sendOffer(transfer);
       case 'items':
-        return this.#send(transfer, MESSAGE.handoffItems, (out) =>
-          writeItems(out, { id, ...effect, partial: !vnode.whole }),
-        );
+        return this.#sendItems(transfer, effect);
       case 'walk':
         // A turn between pages, so that a walk never holds up requests.
         this.#port.host.setTimer(0, () => {
@@ -372,11 +389,21 @@ export class HandoffManager {
     }
   }
 
-  #send(transfer: Running, type: number, body: (out: Writer) => void): void {
-    if (this.#port.send(transfer.to, type, transfer.service, transfer.partition, body)) return;
-    this.#step(transfer, {
-      kind: 'lost',
-      reason: `the lane to ${this.#port.nameOf(transfer.to)} is closed or full`,
+  #sendOffer(transfer: Running): void {
+    const { to, service, partition, id, kind } = transfer;
+    const taken = this.#port.send(to, MESSAGE.handoffOffer, service, partition, (out) =>
+      writeOffer(out, { id, kind }),
+    );
+    if (taken) return;
+    const reason = `the lane to ${this.#port.nameOf(to)} is closed or full`;
+    this.#step(transfer, { kind: 'lost', reason });
+  }
+
+  #sendItems({ to, service, partition, id, vnode }: Running, effect: ItemsEffect): void {
+    const write = (out: Writer): void => writeItems(out, { id, ...effect, partial: !vnode.whole });
+    this.#outbox.put(to, {
+      send: () => this.#port.send(to, MESSAGE.handoffItems, service, partition, write),
+      isWanted: () => this.#running.has(id),
     });
   }
 
@@ -499,9 +526,13 @@ export class HandoffManager {
         ? document.owners[partition] === self
         : document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
     if (!expected) return `${me} does not expect it under epoch ${document.epoch}`;
-    const open = [...this.#inbound.values()].filter((inbound) => !inbound.finished).length;
-    if (open >= INBOUND_MAX) return `${me} is full, next try in ${RETRY_MS / 1000} s`;
-    return undefined;
+    if (this.#inboundOpen < INBOUND_MAX) return undefined;
+    this.#turnedAway++;
+    return `${me} is full, next try in ${RETRY_MS / 1000} s`;
+  }
+
+  get #inboundOpen(): number {
+    return [...this.#inbound.values()].filter((inbound) => !inbound.finished).length;
   }
 
   /** Hints only come to the owner; what was passed on to it before it was one may still be under way. */
@@ -545,10 +576,16 @@ export class HandoffManager {
     this.#port.whenAllStored(() => this.#ack(from, vnode, { id, seq, stored: true }));
   }
 
-  #ack(to: NodeId, vnode: TransferableVnode, ack: { id: number; seq: number; stored: boolean }): void {
-    this.#port.send(to, MESSAGE.handoffAck, vnode.service, vnode.place.partition, (out) =>
-      writeAck(out, ack),
-    );
+  #ack(
+    to: NodeId,
+    { service, place }: TransferableVnode,
+    ack: { id: number; seq: number; stored: boolean },
+  ): void {
+    const write = (out: Writer): void => writeAck(out, ack);
+    this.#outbox.put(to, {
+      send: () => this.#port.send(to, MESSAGE.handoffAck, service, place.partition, write),
+      isWanted: () => this.#port.isUp(to),
+    });
   }
 }
 

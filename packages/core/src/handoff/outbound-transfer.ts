@@ -11,6 +11,9 @@
  * on until the ring has switched.
  * hinted: what the receiver holds durably is forgotten here, item by item, unless it changed since it was sent.
  *
+ * Items are kept until they are acknowledged, so what may be under way is limited, of the walk and of what is passed on:
+ * a receiver that takes frames and stores nothing must not fill its sender.
+ *
  * Not here: resuming. A transfer that failed begins anew.
  */
 import { assert, unreachable } from '../base/assert.ts';
@@ -46,6 +49,15 @@ export type TransferEffect =
  * does not count: a partition that is written to faster than its receiver answers would never be walked through.
  */
 const FRAMES_UNDER_WAY_MAX = 4;
+/** Bytes of those, at which no other is begun: large values are few at a time, and never none. */
+const WALKED_BYTES_MAX = 2 * 1024 * 1024;
+/**
+ * Bytes passed on and not acknowledged, at which a transfer is given up. A receiver that stores well has a few
+ * commits' worth open: at 100 MB a second and 20 ms a commit that is 2 MB.
+ */
+export const PASSED_ON_BYTES_MAX = 32 * 1024 * 1024;
+/** What an item costs beside its bytes, roughly: small ones must not come for free. */
+const ITEM_OVERHEAD_BYTES = 128;
 /** A page is cut into frames of about this many bytes: with what was in flight it may be larger than a frame can be. */
 const FRAME_BYTES = 1024 * 1024;
 /** Without any answer for this long a transfer is given up, ms. */
@@ -73,8 +85,10 @@ export class OutboundTransfer {
   #cursor: ItemCursor | undefined;
   #lastProgress: number;
   readonly #unacked = new Map<number, SentFrame>();
-  /** Of those, how many are of the walk. */
+  /** Of those, how many are of the walk, how large they are, and how large the others. */
   #walkedUnderWay = 0;
+  #walkedBytes = 0;
+  #passedOnBytes = 0;
   /** Of the last page, what is not sent yet. */
   #toSend: Uint8Array[][] = [];
   /** Items and bytes the receiver holds durably. */
@@ -93,6 +107,11 @@ export class OutboundTransfer {
   /** Everything handed to this transfer so far is held by the receiver. */
   get quiet(): boolean {
     return this.#state === 'complete' && this.#unacked.size === 0;
+  }
+
+  /** Bytes passed on and not acknowledged. */
+  get passedOnBytes(): number {
+    return this.#passedOnBytes;
   }
 
   begin(): TransferEffect[] {
@@ -147,6 +166,10 @@ export class OutboundTransfer {
   #handlePassOn(item: Uint8Array, now: number): TransferEffect[] {
     // Before the offer is accepted the walk has not begun, and will come by this item.
     if (this.#state === 'offered') return [];
+    if (this.#passedOnBytes + item.length > PASSED_ON_BYTES_MAX)
+      return this.#fail(
+        `the receiver does not keep up: ${this.#passedOnBytes} bytes passed on are not acknowledged`,
+      );
     if (this.#unacked.size === 0) this.#lastProgress = now;
     return [this.#frame([item])];
   }
@@ -157,7 +180,11 @@ export class OutboundTransfer {
     const { items, walked } = frame;
     if (!stored) return this.#fail('the receiver could not store an item');
     this.#unacked.delete(seq);
-    if (walked) this.#walkedUnderWay--;
+    if (!walked) this.#passedOnBytes -= sizeOf(items);
+    else {
+      this.#walkedUnderWay--;
+      this.#walkedBytes -= sizeOf(items);
+    }
     this.#lastProgress = now;
     this.itemsAcked += items.length;
     for (const item of items) this.bytesAcked += item.length;
@@ -180,7 +207,7 @@ export class OutboundTransfer {
   }
 
   get #hasRoom(): boolean {
-    return this.#walkedUnderWay < FRAMES_UNDER_WAY_MAX;
+    return this.#walkedUnderWay < FRAMES_UNDER_WAY_MAX && this.#walkedBytes < WALKED_BYTES_MAX;
   }
 
   #walkOn(): TransferEffect[] {
@@ -205,20 +232,29 @@ export class OutboundTransfer {
 
   #walkedFrame(items: readonly Uint8Array[]): TransferEffect {
     this.#walkedUnderWay++;
+    this.#walkedBytes += sizeOf(items);
     return this.#frame(items, true);
   }
 
   #frame(items: readonly Uint8Array[], walked = false): TransferEffect {
     const seq = this.#seq++;
     this.#unacked.set(seq, { items, walked });
+    if (!walked) this.#passedOnBytes += sizeOf(items);
     return { kind: 'items', seq, items, last: seq === this.#lastSeq };
   }
 
   #fail(reason: string): TransferEffect[] {
     this.#state = 'failed';
     this.#unacked.clear();
+    this.#passedOnBytes = 0;
     return [{ kind: 'failed', reason }];
   }
+}
+
+function sizeOf(items: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const item of items) bytes += item.length + ITEM_OVERHEAD_BYTES;
+  return bytes;
 }
 
 function framesOf(items: readonly Uint8Array[]): Uint8Array[][] {

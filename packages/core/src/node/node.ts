@@ -12,6 +12,7 @@
 import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { StableStore } from '../contracts/stable-store.ts';
 import type { Store } from '../contracts/store.ts';
@@ -175,6 +176,11 @@ export class Node {
   /** Requests that this node coordinates and has not concluded. */
   get openRequests(): number {
     return this.#table.open;
+  }
+
+  /** What of this node is bounded, and how full it is. */
+  limits(): LimitUse[] {
+    return [this.#questions.limit, ...(this.#running?.handoff.limits() ?? [])];
   }
 
   /** Reasons why this node cannot serve all it should; empty when it can. */

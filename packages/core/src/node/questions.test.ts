@@ -61,6 +61,20 @@ describe('a question', () => {
     expect(outcomes).toHaveLength(1);
   });
 
+  it('is turned away at once when too many wait, and taken again when they do not', () => {
+    const { ask, asker, outcomes, host } = stage();
+    const { max } = asker.limit;
+    for (let i = 0; i < max; i++) ask(b);
+    expect(outcomes).toEqual([]);
+    ask(b);
+    expect(outcomes).toEqual([{ kind: 'noAnswer', reason: 'too many questions wait for their answers' }]);
+    expect(asker.limit).toEqual({ limit: 'questions', used: max, max, reached: 1 });
+    host.advance(1_000);
+    expect(outcomes).toHaveLength(max + 1);
+    ask(b);
+    expect(asker.limit).toMatchObject({ used: 1, reached: 1 });
+  });
+
   it('that nobody knows is refused by name', () => {
     const { ask, deliver, outcomes } = stage();
     ask(b, 'shoe size');

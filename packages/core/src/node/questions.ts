@@ -2,11 +2,13 @@
  * Questions from node to node on the control lane: rare, small, JSON both ways.
  *
  * The operator's doors stand on it: what one node is asked, another may have to answer - the claimant for changes,
- * every member for its transfers. A question is asked once; no answer in time is an answer too.
+ * every member for its transfers. A question is asked once; no answer in time is an answer too. So many may be open
+ * that operators never notice, and so few that a door which is asked without end does not fill the node.
  */
 import { jsonDecode, jsonEncode, WireError } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 
 export type QuestionOutcome =
   | { readonly kind: 'answered'; readonly body: unknown }
@@ -29,16 +31,30 @@ interface Open {
   readonly done: (outcome: QuestionOutcome) => void;
 }
 
+/** The HTTP door has 256 connections, and asks each member once for one of them: enough for sixteen members. */
+const QUESTIONS_MAX = 4096;
+
 export class Questions {
   readonly #init: QuestionsInit;
   readonly #answerers = new Map<string, Answerer>();
   readonly #open = new Map<number, Open>();
   /** Begins anywhere: answers to questions of a former life of this node may still be on their way. */
   #lastId: number;
+  #turnedAway = 0;
 
   constructor(init: QuestionsInit) {
     this.#init = init;
     this.#lastId = init.host.random();
+  }
+
+  /** Questions that wait for their answers. */
+  get limit(): LimitUse {
+    return {
+      limit: 'questions',
+      used: this.#open.size,
+      max: QUESTIONS_MAX,
+      reached: this.#turnedAway,
+    };
   }
 
   /** Answer this topic from now on. */
@@ -54,6 +70,10 @@ export class Questions {
     done: (outcome: QuestionOutcome) => void,
   ): void {
     if (to === this.#init.self) return this.#answerHere(topic, body, done, to);
+    if (this.#open.size >= QUESTIONS_MAX) {
+      this.#turnedAway++;
+      return done({ kind: 'noAnswer', reason: 'too many questions wait for their answers' });
+    }
     const id = ++this.#lastId;
     const timer = this.#init.host.setTimer(timeoutMs, () =>
       this.#settle(id, { kind: 'noAnswer', reason: 'no answer in time' }),

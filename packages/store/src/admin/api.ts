@@ -4,7 +4,7 @@
  * Shapes that scripts rely on: fields may be added, none is renamed without a major version.
  */
 
-import type { MemberStatus } from '@rkv/core';
+import type { LimitUse, LoopDelayFigures, MemberStatus } from '@rkv/core';
 
 /** What is known of a request that did not succeed; fields that do not apply are left out. */
 export interface ErrorFacts {
@@ -138,6 +138,39 @@ export interface PingView {
   readonly index: string;
 }
 
+/** Since the door opened, or since CONFIG RESETSTAT. */
+export interface RedisTraffic {
+  readonly connections: number;
+  readonly commands: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
+/** Since the start of the node. */
+export interface ClusterTraffic {
+  readonly framesSent: number;
+  readonly framesReceived: number;
+  /** Not taken for want of a connection, or of room in its lane. */
+  readonly framesNotTaken: number;
+  readonly peersUp: number;
+  readonly peersDown: number;
+}
+
+/** How busy this node is, known without asking another one. */
+export interface LoadView {
+  readonly limits: readonly LimitUse[];
+  readonly loopDelay: LoopDelayFigures;
+  /** Requests that this node coordinates. */
+  readonly openRequests: number;
+  /** Of this node to others. */
+  readonly transfers: { readonly active: number; readonly waiting: number };
+  /** While it has a Redis door. */
+  readonly redis?: RedisTraffic;
+  readonly cluster: ClusterTraffic;
+}
+
 /** Where a command was answered: the reply of the tutorial's service. */
 export interface Whereabouts {
   readonly node: string;
@@ -174,4 +207,5 @@ export interface Admin {
   plan(): Promise<PlanView>;
   commit(planId: string | undefined): Promise<{ epoch: number }>;
   readiness(): Readiness;
+  load(): LoadView;
 }

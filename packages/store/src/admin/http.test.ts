@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { request, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
-import { silentLogger } from '@rkv/core';
+import { type LimitUse, silentLogger } from '@rkv/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Admin, AdminError, type RingView, type StatusView } from './api.ts';
+import { type Admin, AdminError, type LoadView, type RingView, type StatusView } from './api.ts';
 import { AdminServer, type AdminServerLimits } from './http.ts';
 
 const status: StatusView = {
@@ -41,6 +41,19 @@ const ring: RingView = {
   owners: Array.from({ length: 8 }, () => 'n1'),
   pending: [{ partition: 1, from: 'n1', to: 'n2', status: 'waiting' }],
   buckets: [{ prefix: '', n: 3, level: 'eventual' }],
+};
+
+const load: LoadView = {
+  limits: [
+    { limit: 'questions', used: 3, max: 10, reached: 1 },
+    { limit: 'queue', of: { peer: 'n2', lane: 'bulk' }, used: 7, max: 8 },
+    { limit: 'argument', max: 16 },
+  ],
+  loopDelay: { meanMs: 1, p99Ms: 20, maxMs: 300 },
+  openRequests: 5,
+  transfers: { active: 1, waiting: 2 },
+  redis: { connections: 1, commands: 2, inputBytes: 3, outputBytes: 4, hits: 5, misses: 6 },
+  cluster: { framesSent: 1, framesReceived: 2, framesNotTaken: 3, peersUp: 4, peersDown: 5 },
 };
 
 /** A node of one Map that writes down what it was asked. */
@@ -85,6 +98,7 @@ function mapAdmin() {
       return { epoch: 8 };
     },
     readiness: () => ({ ready: true, reasons: [] }),
+    load: () => load,
   };
   return { admin, asked, values };
 }
@@ -100,6 +114,10 @@ async function open(over: Partial<Admin> = {}, limits: Partial<AdminServerLimits
   server = new AdminServer({ admin: { ...admin, ...over }, node: 'n1', logger, limits });
   ({ port } = await server.listen('127.0.0.1', 0));
   return { asked, values, logged };
+}
+
+function useOf(limit: string): LimitUse | undefined {
+  return server.limits().find((use) => use.limit === limit);
 }
 
 interface Told {
@@ -154,6 +172,31 @@ describe('pages', () => {
     expect(text).toContain('rkv_partitions_owned{member="n1"} 8\n');
     for (const line of text.trimEnd().split('\n'))
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{.*\})? [\d.e+]+)$/);
+  });
+
+  it('metrics tell of each limit what is in use, what there may be, and how often that was reached', async () => {
+    await open();
+    const { text } = await ask('GET', '/metrics');
+    const limits = text
+      .split('\n')
+      .filter((line) => line.startsWith('rkv_limit_') && !line.includes('http_'));
+    expect(limits).toEqual([
+      'rkv_limit_used{limit="questions"} 3',
+      'rkv_limit_used{limit="queue",peer="n2",lane="bulk"} 7',
+      'rkv_limit_max{limit="questions"} 10',
+      'rkv_limit_max{limit="queue",peer="n2",lane="bulk"} 8',
+      'rkv_limit_max{limit="argument"} 16',
+      'rkv_limit_reached_total{limit="questions"} 1',
+    ]);
+    expect(text).toContain('rkv_loop_delay_seconds{figure="max"} 0.3\n');
+    expect(text).toContain('rkv_transfers{state="waiting"} 2\n');
+    expect(text).toContain('rkv_frames_total{way="not_taken"} 3\n');
+    expect(text).toContain('rkv_redis_commands_total 2\n');
+  });
+
+  it('metrics ask no other node', async () => {
+    await open({ transfers: () => new Promise(() => {}) }, { requestMs: 2_000 });
+    expect((await ask('GET', '/metrics')).status).toBe(200);
   });
 
   it('the front page links to the facts', async () => {
@@ -312,6 +355,62 @@ describe('what goes wrong', () => {
       json: { error: { code: 'too_large' } },
     });
     expect([...values.keys()]).toEqual(['a']);
+  });
+
+  it('bodies that together go beyond their limit are refused, and there is room again when the others are done', async () => {
+    const [entered, release] = [gate(), gate()];
+    await open(
+      {
+        put: async () => {
+          entered.open();
+          await release.opened;
+          return {};
+        },
+      },
+      { bodyBytes: 100, bodiesBytes: 150 },
+    );
+    const first = ask('PUT', '/api/put?key=a', 'x'.repeat(100));
+    await entered.opened;
+    expect(await ask('PUT', '/api/put?key=b', 'x'.repeat(100))).toMatchObject({
+      status: 503,
+      json: { error: { code: 'overload' } },
+    });
+    expect(useOf('http_bodies_bytes')).toMatchObject({ used: 100, max: 150, reached: 1 });
+    release.open();
+    expect((await first).status).toBe(200);
+    expect((await ask('PUT', '/api/put?key=b', 'x'.repeat(100))).status).toBe(200);
+    expect(useOf('http_bodies_bytes')).toMatchObject({ used: 0, reached: 1 });
+  });
+
+  it('a body whose sender goes away is let go', async () => {
+    await open();
+    const sent = request({ host: '127.0.0.1', port, method: 'PUT', path: '/api/put?key=a', agent: false });
+    sent.on('error', () => {});
+    sent.setHeader('content-length', 1000);
+    sent.write('x'.repeat(500));
+    await expect.poll(() => useOf('http_bodies_bytes')?.used).toBe(500);
+    sent.destroy();
+    await expect.poll(() => useOf('http_bodies_bytes')?.used).toBe(0);
+  });
+
+  it('connections beyond the limit are told so, monitors are answered, and beyond twice the limit nobody', async () => {
+    await open({}, { connections: 2 });
+    const idle = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    await expect.poll(() => useOf('http_connections')?.used).toBe(2);
+    expect(await ask('GET', '/api/status')).toMatchObject({
+      status: 503,
+      headers: { connection: 'close' },
+      json: { error: { code: 'overload' } },
+    });
+    expect((await ask('GET', '/metrics')).status).toBe(200);
+    await expect.poll(() => useOf('http_connections')?.used).toBe(2);
+    idle.push(connect(port, '127.0.0.1'), connect(port, '127.0.0.1'));
+    await expect.poll(() => useOf('http_connections')?.used).toBe(4);
+    await expect(ask('GET', '/livez')).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(useOf('http_connections')).toEqual({ limit: 'http_connections', used: 4, max: 2, reached: 5 });
+    for (const socket of idle) socket.destroy();
+    await expect.poll(() => useOf('http_connections')?.used).toBe(0);
+    expect((await ask('GET', '/api/status')).status).toBe(200);
   });
 
   it('headers beyond the limit are refused', async () => {

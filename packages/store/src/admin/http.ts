@@ -3,15 +3,16 @@
  *
  * A refusal is JSON, `{error: {code, message, definite ...}}`: 409 when the cluster refuses, 503 when too few replicas answer or the
  * node cannot serve, 400 when the question makes no sense. Everything that a stranger can make large or slow
- * (headers, bodies, connections, time) has a limit.
+ * (headers, bodies, connections, time) has a limit. Connections beyond theirs are told so, and pages for monitors are
+ * answered even there: a door that is full must still be able to say so.
  *
  * The door has no password in this version, so it stands on loopback only - where every web page that the operator
  * opens can knock too. Hence two rules against browsers: a request must name a loopback host (a page that points a
  * name of its own at 127.0.0.1 does not), and one that carries an `Origin` must come from this very door.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Logger } from '@rkv/core';
+import type { AddressInfo, Socket } from 'node:net';
+import type { LimitUse, Logger } from '@rkv/core';
 import { isLoopback } from '../config/address.ts';
 import { type Admin, AdminError, type ErrorFacts } from './api.ts';
 import { Query } from './query.ts';
@@ -22,6 +23,9 @@ export interface AdminServerLimits {
   readonly bodyBytes: number;
   /** Bytes of request line and headers, and with them of a key: a key takes up to three chars per byte there. */
   readonly headerBytes: number;
+  /** Bytes of all bodies that are kept at one time. At least `bodyBytes`. */
+  readonly bodiesBytes: number;
+  /** Those that are served. As many again are told that there are too many; what comes then is closed without a word. */
   readonly connections: number;
   /** For a request to arrive whole, and again for its answer to be found. */
   readonly requestMs: number;
@@ -32,6 +36,7 @@ export interface AdminServerLimits {
 export const adminServerLimits: AdminServerLimits = {
   bodyBytes: 16 * 1024 * 1024,
   headerBytes: 64 * 1024,
+  bodiesBytes: 64 * 1024 * 1024,
   connections: 256,
   requestMs: 60_000,
   drainMs: 5_000,
@@ -45,12 +50,26 @@ export interface AdminServerInit {
   readonly limits?: Partial<AdminServerLimits>;
 }
 
+/** What a full door still answers. */
+const FOR_MONITORS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+
+/** The body of one request, as far as it is kept. */
+class Held {
+  chunks: Buffer[] = [];
+  bytes = 0;
+}
+
 export class AdminServer {
   readonly #routes: Routes;
   readonly #logger: Logger;
   readonly #limits: AdminServerLimits;
   readonly #server: Server;
   #closing: Promise<void> | undefined;
+  #connections = 0;
+  /** Came when there were as many as there may be. */
+  readonly #surplus = new WeakSet<Socket>();
+  #bodiesBytes = 0;
+  readonly #reached = { connections: 0, body: 0, bodies: 0 };
   #host = '';
 
   constructor({ admin, node, logger, limits }: AdminServerInit) {
@@ -66,7 +85,20 @@ export class AdminServer {
     this.#server = createServer({ maxHeaderSize: headerBytes, ...timeouts }, (request, response) => {
       void this.#serve(request, response);
     });
-    this.#server.maxConnections = connections;
+    this.#server.maxConnections = 2 * connections;
+    this.#server.on('connection', (socket) => this.#admit(socket));
+    this.#server.on('drop', () => this.#reached.connections++);
+  }
+
+  limits(): LimitUse[] {
+    const { connections, bodyBytes, bodiesBytes, headerBytes } = this.#limits;
+    const reached = this.#reached;
+    return [
+      { limit: 'http_connections', used: this.#connections, max: connections, reached: reached.connections },
+      { limit: 'http_body_bytes', max: bodyBytes, reached: reached.body },
+      { limit: 'http_bodies_bytes', used: this.#bodiesBytes, max: bodiesBytes, reached: reached.bodies },
+      { limit: 'http_header_bytes', max: headerBytes },
+    ];
   }
 
   /** Rejects with the system's error (EADDRINUSE, ...) when it cannot. */
@@ -93,10 +125,18 @@ export class AdminServer {
     return this.#closing;
   }
 
+  #admit(socket: Socket): void {
+    socket.once('close', () => this.#connections--);
+    if (++this.#connections <= this.#limits.connections) return;
+    this.#surplus.add(socket);
+    this.#reached.connections++;
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = await this.#answer(request).catch((error: unknown) => this.#refusal(error, request));
     if (response.destroyed) return;
-    if (this.#closing !== undefined) response.setHeader('connection', 'close');
+    if (this.#closing !== undefined || this.#surplus.has(request.socket))
+      response.setHeader('connection', 'close');
     response.writeHead(answer.status, {
       'content-type': answer.type,
       'content-length': Buffer.byteLength(answer.body),
@@ -112,12 +152,18 @@ export class AdminServer {
     const stranger = this.#strangerProblem(request);
     if (stranger !== undefined) throw new AdminError('forbidden', stranger);
     const query = new Query(request.url ?? '/');
+    if (this.#surplus.has(request.socket) && !FOR_MONITORS.has(query.path)) {
+      const { connections } = this.#limits;
+      throw new AdminError('overload', `there are ${connections} connections here, as many as there may be`);
+    }
     const row = this.#routes.get(query.path);
     if (row === undefined) throw new AdminError('no_such_path', `there is nothing at ${query.path}`);
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const handler = row[method as Method];
     if (handler === undefined) return notAllowed(query.path, Object.keys(row));
-    return this.#withinTime(handler({ query, body: () => this.#body(request) }));
+    const held = new Held();
+    const answer = handler({ query, body: () => this.#body(request, held) });
+    return this.#withinTime(answer.finally(() => this.#letGo(held)));
   }
 
   /** A sentence when this request may be a web page's doing, see above. */
@@ -131,19 +177,43 @@ export class AdminServer {
     return undefined;
   }
 
-  /** A body beyond the limit is read to its end but not kept, so that the sender gets to read why it is refused. */
-  async #body(request: IncomingMessage): Promise<Buffer> {
-    const { bodyBytes } = this.#limits;
-    const chunks: Buffer[] = [];
+  /** A body beyond a limit is read to its end but not kept, so that the sender gets to read why it is refused. */
+  async #body(request: IncomingMessage, held: Held): Promise<Buffer> {
+    const { bodyBytes, bodiesBytes } = this.#limits;
     let size = 0;
+    let noRoom = false;
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size <= bodyBytes) chunks.push(chunk);
-      else chunks.length = 0;
+      noRoom ||= this.#bodiesBytes + chunk.length > bodiesBytes;
+      if (size <= bodyBytes && !noRoom) this.#hold(held, chunk);
+      else this.#letGo(held);
     }
-    if (size > bodyBytes)
+    if (size > bodyBytes) {
+      this.#reached.body++;
       throw new AdminError('too_large', `a body may have ${bodyBytes} bytes, and this one has ${size}`);
-    return Buffer.concat(chunks, size);
+    }
+    if (noRoom) {
+      this.#reached.bodies++;
+      throw new AdminError(
+        'overload',
+        `bodies of other requests take all of the ${bodiesBytes} bytes for them`,
+      );
+    }
+    const whole = Buffer.concat(held.chunks, size);
+    held.chunks = [whole];
+    return whole;
+  }
+
+  #hold(held: Held, chunk: Buffer): void {
+    held.chunks.push(chunk);
+    held.bytes += chunk.length;
+    this.#bodiesBytes += chunk.length;
+  }
+
+  #letGo(held: Held): void {
+    this.#bodiesBytes -= held.bytes;
+    held.bytes = 0;
+    held.chunks = [];
   }
 
   async #withinTime(answer: Promise<Answer>): Promise<Answer> {

@@ -1,8 +1,14 @@
 /**
  * What a monitor may scrape, in Prometheus' text format: this node, and the cluster as this node sees it.
+ *
+ * All of it is known here: no other node is asked, so that a page of figures comes at once when others are slow. Every
+ * limit has the same three families, told apart by a label, so that two rules of a monitor watch them all: how
+ * full is the fullest (`used` by `max`), and which were reached (`reached`).
  */
 import { uptime } from 'node:process';
-import type { Admin } from './api.ts';
+import { getHeapStatistics } from 'node:v8';
+import type { LimitUse } from '@rkv/core';
+import type { Admin, LoadView, RedisTraffic } from './api.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -16,7 +22,8 @@ interface Family {
 
 /** The whole page. Rejects as `Admin` does. */
 export async function describeMetrics(admin: Admin, node: string): Promise<string> {
-  const [status, ring, transfers] = await Promise.all([admin.status(), admin.ring(), admin.transfers()]);
+  const [status, ring] = await Promise.all([admin.status(), admin.ring()]);
+  const load = admin.load();
   const up = status.members.filter((member) => member.up).length;
   const statuses = [
     ...new Set(['joining', 'valid', 'leaving', ...status.members.map((member) => member.status)]),
@@ -47,33 +54,101 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
     gauge('rkv_partitions_pending', 'Partitions that are about to change their owner.', [
       [{}, ring.pending.length],
     ]),
-    gauge('rkv_transfers', 'Handoff transfers by state.', [
-      [{ state: 'active' }, transfers.active.length],
-      [{ state: 'waiting' }, transfers.waiting.length],
-    ]),
+    ...loadFamilies(load),
+    ...limitFamilies(load.limits),
     ...processFamilies(),
   ];
   return families.map(describeFamily).join('');
 }
 
+function loadFamilies({ loopDelay, openRequests, transfers, redis, cluster }: LoadView): Family[] {
+  return [
+    gauge('rkv_transfers', 'Handoff transfers of this node to others by state.', [
+      [{ state: 'active' }, transfers.active],
+      [{ state: 'waiting' }, transfers.waiting],
+    ]),
+    gauge('rkv_requests_open', 'Requests that this node coordinates and has not concluded.', [
+      [{}, openRequests],
+    ]),
+    gauge('rkv_loop_delay_seconds', 'How late the event loop was, in the last window of 10 s.', [
+      [{ figure: 'mean' }, loopDelay.meanMs / 1000],
+      [{ figure: 'p99' }, loopDelay.p99Ms / 1000],
+      [{ figure: 'max' }, loopDelay.maxMs / 1000],
+    ]),
+    ...(redis === undefined ? [] : redisFamilies(redis)),
+    counter('rkv_frames_total', 'Frames between nodes; not taken: no connection, or no room in its lane.', [
+      [{ way: 'sent' }, cluster.framesSent],
+      [{ way: 'received' }, cluster.framesReceived],
+      [{ way: 'not_taken' }, cluster.framesNotTaken],
+    ]),
+    counter('rkv_peer_changes_total', 'Connections to peers that came to stand, and that were lost.', [
+      [{ to: 'up' }, cluster.peersUp],
+      [{ to: 'down' }, cluster.peersDown],
+    ]),
+  ];
+}
+
+function redisFamilies(redis: RedisTraffic): Family[] {
+  return [
+    counter('rkv_redis_connections_total', 'Redis clients that were let in.', [[{}, redis.connections]]),
+    counter('rkv_redis_commands_total', 'Commands of Redis clients.', [[{}, redis.commands]]),
+    counter('rkv_redis_bytes_total', 'Bytes from and to Redis clients.', [
+      [{ way: 'in' }, redis.inputBytes],
+      [{ way: 'out' }, redis.outputBytes],
+    ]),
+    counter('rkv_redis_lookups_total', 'Keys that Redis clients read.', [
+      [{ found: 'yes' }, redis.hits],
+      [{ found: 'no' }, redis.misses],
+    ]),
+  ];
+}
+
+function limitFamilies(limits: readonly LimitUse[]): Family[] {
+  const samplesOf = (figure: 'used' | 'max' | 'reached'): Family['samples'] =>
+    limits.flatMap(({ limit, of, ...figures }) => {
+      const value = figures[figure];
+      return value === undefined ? [] : [[{ limit, ...of }, value] as const];
+    });
+  return [
+    gauge(
+      'rkv_limit_used',
+      'How much of a limit is in use; of several alike, the fullest.',
+      samplesOf('used'),
+    ),
+    gauge('rkv_limit_max', 'The limit.', samplesOf('max')),
+    counter(
+      'rkv_limit_reached_total',
+      'How often something was refused, cut off or put off because of the limit.',
+      samplesOf('reached'),
+    ),
+  ];
+}
+
 function processFamilies(): Family[] {
   const { user, system } = process.cpuUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
   return [
-    gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, process.memoryUsage.rss()]]),
+    gauge('process_resident_memory_bytes', 'Resident memory.', [[{}, rss]]),
+    gauge('nodejs_heap_size_used_bytes', 'The heap of JavaScript, as far as it is used.', [[{}, heapUsed]]),
+    gauge('nodejs_heap_size_limit_bytes', 'How large that heap may grow before the process ends.', [
+      [{}, getHeapStatistics().heap_size_limit],
+    ]),
+    gauge('nodejs_external_memory_bytes', 'Buffers and the like, outside the heap.', [[{}, external]]),
     gauge('process_start_time_seconds', 'Start of the process since 1970.', [
       [{}, Date.now() / 1000 - uptime()],
     ]),
-    {
-      name: 'process_cpu_seconds_total',
-      type: 'counter',
-      help: 'Time on a processor, user and system.',
-      samples: [[{}, (user + system) / 1e6]],
-    },
+    counter('process_cpu_seconds_total', 'Time on a processor, user and system.', [
+      [{}, (user + system) / 1e6],
+    ]),
   ];
 }
 
 function gauge(name: string, help: string, samples: Family['samples']): Family {
   return { name, type: 'gauge', help, samples };
+}
+
+function counter(name: string, help: string, samples: Family['samples']): Family {
+  return { name, type: 'counter', help, samples };
 }
 
 function describeFamily({ name, type, help, samples }: Family): string {

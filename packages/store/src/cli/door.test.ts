@@ -49,6 +49,13 @@ const admin: Admin = {
     return { epoch: 2 };
   },
   readiness: () => ({ ready: true, reasons: [] }),
+  load: () => ({
+    limits: [],
+    loopDelay: { meanMs: 0, p99Ms: 0, maxMs: 0 },
+    openRequests: 0,
+    transfers: { active: 0, waiting: 0 },
+    cluster: { framesSent: 0, framesReceived: 0, framesNotTaken: 0, peersUp: 0, peersDown: 0 },
+  }),
 };
 
 const server = new AdminServer({ admin, node: 'n1', logger: silentLogger });

@@ -28,6 +28,7 @@ import {
   type Admin,
   type KeyView,
   type KvOptions,
+  type LoadView,
   type MemberView,
   type PingView,
   type PlanView,
@@ -59,6 +60,7 @@ export interface NodeAdminInit {
   readonly coordinator: Coordinator;
   readonly kv: KvStore;
   readonly service: Service;
+  readonly load: () => LoadView;
 }
 
 const EXPLAIN_MS = 1_000;
@@ -68,14 +70,16 @@ export class NodeAdmin implements Admin {
   readonly #coordinator: Coordinator;
   readonly #kv: KvStore;
   readonly #service: Service;
+  readonly #load: () => LoadView;
   /** Drains: said by /readyz before the doors close. */
   stopping = false;
 
-  constructor({ node, coordinator, kv, service }: NodeAdminInit) {
+  constructor({ node, coordinator, kv, service, load }: NodeAdminInit) {
     this.#node = node;
     this.#coordinator = coordinator;
     this.#kv = kv;
     this.#service = service;
+    this.#load = load;
   }
 
   async ping(n: number): Promise<PingView> {
@@ -237,6 +241,10 @@ export class NodeAdmin implements Admin {
     const result = await this.#request({ kind: 'commit', planId });
     if (result.kind !== 'committed') throw refusalError(result);
     return { epoch: result.epoch };
+  }
+
+  load(): LoadView {
+    return this.#load();
   }
 
   readiness(): Readiness {

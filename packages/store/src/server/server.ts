@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import {
   FileStableStore,
   HybridClock,
+  LoopDelay,
   Node,
   openDataDirectory,
   SystemHost,
@@ -22,7 +23,7 @@ import {
   type StableStore,
   type Store,
 } from '@rkv/core';
-import { AdminError, AdminServer, type Admin } from '../admin/index.ts';
+import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
 import {
   Healer,
@@ -37,6 +38,7 @@ import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
 import { MemoryStableStore } from './memory-stable-store.ts';
+import { loadOf } from './load.ts';
 import { countLocalKeys } from './local-keys.ts';
 import { NodeAdmin } from './node-admin.ts';
 import { VERSION } from './version.ts';
@@ -122,6 +124,7 @@ class Server implements RunningServer {
   readonly #node: Node;
   readonly #module: ReturnType<typeof kvModule>;
   readonly #clock: HybridClock;
+  readonly #loopDelay = new LoopDelay();
   #admin!: NodeAdmin;
   #kv!: QuorumStore;
   #service!: Service;
@@ -189,6 +192,7 @@ class Server implements RunningServer {
 
   async start(): Promise<void> {
     const { config, host, logger } = this.#parts;
+    this.#loopDelay.start();
     this.#node.start();
     await this.#ready;
     const coordinator: Coordinator = {
@@ -199,7 +203,13 @@ class Server implements RunningServer {
     };
     this.#kv = new QuorumStore(coordinator);
     this.#service = new Service(coordinator);
-    this.#admin = new NodeAdmin({ node: this.#node, coordinator, kv: this.#kv, service: this.#service });
+    this.#admin = new NodeAdmin({
+      node: this.#node,
+      coordinator,
+      kv: this.#kv,
+      service: this.#service,
+      load: () => this.#load(),
+    });
     this.#healer = new Healer(coordinator, this.#healingPort(), logger);
     this.#healer.start();
     this.#sayWhatTheRingRules();
@@ -228,6 +238,7 @@ class Server implements RunningServer {
     this.#healer?.stop();
     this.#node.drain();
     await new Promise<void>((resolve) => this.#node.stop(resolve));
+    this.#loopDelay.stop();
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
     if (this.#left && directory !== undefined) {
       await rm(join(directory.path, STABLE), { recursive: true, force: true });
@@ -235,6 +246,16 @@ class Server implements RunningServer {
     }
     directory?.release();
     this.#finish(this.#left ? 'left' : 'stopped');
+  }
+
+  #load(): LoadView {
+    return loadOf({
+      node: this.#node,
+      transport: this.#parts.transport,
+      loopDelay: this.#loopDelay,
+      redis: this.#redis,
+      http: this.#http,
+    });
   }
 
   #healingPort(): HealingPort {

@@ -1,0 +1,62 @@
+/** What a transfer may have under way, and so in memory. */
+import { describe, expect, it } from 'vitest';
+import {
+  OutboundTransfer,
+  PASSED_ON_BYTES_MAX,
+  type TransferEffect,
+  type TransferEvent,
+} from './outbound-transfer.ts';
+
+const MIB = 1024 * 1024;
+
+/** Accepted, and asked for its first page. */
+function walking() {
+  const machine = new OutboundTransfer('ownership', 0);
+  machine.begin();
+  machine.step({ kind: 'accepted' }, 0);
+  return machine;
+}
+
+const kindsOf = (effects: readonly TransferEffect[]): string[] => effects.map(({ kind }) => kind);
+const pageOf = (bytes: number): TransferEvent => ({
+  kind: 'page',
+  page: { items: [new Uint8Array(bytes)], next: new Uint8Array(1) },
+});
+
+describe('under way at one time', () => {
+  it('are four frames of the walk', () => {
+    const machine = walking();
+    for (let frame = 1; frame < 4; frame++)
+      expect(kindsOf(machine.step(pageOf(100), 0))).toEqual(['items', 'walk']);
+    expect(kindsOf(machine.step(pageOf(100), 0))).toEqual(['items']);
+    expect(kindsOf(machine.step({ kind: 'acked', seq: 0, stored: true }, 0))).toEqual(['walk']);
+  });
+
+  it('are fewer where values are large, and one of any size', () => {
+    const machine = walking();
+    expect(kindsOf(machine.step(pageOf(16 * MIB), 0))).toEqual(['items']);
+    expect(kindsOf(machine.step({ kind: 'acked', seq: 0, stored: true }, 0))).toEqual(['walk']);
+    expect(kindsOf(machine.step(pageOf(1.5 * MIB), 0))).toEqual(['items', 'walk']);
+    expect(kindsOf(machine.step(pageOf(1.5 * MIB), 0))).toEqual(['items']);
+  });
+
+  it('is what is passed on up to its limit: a receiver that stores nothing does not fill its sender', () => {
+    const machine = walking();
+    const passOn = () => machine.step({ kind: 'passOn', item: new Uint8Array(MIB) }, 0);
+    let sent = 0;
+    while (kindsOf(passOn())[0] === 'items') sent++;
+    expect(machine.state).toBe('failed');
+    expect(sent).toBe(PASSED_ON_BYTES_MAX / MIB - 1);
+    expect(machine.passedOnBytes).toBe(0);
+  });
+
+  it('is what is passed on, as long as it is acknowledged, without end', () => {
+    const machine = walking();
+    for (let seq = 0; seq < 100; seq++) {
+      expect(kindsOf(machine.step({ kind: 'passOn', item: new Uint8Array(MIB) }, 0))).toEqual(['items']);
+      if (seq >= 10) machine.step({ kind: 'acked', seq: seq - 10, stored: true }, 0);
+    }
+    expect(machine.passedOnBytes).toBeLessThan(11 * MIB);
+    expect(machine.passedOnBytes).toBeGreaterThan(10 * MIB);
+  });
+});
