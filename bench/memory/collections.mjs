@@ -43,6 +43,7 @@ function spansOf(majors, starts) {
   });
 }
 
+/** Of none there is no longest. */
 function longest(entries) {
-  return Math.max(0, ...entries.map(({ duration }) => duration));
+  return entries.length === 0 ? undefined : Math.max(...entries.map(({ duration }) => duration));
 }

@@ -1,7 +1,7 @@
 /**
  * One contender in a process of its own: load it, work on it, look at what it holds. Prints one line of JSON.
  *
- *     node --expose-gc bench/memory/trial.mjs --contender slab --keys 5000000 --requests 20000000 [--build DIR]
+ *     node --expose-gc bench/memory/trial.mjs --contender slab --keys 5000000 --requests 8000000 [--build DIR]
  *
  * Keys have 16 bytes and entries 132: a header of 32 and a value of 100. A request makes what a node makes of one: the
  * key as a string, its hash, a view of the value, an object with a closure and a list that lives until 64 more have
@@ -67,6 +67,7 @@ process.stdout.write(
 async function loaded() {
   const startedAt = performance.now();
   const waitedAtStart = waitedMs();
+  const cpuBefore = process.cpuUsage();
   let longestSetMs = 0;
   for (let key = 0; key < KEYS;) {
     const waitedBefore = waitedMs();
@@ -81,7 +82,7 @@ async function loaded() {
     await nextTurn();
   }
   const ms = performance.now() - startedAt - (waitedMs() - waitedAtStart);
-  return { loadUs: (ms * 1000) / KEYS, longestSetMs };
+  return { loadUs: (ms * 1000) / KEYS, loadCpuUs: cpuUs(cpuBefore) / KEYS, longestSetMs };
 }
 
 async function worked() {
@@ -89,6 +90,7 @@ async function worked() {
   const endedAt = new Float64Array(turns);
   const tookMs = new Float64Array(turns);
   const collections = new Collections();
+  const cpuBefore = process.cpuUsage();
   let last = performance.now();
   let waited = waitedMs();
   for (let turn = 0; turn < turns; turn++) {
@@ -101,12 +103,14 @@ async function worked() {
     last = now;
     waited = waitedNow;
   }
+  const requestCpuUs = cpuUs(cpuBefore) / REQUESTS;
   await nextTurn();
   const collected = collections.end();
   const during = tookMs.filter((ms, turn) => collected.isDuringMajor(endedAt[turn] - ms, endedAt[turn]));
   const all = tookMs.toSorted();
   return {
     requestUs: (all.reduce((sum, ms) => sum + ms, 0) * 1000) / REQUESTS,
+    requestCpuUs,
     p50: quantile(all, 0.5),
     p99: quantile(all, 0.99),
     p999: quantile(all, 0.999),
@@ -152,6 +156,12 @@ function keyNamed(number) {
     KEY_BYTES[at] = 48 + (rest % 10);
   }
   return KEY_BYTES.latin1Slice();
+}
+
+/** Of all threads, the collector's too. */
+function cpuUs(before) {
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
 }
 
 function timeMs(work) {

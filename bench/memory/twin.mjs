@@ -1,9 +1,9 @@
 /**
  * Each contender beside a plain Map, over random operations: a fast engine that forgets would win every table.
  */
-const OPERATIONS = 40_000;
+const OPERATIONS = 150_000;
 /** Enough for Maps to split and for leaves to be walked; few enough that keys are overwritten and removed. */
-const KEYS = 8_000;
+const KEYS = 30_000;
 const ENTRY_BYTES = 132;
 
 /** Throws when the engine and the Map disagree. */
