@@ -22,6 +22,7 @@ const DIGIT_BITS = 4;
 /** Splitting takes a quarter of a millisecond at this size: nearly all of it hashes keys. */
 const LEAF_KEYS_MAX = 512;
 const RING_BITS = 4;
+const PARTITIONS = 1 << RING_BITS;
 const SPACE_ENTRY = 0;
 const ENTRY_BYTES_MAX = 1024;
 
@@ -150,7 +151,10 @@ class OneMap {
 
 class Shipped {
   #store;
-  #places = Array.from({ length: 1 << RING_BITS }, (_, partition) => ({ ringBits: RING_BITS, partition }));
+  /** By the interval of hash space: a key belongs to the partition after its hash. */
+  #places = Array.from({ length: PARTITIONS }, (_, interval) => {
+    return { ringBits: RING_BITS, partition: (interval + 1) % PARTITIONS };
+  });
 
   constructor(store) {
     this.#store = store;
@@ -183,7 +187,6 @@ class Shipped {
     this.#store.submit([{ space: SPACE_ENTRY, place: this.#placeOf(at), hashHi, hashLo, key, value }]);
   }
 
-  /** In the order of hashes, as everybody else here; that a key belongs to the partition after its hash changes nothing. */
   #placeOf({ hashHi }) {
     return this.#places[hashHi >>> (32 - RING_BITS)];
   }
