@@ -6,12 +6,14 @@
  * newcomer is a restarted node and is let in. A peer that connects a lane anew has given up the older connection.
  */
 import type { Socket } from 'node:net';
+import { viewOf } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, StartNumber } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Hello, Lane } from '../contracts/transport.ts';
 import { IncomingConnection } from './incoming.ts';
 import type { IncomingComponents } from './incoming.ts';
+import { Intake } from './intake.ts';
 import { SparseLog } from './sparse-log.ts';
 
 export interface ArrivalsComponents extends IncomingComponents {
@@ -44,6 +46,7 @@ export class Arrivals {
   readonly #log: SparseLog;
   readonly #strangers = new Set<IncomingConnection>();
   readonly #lives = new Map<NodeId, Life>();
+  readonly #intake = new Intake();
 
   constructor(components: ArrivalsComponents, init: ArrivalsInit) {
     this.#components = components;
@@ -51,14 +54,17 @@ export class Arrivals {
     this.#log = new SparseLog(components.logger, components.host);
   }
 
-  /** A stranger. When there are too many, the one that has dawdled longest makes room. */
-  take(socket: Socket): void {
+  /** A stranger, paused. When there are too many, the one that has dawdled longest makes room. */
+  take(accepted: Socket): void {
     const [oldest] = this.#strangers;
     if (oldest !== undefined && this.#strangers.size >= this.#components.limits.handshakesMax) {
       this.#strangers.delete(oldest);
       oldest.close();
       this.#log.warn('crowd', { remote: oldest.remote }, 'too many connections in mid-handshake');
     }
+    const socket = this.#intake.open(accepted, (bytes, length) =>
+      connection.receive(viewOf(bytes, 0, length)),
+    );
     const connection = new IncomingConnection(this.#components, {
       socket,
       hello: () => this.#init.hello(),
@@ -68,6 +74,7 @@ export class Arrivals {
       onClosed: (closed, reason, refused) => this.#handleClosed(closed, reason, refused),
     });
     this.#strangers.add(connection);
+    socket.resume();
   }
 
   /** Called at each ping interval. */

@@ -31,6 +31,7 @@ export interface IncomingComponents {
 }
 
 export interface IncomingInit {
+  /** Paused; what it reads comes through `receive`. */
   readonly socket: Socket;
   hello(): Hello;
   /** Why this proven peer is not let in, or undefined. */
@@ -67,7 +68,6 @@ export class IncomingConnection {
     this.#deadline = host.setTimer(limits.handshakeMs, () =>
       this.#lose(`no handshake within ${limits.handshakeMs} ms`),
     );
-    this.#socket.on('data', (chunk) => this.#handleBytes(chunk));
     this.#socket.on('error', (error) => this.#lose(error.message));
     this.#socket.on('close', () => this.#lose('the peer closed the connection'));
   }
@@ -102,8 +102,9 @@ export class IncomingConnection {
     this.#socket.destroy();
   }
 
-  #handleBytes(chunk: Uint8Array): void {
-    if (this.#state === 'shaking') this.#performStep(this.#handshake.onBytes(chunk));
+  /** Bytes from the peer, borrowed. A handshake keeps what it has of a message. */
+  receive(chunk: Uint8Array): void {
+    if (this.#state === 'shaking') this.#performStep(this.#handshake.onBytes(chunk.slice()));
     else if (this.#state === 'accepted') this.#readOn(chunk);
   }
 

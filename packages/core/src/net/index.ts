@@ -1,5 +1,7 @@
 export { formatAddress, isLoopback, parseAddress } from './address.ts';
 export type { HostPort } from './address.ts';
+export { Intake } from './intake.ts';
+export type { OnBytes } from './intake.ts';
 export { defaultTcpLimits } from './limits.ts';
 export type { TcpLimits } from './limits.ts';
 export { TcpTransport } from './tcp-transport.ts';

@@ -13,6 +13,7 @@ export interface ListenInit {
   readonly at: HostPort;
   /** Whether strangers must prove a secret. Without one, only this machine may reach the port. */
   readonly secret: boolean;
+  /** Paused: nothing of it has been read. */
   onSocket(socket: Socket): void;
   /** The port is open but a connection could not be taken, for want of file descriptors perhaps. */
   onTrouble(error: Error): void;
@@ -34,7 +35,7 @@ export async function listenAt(init: ListenInit): Promise<Listener> {
         'set one, or listen on 127.0.0.1',
     );
   }
-  const server = createServer({ noDelay: true });
+  const server = createServer({ noDelay: true, pauseOnConnect: true });
   await opened(server, init.at, ip);
   server.on('connection', init.onSocket);
   server.on('error', init.onTrouble);

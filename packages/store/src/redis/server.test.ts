@@ -1,6 +1,4 @@
-import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { Intake } from './intake.ts';
 import { openDoor } from './testing/open-door.ts';
 import { RawClient, until } from './testing/raw-client.ts';
 
@@ -43,41 +41,5 @@ describe('the door', () => {
     await expect(one.server.listen('127.0.0.1', one.port)).rejects.toThrow();
     const other = await openDoor();
     await Promise.all([one.server.close(), other.server.close()]);
-  });
-});
-
-describe('intake', () => {
-  /** What arrives through a socket that the intake was given, and whether it moved the connection. */
-  async function readThrough(prepare: (accepted: Socket) => void): Promise<{ moved: boolean; text: string }> {
-    let text = '';
-    let moved = false;
-    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted) => {
-      prepare(accepted);
-      const socket = new Intake().open(
-        accepted,
-        (bytes, length) => (text += bytes.toString('latin1', 0, length)),
-      );
-      moved = socket !== accepted;
-      socket.on('end', () => socket.end('bye'));
-      socket.resume();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const client = await RawClient.open(typeof address === 'object' ? (address?.port ?? 0) : 0);
-    client.socket.end('hello');
-    expect(await client.rest()).toBe('bye');
-    await new Promise((resolve) => server.close(resolve));
-    return { moved, text };
-  }
-
-  it('reads into its own buffer on this Node.js', async () => {
-    expect(await readThrough(() => {})).toEqual({ moved: true, text: 'hello' });
-  });
-
-  it('reads the ordinary way where that cannot be had', async () => {
-    const strange = (accepted: Socket): void => {
-      Object.assign((accepted as unknown as { _handle: object })._handle, { useUserBuffer: undefined });
-    };
-    expect(await readThrough(strange)).toEqual({ moved: false, text: 'hello' });
   });
 });

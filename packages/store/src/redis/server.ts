@@ -5,11 +5,10 @@
  * cuts off whoever has not read them in time.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Logger } from '@rkv/core';
+import { Intake, type Logger } from '@rkv/core';
 import type { KvStore } from '../kv/api.ts';
 import { Connection, type ConnectionDoor, type Traffic } from './connection.ts';
 import type { DoorCounters, InfoFacts } from './info.ts';
-import { Intake } from './intake.ts';
 import { defaultLimits, type RedisLimits } from './limits.ts';
 import { ReplyWriter, WriterPool } from './writer.ts';
 

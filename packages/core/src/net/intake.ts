@@ -1,7 +1,7 @@
 /**
  * Reading all sockets of a server into one buffer.
  *
- * By default Node.js makes a new buffer for every read; at one request per read that is an eighth of the
+ * By default Node.js makes a new buffer of 64 KiB for every read; at one request per read that is an eighth of a
  * server's time. A socket can be born with `onread`, which reads into a buffer of ours, and since requests are
  * handled before the read returns, one buffer serves them all. But the sockets that `net.Server` makes are
  * born without it. So the connection is moved: its handle is taken out of the accepted socket and a new socket
@@ -36,13 +36,13 @@ export class Intake {
     }
     owner._handle = null;
     accepted.destroy();
-    return this.#socketAround(handle, onBytes);
+    return this.#socketAround(handle, accepted.allowHalfOpen, onBytes);
   }
 
-  #socketAround(handle: object, onBytes: OnBytes): Socket {
+  #socketAround(handle: object, allowHalfOpen: boolean, onBytes: OnBytes): Socket {
     const options = {
       handle,
-      allowHalfOpen: true,
+      allowHalfOpen,
       onread: {
         buffer: this.#buffer,
         callback: (length: number, bytes: Buffer) => {
