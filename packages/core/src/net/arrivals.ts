@@ -6,7 +6,6 @@
  * newcomer is a restarted node and is let in. A peer that connects a lane anew has given up the older connection.
  */
 import type { Socket } from 'node:net';
-import { viewOf } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, StartNumber } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
@@ -63,7 +62,8 @@ export class Arrivals {
       this.#log.warn('crowd', { remote: oldest.remote }, 'too many connections in mid-handshake');
     }
     const socket = this.#intake.open(accepted, (bytes, length) =>
-      connection.receive(viewOf(bytes, 0, length)),
+      // No Buffer: who keeps something of a frame takes a slice of it, and a Buffer's slice is no copy.
+      connection.receive(new Uint8Array(bytes.buffer, bytes.byteOffset, length)),
     );
     const connection = new IncomingConnection(this.#components, {
       socket,

@@ -8,7 +8,7 @@
  *
  * Holds: `bytes` counts all that was added and not yet released, written out or not.
  */
-import { viewOf } from '../base/bytes.ts';
+import { LOOP_BYTES_MAX } from '../base/bytes.ts';
 
 /** One chunk: what a socket reads or writes at once, and no more than a record may hold. */
 export const CHUNK_BYTES = 64 * 1024;
@@ -132,9 +132,6 @@ export class SendQueue {
   }
 }
 
-/** Up to here a loop is quicker than making a view for `set`. */
-const LOOP_BYTES_MAX = 64;
-
 function putFrame(target: Buffer, at: number, bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   target[at] = length >>> 24;
@@ -144,7 +141,7 @@ function putFrame(target: Buffer, at: number, bytes: Uint8Array, start: number, 
   if (length <= LOOP_BYTES_MAX) {
     for (let i = 0; i < length; i++) target[at + 4 + i] = bytes[start + i] as number;
   } else {
-    target.set(viewOf(bytes, start, end), at + 4);
+    target.set(bytes.subarray(start, end), at + 4);
   }
   return at + 4 + length;
 }

@@ -7,7 +7,7 @@
  *
  * Stamps are made by the clock, not here. Keys are latin1 strings, stamps 16 bytes, moments milliseconds since 1970.
  */
-import { assert, compareStamps, digest64, putStampMs, STAMP_BYTES, viewOf } from '@rkv/core';
+import { assert, compareStamps, digest64, putStampMs, STAMP_BYTES } from '@rkv/core';
 import { checkOf, sectionsProblem } from './check.ts';
 import {
   baseAt,
@@ -240,5 +240,5 @@ function putStamp(out: Uint8Array, at: number, stamp: Uint8Array, from: number):
 }
 
 function putPayload(out: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
-  out.set(start === 0 && end === source.length ? source : viewOf(source, start, end), at);
+  out.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
 }

@@ -103,8 +103,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#id = port.open(this);
     this.#start();
     if (this.#done) return;
-    this.#deadline = host.monotonic() + this.#timeoutMs;
-    port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs));
+    this.#deadline = host.monotonic() + this.#timeoutMs();
+    port.alarm(this.#id, Math.min(HEDGE_MS, this.#timeoutMs()));
   }
 
   onReply(at: number, reply: KvReply, standIn: boolean): void {
@@ -139,7 +139,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#hedged || this.#coordinator.host.monotonic() >= this.#deadline) return this.#fail('timeout');
     this.#hedged = true;
     if (!this.#parked && this.#fetching < 0) this.#ask(this.#everybodyElse());
-    if (!this.#done) this.#coordinator.port.alarm(this.#id, this.#remainingMs);
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, this.#remainingMs());
   }
 
   onRingChanged(): void {
@@ -148,13 +148,13 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#startAnew();
   }
 
-  get #timeoutMs(): number {
+  #timeoutMs(): number {
     return this.#options?.timeoutMs ?? this.#coordinator.defaults.timeoutMs;
   }
 
   /** Until the deadline, by this node's clock: the hedge may have come late, when the node itself stood still. */
-  get #remainingMs(): number {
-    if (this.#deadline === 0) return this.#timeoutMs;
+  #remainingMs(): number {
+    if (this.#deadline === 0) return this.#timeoutMs();
     return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
@@ -199,7 +199,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#valueAsked ||= whole;
     this.#command.whole = whole;
     const replica = this.#list.replicas[at] as Replica;
-    this.#coordinator.port.send(this.#id, at, replica, this.#command, this.#remainingMs);
+    this.#coordinator.port.send(this.#id, at, replica, this.#command, this.#remainingMs());
   }
 
   #judge(): void {
@@ -229,7 +229,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#id = port.open(this);
     this.#start();
     if (!this.#done)
-      port.alarm(this.#id, this.#hedged ? this.#remainingMs : Math.min(HEDGE_MS, this.#remainingMs));
+      port.alarm(this.#id, this.#hedged ? this.#remainingMs() : Math.min(HEDGE_MS, this.#remainingMs()));
   }
 
   /** All n primaries spoke, none of them sure of itself: there is nobody else who could know better. */

@@ -122,12 +122,12 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#sendAnew();
   }
 
-  get #timeoutMs(): number {
+  #timeoutMs(): number {
     return this.#options?.timeoutMs ?? this.#coordinator.defaults.timeoutMs;
   }
 
-  get #remainingMs(): number {
-    if (this.#deadline === 0) return this.#timeoutMs;
+  #remainingMs(): number {
+    if (this.#deadline === 0) return this.#timeoutMs();
     return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 
@@ -150,8 +150,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#id = port.open(this);
     this.#send();
     if (this.#done) return;
-    this.#deadline = host.monotonic() + this.#timeoutMs;
-    port.alarm(this.#id, this.#timeoutMs);
+    this.#deadline = host.monotonic() + this.#timeoutMs();
+    port.alarm(this.#id, this.#timeoutMs());
   }
 
   #send(): void {
@@ -178,7 +178,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     for (let at = 0; at < list.replicas.length; at++) {
       const replica = list.replicas[at] as Replica;
       if ((replica.node === port.self) !== here) continue;
-      port.send(this.#id, at, replica, this.#command, this.#remainingMs);
+      port.send(this.#id, at, replica, this.#command, this.#remainingMs());
       if (this.#restamps !== stamped) return false;
     }
     return true;
@@ -228,7 +228,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     port.close(this.#id);
     this.#id = port.open(this);
     this.#send();
-    if (!this.#done) port.alarm(this.#id, this.#remainingMs);
+    if (!this.#done) port.alarm(this.#id, this.#remainingMs());
   }
 
   #succeed(): void {

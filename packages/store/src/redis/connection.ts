@@ -33,6 +33,7 @@ import type { RedisLimits } from './limits.ts';
 import { Output } from './output.ts';
 import { BROKEN, MORE, RequestParser } from './parser.ts';
 import { ReplyQueue } from './reply-queue.ts';
+import { NO_KEYS } from './slot.ts';
 import type { ReplyWriter, WriterPool } from './writer.ts';
 
 /** The server, as a connection needs it. */
@@ -58,7 +59,6 @@ export interface Traffic {
 
 /** So much output is sent before the read is done, to keep the buffer small. */
 const FLUSH_BYTES = 32 * 1024;
-const NO_KEYS: readonly string[] = [];
 
 export class Connection implements Session {
   readonly id: number;

@@ -14,7 +14,6 @@
  *
  * Source: the RESP specification; limits and error texts as redis-server 7.0 shows them.
  */
-import { viewOf } from '@rkv/core';
 import type { Request } from './commands/command.ts';
 import { splitInline } from './inline.ts';
 
@@ -150,7 +149,7 @@ export class RequestParser implements Request {
 
   /** An argument's bytes, borrowed. */
   view(index: number): Uint8Array {
-    return viewOf(this.#source, this.#starts[index] as number, this.#ends[index] as number);
+    return this.#source.subarray(this.#starts[index], this.#ends[index]);
   }
 
   size(index: number): number {

@@ -8,7 +8,7 @@
  */
 import { KeyLocks } from './key-locks.ts';
 import type { Output } from './output.ts';
-import { Slot, type SlotOwner } from './slot.ts';
+import { NO_KEYS, Slot, type SlotOwner } from './slot.ts';
 import type { ReplyWriter } from './writer.ts';
 
 export interface ReplyQueueInit {
@@ -49,7 +49,7 @@ export class ReplyQueue implements SlotOwner {
 
   /** Whether a command with these keys has to wait. */
   blocks(keys: readonly string[], writes: boolean): boolean {
-    return this.#first !== undefined && this.#locks.blocks(keys, writes);
+    return this.#first !== undefined && this.#locks.blocks(keys, writes, this.#first);
   }
 
   next(): Slot {
@@ -93,6 +93,7 @@ export class ReplyQueue implements SlotOwner {
     if (!this.#init.output.isCurrent(writer)) this.#hold(slot, writer);
     if (slot === this.#opening) return;
     this.#locks.release(slot.keys, slot.writes);
+    slot.keys = NO_KEYS;
     if (slot.exclusive) this.exclusive = false;
     if (this.closed) return;
     if (slot === this.#first) this.#giveReplies();

@@ -9,6 +9,7 @@ import { assert } from '@rkv/core';
 import type { Failure, ReadSink, WriteSink } from '../kv/api.ts';
 import type { ReadCommand, ReplyTo, WriteCommand } from './commands/command.ts';
 import { failureReply } from './failure-reply.ts';
+import type { KeyHolder } from './key-locks.ts';
 import type { ReplyWriter } from './writer.ts';
 
 /** The queue, as its slots see it. */
@@ -22,9 +23,9 @@ export interface SlotOwner {
   countLookup(found: boolean): void;
 }
 
-const NO_KEYS: readonly string[] = [];
+export const NO_KEYS: readonly string[] = [];
 
-export class Slot implements ReadSink, WriteSink, ReplyTo {
+export class Slot implements ReadSink, WriteSink, ReplyTo, KeyHolder {
   answered = true;
   /** The keys it has locked, empty while it has none. */
   keys: readonly string[] = NO_KEYS;

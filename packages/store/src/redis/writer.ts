@@ -7,13 +7,11 @@
  *
  * Source: the RESP specification; redis-server 7.0 for what its RESP2 makes of RESP3's types.
  */
-import { viewOf } from '@rkv/core';
+import { LOOP_BYTES_MAX } from '@rkv/core';
 
 const FIRST_BYTES = 16 * 1024;
 /** A buffer that grew beyond this for a large reply is not kept. */
 const KEPT_BYTES_MAX = 256 * 1024;
-/** Up to here a loop over the bytes is quicker than a call of `set` on a view. */
-const LOOP_BYTES_MAX = 64;
 
 const CR = 13;
 const LF = 10;
@@ -171,7 +169,7 @@ export class ReplyWriter {
     if (size <= LOOP_BYTES_MAX) {
       for (let i = 0; i < size; i++) buffer[at + i] = bytes[start + i] as number;
     } else {
-      buffer.set(start === 0 && end === bytes.length ? bytes : viewOf(bytes, start, end), at);
+      buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
     }
     this.length = at + size;
   }
