@@ -149,6 +149,7 @@ export class TestNode {
   #ports: Ports;
   #life: Life | undefined;
   #log = '';
+  #linesLogged = 0;
   /** Flags of Node.js itself, from the next start on. */
   nodeFlags: readonly string[] = [];
 
@@ -186,6 +187,11 @@ export class TestNode {
     return this.#log;
   }
 
+  /** Of all its lives, those that `log` no longer holds too. */
+  get linesLogged(): number {
+    return this.#linesLogged;
+  }
+
   /** The command line that starts this node, without `rkv`. */
   get args(): string[] {
     const { cluster, redis, http } = this.#ports;
@@ -203,10 +209,10 @@ export class TestNode {
   /** Starts the process and waits for nothing. */
   spawn(): void {
     if (this.#life?.isOver === false) throw new Error(`${this.name} runs already`);
-    this.#life = new Life(
-      [...this.nodeFlags, BIN, ...this.args],
-      (text) => (this.#log = (this.#log + text).slice(-LOG_CHARS_MAX)),
-    );
+    this.#life = new Life([...this.nodeFlags, BIN, ...this.args], (text) => {
+      this.#log = (this.#log + text).slice(-LOG_CHARS_MAX);
+      this.#linesLogged += text.split('\n').length - 1;
+    });
   }
 
   async ready(): Promise<void> {

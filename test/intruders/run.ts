@@ -133,7 +133,7 @@ async function run(): Promise<void> {
 async function attack(scene: Scene, vitals: Vitals): Promise<void> {
   const { n1 } = scene;
   const before = await ringOf(n1);
-  const linesBefore = lines(n1.log);
+  const linesBefore = n1.linesLogged;
   const began = performance.now();
   const report = new Report(vitals);
 
@@ -168,7 +168,7 @@ async function attack(scene: Scene, vitals: Vitals): Promise<void> {
 
   const seconds = (performance.now() - began) / 1000;
   const after = await ringOf(n1);
-  const written = lines(n1.log) - linesBefore;
+  const written = n1.linesLogged - linesBefore;
   const { startMib, maxMib, endMib } = vitals.memory;
   const { problems } = report;
   if (after !== before) problems.push(`the ring has changed, from ${before} to ${after}`);
@@ -257,10 +257,6 @@ async function blindness(scene: Scene): Promise<string[]> {
 
 async function textOf(url: string): Promise<string> {
   return (await fetch(url)).text();
-}
-
-function lines(log: string): number {
-  return log.split('\n').length - 1;
 }
 
 function fail(why: string): void {
