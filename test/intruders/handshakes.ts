@@ -118,14 +118,6 @@ export async function misled(scene: Scene, intruder: string, course: Course): Pr
   return tally;
 }
 
-/** The member that answers lets it in, and that is where the harm is done. */
-export async function misledToMember(scene: Scene): Promise<Tally> {
-  const tally = await misled(scene, 'its own dials led to another member', { port: scene.n3.ports.cluster });
-  tally.disturbs =
-    'n3 gives up the connection that it had from n1 for the one that was led to it: a known weakness, docs/limits.md';
-  return tally;
-}
-
 function outcomeOf(passage: Passage): Outcome {
   const said = saidByDialer(passage);
   if (said === undefined)

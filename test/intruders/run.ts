@@ -10,14 +10,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Nodes } from '../cluster/nodes.ts';
 import { withRedis } from '../cluster/redis-client.ts';
-import {
-  flippedHandshakes,
-  joinsWithout,
-  misled,
-  misledToMember,
-  reflections,
-  replays,
-} from './handshakes.ts';
+import { flippedHandshakes, joinsWithout, misled, reflections, replays } from './handshakes.ts';
 import { leaveFrame, Member } from './member.ts';
 import { noise, otherProtocols, slow } from './noise.ts';
 import { copiedDisk, copiedIds, strangersWithSecret, strayNode, wrongSecretNode } from './outsiders.ts';
@@ -69,13 +62,9 @@ class Report {
         this.problems.push(`${intruder}: was not hung up on`);
     }
     if (failures > 0)
-      this.#judgeFailures(tallies, `${failures} of ${rounds} rounds of the client failed: ${firstFailure}`);
-  }
-
-  #judgeFailures(tallies: readonly Tally[], what: string): void {
-    const excuse = tallies.find(({ disturbs }) => disturbs !== undefined)?.disturbs;
-    if (excuse === undefined) this.problems.push(`${tallies[0]?.intruder}: ${what}`);
-    else console.log(`    ${what}\n    (${excuse})`);
+      this.problems.push(
+        `${tallies[0]?.intruder}: ${failures} of ${rounds} rounds of the client failed: ${firstFailure}`,
+      );
   }
 
   get tries(): number {
@@ -149,7 +138,7 @@ async function attack(scene: Scene, vitals: Vitals): Promise<void> {
   await report.play(copiedDisk(scene));
   await report.play(misled(scene, 'its own dials led to an echo', 'echo'));
   await report.play(misled(scene, 'its own dials led to itself', { port: n1.ports.cluster }));
-  await report.play(misledToMember(scene));
+  await report.play(misled(scene, 'its own dials led to another member', { port: scene.n3.ports.cluster }));
   await report.play(liveFlips(scene));
   await cutOff(scene);
   await report.play(flippedHandshakes(scene));

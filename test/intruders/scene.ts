@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Hello } from '../../packages/core/src/contracts/transport.ts';
-import { commitAll, type Nodes, type TestNode } from '../cluster/nodes.ts';
+import { joinAll, type Nodes, type TestNode } from '../cluster/nodes.ts';
 import { helloIn } from './member.ts';
 import { saidByDialer, Wire, type Passage, type SaidByDialer } from './wire.ts';
 
@@ -47,20 +47,11 @@ export async function setScene(nodes: Nodes): Promise<Scene> {
   const wires = [await detour(n2, n1), await detour(n1, n2), await detour(b1, b2)];
   const [wire, backWire, strayWire] = wires as [Wire, Wire, Wire];
   await Promise.all(all.map((node) => node.start()));
-  await Promise.all([joinAll(n1, n2, n3), joinAll(b1, b2)]);
+  await Promise.all([joinAll([n1, n2, n3]), joinAll([b1, b2])]);
   await wireStands(wire);
   const recorded = wire.passages.map(saidByDialer).filter((said) => said !== undefined);
   const hello = helloIn((recorded.at(-1) as SaidByDialer).hello);
   return { nodes, secret, n1, n2, n3, b1, wire, backWire, strayWire, recorded, hello };
-}
-
-/** A join whose connection was lost on the way is asked for again: nothing here is about joins. */
-async function joinAll(first: TestNode, ...others: readonly TestNode[]): Promise<void> {
-  for (const other of others) {
-    const ask = (): Promise<unknown> => other.tell('cluster', 'join', first.clusterAddress);
-    await ask().catch(ask).catch(ask);
-  }
-  await commitAll(first);
 }
 
 export function secretFile(nodes: Nodes, name: string, secret: string): string {

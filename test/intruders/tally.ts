@@ -8,8 +8,6 @@ export class Tally {
   accepted = 0;
   /** What must not be, though nobody was let in: a port that holds on, a bound that was passed. */
   readonly faults: string[] = [];
-  /** Why requests of the client may fail meanwhile; undefined when none may. */
-  disturbs: string | undefined;
 
   constructor(intruder: string) {
     this.intruder = intruder;

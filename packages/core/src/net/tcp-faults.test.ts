@@ -127,6 +127,8 @@ class Wire {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   cut = false;
+  /** Each way. */
+  delayMs = 0;
   /** From either end to the other. */
   tamper: (chunk: Buffer) => Buffer = (chunk) => chunk;
 
@@ -154,9 +156,14 @@ class Wire {
 
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
-    from.on('data', (chunk) => void (!this.cut && to.write(this.tamper(chunk))));
+    from.on('data', (chunk) => this.#late(() => !this.cut && to.write(this.tamper(chunk))));
     from.on('error', () => {});
-    from.on('close', () => void (!this.cut && to.destroy()));
+    from.on('close', () => this.#late(() => !this.cut && to.destroy()));
+  }
+
+  #late(act: () => void): void {
+    if (this.delayMs === 0) act();
+    else host.setTimer(this.delayMs, act);
   }
 }
 
@@ -243,7 +250,52 @@ describe('one node id, two lives', () => {
   });
 });
 
+describe('a node that is dialled and wanted as a peer at the same moment', () => {
+  it.each([0, 1, 2, 4, 8, 16, 24])('is linked once, %i ms between the two', async (ms) => {
+    for (const order of ['dial first', 'wish first']) {
+      const [a, b] = [await Station.open('a'), await Station.open('b')];
+      const wire = await Wire.to(b);
+      wire.delayMs = 4;
+      const wish = (): void => a.transport.setPeers([{ id: b.id, address: wire.address }]);
+      if (order === 'wish first') wish();
+      const early = order === 'dial first' ? a.dial(wire.address) : undefined;
+      await aMoment(ms);
+      if (order === 'dial first') wish();
+      expect(await (early ?? a.dial(wire.address)), order).toMatchObject({
+        kind: 'connected',
+        peer: { name: 'b' },
+      });
+      await aMoment(50);
+      expect([a.ups.length, a.downs, b.downs], order).toEqual([1, [], []]);
+    }
+  });
+
+  it('where another is expected is reached all the same', async () => {
+    const [a, b, c] = [await Station.open('a'), await Station.open('b'), await Station.open('c')];
+    a.transport.setPeers([{ id: b.id, address: c.address }]);
+    expect(await a.dial(c.address)).toMatchObject({ kind: 'connected', peer: { name: 'c' } });
+  });
+});
+
 describe('addresses', () => {
+  it('that lead to another member cost that member nothing', async () => {
+    const [a, b, c] = [
+      await Station.open('a', { limits: quick }),
+      await Station.open('b', { limits: quick }),
+      await Station.open('c', { limits: quick }),
+    ];
+    a.transport.setPeers([b, c]);
+    await until('a reaches both', () => a.ups.length === 2);
+    a.transport.setPeers([{ id: b.id, address: c.address }, c]);
+    b.transport.stop();
+    await until('b is missed', () => a.downs.length > 0);
+    await aMoment(200); // a tries at c's address, several times
+    expect(c.downs).toEqual([]);
+    expect(a.downs.length).toBe(1);
+    expect(a.send(c, 'still here')).toBe(true);
+    await until('it arrives', () => c.texts.includes('still here'));
+  });
+
   it('at which somebody else answers are not taken for the peer', async () => {
     const [a, b] = [await Station.open('a'), await Station.open('b')];
     const lines: string[] = [];
