@@ -32,6 +32,11 @@ export interface NodesInit {
   readonly flags?: readonly string[];
 }
 
+export interface NodeInit {
+  /** Further flags of `rkv start`, for this node. */
+  readonly flags?: readonly string[];
+}
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -49,14 +54,14 @@ export class Nodes {
     process.once('exit', this.#atExit);
   }
 
-  /** A node with ports and a data directory of its own, not yet started. */
-  async create(name: string): Promise<TestNode> {
+  /** A node with ports and a data directory of its own, not yet started; of a flag given twice the later one rules. */
+  async create(name: string, { flags: ownFlags = [] }: NodeInit = {}): Promise<TestNode> {
     const { ringSize = 16, storage = 'lmdb', flags = [] } = this.#init;
-    const settings = ['--name', name, '--ring-size', String(ringSize), '--storage', storage, ...flags];
+    const settings = ['--name', name, '--ring-size', String(ringSize), '--storage', storage];
     const node = new TestNode({
       name,
       dataDir: join(this.folder, name),
-      settings,
+      settings: [...settings, ...flags, ...ownFlags],
       ports: await choosePorts(),
     });
     this.#nodes.push(node);
@@ -144,6 +149,9 @@ export class TestNode {
   #ports: Ports;
   #life: Life | undefined;
   #log = '';
+  #linesLogged = 0;
+  /** Flags of Node.js itself, from the next start on. */
+  nodeFlags: readonly string[] = [];
 
   constructor({ name, dataDir, settings, ports }: TestNodeInit) {
     this.name = name;
@@ -179,6 +187,11 @@ export class TestNode {
     return this.#log;
   }
 
+  /** Of all its lives, those that `log` no longer holds too. */
+  get linesLogged(): number {
+    return this.#linesLogged;
+  }
+
   /** The command line that starts this node, without `rkv`. */
   get args(): string[] {
     const { cluster, redis, http } = this.#ports;
@@ -196,7 +209,10 @@ export class TestNode {
   /** Starts the process and waits for nothing. */
   spawn(): void {
     if (this.#life?.isOver === false) throw new Error(`${this.name} runs already`);
-    this.#life = new Life(this.args, (text) => (this.#log = (this.#log + text).slice(-LOG_CHARS_MAX)));
+    this.#life = new Life([...this.nodeFlags, BIN, ...this.args], (text) => {
+      this.#log = (this.#log + text).slice(-LOG_CHARS_MAX);
+      this.#linesLogged += text.split('\n').length - 1;
+    });
   }
 
   async ready(): Promise<void> {
@@ -292,7 +308,7 @@ class Life {
   #isUp = false;
 
   constructor(args: readonly string[], onLog: (text: string) => void) {
-    this.#process = spawn(process.execPath, [BIN, ...args, '--with-parent'], {
+    this.#process = spawn(process.execPath, [...args, '--with-parent'], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true, // Ctrl-C at the terminal is for the one who started the test
       env: cleanEnvironment(),

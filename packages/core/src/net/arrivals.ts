@@ -1,6 +1,9 @@
 /**
  * Who has come in: strangers in mid-handshake, and per peer the connections of its one life.
  *
+ * A stranger counts as one until its socket is closed, the one that was refused and is given a moment to read why too:
+ * whoever may not come in holds no more sockets in one way than in another.
+ *
  * A node id belongs to one life at a time. While a life's control connection stands, another start number with
  * that id is refused and named: a data directory was copied, or a first process still runs. Once it is gone the
  * newcomer is a restarted node and is let in. A peer that connects a lane anew has given up the older connection.
@@ -65,6 +68,7 @@ export class Arrivals {
       // No Buffer: who keeps something of a frame takes a slice of it, and a Buffer's slice is no copy.
       connection.receive(new Uint8Array(bytes.buffer, bytes.byteOffset, length)),
     );
+    socket.once('close', () => this.#strangers.delete(connection));
     const connection = new IncomingConnection(this.#components, {
       socket,
       hello: () => this.#init.hello(),
@@ -127,9 +131,13 @@ export class Arrivals {
   #handleClosed(connection: IncomingConnection, reason: string, refused: Hello | undefined): void {
     const { peer, lane, remote } = connection;
     if (peer === undefined) {
-      this.#strangers.delete(connection);
+      if (connection.isGone) this.#strangers.delete(connection);
       this.#reportStranger(remote, reason, refused);
       return;
+    }
+    if (connection.isBroken) {
+      const fields = { remote, peer: peer.nodeId, lane, reason };
+      this.#log.warn('broken', fields, `broke a connection from ${peer.name}: ${reason}`);
     }
     const life = this.#lives.get(peer.nodeId);
     if (life?.lanes.get(lane) !== connection) return;
@@ -148,7 +156,9 @@ export class Arrivals {
       this.#log.warn('handshake', { remote, reason }, 'a connection came to nothing');
     } else {
       const { nodeId, name, address } = refused;
-      this.#log.warn('refused', { remote, peer: nodeId, address, reason }, `refused ${name}: ${reason}`);
+      // The operator must hear of a copied disk however many others are refused for other reasons.
+      const kind = reason === anotherLife(refused) ? 'another life' : 'refused';
+      this.#log.warn(kind, { remote, peer: nodeId, address, reason }, `refused ${name}: ${reason}`);
     }
   }
 }

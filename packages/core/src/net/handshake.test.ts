@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { NodeId, StartNumber } from '../contracts/ids.ts';
 import type { Hello, Lane } from '../contracts/transport.ts';
 import { AcceptorHandshake, DialerHandshake } from './handshake.ts';
 import type { HandshakeStep } from './handshake.ts';
-import { Keyring } from './keyring.ts';
+import { Keyring, SharedKey } from './keyring.ts';
 
 function helloOf(name: string): Hello {
   return {
@@ -13,7 +14,7 @@ function helloOf(name: string): Hello {
     address: '127.0.0.1:1',
     clusterId: 'c',
     purpose: 'member',
-    features: [],
+    features: ['one', 'two'],
   };
 }
 
@@ -183,6 +184,58 @@ describe('on a wire that is not to be trusted', () => {
     }
   });
 
+  // Not noise but sense: what stands there could have been said, and only the proofs tell that it was not.
+  it.each<[what: string, change: Partial<Record<keyof Hello, unknown>>]>([
+    ['another node', { nodeId: 'e'.repeat(32) }],
+    ['another life of it', { start: 2 }],
+    ['another name', { name: 'e' }],
+    ['another address', { address: '127.0.0.1:2' }],
+    ['another cluster', { clusterId: 'e' }],
+    ['another purpose', { purpose: 'join' }],
+    ['fewer features', { features: ['one'] }],
+    ['no features', { features: [] }],
+    ['more features', { features: ['one', 'two', 'three'] }],
+  ])('a hello that names %s than its sender did is believed by nobody', (_, change) => {
+    const dialled = meet({ onWay: (now, i) => (i === 0 ? withHello(now, 10 + 32, 0, change) : now) });
+    expect(reason(dialled.dialer)).toMatch(/does not know the shared secret/);
+    expect(dialled.acceptor.kind).toBe('waiting');
+    // A dialer that does not look at what it is told gets no further either.
+    expect(reason(meetBlindly(change))).toMatch(/did not prove/);
+    const answered = meet({ onWay: (now, i) => (i === 1 ? withHello(now, 9 + 32, 32, change) : now) });
+    expect(reason(answered.dialer)).toMatch(/does not know the shared secret/);
+  });
+
+  it('another lane, or another nonce at either end, is believed by nobody', () => {
+    for (const [index, at] of [
+      [0, 9],
+      [0, 10],
+      [0, 41],
+      [1, 9],
+      [1, 40],
+    ] as const) {
+      const { dialer } = meet({ onWay: (now, i) => (i === index ? plusOne(now, at) : now) });
+      expect(reason(dialer), `byte ${at} of message ${index}`).toMatch(/does not know the shared secret/);
+    }
+  });
+
+  it('a proof counts for one role only', () => {
+    const [, welcome, proof, ready] = meet({}).said as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    const proofs = [welcome, proof, ready].map((message) =>
+      Buffer.from(message.subarray(-32)).toString('hex'),
+    );
+    expect(new Set(proofs).size).toBe(3);
+    let said: Uint8Array[] = [];
+    const inPlaceOf = (index: number, of: number) => (now: Uint8Array, i: number) => {
+      said = i === 0 ? [now] : [...said, now];
+      return i === index
+        ? Buffer.concat([now.subarray(0, -32), (said[of] as Uint8Array).subarray(-32)])
+        : now;
+    };
+    expect(reason(meet({ onWay: inPlaceOf(2, 1) }).acceptor)).toMatch(/did not prove/);
+    expect(reason(meet({ onWay: inPlaceOf(3, 1) }).dialer)).toMatch(/forged end/);
+    expect(reason(meet({ onWay: inPlaceOf(3, 2) }).dialer)).toMatch(/forged end/);
+  });
+
   it('a message cut short is waited for, never acted on', () => {
     for (const index of [0, 1, 2, 3]) {
       const meeting = meet({ onWay: (now, i) => (i === index ? now.subarray(0, -1) : now) });
@@ -217,4 +270,31 @@ describe('on a wire that is not to be trusted', () => {
 
 function flipped(message: Uint8Array, at: number): Uint8Array {
   return Uint8Array.from(message, (byte, i) => (i === at ? byte ^ (1 << (at % 8)) : byte));
+}
+
+function plusOne(message: Uint8Array, at: number): Uint8Array {
+  return Uint8Array.from(message, (byte, i) => (i === at ? (byte === 0 ? 1 : byte - 1) : byte));
+}
+
+/** The message with some fields of its hello changed, its lengths put right. */
+function withHello(message: Uint8Array, from: number, tail: number, change: object): Uint8Array {
+  const end = message.length - tail;
+  const hello = JSON.parse(Buffer.from(message.subarray(from, end)).toString()) as object;
+  const body = Buffer.concat([
+    message.subarray(8, from),
+    Buffer.from(JSON.stringify({ ...hello, ...change })),
+    message.subarray(end),
+  ]);
+  return Buffer.concat([message.subarray(0, 6), Uint8Array.of(body.length >>> 8, body.length & 0xff), body]);
+}
+
+/** What the acceptor makes of a changed HELLO, when the proof that follows is right for the one that was sent. */
+function meetBlindly(change: object): HandshakeStep {
+  const key = new SharedKey('s');
+  const acceptor = acceptorOf();
+  const dialer = new DialerHandshake({ lane: 'control', hello: helloOf('d'), keyring: new Keyring(['s']) });
+  const welcome = acceptor.onBytes(withHello(dialer.opening, 10 + 32, 0, change)).answer ?? new Uint8Array(0);
+  const signed = welcome.subarray(9, -32);
+  const transcript = createHash('sha256').update(dialer.opening).update(signed).digest();
+  return acceptor.onBytes(Buffer.concat([Uint8Array.of(0, 33, 3), key.prove('dialer', transcript)]));
 }

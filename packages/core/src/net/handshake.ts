@@ -15,7 +15,8 @@
  * A proof is an HMAC over role and transcript; the transcript is the digest of all that the dialer said up to
  * then (preamble, lane, nonce, hello) and of the acceptor's nonce and hello. Nonces are fresh, so a recorded
  * handshake proves nothing later, or to another node. The dialer proves with the key that the acceptor used,
- * hence one key is known to both and the records' key comes from it.
+ * hence one key is known to both and the records' key comes from it. It looks at who answers before it proves
+ * anything: a node that was dialled by mistake lets nobody in, and keeps the connection that it had.
  *
  * Both sides are machines over bytes and know no socket: bytes in, one step out. They keep at most one message
  * and allocate nothing by a length that a stranger declared. After `established` or `failed` they are done.
@@ -75,6 +76,8 @@ export interface DialerInit {
   readonly lane: Lane;
   readonly hello: Hello;
   readonly keyring: Keyring;
+  /** Why a proven peer is not the one that was dialled, or undefined: it is told nothing more, and lets nobody in. */
+  judge?(peer: Hello): string | undefined;
 }
 
 /** The acceptor, once it has proven that it knows a secret of ours. */
@@ -113,6 +116,8 @@ export class DialerHandshake {
     const key = this.#init.keyring.keyOf(body.subarray(signed.length), 'acceptor', transcript);
     if (key === undefined) return failed('it does not know the shared secret of this node');
     const peer = decodeHello(signed.subarray(NONCE_BYTES));
+    const objection = this.#init.judge?.(peer);
+    if (objection !== undefined) return failed(objection);
     this.#proven = { key, transcript, peer };
     return { kind: 'waiting', answer: message(PROOF, key.prove('dialer', transcript)) };
   }

@@ -55,6 +55,7 @@ export class IncomingConnection {
   #lane: Lane = 'control';
   #reader: FrameReader | undefined;
   #opener: RecordOpener | undefined;
+  #isBroken = false;
   #bytesSeen = 0;
   #silentChecks = 0;
 
@@ -79,6 +80,16 @@ export class IncomingConnection {
 
   get lane(): Lane {
     return this.#lane;
+  }
+
+  /** It was let in, and then its bytes made no sense or were not its own. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** The socket is closed; after a refusal that takes a moment. */
+  get isGone(): boolean {
+    return this.#socket.destroyed;
   }
 
   /** All that ever came. */
@@ -135,7 +146,9 @@ export class IncomingConnection {
 
   #readOn(chunk: Uint8Array): void {
     const broken = (this.#opener ?? this.#reader)?.feed(chunk);
-    if (broken !== undefined) this.#lose(broken);
+    if (broken === undefined) return;
+    this.#isBroken = true;
+    this.#lose(broken);
   }
 
   #answerPing(): void {

@@ -38,6 +38,8 @@ export interface OutgoingInit {
   readonly to: HostPort;
   readonly lane: Lane;
   readonly hello: Hello;
+  /** Why the peer that answers is not the one wanted, or undefined. Asked before this node proves anything to it. */
+  judge(peer: Hello): string | undefined;
   onReady(peer: Hello): void;
   /** `refusedBy`: the peer that is there and does not want us. */
   onClosed(reason: string, refusedBy: Hello | undefined): void;
@@ -64,7 +66,7 @@ export class OutgoingConnection {
     this.#init = init;
     const { host, keyring, limits } = components;
     this.#queueBytesMax = limits.queueBytesMax[init.lane];
-    this.#handshake = new DialerHandshake({ lane: init.lane, hello: init.hello, keyring });
+    this.#handshake = new DialerHandshake({ ...init, keyring });
     this.#deadline = host.setTimer(limits.handshakeMs, () =>
       this.#lose(`no handshake within ${limits.handshakeMs} ms`),
     );

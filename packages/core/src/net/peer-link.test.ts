@@ -58,6 +58,7 @@ it('a link that finds nobody waits about twice as long each time, up to the cap,
     const link = new PeerLink(components, {
       address,
       purpose: 'member',
+      judge: () => undefined,
       identify: () => undefined,
       onUp: () => {},
       onLost: ({ reason, wasUp }) => {

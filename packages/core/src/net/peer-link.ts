@@ -14,7 +14,7 @@ import type { Hello, Lane } from '../contracts/transport.ts';
 import { parseAddress } from './address.ts';
 import type { HostPort } from './address.ts';
 import { OutgoingConnection } from './outgoing.ts';
-import type { OutgoingComponents } from './outgoing.ts';
+import type { OutgoingComponents, OutgoingInit } from './outgoing.ts';
 import { SparseLog } from './sparse-log.ts';
 
 export interface PeerLinkComponents extends OutgoingComponents {
@@ -26,6 +26,8 @@ export interface PeerLinkInit {
   /** `host:port` */
   readonly address: string;
   readonly purpose: Hello['purpose'];
+  /** Why the peer that answers is not the one wanted, or undefined: then it does not even learn that it was dialled. */
+  judge(peer: Hello): string | undefined;
   /**
    * The control connection stands: this peer answers at the address. Returns why it is not the one wanted, or
    * undefined. May close the link.
@@ -42,6 +44,8 @@ export interface LinkLoss {
   /** The peer is there and said that it does not want this node. */
   readonly refusedBy: Hello | undefined;
 }
+
+type Judged = Pick<OutgoingInit, 'judge' | 'onReady'>;
 
 export class PeerLink {
   readonly #components: PeerLinkComponents;
@@ -114,7 +118,10 @@ export class PeerLink {
       return;
     }
     this.#state = 'control';
-    this.#control = this.#dial('control', to, (peer) => this.#handleControlReady(peer, to));
+    this.#control = this.#dial('control', to, {
+      judge: (peer) => this.#init.judge(peer),
+      onReady: (peer) => this.#handleControlReady(peer, to),
+    });
   }
 
   #handleControlReady(peer: Hello, to: HostPort): void {
@@ -126,17 +133,17 @@ export class PeerLink {
     }
     this.#peer = peer;
     this.#state = 'lanes';
-    this.#data = this.#dial('data', to, (at) => this.#handleLaneReady(at));
-    this.#bulk = this.#dial('bulk', to, (at) => this.#handleLaneReady(at));
-  }
-
-  #handleLaneReady(at: Hello): void {
-    const peer = this.#peer as Hello;
-    if (at.nodeId !== peer.nodeId || at.start !== peer.start) {
-      this.#handleLost(`${this.address} answers now as one node, now as another`, undefined);
-    } else if (this.#data?.ready === true && this.#bulk?.ready === true) {
-      this.#becomeUp(peer);
-    }
+    const lane: Judged = {
+      judge: ({ nodeId, start }) =>
+        nodeId === peer.nodeId && start === peer.start
+          ? undefined
+          : `${this.address} answers now as one node, now as another`,
+      onReady: () => {
+        if (this.#data?.ready === true && this.#bulk?.ready === true) this.#becomeUp(peer);
+      },
+    };
+    this.#data = this.#dial('data', to, lane);
+    this.#bulk = this.#dial('bulk', to, lane);
   }
 
   #becomeUp(peer: Hello): void {
@@ -146,12 +153,12 @@ export class PeerLink {
     this.#init.onUp(peer);
   }
 
-  #dial(lane: Lane, to: HostPort, onReady: (peer: Hello) => void): OutgoingConnection {
+  #dial(lane: Lane, to: HostPort, judged: Judged): OutgoingConnection {
     return new OutgoingConnection(this.#components, {
       to,
       lane,
       hello: this.#components.hello(this.purpose),
-      onReady,
+      ...judged,
       onClosed: (reason, refusedBy) => this.#handleLost(reason, refusedBy),
     });
   }

@@ -55,9 +55,13 @@ export class Routes {
       ({ link }) => link.address === address && link.up !== undefined,
     )?.link.up;
     if (up !== undefined) return this.#components.host.defer(() => done({ kind: 'connected', peer: up }));
-    const route = this.#open(undefined, address, purpose);
+    const underWay = [...this.#routes.values(), ...this.#unknown].find(
+      ({ link }) => link.address === address && link.purpose === purpose,
+    );
+    const route = underWay ?? this.#open(undefined, address, purpose);
     route.dials.push(done);
-    this.#unknown.add(route);
+    if (underWay === undefined) this.#unknown.add(route);
+    else underWay.link.hurry();
   }
 
   send(to: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): boolean {
@@ -100,12 +104,24 @@ export class Routes {
   #want(id: NodeId, address: string): void {
     const known = this.#routes.get(id);
     if (known === undefined) {
-      this.#routes.set(id, this.#open(id, address, 'member'));
+      this.#routes.set(id, this.#adopt(id, address) ?? this.#open(id, address, 'member'));
     } else {
       known.wanted = true;
       known.link.address = address;
       known.link.purpose = 'member';
     }
+  }
+
+  /** A dial under way to this address. Two links to one peer at one moment would take its lanes from each other. */
+  #adopt(id: NodeId, address: string): Route | undefined {
+    for (const route of this.#unknown) {
+      if (route.link.address !== address || route.link.purpose !== 'member') continue;
+      this.#unknown.delete(route);
+      route.id = id;
+      route.wanted = true;
+      return route;
+    }
+    return undefined;
   }
 
   /** Whoever waits for a dial to it is answered first. */
@@ -123,6 +139,7 @@ export class Routes {
       link: new PeerLink(this.#components, {
         address,
         purpose,
+        judge: (peer) => this.#judge(route, peer),
         identify: (peer) => this.#identify(route, peer),
         onUp: (peer) => this.#handleUp(route, peer),
         onLost: (loss) => this.#handleLost(route, loss),
@@ -143,6 +160,23 @@ export class Routes {
       return peer.start === self.start ? 'that address is this node itself' : anotherLife(peer);
     }
     if (route.id === undefined) this.#becomeKnown(route, peer);
+    return this.#objection(route, peer);
+  }
+
+  /** Before this node proves anything. Whoever dialled the address wants to know who is there, whoever it is. */
+  #judge(route: Route, peer: Hello): string | undefined {
+    const objection = this.#objection(route, peer);
+    if (objection !== undefined && route.dials.length > 0) {
+      const anew = this.#open(undefined, route.link.address, route.link.purpose);
+      anew.dials = route.dials;
+      route.dials = [];
+      this.#unknown.add(anew);
+    }
+    return objection;
+  }
+
+  /** Another member that were led to believe that this node dials it anew would give up the connection it has. */
+  #objection(route: Route, peer: Hello): string | undefined {
     return route.id === undefined || route.id === peer.nodeId
       ? undefined
       : `${peer.name} (${peer.nodeId}) answers there, not ${route.id}`;

@@ -28,6 +28,16 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
+function writtenLog(): { readonly lines: string[]; readonly reasons: string[]; readonly logger: Logger } {
+  const lines: string[] = [];
+  const reasons: string[] = [];
+  const write = (fields: object, sentence: string): void => {
+    lines.push(sentence);
+    reasons.push(String((fields as { reason?: string }).reason));
+  };
+  return { lines, reasons, logger: { ...silentLogger, info: write, warn: write, error: write } };
+}
+
 const idOf = (name: string): NodeId => name.repeat(32) as NodeId;
 
 interface StationInit {
@@ -49,6 +59,7 @@ class Station implements TransportHandler {
   readonly ups: Hello[] = [];
   readonly downs: string[] = [];
   readonly asked: string[] = [];
+  refusal: (peer: Hello) => string | undefined = () => undefined;
 
   constructor(
     name: string,
@@ -93,8 +104,9 @@ class Station implements TransportHandler {
     };
   }
 
-  admit(peer: Hello): undefined {
+  admit(peer: Hello): string | undefined {
     this.asked.push(peer.name);
+    return this.refusal(peer);
   }
 
   onFrame(_from: NodeId, _lane: Lane, bytes: Uint8Array, start: number, end: number): void {
@@ -115,6 +127,8 @@ class Wire {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   cut = false;
+  /** Each way. */
+  delayMs = 0;
   /** From either end to the other. */
   tamper: (chunk: Buffer) => Buffer = (chunk) => chunk;
 
@@ -142,9 +156,14 @@ class Wire {
 
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
-    from.on('data', (chunk) => void (!this.cut && to.write(this.tamper(chunk))));
+    from.on('data', (chunk) => this.#late(() => !this.cut && to.write(this.tamper(chunk))));
     from.on('error', () => {});
-    from.on('close', () => void (!this.cut && to.destroy()));
+    from.on('close', () => this.#late(() => !this.cut && to.destroy()));
+  }
+
+  #late(act: () => void): void {
+    if (this.delayMs === 0) act();
+    else host.setTimer(this.delayMs, act);
   }
 }
 
@@ -205,6 +224,23 @@ describe('one node id, two lives', () => {
     expect(await copy.dial(a.address)).toMatchObject({ kind: 'connected' });
   });
 
+  it('is named in the log however many others are refused', async () => {
+    const { lines, logger } = writtenLog();
+    const a = await Station.open('a', { limits: quick, logger });
+    a.refusal = (peer) => (peer.name === 'c' ? 'it is of another cluster' : undefined);
+    const [b, c] = [await Station.open('b', { limits: quick }), await Station.open('c')];
+    await meet(b, a);
+    for (let i = 0; i < 3; i++) expect(await c.dial(a.address)).toMatchObject({ kind: 'failed' });
+    const copy = await Station.open('b', { start: 2 });
+    expect(await copy.dial(a.address)).toMatchObject({ kind: 'failed' });
+    expect(lines.filter((line) => line.startsWith('refused'))).toEqual([
+      'refused c: it is of another cluster',
+      expect.stringMatching(
+        /^refused b: node id b+ is in use by another process: its data directory was copied/,
+      ),
+    ]);
+  });
+
   it('a copy that meets its original is told', async () => {
     const [b, copy] = [await Station.open('b'), await Station.open('b', { start: 2 })];
     expect(await copy.dial(b.address)).toMatchObject({
@@ -214,7 +250,52 @@ describe('one node id, two lives', () => {
   });
 });
 
+describe('a node that is dialled and wanted as a peer at the same moment', () => {
+  it.each([0, 1, 2, 4, 8, 16, 24])('is linked once, %i ms between the two', async (ms) => {
+    for (const order of ['dial first', 'wish first']) {
+      const [a, b] = [await Station.open('a'), await Station.open('b')];
+      const wire = await Wire.to(b);
+      wire.delayMs = 4;
+      const wish = (): void => a.transport.setPeers([{ id: b.id, address: wire.address }]);
+      if (order === 'wish first') wish();
+      const early = order === 'dial first' ? a.dial(wire.address) : undefined;
+      await aMoment(ms);
+      if (order === 'dial first') wish();
+      expect(await (early ?? a.dial(wire.address)), order).toMatchObject({
+        kind: 'connected',
+        peer: { name: 'b' },
+      });
+      await aMoment(50);
+      expect([a.ups.length, a.downs, b.downs], order).toEqual([1, [], []]);
+    }
+  });
+
+  it('where another is expected is reached all the same', async () => {
+    const [a, b, c] = [await Station.open('a'), await Station.open('b'), await Station.open('c')];
+    a.transport.setPeers([{ id: b.id, address: c.address }]);
+    expect(await a.dial(c.address)).toMatchObject({ kind: 'connected', peer: { name: 'c' } });
+  });
+});
+
 describe('addresses', () => {
+  it('that lead to another member cost that member nothing', async () => {
+    const [a, b, c] = [
+      await Station.open('a', { limits: quick }),
+      await Station.open('b', { limits: quick }),
+      await Station.open('c', { limits: quick }),
+    ];
+    a.transport.setPeers([b, c]);
+    await until('a reaches both', () => a.ups.length === 2);
+    a.transport.setPeers([{ id: b.id, address: c.address }, c]);
+    b.transport.stop();
+    await until('b is missed', () => a.downs.length > 0);
+    await aMoment(200); // a tries at c's address, several times
+    expect(c.downs).toEqual([]);
+    expect(a.downs.length).toBe(1);
+    expect(a.send(c, 'still here')).toBe(true);
+    await until('it arrives', () => c.texts.includes('still here'));
+  });
+
   it('at which somebody else answers are not taken for the peer', async () => {
     const [a, b] = [await Station.open('a'), await Station.open('b')];
     const lines: string[] = [];
@@ -282,9 +363,21 @@ describe('the secret', () => {
     expect(b.downs).toEqual([]);
   });
 
+  it('that is wrong earns a refusal that is read at leisure, but not by more than may be there at all', async () => {
+    const { lines, logger } = writtenLog();
+    const b = await Station.open('b', { secret: 'right', logger, limits: { handshakesMax: 10 } });
+    for (let i = 0; i < 11; i++) await refusedAndStaying(b);
+    expect(lines).toEqual(['a connection came to nothing', 'too many connections in mid-handshake']);
+    await meet(await Station.open('a', { secret: 'right' }), b);
+  });
+
   it('keeps what is spoilt on the way from being taken; the connection is made anew', async () => {
     const secret = 'right';
-    const [a, b] = [await Station.open('a', { secret, limits: quick }), await Station.open('b', { secret })];
+    const { lines, logger } = writtenLog();
+    const [a, b] = [
+      await Station.open('a', { secret, limits: quick }),
+      await Station.open('b', { secret, logger }),
+    ];
     const wire = await Wire.to(b);
     await meet(a, b, wire);
     for (const [round, at] of [0, 3, 4, 9, -1].entries()) {
@@ -300,6 +393,9 @@ describe('the secret', () => {
     expect(a.send(b, 'sound')).toBe(true);
     await until('it arrives', () => b.texts.length > 0);
     expect(b.texts).toEqual(['sound']);
+    expect(lines.filter((line) => line.startsWith('broke'))).toEqual([
+      expect.stringMatching(/^broke a connection from a: a (length of|record that its sender did not make)/),
+    ]);
   });
 
   it('is not on the wire', async () => {
@@ -314,6 +410,48 @@ describe('the secret', () => {
     expect(seen).toContain(a.id);
     expect(seen).not.toMatch(/sesame|nobody/);
   });
+});
+
+describe('a secret that is exchanged, one node after the other', () => {
+  it.each([['old first', 0] as const, ['the last node first', 2] as const])(
+    '%s: no link of others is lost',
+    async (_, first) => {
+      const { reasons, logger } = writtenLog();
+      let start = 1;
+      const open = (name: string, secret: string[], port = 0): Promise<Station> =>
+        Station.open(name, { start: start++, secret, limits: quick, logger, port });
+      const names = ['a', 'b', 'c'];
+      const stations = await Promise.all(names.map((name) => open(name, ['old'])));
+      const meetAll = async (): Promise<void> => {
+        const peers = stations.map(({ id, address }) => ({ id, address }));
+        for (const { transport } of stations) transport.setPeers(peers);
+        await until('all are linked', () =>
+          stations.every((from) => stations.every((to) => from === to || from.send(to, 'x', 'control'))),
+        );
+      };
+      await meetAll();
+      for (const secrets of [['old', 'new'], ['new', 'old'], ['new']]) {
+        for (let turn = 0; turn < names.length; turn++) {
+          const at = (first + turn) % names.length;
+          const [leaving, ...staying] = [stations[at]!, ...stations.filter((_, other) => other !== at)];
+          leaving.transport.stop();
+          await until('it is missed', () => staying.every(({ downs }) => downs.length > 0));
+          expect(staying.map(({ downs }) => downs.length)).toEqual([1, 1]);
+          stations[at] = await open(leaving.name, secrets, leaving.port);
+          await meetAll();
+          // Nobody lost anybody but the one that was restarted, and that one once.
+          expect(staying.map(({ downs }) => downs.splice(0).length)).toEqual([1, 1]);
+          expect(stations[at].downs).toEqual([]);
+        }
+      }
+      expect(reasons.filter((reason) => /secret|refused/.test(reason))).toEqual([]);
+      const late = await open('d', ['old']);
+      expect(await late.dial(stations[0]!.address)).toMatchObject({
+        kind: 'failed',
+        reason: 'it does not know the shared secret of this node',
+      });
+    },
+  );
 });
 
 const helloOfNobody: Hello = {
@@ -337,6 +475,22 @@ function say(to: Station, ...chunks: Uint8Array[]): Promise<void> {
     socket.on('data', () => {});
     socket.on('error', () => {});
     socket.on('close', () => resolve());
+    opened.push(() => socket.destroy());
+  });
+}
+
+/** Goes on with a proof of nothing, is told so, and does not hang up. */
+function refusedAndStaying(by: Station): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ port: by.port, host: LOOPBACK, allowHalfOpen: true });
+    socket.write(opening(['wrong']));
+    let heard = '';
+    socket.on('data', (chunk) => {
+      if (heard === '') socket.write(Buffer.concat([Uint8Array.of(0, 33, 3), randomBytes(32)]));
+      heard += chunk.toString('latin1');
+      if (heard.includes('did not prove')) resolve();
+    });
+    socket.on('error', () => {});
     opened.push(() => socket.destroy());
   });
 }
