@@ -25,9 +25,9 @@ import {
   type BirthOptions,
   type PendingTransfer,
 } from '../ring/document.ts';
-import { decodeAcceptorRecord } from './acceptor.ts';
+import type { AcceptorRecord } from './acceptor.ts';
 import { Agreement, type AfterSave, type AgreementEffect } from './agreement.ts';
-import { Candidacy, decodeProspect, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
+import { Candidacy, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
 import {
   actingClaimant,
   Claimant,
@@ -41,20 +41,12 @@ import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } f
 import { Gossip, heartbeatOf } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
-import { decodePlan, type ClaimFunction } from './plan.ts';
+import { recollect, type LoadedRecords } from './loaded-records.ts';
+import type { ClaimFunction } from './plan.ts';
 import type { MembershipPreset } from './preset.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
-import { readDocument } from './wire-document.ts';
-
-/** What the stable store held at start, each document if there was one. */
-export interface LoadedRecords {
-  readonly ring?: Uint8Array | undefined;
-  readonly agreement?: Uint8Array | undefined;
-  readonly prospect?: Uint8Array | undefined;
-  readonly plan?: Uint8Array | undefined;
-}
 
 export interface MembershipInit {
   /** Id as ever; name, address and location as they are now (the ring document follows). */
@@ -85,6 +77,7 @@ export class Membership {
   #agreement: Agreement;
   #phase: Phase = 'starting';
   readonly #isBorn: boolean;
+  readonly #concerns: readonly string[];
   #nextToken = 1;
   readonly #after = new Map<number, After>();
   #peers: readonly PeerAddress[] = [];
@@ -92,28 +85,27 @@ export class Membership {
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
-  /** Throws `WireError` when a record is damaged: a node that has forgotten a promise must not start. */
+  /** Throws `RecordsDamaged` or `WireError` when it must not start on these records. */
   constructor(init: MembershipInit) {
     const { self, records, preset } = init;
     this.#init = init;
     this.#self = self.id;
-    this.#isBorn = records.ring === undefined;
-    const current =
-      records.ring === undefined
-        ? encodeDocument(birthDocument({ ...init.birth, self }))
-        : readDocument(records.ring);
+    const { ring, acceptor, prospect, plan, concerns } = recollect(self.id, records);
+    this.#isBorn = ring === undefined;
+    this.#concerns = concerns;
+    const current = ring ?? encodeDocument(birthDocument({ ...init.birth, self }));
     this.#liveness = new Liveness(preset);
     this.#gossip = new Gossip(preset.heartbeatIntervalMs);
-    this.#agreement = this.#agreementOn(current, records.agreement);
-    const plan = records.plan && decodePlan(records.plan);
+    this.#agreement = this.#agreementOn(current, acceptor);
     this.#claimant = new Claimant({ self: self.id, plan, claim: init.claim, timing: preset });
-    this.#candidacy = new Candidacy({ self, prospect: this.#prospectOf(records, current), timing: preset });
+    this.#candidacy = new Candidacy({ self, prospect: otherThan(current, prospect), timing: preset });
   }
 
   // What happens
 
   /** Once, before anything else. */
   start(now: number): MembershipEffect[] {
+    for (const concern of this.#concerns) this.#log('error', {}, concern);
     if (this.#isBorn) this.#save('ring', this.#agreement.current.bytes, { kind: 'born' });
     else this.#becomeRunning(now);
     return this.#drain();
@@ -492,17 +484,9 @@ export class Membership {
     };
   }
 
-  #agreementOn(current: AgreedDocument, record: Uint8Array | undefined): Agreement {
+  #agreementOn(current: AgreedDocument, record: AcceptorRecord | undefined): Agreement {
     const { random, preset } = this.#init;
-    const decoded = record && decodeAcceptorRecord(record);
-    return new Agreement({ self: this.#self, current, record: decoded, random, timing: preset });
-  }
-
-  /** A prospect that has become the ring since, or outlived its ring, is none. */
-  #prospectOf(records: LoadedRecords, current: AgreedDocument): AgreedDocument | undefined {
-    if (records.prospect === undefined || this.#isBorn) return undefined;
-    const prospect = decodeProspect(records.prospect);
-    return prospect?.document.clusterId === current.document.clusterId ? undefined : prospect;
+    return new Agreement({ self: this.#self, current, record, random, timing: preset });
   }
 
   #save(name: StableName, bytes: Uint8Array, after: After): void {
@@ -534,6 +518,11 @@ export class Membership {
     if (this.#phase === 'removed') effects.push({ kind: 'removed' });
     return effects;
   }
+}
+
+/** A prospect that has become the ring since is none. */
+function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
+  return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
 }
 
 function isSameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {

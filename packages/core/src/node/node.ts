@@ -37,12 +37,12 @@ import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
-import { decodeLife, encodeLife, isProvenIntact, type LifeRecord } from './life.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
 import { RingView } from './ring-view.ts';
 import { SaveQueue } from './save-queue.ts';
+import { StoreProof } from './store-proof.ts';
 
 export interface NodeInit {
   readonly id: NodeId;
@@ -76,6 +76,8 @@ export interface NodeInit {
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
 const JOIN_HOPS_MAX = 4;
+/** What the membership remembers. */
+const RECORDS = ['ring', 'agreement', 'prospect', 'plan'] as const;
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -99,14 +101,13 @@ export class Node {
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   readonly #saves = new SaveQueue(() => this.#init);
   readonly #neighbours: Neighbours;
+  readonly #proof: StoreProof;
   #running: Running | undefined;
-  #previousLife: LifeRecord | undefined;
-  /** The store is intact, or every vnode that it cannot vouch for is durably marked partial. */
-  #proven = false;
   #lastRequest = 0;
   #timer: Timer | undefined;
   #stopped = false;
 
+  /** Throws, before it has done anything, when it must not start on what it finds: `RecordsDamaged`, `StoreOfAnother`. */
   constructor(init: NodeInit) {
     this.#init = init;
     this.id = init.id;
@@ -121,20 +122,12 @@ export class Node {
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#membership = this.#makeMembership();
+    this.#proof = new StoreProof({ ...init, save: (record, done) => this.#saves.save('life', record, done) });
     this.#answerOthers();
   }
 
   start(): void {
-    const { stable, bootId } = this.#init;
-    const saved = stable.load('life');
-    this.#previousLife = saved === undefined ? undefined : decodeLife(saved);
-    if (!isProvenIntact(this.#previousLife, bootId)) {
-      this.#init.logger.warn(
-        {},
-        'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others',
-      );
-    }
-    this.#saveLife({ clean: false, proven: isProvenIntact(this.#previousLife, bootId) }, () => this.#begin());
+    this.#proof.begin(() => this.#begin());
   }
 
   #begin(): void {
@@ -158,9 +151,7 @@ export class Node {
     this.#questions.stop();
     this.#table.stop();
     this.#init.transport.stop();
-    // A store that was not proven intact is not so by being closed well.
-    const proven = this.#proven;
-    this.#init.store.close(() => this.#saveLife({ clean: proven, proven }, done));
+    this.#init.store.close(() => this.#proof.end(done));
   }
 
   /** The ring this node acts on. Only once it is ready. */
@@ -312,6 +303,7 @@ export class Node {
         agreement: stable.load('agreement'),
         prospect: stable.load('prospect'),
         plan: stable.load('plan'),
+        damaged: new Set(RECORDS.filter((record) => stable.isDamaged?.(record) === true)),
       },
       birth: { ...birth, clusterId: drawClusterId(host) },
       claim,
@@ -330,12 +322,6 @@ export class Node {
     );
     if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
-  }
-
-  #saveLife(state: Pick<LifeRecord, 'clean' | 'proven'>, done: () => void): void {
-    const { bootId, durability } = this.#init;
-    this.#proven = state.proven;
-    this.#saves.save('life', encodeLife({ bootId, durability, ...state }), done);
   }
 
   #ask(event: MembershipEvent): void {
@@ -410,9 +396,9 @@ export class Node {
         vnodes.onStoreProgress(fromSeq);
       },
     });
-    vnodes.start(document, { firstLife: this.#previousLife === undefined, intact: this.#proven });
-    if (!this.#proven)
-      this.#whenAllStored(vnodes, () => this.#saveLife({ clean: false, proven: true }, () => {}));
+    const { isFirstLife, proven } = this.#proof;
+    vnodes.start(document, { firstLife: isFirstLife, intact: proven });
+    if (!proven) this.#whenAllStored(vnodes, () => this.#proof.becomeProven());
     transport.start(this.#transportHandler());
     handoff.start();
     this.#init.onReady?.();
