@@ -103,6 +103,8 @@ export class HandoffNode {
   vnodes: MapVnode[] = [];
   document: RingDocument;
   down = new Set<NodeId>();
+  /** `node service`: up, and not running it. */
+  readonly lacking = new Set<string>();
   allHave = true;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
@@ -149,6 +151,7 @@ export class HandoffNode {
       },
       services,
       isUp: (node) => !this.down.has(node),
+      runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,
       allLiveHave: () => this.allHave,
       find: (service, partition) => this.vnode(partition, service),

@@ -67,6 +67,8 @@ export interface HandoffPort {
   readonly document: RingDocument;
   readonly services: readonly string[];
   isUp(node: NodeId): boolean;
+  /** Up, and runs vnodes of this service. */
+  runs(node: NodeId, service: string): boolean;
   nameOf(node: NodeId): string;
   /** Every live member has this epoch or a later one. */
   allLiveHave(epoch: Epoch): boolean;
@@ -303,6 +305,11 @@ export class HandoffManager {
       const key = keyOf(wanted);
       if (!this.#port.isUp(wanted.to)) {
         this.#held.set(key, { reason: `${this.#port.nameOf(wanted.to)} is down`, retryAt: now });
+        continue;
+      }
+      if (!this.#port.runs(wanted.to, wanted.service)) {
+        const reason = `${this.#port.nameOf(wanted.to)} does not run the service ${wanted.service}`;
+        this.#held.set(key, { reason, retryAt: now });
         continue;
       }
       const held = this.#held.get(key);

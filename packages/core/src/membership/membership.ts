@@ -59,6 +59,10 @@ export interface MembershipInit {
   readonly random: () => number;
   /** The wall clock, milliseconds since 1970. Only ever told to others and compared with theirs. */
   readonly wallClock: () => number;
+  /** The services whose vnodes this node runs. */
+  readonly services: readonly string[];
+  /** How many vnodes that this node owns are partial; asked anew for each heartbeat. */
+  readonly partial: () => number;
   readonly preset: MembershipPreset;
 }
 
@@ -144,6 +148,22 @@ export class Membership {
 
   isUp(node: NodeId): boolean {
     return node === this.#self || this.#liveness.isUp(node);
+  }
+
+  /** Up, and runs vnodes of this service, as far as it has said. */
+  runs(node: NodeId, service: string): boolean {
+    if (node === this.#self) return this.#init.services.includes(service);
+    return this.#liveness.isUp(node) && this.#gossip.runs(node, service);
+  }
+
+  /** Undefined: it has not said. */
+  servicesOf(node: NodeId): readonly string[] | undefined {
+    return node === this.#self ? this.#init.services : this.#gossip.wordOf(node)?.services;
+  }
+
+  /** How many vnodes that this member owns are partial, as it said last. */
+  partialOf(node: NodeId): number {
+    return node === this.#self ? this.#init.partial() : (this.#gossip.wordOf(node)?.partial ?? 0);
   }
 
   actingClaimant(): NodeId {
@@ -232,7 +252,10 @@ export class Membership {
   #handleHeartbeat(from: NodeId, heartbeat: Heartbeat): void {
     const ours = this.#documentOf(heartbeat.clusterId);
     const { clusterId, epoch, digest } = heartbeat;
-    switch (this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock())) {
+    const before = this.#gossip.wordOf(from)?.services;
+    const verdict = this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock());
+    if (!isSameList(before, this.#gossip.wordOf(from)?.services)) this.#tellServices(from);
+    switch (verdict) {
       case 'behind':
         return this.#send(from, { kind: 'documentRequest', clusterId });
       case 'ahead':
@@ -430,7 +453,9 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared !== undefined) this.#send(to, heartbeatOf(shared, this.#init.wallClock()));
+    if (shared === undefined) return;
+    const { wallClock, services, partial } = this.#init;
+    this.#send(to, heartbeatOf(shared, wallClock(), { services, partial: partial() }));
   }
 
   #sendReports(now: number): void {
@@ -481,6 +506,7 @@ export class Membership {
       current,
       isUp: (node) => this.isUp(node),
       hasCurrent: (node) => node === this.#self || this.#gossip.has(node, current),
+      servicesOf: (node) => this.servicesOf(node),
     };
   }
 
@@ -497,6 +523,12 @@ export class Membership {
 
   #tellUp(changes: readonly LivenessChange[]): void {
     for (const { node, up } of changes) this.#out.push({ kind: 'upChanged', node, up });
+  }
+
+  /** A node that is up runs other services than before; one that was told of just now is not told of twice. */
+  #tellServices(node: NodeId): void {
+    const told = this.#out.some((effect) => effect.kind === 'upChanged' && effect.node === node);
+    if (!told && this.#liveness.isWatched(node)) this.#tellUp([{ node, up: true }]);
   }
 
   #send(to: NodeId, message: MembershipMessage): void {
@@ -523,6 +555,10 @@ export class Membership {
 /** A prospect that has become the ring since is none. */
 function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
   return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
+}
+
+function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === b || (a?.length === b?.length && a?.every((name, at) => name === b?.[at]) === true);
 }
 
 function isSameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {

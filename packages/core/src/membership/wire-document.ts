@@ -7,7 +7,17 @@
  */
 import { jsonDecode, latin1Decode, latin1Encode, WireError } from '../base/bytes.ts';
 import { decodeDocument, type AgreedDocument } from '../ring/document.ts';
-import { expectShape, isCount, isListOf, isName, isOneOf, isPositive, isRecord, isText } from './shape.ts';
+import {
+  expectShape,
+  isCount,
+  isListOf,
+  isName,
+  isOneOf,
+  isOptional,
+  isPositive,
+  isRecord,
+  isText,
+} from './shape.ts';
 
 const documentShape = isRecord({
   clusterId: isName,
@@ -20,6 +30,7 @@ const documentShape = isRecord({
       name: isName,
       address: isText,
       location: isText,
+      storeId: isOptional(isName),
       status: isOneOf('joining', 'valid', 'leaving'),
     }),
   ),

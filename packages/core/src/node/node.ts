@@ -9,6 +9,7 @@
  * It knows no socket, file or clock but those it is given, so that the same code runs over TCP and in the simulated
  * world of @rkv/testkit.
  */
+import { assert } from '../base/assert.ts';
 import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
@@ -30,9 +31,8 @@ import { membershipPresets, type MembershipPreset } from '../membership/preset.t
 import { refuse, unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
-import { quorumOf } from '../request/quorum.ts';
 import { RequestTable } from '../request/request-table.ts';
-import type { AgreedDocument, ConsistencyLevel, RingDocument } from '../ring/document.ts';
+import { memberOf, type AgreedDocument, type ConsistencyLevel, type RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
@@ -40,9 +40,11 @@ import { DataPlane } from './data-plane.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
-import { RingView } from './ring-view.ts';
+import { missingQuorums } from './readiness.ts';
+import { RingView, type ListOf } from './ring-view.ts';
 import { SaveQueue } from './save-queue.ts';
 import { StoreProof } from './store-proof.ts';
+import { Wholeness } from './wholeness.ts';
 
 export interface NodeInit {
   readonly id: NodeId;
@@ -83,7 +85,10 @@ const RECORDS = ['ring', 'agreement', 'prospect', 'plan'] as const;
 interface Running {
   readonly view: RingView;
   readonly vnodes: VnodeManager;
+  readonly wholeness: Wholeness;
   readonly data: DataPlane;
+  /** By service: the preference lists of those that run it. */
+  readonly lists: ReadonlyMap<string, ListOf>;
   readonly handoff: HandoffManager;
 }
 
@@ -122,7 +127,12 @@ export class Node {
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#membership = this.#makeMembership();
-    this.#proof = new StoreProof({ ...init, save: (record, done) => this.#saves.save('life', record, done) });
+    const ring = this.#membership.current().document;
+    this.#proof = new StoreProof({
+      ...init,
+      ringStoreId: memberOf(ring, init.id)?.storeId,
+      save: (record, done) => this.#saves.save('life', record, done),
+    });
     this.#answerOthers();
   }
 
@@ -171,22 +181,22 @@ export class Node {
   /** Reasons why this node cannot serve all it should; empty when it can. */
   get troubles(): string[] {
     const running = this.#running;
-    if (running === undefined) return ['the ring is not loaded yet'];
-    const { document } = running.view;
-    const n = Math.max(...document.buckets.map((bucket) => bucket.n));
-    const needed = Math.floor(n / 2) + 1;
-    for (let p = 0; p < document.ringSize; p++) {
-      const list = running.view.list(p as PartitionId, n);
-      const nodes = new Set(list.replicas.map((replica) => replica.node)).size;
-      if (nodes < quorumOf(list, needed).neededNodes)
-        return [`too few nodes are up for a quorum of partition ${p}`];
-    }
-    return [];
+    if (running === undefined) return ['the ring is not loaded yet', ...this.#saves.troubles];
+    if (this.#saves.troubles.length > 0) return this.#saves.troubles;
+    return missingQuorums(running.view.document, running.lists);
   }
 
   /** Through which a coordinator of this service reaches its vnodes. */
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
-    return this.#live.data.port(module);
+    const { data, lists } = this.#live;
+    const list = lists.get(module.name);
+    assert(list !== undefined, 'a service of this node');
+    return Object.assign(data.port(module), { list });
+  }
+
+  /** What the members have said of themselves. */
+  get members(): Pick<Membership, 'runs' | 'servicesOf' | 'partialOf'> {
+    return this.#membership;
   }
 
   isUp(node: NodeId): boolean {
@@ -260,16 +270,12 @@ export class Node {
 
   /** Owned partitions of a service whose vnode is partial: it lacks, or may lack, what it should hold. */
   partialPartitions(service: string): PartitionId[] {
-    const hosts = this.#live.vnodes.all();
-    return hosts
-      .filter((host) => host.service === service && host.standing === 'owner' && !host.whole)
-      .map((host) => host.place.partition);
+    return this.#live.wholeness.partial(service);
   }
 
   /** The service has made a partial vnode whole: it has merged from all other replicas. */
   declareWhole(service: string, partition: PartitionId): void {
-    const host = this.vnode(service, partition);
-    if (host?.standing === 'owner') host.become('owner', this.document.epoch, 'whole');
+    this.#live.wholeness.declare(service, partition);
   }
 
   get #live(): Running {
@@ -295,9 +301,9 @@ export class Node {
   }
 
   #makeMembership(): Membership {
-    const { id, name, address, location, stable, host, birth } = this.#init;
+    const { id, name, address, location, stable, store, host, birth } = this.#init;
     return new Membership({
-      self: { id, name, address, location },
+      self: { id, name, address, location, storeId: store.storeId },
       records: {
         ring: stable.load('ring'),
         agreement: stable.load('agreement'),
@@ -309,6 +315,8 @@ export class Node {
       claim,
       random: () => host.random(),
       wallClock: () => host.now(),
+      services: this.#modules.map((module) => module.name),
+      partial: () => this.#running?.vnodes.partialOwned.length ?? 0,
       preset: this.#preset,
     });
   }
@@ -334,10 +342,12 @@ export class Node {
 
   #performOne(effect: MembershipEffect): void {
     switch (effect.kind) {
-      case 'save':
-        return this.#saves.save(effect.name, effect.bytes, () =>
-          this.#ask({ kind: 'saved', token: effect.token }),
-        );
+      case 'save': {
+        const { name, bytes, token } = effect;
+        const saved = (error?: string): void => this.#ask({ kind: 'saved', token, error });
+        // A plan may fail: somebody waits to be told.
+        return this.#saves.save(name, bytes, () => saved(), name === 'plan' ? saved : undefined);
+      }
       case 'send':
         return this.#sendMembership(effect.to, effect.message);
       case 'adopted':
@@ -374,7 +384,13 @@ export class Node {
     const { host, store, transport, logger, durability } = this.#init;
     const self = this.id;
     const modules = this.#modules;
-    const view = new RingView(self, document, (node) => this.isUp(node));
+    const view = new RingView(
+      self,
+      document,
+      (node) => this.isUp(node),
+      (node, service) => this.#membership.runs(node, service),
+    );
+    const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
     const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
     const data = new DataPlane({
       self,
@@ -388,7 +404,15 @@ export class Node {
       out: this.#out,
     });
     const handoff = new HandoffManager(this.#handoffPort(view, vnodes));
-    this.#running = { view, vnodes, data, handoff };
+    const wholeness = new Wholeness({
+      self,
+      host,
+      logger,
+      vnodes,
+      document: () => view.document,
+      ask: (node, body, done) => this.ask(node, 'inDoubt', body, done),
+    });
+    this.#running = { view, vnodes, wholeness, data, lists, handoff };
     store.start({
       onProgress: () => vnodes.onStoreProgress(),
       onFailure: (fromSeq, error) => {
@@ -441,6 +465,9 @@ export class Node {
       }
       this.#requestHere(request, (result) => answer({ kind: 'answered', body: result }));
     });
+    this.#questions.answer('inDoubt', (body, answer) =>
+      answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
+    );
     this.#questions.answer('transfers', (_body, answer) =>
       answer({
         kind: 'answered',
@@ -544,6 +571,7 @@ export class Node {
       },
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
+      runs: (node, service) => this.#membership.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
       find: (service, partition) => vnodes.find(service, partition),
