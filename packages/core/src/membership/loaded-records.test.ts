@@ -1,11 +1,17 @@
 /** What a node may still rely on when records of its former lives are damaged or gone. */
 import { describe, expect, it } from 'vitest';
-import { latin1Encode, WireError } from '../base/bytes.ts';
+import { latin1Encode } from '../base/bytes.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { StableName } from '../contracts/stable-store.ts';
 import { birthDocument, encodeDocument, type Member } from '../ring/document.ts';
 import { encodeAcceptorRecord, freshRecord, type AcceptorRecord } from './acceptor.ts';
-import { recollect, RecordsDamaged, type LoadedRecords, type Recollections } from './loaded-records.ts';
+import {
+  recollect,
+  RecordsDamaged,
+  RecordsUnknown,
+  type LoadedRecords,
+  type Recollections,
+} from './loaded-records.ts';
 
 const [a, b] = ['a', 'b'] as NodeId[] as [NodeId, NodeId];
 const self = { id: a, name: 'a', address: 'a:1', location: '' };
@@ -111,5 +117,14 @@ describe('what does less harm', () => {
 });
 
 it('whole promises that make no sense to this version are no reason to forget them', () => {
-  expect(() => read({ ring, agreement: latin1Encode('{}') })).toThrow(WireError);
+  expect(() => read({ ring, agreement: latin1Encode('{}') })).toThrow(RecordsUnknown);
+});
+
+it('nor is a ring of a format level that this version does not know', () => {
+  const later = encodeDocument({ ...born, formatLevel: 2 }).bytes;
+  expect(() => read({ ring: later })).toThrow(RecordsUnknown);
+  expect(() => read({ ring: later })).toThrow(
+    'the ring of this node makes no sense to this version of rkv ' +
+      '(a ring document of format level 2, of which this version knows 1): start the one that wrote it',
+  );
 });

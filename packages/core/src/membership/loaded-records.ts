@@ -38,6 +38,11 @@ export class RecordsDamaged extends Error {
   readonly code = 'records_damaged';
 }
 
+/** A record is whole and says what this version does not know. The message is a sentence for the operator. */
+export class RecordsUnknown extends Error {
+  readonly code = 'records_unknown';
+}
+
 /** All of it decoded. */
 export interface Recollections {
   /** Undefined: this node has no ring yet. */
@@ -52,13 +57,13 @@ export interface Recollections {
 const REMEDY =
   'put the missing files back into the data directory, or start with an empty one, as a new node under another name';
 
-/** Throws `RecordsDamaged`, or `WireError` for a record that is whole and makes no sense to this version. */
+/** Throws `RecordsDamaged`, or `RecordsUnknown` for a record that is whole and makes no sense to this version. */
 export function recollect(self: NodeId, records: LoadedRecords): Recollections {
   const isDamaged = (name: StableName): boolean => records.damaged?.has(name) === true;
   if (records.ring === undefined) return newborn(records, isDamaged);
-  const ring = readDocument(records.ring);
+  const ring = known('ring', records.ring, readDocument);
   const concerns: string[] = [];
-  let acceptor = records.agreement && decodeAcceptorRecord(records.agreement);
+  let acceptor = records.agreement && known('agreement', records.agreement, decodeAcceptorRecord);
   if (isDamaged('agreement')) {
     if (isDamaged('ring') || isAhead(acceptor, ring))
       throw new RecordsDamaged(
@@ -77,10 +82,25 @@ export function recollect(self: NodeId, records: LoadedRecords): Recollections {
   return {
     ring,
     acceptor,
-    prospect: records.prospect && decodeProspect(records.prospect),
+    prospect: records.prospect && known('prospect', records.prospect, decodeProspect),
     plan: planIn(records.plan),
     concerns,
   };
+}
+
+function known<Decoded>(
+  name: StableName,
+  bytes: Uint8Array,
+  decode: (bytes: Uint8Array) => Decoded,
+): Decoded {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new RecordsUnknown(
+      `the ${name} of this node makes no sense to this version of rkv (${error.message}): start the one that wrote it`,
+    );
+  }
 }
 
 /** A ring is saved before anything that rests on it. */

@@ -89,7 +89,7 @@ export class Membership {
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
-  /** Throws `RecordsDamaged` or `WireError` when it must not start on these records. */
+  /** Throws `RecordsDamaged` or `RecordsUnknown` when it must not start on these records. */
   constructor(init: MembershipInit) {
     const { self, records, preset } = init;
     this.#init = init;
