@@ -16,7 +16,7 @@
  */
 import { WireError } from '../base/bytes.ts';
 import type { NodeId } from '../contracts/ids.ts';
-import type { StableName } from '../contracts/stable-store.ts';
+import type { StableName, StableStore } from '../contracts/stable-store.ts';
 import type { AgreedDocument } from '../ring/document.ts';
 import { amnesicRecord, decodeAcceptorRecord, type AcceptorRecord } from './acceptor.ts';
 import { decodeProspect } from './candidacy.ts';
@@ -31,6 +31,18 @@ export interface LoadedRecords {
   readonly plan?: Uint8Array | undefined;
   /** Names whose newest version could not be read: what stands here is older, or missing. */
   readonly damaged?: ReadonlySet<StableName> | undefined;
+}
+
+const NAMES = ['ring', 'agreement', 'prospect', 'plan'] as const;
+
+export function loadRecords(stable: StableStore): LoadedRecords {
+  return {
+    ring: stable.load('ring'),
+    agreement: stable.load('agreement'),
+    prospect: stable.load('prospect'),
+    plan: stable.load('plan'),
+    damaged: new Set(NAMES.filter((name) => stable.isDamaged?.(name) === true)),
+  };
 }
 
 /** The node must not start on these records. The message is a sentence for the operator. */
@@ -105,9 +117,7 @@ function known<Decoded>(
 
 /** A ring is saved before anything that rests on it. */
 function newborn(records: LoadedRecords, isDamaged: (name: StableName) => boolean): Recollections {
-  const left = (['ring', 'agreement', 'prospect', 'plan'] as const).filter(
-    (name) => records[name] !== undefined || isDamaged(name),
-  );
+  const left = NAMES.filter((name) => records[name] !== undefined || isDamaged(name));
   if (left.length > 0)
     throw new RecordsDamaged(
       `the ring of this node is ${isDamaged('ring') ? 'damaged' : 'missing'}, and no older one is there. ${sentence(REMEDY)}`,

@@ -21,6 +21,7 @@ import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager, type TransferableVnode } from '../handoff/handoff-manager.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
+import { loadRecords } from '../membership/loaded-records.ts';
 import { Membership } from '../membership/membership.ts';
 import {
   decodeMembershipMessage,
@@ -78,8 +79,6 @@ export interface NodeInit {
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
 const JOIN_HOPS_MAX = 4;
-/** What the membership remembers. */
-const RECORDS = ['ring', 'agreement', 'prospect', 'plan'] as const;
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -304,13 +303,7 @@ export class Node {
     const { id, name, address, location, stable, store, host, birth } = this.#init;
     return new Membership({
       self: { id, name, address, location, storeId: store.storeId },
-      records: {
-        ring: stable.load('ring'),
-        agreement: stable.load('agreement'),
-        prospect: stable.load('prospect'),
-        plan: stable.load('plan'),
-        damaged: new Set(RECORDS.filter((record) => stable.isDamaged?.(record) === true)),
-      },
+      records: loadRecords(stable),
       birth: { ...birth, clusterId: drawClusterId(host) },
       claim,
       random: () => host.random(),

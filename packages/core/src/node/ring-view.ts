@@ -10,15 +10,12 @@ import type { RingDocument } from '../ring/document.ts';
 import { preferenceList, primariesOf } from '../ring/preference-list.ts';
 
 export type ListOf = (first: PartitionId, n: number) => CountedList;
-
-/** By n, by first partition. */
-type Lists = Map<number, (CountedList | undefined)[]>;
+type IsUp = (node: NodeId) => boolean;
 
 export class RingView {
   readonly #self: NodeId;
-  readonly #isUp: (node: NodeId) => boolean;
   readonly #runs: (node: NodeId, service: string) => boolean;
-  readonly #lists: Lists = new Map();
+  readonly #all: Lists;
   readonly #byService = new Map<string, Lists>();
   #document: RingDocument;
 
@@ -26,13 +23,13 @@ export class RingView {
   constructor(
     self: NodeId,
     document: RingDocument,
-    isUp: (node: NodeId) => boolean,
+    isUp: IsUp,
     runs: (node: NodeId, service: string) => boolean = isUp,
   ) {
     this.#self = self;
     this.#document = document;
-    this.#isUp = isUp;
     this.#runs = runs;
+    this.#all = this.#listsOf(isUp);
   }
 
   get document(): RingDocument {
@@ -41,43 +38,59 @@ export class RingView {
 
   adopt(document: RingDocument): void {
     this.#document = document;
-    this.#clear();
+    this.upChanged();
   }
 
   /** Somebody came or went, or runs other services. */
   upChanged(): void {
-    this.#clear();
+    this.#all.clear();
+    for (const lists of this.#byService.values()) lists.clear();
   }
 
   /** Of live nodes, whatever they run. */
   list(first: PartitionId, n: number): CountedList {
-    return this.#find(this.#lists, first, n, this.#isUp);
+    return this.#all.list(first, n);
   }
 
   /** Of those that run this service. To be asked for once: what it returns stays true. */
   listOf(service: string): ListOf {
-    const isUp = (node: NodeId): boolean => this.#runs(node, service);
     let lists = this.#byService.get(service);
-    if (lists === undefined) this.#byService.set(service, (lists = new Map()));
-    const kept = lists;
-    return (first, n) => this.#find(kept, first, n, isUp);
+    if (lists === undefined) {
+      lists = this.#listsOf((node) => this.#runs(node, service));
+      this.#byService.set(service, lists);
+    }
+    return lists.list;
   }
 
-  #clear(): void {
-    this.#lists.clear();
-    for (const lists of this.#byService.values()) lists.clear();
+  #listsOf(isUp: IsUp): Lists {
+    return new Lists((first, n) => {
+      const { owners } = this.#document;
+      const replicas = preferenceList(first, n, owners, isUp);
+      const distinct = new Set(primariesOf(first, n, owners).map((replica) => replica.node)).size;
+      return countedList(replicas, n, distinct, this.#self);
+    });
+  }
+}
+
+/** Lists as they were made, until they are cleared. */
+class Lists {
+  readonly #make: ListOf;
+  /** By n, by first partition. */
+  #lists: (CountedList | undefined)[][] = [];
+
+  constructor(make: ListOf) {
+    this.#make = make;
   }
 
-  #find(kept: Lists, first: PartitionId, n: number, isUp: (node: NodeId) => boolean): CountedList {
-    let lists = kept.get(n);
-    if (lists === undefined) kept.set(n, (lists = []));
-    const found = lists[first];
-    if (found !== undefined) return found;
-    const { owners } = this.#document;
-    const replicas = preferenceList(first, n, owners, isUp);
-    const distinct = new Set(primariesOf(first, n, owners).map((replica) => replica.node)).size;
-    const made = countedList(replicas, n, distinct, this.#self);
-    lists[first] = made;
+  readonly list: ListOf = (first, n) => this.#lists[n]?.[first] ?? this.#keep(first, n);
+
+  clear(): void {
+    this.#lists = [];
+  }
+
+  #keep(first: PartitionId, n: number): CountedList {
+    const made = this.#make(first, n);
+    (this.#lists[n] ??= [])[first] = made;
     return made;
   }
 }
