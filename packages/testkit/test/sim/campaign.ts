@@ -8,10 +8,13 @@ import { MISHAPS, Toll, type FaultKind, type Mishap } from '@rkv/testkit';
 import { runScenario, type Count, type ScenarioOptions, type ScenarioResult } from './scenario.ts';
 
 /** What is kept of a seed. */
-export type Outcome = Pick<
+export interface Outcome extends Pick<
   ScenarioResult,
   'seed' | 'problems' | 'traceHash' | 'counts' | 'toll' | 'lastedMs'
->;
+> {
+  /** Of one processor. On a busy machine it tells more than the clock on the wall. */
+  readonly busyMs: number;
+}
 
 export interface Totals {
   seeds: number;
@@ -20,6 +23,8 @@ export interface Totals {
   readonly toll: Record<Mishap, number>;
   /** Virtual milliseconds. */
   lastedMs: number;
+  /** Of all processors. */
+  busyMs: number;
 }
 
 export interface CampaignInit {
@@ -56,8 +61,10 @@ export function serveSeeds(): void {
 }
 
 function play(options: ScenarioOptions): Outcome {
+  const started = process.cpuUsage();
   const { seed, problems, traceHash, counts, toll, lastedMs } = runScenario(options);
-  return { seed, problems, traceHash, counts, toll, lastedMs };
+  const { user, system } = process.cpuUsage(started);
+  return { seed, problems, traceHash, counts, toll, lastedMs, busyMs: (user + system) / 1000 };
 }
 
 function shareOut(
@@ -100,12 +107,13 @@ function noTotals(): Totals {
     lostStores: 0,
     lostDisks: 0,
   };
-  return { seeds: 0, broken: [], counts, toll: new Toll().all(), lastedMs: 0 };
+  return { seeds: 0, broken: [], counts, toll: new Toll().all(), lastedMs: 0, busyMs: 0 };
 }
 
-function add(totals: Totals, { seed, problems, counts, toll, lastedMs }: Outcome): void {
+function add(totals: Totals, { seed, problems, counts, toll, lastedMs, busyMs }: Outcome): void {
   totals.seeds++;
   totals.lastedMs += lastedMs;
+  totals.busyMs += busyMs;
   for (const name of Object.keys(counts) as Count[]) totals.counts[name] += counts[name];
   for (const mishap of MISHAPS) totals.toll[mishap] += toll[mishap];
   if (problems.length > 0) totals.broken.push(seed);

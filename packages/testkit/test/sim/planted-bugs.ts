@@ -183,6 +183,11 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     shows: /the replicas have met and differ/,
   },
 
+  'a request has no alarm': {
+    plant: { port: (shipped) => portWith(shipped, { alarm: () => {} }) },
+    shows: /is not answered/,
+  },
+
   'stamps follow the wall clock back': {
     plant: { clock: (init) => new WallClock(init) },
     shows: /nobody will ever see it/,

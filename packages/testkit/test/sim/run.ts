@@ -68,18 +68,22 @@ async function runMany(from: number, seeds: number, jobs: number): Promise<void>
   process.exitCode = totals.broken.length === 0 && !isTelling ? 0 : 1;
 }
 
-function report({ seeds, broken, counts, toll, lastedMs }: Totals, from: number, seconds: number): void {
+function report(
+  { seeds, broken, counts, toll, lastedMs, busyMs }: Totals,
+  from: number,
+  seconds: number,
+): void {
   const n = (count: number): string => count.toLocaleString('en');
   const { acknowledged, failed, reads, commits, leaves, epochs, faults, lostStores, lostDisks } = counts;
   console.log(
     `${n(seeds)} seeds from ${from}: ${n(acknowledged)} writes acknowledged, ${n(failed)} not, ${n(reads)} reads judged; ` +
       `${n(commits)} commits, ${n(leaves)} leaves, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost`,
   );
-  console.log(`what the faults did:
-${describeToll(toll)}`);
+  console.log(`what the faults did:\n${describeToll(toll)}`);
   console.log(
     `${(lastedMs / 3_600_000).toFixed(1)} hours in ${seconds.toFixed(0)} s: ${(seeds / seconds).toFixed(1)} seeds a second, ` +
-      `${(lastedMs / 1000 / seconds).toFixed(0)} times real time`,
+      `${(lastedMs / 1000 / seconds).toFixed(0)} times real time; ` +
+      `on one processor of its own it would have been ${(lastedMs / busyMs).toFixed(0)} times`,
   );
   console.log(
     broken.length === 0

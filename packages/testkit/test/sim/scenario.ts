@@ -71,7 +71,7 @@ export type Count =
 /** Virtual milliseconds. */
 const CLIENTS_UNTIL = 52_000;
 const SETTLE_WITHIN_MS = 60_000;
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
 /** A disk is lost only after so much peace: by then no write is under way that began before it. */
 const PEACE_BEFORE_LOSS_MS = 1_500;
 /** A store is healed from two others; a member lost for good leaves a majority even when another is away. */
