@@ -10,6 +10,7 @@
  *     npm run sim -- --seed 42                one seed: its faults, what the operator did, the last events and log lines
  *     npm run sim -- --seed 42 --shrink       if it breaks: the fewest of its faults that still break it
  *     npm run sim -- --seed 42 --only 3,7     the same with some of its faults
+ *     npm run sim -- --seed 4 --plant 'NAME'  the same with a planted bug; also with --shrink and --only
  *
  * Exits with 1 when anything broke.
  */
@@ -17,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { describeFaults, MISHAPS, shrink, type Fault, type FaultKind } from '@rkv/testkit';
 import { playElsewhere, runCampaign, serveSeeds, type Totals } from './campaign.ts';
 import { ALL_KINDS } from './draw.ts';
+import { PLANTED, type PlantedBug } from './planted-bugs.ts';
 import { printPlanted } from './planted-table.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
 
@@ -31,11 +33,13 @@ const { values } = parseArgs({
     only: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
+    plant: { type: 'string' },
     worker: { type: 'boolean', default: false },
   },
 });
 
 const kinds = values.kinds?.split(',').map(faultKind);
+const plant = values.plant === undefined ? undefined : plantedBug(values.plant).plant;
 const SHRINKING_TRIES_MAX = 300;
 const PROGRESS_EVERY = 100;
 /** In so many seeds every kind of mishap comes; one that does not is broken itself. */
@@ -116,9 +120,10 @@ async function runTwice(from: number, seeds: number): Promise<void> {
 }
 
 function lookAt(seed: number): void {
-  const drawn = runScenario({ seed, kinds, describe: true });
+  const drawn = runScenario({ seed, kinds, plant, describe: true });
   const kept = values.only?.split(',').map((at) => drawn.faults[Number(at)] as Fault);
-  const result = kept === undefined ? drawn : runScenario({ seed, kinds, faults: kept, describe: true });
+  const result =
+    kept === undefined ? drawn : runScenario({ seed, kinds, plant, faults: kept, describe: true });
   console.log(result.description);
   console.log(describeResult(result));
   if (values.shrink && result.problems.length > 0) shrinkFaults(seed, drawn.faults, result.faults);
@@ -126,7 +131,7 @@ function lookAt(seed: number): void {
 }
 
 function shrinkFaults(seed: number, drawn: readonly Fault[], faults: readonly Fault[]): void {
-  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, kinds, faults: some });
+  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, kinds, plant, faults: some });
   const fewest = shrink(faults, (some) => play(some).problems.length > 0, { triesMax: SHRINKING_TRIES_MAX });
   console.log(`--- ${fewest.length} of ${faults.length} faults still break it\n${describeFaults(fewest)}`);
   console.log(describeResult(play(fewest)));
@@ -141,6 +146,13 @@ function faultKind(name: string): FaultKind {
   if (kind === undefined)
     throw new Error(`no kind of fault is called ${name}; there are ${ALL_KINDS.join(', ')}`);
   return kind;
+}
+
+function plantedBug(name: string): PlantedBug {
+  const bug = PLANTED[name];
+  if (bug === undefined)
+    throw new Error(`no planted bug is called ${name}; there are ${Object.keys(PLANTED).join(', ')}`);
+  return bug;
 }
 
 function describeResult({ seed, machines, counts, traceHash, problems }: ScenarioResult): string {
