@@ -211,7 +211,23 @@ function withoutRepair(shipped: KvPort): KvPort {
 
 /** The shipped port with some of its methods replaced. */
 function portWith(shipped: KvPort, others: Partial<KvPort>): KvPort {
-  return Object.assign(Object.create(shipped) as KvPort, others);
+  return {
+    get self() {
+      return shipped.self;
+    },
+    get epoch() {
+      return shipped.epoch;
+    },
+    get document() {
+      return shipped.document;
+    },
+    list: (first, n) => shipped.list(first, n),
+    open: (request) => shipped.open(request),
+    close: (id) => shipped.close(id),
+    send: (id, at, replica, command, remainingMs) => shipped.send(id, at, replica, command, remainingMs),
+    alarm: (id, delayMs) => shipped.alarm(id, delayMs),
+    ...others,
+  };
 }
 
 type KvRequest = Parameters<KvPort['open']>[0];
