@@ -8,6 +8,7 @@
  *
  * Source: Riak Core's riak_core_vnode behaviour; names are kept where the duty is the same.
  */
+import type { LimitUse } from './limit.ts';
 import type { Host } from './host.ts';
 import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
@@ -113,6 +114,8 @@ export interface Vnode<Command, Reply> {
   handleItemHandedOff(item: Uint8Array): void;
   /** Forget everything, in steps; called until it returns true. Each call takes at most about a millisecond. */
   clearSome(): boolean;
+  /** What of this vnode is bounded, and how full it is. Of all vnodes of a node the fullest is shown. */
+  limits?(): LimitUse[];
 }
 
 export interface VnodeModule<Command, Reply> {

@@ -11,6 +11,7 @@
 import type { Socket } from 'node:net';
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, StartNumber } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Hello, Lane } from '../contracts/transport.ts';
 import { IncomingConnection } from './incoming.ts';
@@ -49,6 +50,7 @@ export class Arrivals {
   readonly #strangers = new Set<IncomingConnection>();
   readonly #lives = new Map<NodeId, Life>();
   readonly #intake = new Intake();
+  #crowdedOut = 0;
 
   constructor(components: ArrivalsComponents, init: ArrivalsInit) {
     this.#components = components;
@@ -56,10 +58,16 @@ export class Arrivals {
     this.#log = new SparseLog(components.logger, components.host);
   }
 
+  get limit(): LimitUse {
+    const max = this.#components.limits.handshakesMax;
+    return { limit: 'handshakes', used: this.#strangers.size, max, reached: this.#crowdedOut };
+  }
+
   /** A stranger, paused. When there are too many, the one that has dawdled longest makes room. */
   take(accepted: Socket): void {
     const [oldest] = this.#strangers;
     if (oldest !== undefined && this.#strangers.size >= this.#components.limits.handshakesMax) {
+      this.#crowdedOut++;
       this.#strangers.delete(oldest);
       oldest.close();
       this.#log.warn('crowd', { remote: oldest.remote }, 'too many connections in mid-handshake');

@@ -81,6 +81,11 @@ export class OutgoingConnection {
     return this.#state === 'ready';
   }
 
+  /** Added and not yet written. */
+  get queuedBytes(): number {
+    return this.#queue?.bytes ?? 0;
+  }
+
   /** False when not ready or full. */
   send(bytes: Uint8Array, start: number, end: number): boolean {
     assert(end - start <= FRAME_BYTES_MAX, 'a frame is not longer than FRAME_BYTES_MAX');

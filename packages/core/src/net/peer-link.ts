@@ -9,8 +9,9 @@
  *        ^----------'---------'-----'        any connection lost
  */
 import type { Timer } from '../contracts/host.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
-import type { Hello, Lane } from '../contracts/transport.ts';
+import { LANES, type Hello, type Lane } from '../contracts/transport.ts';
 import { parseAddress } from './address.ts';
 import type { HostPort } from './address.ts';
 import { OutgoingConnection } from './outgoing.ts';
@@ -59,6 +60,8 @@ export class PeerLink {
   #retry: Timer | undefined;
   #failures = 0;
   #upSinceMs = 0;
+  /** Frames that a lane had no room for, in all lives of this link. */
+  readonly #noRoom: Record<Lane, number> = { data: 0, control: 0, bulk: 0 };
   /** Used by the next connection. */
   address: string;
   purpose: Hello['purpose'];
@@ -79,8 +82,22 @@ export class PeerLink {
 
   send(lane: Lane, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#state !== 'up') return false;
-    const connection = lane === 'data' ? this.#data : lane === 'control' ? this.#control : this.#bulk;
-    return connection !== undefined && connection.send(bytes, start, end);
+    const connection = this.#connection(lane);
+    if (connection === undefined) return false;
+    const taken = connection.send(bytes, start, end);
+    if (!taken) this.#noRoom[lane]++;
+    return taken;
+  }
+
+  limits(): LimitUse[] {
+    const peer = this.#peer?.name ?? this.address;
+    return LANES.map((lane) => ({
+      limit: 'lane_bytes',
+      of: { peer, lane },
+      used: this.#connection(lane)?.queuedBytes ?? 0,
+      max: this.#components.limits.queueBytesMax[lane],
+      reached: this.#noRoom[lane],
+    }));
   }
 
   ping(): void {
@@ -104,6 +121,10 @@ export class PeerLink {
     this.#state = 'closed';
     this.#retry?.cancel();
     this.#closeLanes();
+  }
+
+  #connection(lane: Lane): OutgoingConnection | undefined {
+    return lane === 'data' ? this.#data : lane === 'control' ? this.#control : this.#bulk;
   }
 
   /** Never within the call that asked for it, so that whoever asked has finished. */

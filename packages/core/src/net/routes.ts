@@ -5,6 +5,7 @@
  * `setPeers` and those dialled since.
  */
 import type { NodeId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { DialResult, Hello, Lane, PeerAddress } from '../contracts/transport.ts';
 import { anotherLife } from './arrivals.ts';
 import { PeerLink } from './peer-link.ts';
@@ -67,6 +68,10 @@ export class Routes {
   send(to: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): boolean {
     const route = this.#routes.get(to);
     return route !== undefined && route.link.send(lane, bytes, start, end);
+  }
+
+  limits(): LimitUse[] {
+    return [...this.#routes.values()].flatMap(({ link }) => link.limits());
   }
 
   /** The life of a peer that a link is up to. */

@@ -17,6 +17,7 @@ import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type {
   DialResult,
@@ -134,6 +135,10 @@ export class TcpTransport implements Transport {
     if (taken) this.counters.framesSent++;
     else this.counters.framesNotTaken++;
     return taken;
+  }
+
+  limits(): LimitUse[] {
+    return [this.#arrivals.limit, ...this.#routes.limits()];
   }
 
   stop(): void {

@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts';
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Transport } from '../contracts/transport.ts';
 import type { Refusal, ReplyToken, VnodeModule } from '../contracts/vnode.ts';
@@ -68,11 +69,21 @@ export class DataPlane {
   readonly #header: Header = newHeader();
   readonly #reader = new Reader();
   #early: EarlyFrame[] = [];
+  #earlyRefused = 0;
   #stopping = false;
 
   constructor(init: DataPlaneInit) {
     this.#init = init;
     for (const module of init.modules) this.#byNumber.set(serviceNumber(module.name), module);
+  }
+
+  limits(): LimitUse[] {
+    const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, 0);
+    const reached = this.#earlyRefused;
+    return [
+      { limit: 'early_frames', used: this.#early.length, max: EARLY_FRAMES_MAX, reached },
+      { limit: 'early_bytes', used: bytes, max: EARLY_BYTES_MAX, reached },
+    ];
   }
 
   /** No command is taken any more; answers still go out. */
@@ -153,7 +164,9 @@ export class DataPlane {
     if (this.#stopping) return token.refuse('stopping');
     const { document } = view;
     if (header.epoch > document.epoch) {
-      if (!this.#keepForLater(from, header, bytes.subarray(start, end))) token.refuse('overload');
+      if (this.#keepForLater(from, header, bytes.subarray(start, end))) return;
+      this.#earlyRefused++;
+      token.refuse('overload');
       return;
     }
     const vnode = this.#vnodeFor(module, header);

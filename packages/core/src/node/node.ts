@@ -180,7 +180,11 @@ export class Node {
 
   /** What of this node is bounded, and how full it is. */
   limits(): LimitUse[] {
-    return [this.#questions.limit, ...(this.#running?.handoff.limits() ?? [])];
+    const limits = [this.#questions.limit, this.#table.limit];
+    const running = this.#running;
+    if (running === undefined) return limits;
+    const { data, handoff, vnodes } = running;
+    return [...limits, ...data.limits(), ...handoff.limits(), ...vnodes.limits()];
   }
 
   /** Reasons why this node cannot serve all it should; empty when it can. */

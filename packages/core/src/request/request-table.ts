@@ -13,6 +13,7 @@
 import { assert } from '../base/assert.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { ReplicaRequest, RequestId } from './port.ts';
 
 const SLOT_BITS = 20;
@@ -89,6 +90,10 @@ export class RequestTable {
     this.#host = host;
     // With the highest bit of a slot set, no number is zero before half a million are open.
     this.#secret = host.random() | (1 << (SLOT_BITS - 1));
+  }
+
+  get limit(): LimitUse {
+    return { limit: 'open_requests', used: this.open, max: SLOT_MASK + 1 };
   }
 
   add(request: ReplicaRequest<never>): RequestId {

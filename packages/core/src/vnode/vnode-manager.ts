@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META, type Place, type Store } from '../contracts/store.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
@@ -132,6 +133,11 @@ export class VnodeManager {
     return this.#openAnew(module, partition, 'hint');
   }
 
+  /** Of each kind, that of the fullest vnode. */
+  limits(): LimitUse[] {
+    return fullestOf(this.all().flatMap(({ vnode }) => vnode.limits?.() ?? []));
+  }
+
   /** Vnodes that are open, in no particular order. */
   all(): VnodeHost[] {
     return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
@@ -216,4 +222,15 @@ export class VnodeManager {
 
 function keyOf(service: string, partition: PartitionId): string {
   return `${service}/${partition}`;
+}
+
+/** One for each limit: what is used at most, and all that was refused. */
+function fullestOf(limits: readonly LimitUse[]): LimitUse[] {
+  const fullest = new Map<string, LimitUse>();
+  for (const use of limits) {
+    const other = fullest.get(use.limit) ?? use;
+    const reached = other === use ? (use.reached ?? 0) : (other.reached ?? 0) + (use.reached ?? 0);
+    fullest.set(use.limit, { ...use, used: Math.max(other.used ?? 0, use.used ?? 0), reached });
+  }
+  return [...fullest.values()];
 }

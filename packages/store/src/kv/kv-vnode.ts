@@ -11,6 +11,7 @@ import {
   SPACE_META,
   STAMP_BYTES,
   type HybridClock,
+  type LimitUse,
   type ItemCursor,
   type ItemPage,
   type RecordKey,
@@ -65,6 +66,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
+  #overloads = 0;
   #clearedTo: RecordKey | undefined;
 
   constructor(context: VnodeContext, clock: HybridClock) {
@@ -103,6 +105,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const ready = this.#waiters.splice(0, count);
     for (const waiter of ready) this.#landed(waiter);
     for (const waiter of ready) waiter.stored();
+  }
+
+  limits(): LimitUse[] {
+    return [
+      { limit: 'vnode_waiters', used: this.#waiters.length, max: WAITING_MAX, reached: this.#overloads },
+    ];
   }
 
   isEmpty(): boolean {
@@ -185,8 +193,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return !more && this.isEmpty();
   }
 
+  #refuseMore(token: ReplyToken<KvReply>): void {
+    this.#overloads++;
+    token.refuse('overload');
+  }
+
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
-    if (this.#waiters.length >= WAITING_MAX) return token.refuse('overload');
+    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const { key, entry } = command;
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#find(command);
@@ -207,7 +220,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
-    if (this.#waiters.length >= WAITING_MAX) return token.refuse('overload');
+    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const waiting = { ...command };
     const answer = (): void => this.#replyHeld(waiting, token);
     this.#waiters.push({ inFlight, stored: answer, failed: answer });

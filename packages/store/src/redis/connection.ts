@@ -55,6 +55,14 @@ export interface Traffic {
   outputBytes: number;
   hits: number;
   misses: number;
+  /** Commands refused because an argument, or all together, were too large. */
+  oversized: number;
+  /** Requests that were none. */
+  broken: number;
+  /** Times that a client was not read because it is owed too many replies, or reads too slowly. */
+  paused: number;
+  /** Clients closed with too much output unread. */
+  overflowed: number;
 }
 
 /** So much output is sent before the read is done, to keep the buffer small. */
@@ -162,11 +170,19 @@ export class Connection implements Session {
     else if (stuck && sinceMs > headerTimeoutMs) this.cut('header not finished in time');
   }
 
+  get owedReplies(): number {
+    return this.#replies.owed;
+  }
+
+  get unsentBytes(): number {
+    return this.#output.unsentBytes + this.#replies.heldBytes;
+  }
+
   describe(): string {
     const age = Math.floor((Date.now() - this.#openedAtMs) / 1000);
     return (
       `id=${this.id} addr=${this.#address} name=${this.name} age=${age} flags=N db=0 ` +
-      `oll=${this.#replies.owed} omem=${this.#output.unsentBytes + this.#replies.heldBytes} ` +
+      `oll=${this.#replies.owed} omem=${this.unsentBytes} ` +
       `cmd=${this.#lastCommand} user=default resp=${this.resp3 ? 3 : 2} ` +
       `lib-name=${this.library} lib-ver=${this.libraryVersion}`
     );
@@ -185,8 +201,10 @@ export class Connection implements Session {
       this.#waiting = !this.#begin();
       if (this.#waiting) break;
     }
-    if (this.#waiting && !this.#ending) this.#socket.pause();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#waiting && !this.#ending) {
+      if (!this.#socket.isPaused() && this.#mustPause()) this.door.traffic.paused++;
+      this.#socket.pause();
+    } else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   /** False when the command has to wait. */
@@ -195,7 +213,10 @@ export class Connection implements Session {
     const request = this.#parser;
     const command = commands.find(request);
     if (command === undefined) return this.#beginUnknown();
-    if (request.oversized) return this.#refuse(this.#tooLarge());
+    if (request.oversized) {
+      this.door.traffic.oversized++;
+      return this.#refuse(this.#tooLarge());
+    }
     if (!acceptsArity(command.arity, request.argc)) return this.#refuse(wrongArity(command.name));
     if (!this.#beginKnown(command)) return false;
     this.#lastCommand = command.name;
@@ -290,6 +311,7 @@ export class Connection implements Session {
 
   #refuseBytes(): void {
     const { error } = this.#parser;
+    this.door.traffic.broken++;
     this.#answer((out) => out.error(`ERR Protocol error: ${error}`));
     this.door.logger.debug({ client: this.#address, error }, 'redis client sent no request');
     this.closeAfterReplies();
@@ -338,7 +360,9 @@ export class Connection implements Session {
   }
 
   #checkOutput(): void {
-    const unsent = this.#output.unsentBytes + this.#replies.heldBytes;
-    if (unsent > this.door.limits.outputCloseBytes) this.cut(`${unsent} bytes of output not read`);
+    const unsent = this.unsentBytes;
+    if (unsent <= this.door.limits.outputCloseBytes) return;
+    this.door.traffic.overflowed++;
+    this.cut(`${unsent} bytes of output not read`);
   }
 }

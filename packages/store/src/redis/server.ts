@@ -178,5 +178,15 @@ export class RedisServer implements ConnectionDoor {
 }
 
 function noTraffic(): Traffic {
-  return { commands: 0, inputBytes: 0, outputBytes: 0, hits: 0, misses: 0 };
+  return {
+    commands: 0,
+    inputBytes: 0,
+    outputBytes: 0,
+    hits: 0,
+    misses: 0,
+    oversized: 0,
+    broken: 0,
+    paused: 0,
+    overflowed: 0,
+  };
 }

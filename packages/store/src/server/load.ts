@@ -18,7 +18,12 @@ export interface LoadParts {
 
 export function loadOf({ node, transport, loopDelay, redis, http }: LoadParts): LoadView {
   return {
-    limits: [...node.limits(), ...(redis === undefined ? [] : redisLimits(redis)), ...(http?.limits() ?? [])],
+    limits: [
+      ...node.limits(),
+      ...transport.limits(),
+      ...(redis === undefined ? [] : redisLimits(redis)),
+      ...(http?.limits() ?? []),
+    ],
     loopDelay: loopDelay.recent,
     openRequests: node.openRequests,
     transfers: { active: node.handoff.active().length, waiting: node.handoff.waiting().length },
@@ -30,24 +35,15 @@ export function loadOf({ node, transport, loopDelay, redis, http }: LoadParts): 
 function redisLimits(redis: RedisServer): LimitUse[] {
   const { clientsMax, owedRepliesMax, outputCloseBytes, valueBytesMax, commandBytesMax } = redis.limits;
   const { clients, rejectedConnections } = redis.counters();
-  const { owedReplies, unsentBytes } = fullestOf(redis);
+  const { paused, overflowed, oversized } = redis.traffic;
+  const sessions = [...redis.sessions()];
+  const owed = sessions.reduce((most, session) => Math.max(most, session.owedReplies), 0);
+  const unsent = sessions.reduce((most, session) => Math.max(most, session.unsentBytes), 0);
   return [
     { limit: 'redis_clients', used: clients, max: clientsMax, reached: rejectedConnections },
-    { limit: 'redis_owed_replies', used: owedReplies, max: owedRepliesMax },
-    { limit: 'redis_unsent_bytes', used: unsentBytes, max: outputCloseBytes },
-    { limit: 'redis_argument_bytes', max: valueBytesMax },
+    { limit: 'redis_owed_replies', used: owed, max: owedRepliesMax, reached: paused },
+    { limit: 'redis_unsent_bytes', used: unsent, max: outputCloseBytes, reached: overflowed },
+    { limit: 'redis_argument_bytes', max: valueBytesMax, reached: oversized },
     { limit: 'redis_command_bytes', max: commandBytesMax },
   ];
-}
-
-/** Of the client that is owed most replies, and of the one that reads least: as CLIENT LIST tells of each. */
-function fullestOf(redis: RedisServer): { owedReplies: number; unsentBytes: number } {
-  let owedReplies = 0;
-  let unsentBytes = 0;
-  for (const session of redis.sessions()) {
-    const [, owed, unsent] = / oll=(\d+) omem=(\d+) /.exec(session.describe()) ?? [];
-    owedReplies = Math.max(owedReplies, Number(owed));
-    unsentBytes = Math.max(unsentBytes, Number(unsent));
-  }
-  return { owedReplies, unsentBytes };
 }
