@@ -238,6 +238,10 @@ class ModulePort implements ServicePort<unknown, unknown> {
     return this.#view.document;
   }
 
+  get full(): boolean {
+    return this.#table.full;
+  }
+
   open(request: ReplicaRequest<unknown>): RequestId {
     return this.#table.add(request as ReplicaRequest<never>);
   }

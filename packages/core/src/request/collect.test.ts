@@ -21,6 +21,7 @@ class ManualPort implements ServicePort<string, string> {
   readonly self = self;
   readonly epoch = 1 as Epoch;
   readonly document = document;
+  full = false;
   readonly sent: string[] = [];
   readonly alarms: number[] = [];
   /** Called as each command is sent. */
@@ -157,6 +158,26 @@ describe('a quorum request', () => {
     const { port, outcomes } = stage('abc', name.endsWith('one would do') ? 1 : 2);
     play(port);
     expect(outcomes.map((outcome) => outcome.definite)).toEqual([definite]);
+  });
+
+  it('is not begun when this node has too many open', () => {
+    const port = new ManualPort();
+    port.full = true;
+    const outcomes: CollectOutcome<string>[] = [];
+    const list = listOf('abc');
+    collect<string, string, string>(port, {
+      list,
+      quorum: quorumOf(list, 2),
+      command: 'do',
+      timeoutMs: 1_000,
+      keep: (reply) => reply,
+      counts: () => true,
+      done: (outcome) => outcomes.push(outcome),
+    });
+    expect(outcomes).toEqual([
+      { reason: 'unreachable', answers: [], got: 0, definite: true, refusal: 'overload' },
+    ]);
+    expect([port.request, port.sent, port.alarms]).toEqual([undefined, [], []]);
   });
 
   it('tells why it was refused', () => {

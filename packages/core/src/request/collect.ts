@@ -27,7 +27,7 @@ export interface CollectOutcome<Answer> {
   readonly got: number;
   /** Nobody was sent the command, or everybody who was refused it: nothing happened. */
   readonly definite: boolean;
-  /** The last refusal heard, when there was one. */
+  /** The last refusal heard, when there was one; this node's own when it has too many requests open. */
   readonly refusal: Refusal | undefined;
 }
 
@@ -73,6 +73,10 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
 
   start(): void {
     const { list, command, timeoutMs } = this.#options;
+    if (this.#port.full) {
+      this.#refusal = 'overload';
+      return this.#end('unreachable');
+    }
     this.#id = this.#port.open(this);
     if (!this.#count.possible && this.#options.primariesSuffice !== true) return this.#end('unreachable');
     this.#count.asked = (1 << list.replicas.length) - 1;
@@ -129,7 +133,7 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
   #end(reason: CollectOutcome<Answer>['reason']): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#port.close(this.#id);
+    if (this.#id !== 0) this.#port.close(this.#id);
     this.#options.done({
       reason,
       answers: this.#answers,

@@ -32,6 +32,8 @@ export interface ServicePort<Command, Reply> {
   readonly self: NodeId;
   readonly epoch: Epoch;
   readonly document: RingDocument;
+  /** This node has as many requests open as it takes: a new one is refused with `overload`. Ask before `open`. */
+  readonly full: boolean;
   /** The preference list of the n partitions from `first` on, under the ring and the live nodes of now. */
   list(first: PartitionId, n: number): CountedList;
   open(request: ReplicaRequest<Reply>): RequestId;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { ReplicaRequest, RequestId } from './port.ts';
-import { RequestTable } from './request-table.ts';
+import { OPEN_REQUESTS_MAX, RequestTable } from './request-table.ts';
 
 const [a, b] = ['a', 'b'] as [NodeId, NodeId];
 
@@ -98,6 +98,20 @@ describe('numbers', () => {
     };
     const former = new Set(idsOf(1));
     expect(idsOf(2).filter((id) => former.has(id))).toEqual([]);
+  });
+});
+
+describe('a table that has as many open as it takes', () => {
+  it('says so, counts those that are refused, and has room again when one ends', () => {
+    const { table, open } = stage();
+    for (let i = 1; i < OPEN_REQUESTS_MAX; i++) open();
+    expect(table.full).toBe(false);
+    const { id } = open();
+    expect([table.full, table.full]).toEqual([true, true]);
+    const { limit, used, max, reached } = table.limit;
+    expect([limit, used, max, reached]).toEqual(['open_requests', OPEN_REQUESTS_MAX, OPEN_REQUESTS_MAX, 2]);
+    table.remove(id);
+    expect(table.full).toBe(false);
   });
 });
 

@@ -19,6 +19,12 @@ import type { ReplicaRequest, RequestId } from './port.ts';
 const SLOT_BITS = 20;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const GENERATIONS = 1 << (32 - SLOT_BITS);
+/**
+ * Requests open at once before no more should be begun. A request lasts a second at most unless its asker says
+ * otherwise, so a node whose every request times out gets here at 131,072 a second, more than one thread can serve; it is 128
+ * clients that are owed as much as they may be. Far below the number of slots, for requests that begin anew meanwhile.
+ */
+export const OPEN_REQUESTS_MAX = 1 << 17;
 /** Slots that rest before the first of them is used again: at 100,000 requests a second a number comes back after 40 s. */
 const RESTING_MIN = 1024;
 /** How late an alarm may ring, ms. Fine enough for time-outs of requests, coarse enough to cost nothing. */
@@ -85,6 +91,7 @@ export class RequestTable {
   #timer: Timer | undefined;
   /** Requests open now. */
   open = 0;
+  #refused = 0;
 
   constructor(host: Host) {
     this.#host = host;
@@ -93,7 +100,14 @@ export class RequestTable {
   }
 
   get limit(): LimitUse {
-    return { limit: 'open_requests', used: this.open, max: SLOT_MASK + 1 };
+    return { limit: 'open_requests', used: this.open, max: OPEN_REQUESTS_MAX, reached: this.#refused };
+  }
+
+  /** So many are open that no more should be begun. Asked once for each that would be: each yes counts as one refused. */
+  get full(): boolean {
+    if (this.open < OPEN_REQUESTS_MAX) return false;
+    this.#refused++;
+    return true;
   }
 
   add(request: ReplicaRequest<never>): RequestId {
@@ -196,7 +210,7 @@ export class RequestTable {
 
   #newSlot(): number {
     const at = this.#slots.length;
-    assert(at <= SLOT_MASK, 'fewer than a million requests are open');
+    assert(at <= SLOT_MASK, 'whoever begins a request asks first whether there is room');
     this.#slots.push({
       request: undefined,
       generation: 1,

@@ -46,6 +46,13 @@ export function sizeFailure(key: string, valueBytes: number, valueBytesMax: numb
   return valueBytes > valueBytesMax ? tooLarge('value', valueBytes, valueBytesMax) : undefined;
 }
 
+/** Why no request is begun now; undefined: there is room. */
+export function roomFailure({ full }: { readonly full: boolean }): Failure | undefined {
+  if (!full) return undefined;
+  const message = 'this node has as many requests under way as it takes, try again later; nothing was done';
+  return { code: 'overload', message, needed: 0, got: 0, from: [], definite: true };
+}
+
 function tooLarge(what: 'key' | 'value', bytes: number, most: number): Failure {
   const message = `the ${what} has ${bytes} bytes, and this node takes at most ${most}`;
   return { code: 'too_large', message, needed: 0, got: 0, from: [], definite: true };

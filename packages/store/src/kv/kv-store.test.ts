@@ -54,6 +54,23 @@ describe('the store', () => {
     ]);
   });
 
+  it('refuses at once, and does nothing, while this node has too many requests open', () => {
+    const { port, told, put, remove, get } = stage();
+    put('k', 'one');
+    const { handled } = port;
+    port.full = true;
+    put('k', 'two');
+    remove('k');
+    get('k');
+    const refused =
+      'overload, definite: this node has as many requests under way as it takes, try again later; nothing was done';
+    expect(told.slice(1)).toEqual([refused, refused, refused]);
+    expect(port.handled).toBe(handled);
+    port.full = false;
+    get('k');
+    expect(told.at(-1)).toBe('value one');
+  });
+
   it.each([
     ['the empty key and the empty value', '', ''],
     ['all bytes', '\x00\xff\r\n', '\xff\x00\r\n'],

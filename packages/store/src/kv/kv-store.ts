@@ -1,7 +1,7 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
 import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
 import type { Coordinator } from './coordinator.ts';
-import { sizeFailure } from './failure.ts';
+import { roomFailure, sizeFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
 import { countKeys, scanPage } from './scan.ts';
@@ -21,7 +21,7 @@ export class QuorumStore implements KvStore {
   }
 
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
-    const failure = sizeFailure(key, 0, this.#coordinator.defaults.valueBytesMax);
+    const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
     const request = this.#reads.pop() ?? new ReadRequest(this.#coordinator);
     request.begin(key, options, sink);
@@ -29,7 +29,7 @@ export class QuorumStore implements KvStore {
   }
 
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
-    const failure = sizeFailure(key, value.length, this.#coordinator.defaults.valueBytesMax);
+    const failure = this.#refusal(key, value.length);
     if (failure !== undefined) return sink.onFailure(failure);
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.put(key, value, options, sink);
@@ -37,7 +37,7 @@ export class QuorumStore implements KvStore {
   }
 
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
-    const failure = sizeFailure(key, 0, this.#coordinator.defaults.valueBytesMax);
+    const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.delete(key, options, sink);
@@ -76,6 +76,12 @@ export class QuorumStore implements KvStore {
       });
     };
     step(0n);
+  }
+
+  /** Why a request is not begun; undefined: it is. */
+  #refusal(key: string, valueBytes: number): Failure | undefined {
+    const { defaults, port } = this.#coordinator;
+    return sizeFailure(key, valueBytes, defaults.valueBytesMax) ?? roomFailure(port);
   }
 
   #deleteAll(keys: readonly string[], done: (failure: Failure | undefined) => void): void {

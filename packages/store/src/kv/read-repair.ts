@@ -1,7 +1,7 @@
 /**
  * Read repair: what a read found is sent to the replicas that turned out to be behind, after the reader has its answer.
  *
- * Source: Dynamo 4.5. Not promised: that it arrives; anti-entropy is for that.
+ * Source: Dynamo 4.5. Not promised: that it arrives, or is tried by a node that is full; anti-entropy is for that.
  */
 import type { Refusal, Replica, ReplicaRequest } from '@rkv/core';
 import type { KvReply, MergeCommand } from './commands.ts';
@@ -17,6 +17,7 @@ export function repair(
   behind: readonly Replica[],
 ): void {
   const { port } = coordinator;
+  if (port.full) return;
   const command: MergeCommand = { kind: 'merge', ...placed, entry };
   let open = behind.length;
   const settled = (): void => {

@@ -24,8 +24,8 @@ import { isLive, payloadStart } from '../entry/layout.ts';
 import type { FailureCode, RequestOptions } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 import { firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
-import { sizeFailure } from './failure.ts';
-import { WriteRequest, type WriteWatcher } from './write-request.ts';
+import { roomFailure, sizeFailure } from './failure.ts';
+import { codeOf, WriteRequest, type WriteWatcher } from './write-request.ts';
 
 export type ServiceResult =
   'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
@@ -125,11 +125,11 @@ export class Service {
         timeoutMs: defaults.timeoutMs,
         keep: keepReply,
         counts: () => true,
-        done: ({ reason, answers }) => {
+        done: ({ reason, answers, refusal }) => {
           const answer = answers[0];
           if (reason === 'finished' && answer !== undefined)
             return resolve(answered(answer.replica, answer.answer));
-          resolve(this.#nobody(first, reason === 'timeout' ? 'timeout' : 'unreachable'));
+          resolve(this.#nobody(first, reason === 'timeout' ? 'timeout' : codeOf(refusal)));
         },
       });
     });
@@ -137,6 +137,9 @@ export class Service {
 
   #write(key: string, start: StartWrite): Promise<ServiceReply> {
     const placed = placeKey(key);
+    const failure = roomFailure(this.#coordinator.port);
+    if (failure !== undefined)
+      return Promise.resolve(this.#nobody(firstPartition(this.#coordinator, placed), failure.code));
     let replica: Replica | undefined;
     return new Promise((resolve) => {
       const sink: WriteWatcher = {

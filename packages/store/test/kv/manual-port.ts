@@ -40,6 +40,8 @@ export class ManualPort implements ServicePort<KvCommand, KvReply> {
   readonly table: RequestTable;
   readonly sent: Sent[] = [];
   readonly down = new Set<string>();
+  /** No more requests may be begun. */
+  full = false;
   here: ((command: KvCommand, replica: Replica) => KvReply | Refusal | undefined) | undefined;
   /** Connections that take nothing. */
   readonly unreachable = new Set<string>();

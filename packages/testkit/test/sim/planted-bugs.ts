@@ -221,6 +221,9 @@ function portWith(shipped: KvPort, others: Partial<KvPort>): KvPort {
     get document() {
       return shipped.document;
     },
+    get full() {
+      return shipped.full;
+    },
     list: (first, n) => shipped.list(first, n),
     open: (request) => shipped.open(request),
     close: (id) => shipped.close(id),
