@@ -63,7 +63,8 @@ export interface Transport {
   dial(address: string, purpose: Hello['purpose'], done: (result: DialResult) => void): void;
   /**
    * Queue one frame; `bytes` is copied before the call returns. False when the frame was not taken: no
-   * connection, or the lane's queue is full. A taken frame may still be lost.
+   * connection, or the lane's queue is full. A taken frame may still be lost. Small frames find room in a full lane too,
+   * up to `SMALL_FRAMES_RESERVE`: what tells a peer that there is no room must not fail for want of it.
    */
   send(to: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): boolean;
   /** Close everything. No handler method is called afterwards. */
@@ -72,3 +73,8 @@ export interface Transport {
 
 /** The largest frame a transport carries, bytes: a value of 16 MiB, its key and room for headers. */
 export const FRAME_BYTES_MAX = 17 * 1024 * 1024 + 65_536;
+
+/** A frame of at most so many bytes is small: any answer without a value. */
+export const SMALL_FRAME_BYTES = 256;
+/** So many bytes of small frames, with 4 more for each, a lane takes beyond its limit: some twenty thousand refusals. */
+export const SMALL_FRAMES_RESERVE = 1024 * 1024;

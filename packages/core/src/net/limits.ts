@@ -3,8 +3,9 @@ import type { Lane } from '../contracts/transport.ts';
 
 export interface TcpLimits {
   /**
-   * A lane takes no frame while more than so many bytes wait on it; it may exceed this by one frame. More rides
-   * out longer pauses of a peer, and costs that much memory per peer that pauses.
+   * A lane takes no frame while more than so many bytes wait on it; it may exceed this by one frame, and by the small
+   * ones that the contract keeps a reserve of 1 MiB for. More rides out longer pauses of a peer, and costs that much
+   * memory per peer that pauses.
    */
   readonly queueBytesMax: Readonly<Record<Lane, number>>;
   /** From the first byte to an established connection. */

@@ -14,7 +14,7 @@ import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Hello, Lane } from '../contracts/transport.ts';
-import { FRAME_BYTES_MAX } from '../contracts/transport.ts';
+import { FRAME_BYTES_MAX, SMALL_FRAME_BYTES, SMALL_FRAMES_RESERVE } from '../contracts/transport.ts';
 import type { HostPort } from './address.ts';
 import { PING_MARK, PONG } from './frame-reader.ts';
 import { DialerHandshake } from './handshake.ts';
@@ -55,6 +55,8 @@ export class OutgoingConnection {
   #state: 'shaking' | 'ready' | 'closed' = 'shaking';
   #queue: SendQueue | undefined;
   #sealer: RecordSealer | undefined;
+  /** Of small frames, taken since the queue was last found less than full. */
+  #reserveUsed = 0;
   #flushAsked = false;
   /** Chunks given to the socket and not yet written, in order. */
   #writing: Chunk[] = [];
@@ -90,9 +92,18 @@ export class OutgoingConnection {
   send(bytes: Uint8Array, start: number, end: number): boolean {
     assert(end - start <= FRAME_BYTES_MAX, 'a frame is not longer than FRAME_BYTES_MAX');
     const queue = this.#queue;
-    if (queue === undefined || queue.bytes > this.#queueBytesMax) return false;
+    if (queue === undefined) return false;
+    if (queue.bytes <= this.#queueBytesMax) this.#reserveUsed = 0;
+    else if (!this.#takesSmall(end - start)) return false;
     queue.add(bytes, start, end);
     this.#askFlush();
+    return true;
+  }
+
+  /** A full lane has room for small frames yet. What they used counts as free once the lane has been less than full. */
+  #takesSmall(size: number): boolean {
+    if (size > SMALL_FRAME_BYTES || this.#reserveUsed + 4 + size > SMALL_FRAMES_RESERVE) return false;
+    this.#reserveUsed += 4 + size;
     return true;
   }
 

@@ -75,8 +75,8 @@ class Asker implements ReplicaRequest<string> {
   onRefused(at: number, why: Refusal): void {
     this.told.push(`${at} refused: ${why}`);
   }
-  onFailed(at: number, sent: boolean): void {
-    this.told.push(`${at} failed${sent ? '' : ', not sent'}`);
+  onFailed(at: number, sent: boolean, crowded = false): void {
+    this.told.push(`${at} failed${sent ? '' : ', not sent'}${crowded ? ', crowded' : ''}`);
   }
   onAlarm(): void {}
   onRingChanged(): void {}
@@ -100,6 +100,8 @@ class Stage {
   readonly nodes = new Map<NodeId, TestNode>();
   /** No connection. */
   cut = false;
+  /** Frames of more bytes find no room. */
+  room = Infinity;
 
   constructor(owners = 'aaaabbbb') {
     for (const name of ['a', 'b'] as NodeId[])
@@ -149,8 +151,9 @@ class TestNode {
     this.vnodes.start(ring(1, document.owners.join('')), { firstLife: true, intact: true });
     this.vnodes.adopt(document);
     const send: Transport['send'] = (to, _lane, bytes, start, end) => {
-      if (!stage.cut) stage.frames.push({ from: self, to, bytes: bytes.slice(start, end) });
-      return !stage.cut;
+      const taken = !stage.cut && end - start <= stage.room;
+      if (taken) stage.frames.push({ from: self, to, bytes: bytes.slice(start, end) });
+      return taken;
     };
     this.plane = new DataPlane({
       self,
@@ -221,6 +224,14 @@ describe('a command to a vnode', () => {
     const stage = new Stage();
     stage.cut = true;
     expect(stage.a.ask(['4@b', 'echo hello']).told).toEqual(['0 failed, not sent']);
+  });
+
+  it('whose answer finds no room is told so; it may have been acted on', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['4@b', `echo ${'x'.repeat(300)}`], ['4@b', 'echo hello'], ['4@b', 'fail']);
+    stage.room = 256;
+    stage.deliver();
+    expect(asker.told).toEqual(['0 failed, crowded', '1: hello', '2 failed']);
   });
 
   it('is answered once, whatever comes later', () => {

@@ -22,6 +22,7 @@ import {
   newHeader,
   readHeader,
   REFUSALS,
+  REPLY_CROWDED,
   REPLY_FAILED,
   REPLY_OK,
   REPLY_REFUSED,
@@ -146,7 +147,7 @@ export class DataPlane {
       else request.onReply(at, reply, standIn);
     } else if (status === REPLY_REFUSED && body.left > 0)
       request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
-    else request.onFailed(at, true);
+    else request.onFailed(at, true, status === REPLY_CROWDED);
   }
 
   #handleCommand(
@@ -331,7 +332,10 @@ class LocalToken implements ReplyToken<unknown> {
   }
 }
 
-/** Brings an answer to the node that asked. One that cannot be sent is lost; the asker waits no longer than it said. */
+/**
+ * Brings an answer to the node that asked. In the place of one that finds no room in the lane goes a word that there was
+ * none, which is small. If that cannot be sent either all is lost; the asker waits no longer than it said.
+ */
 class RemoteToken implements ReplyToken<unknown> {
   readonly #init: DataPlaneInit;
   readonly #module: VnodeModule<unknown, unknown>;
@@ -357,6 +361,9 @@ class RemoteToken implements ReplyToken<unknown> {
 
   reply(reply: unknown): void {
     this.#module.codec.encodeReply(reply, this.#begin(REPLY_OK));
+    if (this.#send()) return;
+    // Not a refusal: the command may have been acted on.
+    this.#begin(REPLY_CROWDED);
     this.#send();
   }
 
@@ -388,9 +395,9 @@ class RemoteToken implements ReplyToken<unknown> {
     return out;
   }
 
-  #send(): void {
+  #send(): boolean {
     const { out, transport } = this.#init;
-    transport.send(this.#to, 'data', out.buffer, 0, out.length);
+    return transport.send(this.#to, 'data', out.buffer, 0, out.length);
   }
 }
 

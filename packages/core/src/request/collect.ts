@@ -27,7 +27,7 @@ export interface CollectOutcome<Answer> {
   readonly got: number;
   /** Nobody was sent the command, or everybody who was refused it: nothing happened. */
   readonly definite: boolean;
-  /** The last refusal heard, when there was one; this node's own when it has too many requests open. */
+  /** The last refusal heard, when there was one; `overload` also for an answer that found no room on its way. */
   readonly refusal: Refusal | undefined;
 }
 
@@ -104,8 +104,9 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
     this.#judge();
   }
 
-  onFailed(at: number, sent: boolean): void {
+  onFailed(at: number, sent: boolean, crowded = false): void {
     if (sent) this.#reached = true;
+    if (crowded) this.#refusal = 'overload';
     this.#count.failed(at);
     this.#judge();
   }

@@ -106,6 +106,8 @@ export function serviceNumber(name: string): number {
 export const REPLY_OK = 0;
 export const REPLY_REFUSED = 1;
 export const REPLY_FAILED = 2;
+/** It was handled, perhaps acted on, and the lane had no room for the answer. Who does not know this takes it for failed. */
+export const REPLY_CROWDED = 3;
 
 /** In the order of their numbers on the wire. */
 export const REFUSALS: readonly Refusal[] = ['moved', 'overload', 'read_only', 'bad_request', 'stopping'];

@@ -16,8 +16,11 @@ export interface ReplicaRequest<Reply> {
   onReply(at: number, reply: Reply, standIn: boolean): void;
   /** The replica refused: it stored nothing. */
   onRefused(at: number, why: Refusal): void;
-  /** No answer will come. `sent`: the replica may have got the command and acted on it. */
-  onFailed(at: number, sent: boolean): void;
+  /**
+   * No answer will come. `sent`: the replica may have got the command and acted on it. `crowded`: it has, and there was
+   * no room for its answer on the way back; asking again later may help.
+   */
+  onFailed(at: number, sent: boolean, crowded?: boolean): void;
   /** The alarm set by `alarm` rings, once. */
   onAlarm(): void;
   /** This node has a new ring, or other nodes count as up: lists taken before are of yesterday. */

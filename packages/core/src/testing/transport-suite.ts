@@ -10,7 +10,15 @@
  */
 import assert from 'node:assert/strict';
 import type { NodeId, StartNumber } from '../contracts/ids.ts';
-import type { DialResult, Hello, Lane, Transport, TransportHandler } from '../contracts/transport.ts';
+import {
+  SMALL_FRAME_BYTES,
+  SMALL_FRAMES_RESERVE,
+  type DialResult,
+  type Hello,
+  type Lane,
+  type Transport,
+  type TransportHandler,
+} from '../contracts/transport.ts';
 
 export interface SuiteRunner {
   describe(name: string, body: () => void): void;
@@ -183,6 +191,32 @@ export function transportSuite(
       await play.until('what was taken has arrived', () => countOn(b, 'bulk') === taken);
       assert.ok(a.send(b, 'bulk', frame), 'there is room again');
       await play.until('so has the last one', () => countOn(b, 'bulk') === taken + 1);
+    });
+
+    test('small ones find room in a full lane, behind what it took and up to the reserve', async (play) => {
+      const [a, b] = [await play.enter('a'), await play.enter('b')];
+      await play.meet(a, b);
+      const frame = patterned(1 << 20);
+      let taken = 0;
+      while (taken < 200 && a.send(b, 'bulk', frame)) taken++;
+      const small = patterned(SMALL_FRAME_BYTES);
+      const room = Math.floor(SMALL_FRAMES_RESERVE / (4 + SMALL_FRAME_BYTES));
+      assert.equal(
+        a.send(b, 'bulk', patterned(SMALL_FRAME_BYTES + 1)),
+        false,
+        'one that is not small does not',
+      );
+      for (let i = 0; i < room; i++) assert.ok(a.send(b, 'bulk', small), `${i} of ${room} are taken`);
+      assert.equal(a.send(b, 'bulk', small), false, 'the reserve is bounded too');
+      await play.until('all has arrived', () => countOn(b, 'bulk') === taken + room);
+      const sizes = b.frames.map(({ bytes }) => bytes.length);
+      assert.ok(
+        sizes.slice(taken).every((size) => size === SMALL_FRAME_BYTES),
+        'in the order taken',
+      );
+      while (a.send(b, 'bulk', frame)) taken++;
+      assert.ok(a.send(b, 'bulk', small), 'there is a reserve again');
+      await play.until('the last one is there', () => countOn(b, 'bulk') === taken + room + 1);
     });
 
     test('may be sent from within onFrame and onPeerUp', async (play) => {

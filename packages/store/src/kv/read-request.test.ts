@@ -92,6 +92,30 @@ describe('a read', () => {
     expect(outcomes).toEqual(['overload']);
   });
 
+  it('whose value found no room asks for states, and then one of those that hold it for the value', () => {
+    const { port, outcomes, hold } = reading('bcdabcda');
+    expect(port.news()).toEqual(['get k from b', 'state of k from c']);
+    hold('c', late);
+    port.fail('b', true, true);
+    expect(port.news()).toEqual(['state of k from d']);
+    hold('d', late);
+    expect(port.news()).toEqual(['get k from c']);
+    port.fail('c', true, true);
+    expect(port.news()).toEqual(['get k from d']);
+    hold('d', late);
+    expect(outcomes).toEqual(['late']);
+  });
+
+  it('says at once that there was no room anywhere', () => {
+    const { port, outcomes, hold } = reading('bcdabcda');
+    hold('c', late);
+    port.fail('b', true, true);
+    hold('d', late);
+    port.fail('c', true, true);
+    port.fail('d', true, true);
+    expect(outcomes).toEqual(['overload']);
+  });
+
   it('with r=1 is answered by the first', () => {
     const { port, outcomes } = reading('abcabcab', { options: { r: 1 }, here: holding(late) });
     expect(port.news()).toEqual(['get k from a']);

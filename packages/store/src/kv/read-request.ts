@@ -129,7 +129,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.onFailed(at);
   }
 
-  onFailed(at: number): void {
+  onFailed(at: number, _sent = true, crowded = false): void {
+    if (crowded) this.#refusal = 'overload';
     if (this.#fetching === at) return this.#fetchElsewhere(at);
     this.#count.failed(at);
     this.#judge();
@@ -264,7 +265,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#fetching = this.#answers.findIndex(
       (other) => other?.entry !== undefined && sameState(other.entry, wanted),
     );
-    if (this.#fetching < 0) return this.#fail('unreachable');
+    if (this.#fetching < 0) return this.#fail(codeOf(this.#refusal));
     this.#sendGet(this.#fetching, true);
   }
 

@@ -105,8 +105,9 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#judge();
   }
 
-  onFailed(at: number, sent: boolean): void {
+  onFailed(at: number, sent: boolean, crowded = false): void {
     if (sent) this.#reached = true;
+    if (crowded) this.#refusal ??= 'overload';
     this.#count.failed(at);
     this.#judge();
   }

@@ -121,9 +121,9 @@ export class ManualPort implements ServicePort<KvCommand, KvReply> {
     const sent = typeof node === 'string' ? this.to(node) : node;
     this.#take(sent)?.onRefused(sent.at, why);
   }
-  fail(node: string | Sent, wasSent = true): void {
+  fail(node: string | Sent, wasSent = true, crowded = false): void {
     const sent = typeof node === 'string' ? this.to(node) : node;
-    this.#take(sent)?.onFailed(sent.at, wasSent);
+    this.#take(sent)?.onFailed(sent.at, wasSent, crowded);
   }
 
   /** `get k from b`, `state of k from b`, `merge k 7:v at b`; what was told before is not told again. */

@@ -8,7 +8,7 @@
  * Frames lie inside a larger buffer between bytes of garbage and are overwritten with it after the receiver
  * returned: whoever ignores `start` and `end`, or keeps borrowed bytes, finds out.
  */
-import type { Lane } from '@rkv/core';
+import { SMALL_FRAME_BYTES, SMALL_FRAMES_RESERVE, type Lane } from '@rkv/core';
 import { Fifo } from '../world/fifo.ts';
 import { digestBytes } from '../world/trace.ts';
 import type { World } from '../world/world.ts';
@@ -38,7 +38,7 @@ export interface ChannelComponents {
 
 export interface ChannelInit {
   readonly lane: Lane;
-  /** Nothing more is taken while this many bytes are queued. */
+  /** Nothing more is taken while this many bytes are queued, but for small frames up to the contract's reserve. */
   readonly queuedBytesMax: number;
 }
 
@@ -66,6 +66,8 @@ export class Channel {
   /** In flight, in order. Only the first has an event planned. */
   readonly #frames = new Fifo<Frame>();
   #queuedBytes = 0;
+  /** Of small frames, taken since the queue was last found less than full. */
+  #reserveUsed = 0;
   /** Handled by the receiver, which cannot tell us so. */
   #unacknowledgedBytes = 0;
   #lastArrival = 0;
@@ -89,11 +91,19 @@ export class Channel {
 
   /** False when the queue is full. */
   send(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#queuedBytes >= this.#queuedBytesMax) return false;
+    if (this.#queuedBytes < this.#queuedBytesMax) this.#reserveUsed = 0;
+    else if (!this.#takesSmall(end - start)) return false;
     const lossy = this.#parts.forward.properties.lossy;
     if (lossy === undefined || !this.#goesAstray(lossy, bytes, start, end)) {
       this.#enqueue(framed(bytes, start, end), end - start);
     }
+    return true;
+  }
+
+  #takesSmall(size: number): boolean {
+    const cost = size + FRAME_OVERHEAD_BYTES;
+    if (size > SMALL_FRAME_BYTES || this.#reserveUsed + cost > SMALL_FRAMES_RESERVE) return false;
+    this.#reserveUsed += cost;
     return true;
   }
 

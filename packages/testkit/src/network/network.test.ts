@@ -134,14 +134,14 @@ describe('a cut', () => {
   });
 
   it('one way holds frames that way, and starves the other way of acknowledgements', () => {
-    const { world, network, a, b } = setUp({ queuedBytesMax: { data: 1000 } });
+    const { world, network, a, b } = setUp({ queuedBytesMax: { data: 3000 } });
     network.cutOneWay(['a'], ['b']);
     a.send(b, 'from a');
     b.send(a, 'from b');
     world.runFor(100);
     expect([a.heard, b.heard]).toEqual([['from b'], []]);
     let taken = 0;
-    while (b.send(a, 'x'.repeat(96))) {
+    while (b.send(a, 'x'.repeat(296))) {
       taken++;
       world.runFor(10);
     }
@@ -285,10 +285,10 @@ describe('trouble on the way', () => {
   });
 
   it('a paused receiver fills the queue of the sender, and finds everything in order when it resumes', () => {
-    const { world, a, b } = setUp({ queuedBytesMax: { data: 1000 } });
+    const { world, a, b } = setUp({ queuedBytesMax: { data: 3000 } });
     b.life.pause();
     let taken = 0;
-    while (a.send(b, `${taken}`.padStart(96, '0'))) taken++;
+    while (a.send(b, `${taken}`.padStart(296, '0'))) taken++;
     world.runFor(30_000);
     expect([taken, b.heard, a.heard]).toEqual([10, [], []]);
     b.life.resume();

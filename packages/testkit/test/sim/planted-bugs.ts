@@ -239,7 +239,7 @@ function requestWith(shipped: KvRequest, onReply: KvRequest['onReply']): KvReque
   return {
     onReply,
     onRefused: (at, why) => shipped.onRefused(at, why),
-    onFailed: (at, sent) => shipped.onFailed(at, sent),
+    onFailed: (at, sent, crowded) => shipped.onFailed(at, sent, crowded),
     onAlarm: () => shipped.onAlarm(),
     onRingChanged: () => shipped.onRingChanged(),
   };
