@@ -64,6 +64,8 @@ export interface CountSink {
 }
 
 export interface KvStore {
+  /** So much is held for reads under way that who waits for an answer had better not ask for more before it has come. */
+  readonly crowded: boolean;
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void;
   /** `value` is borrowed until the call returns. */
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void;

@@ -18,6 +18,7 @@ import {
   type RingDocument,
   type ServicePort,
 } from '@rkv/core';
+import { ByteBudget } from './byte-budget.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 
 export interface RequestDefaults {
@@ -34,6 +35,25 @@ export interface Coordinator {
   readonly clock: HybridClock;
   readonly defaults: RequestDefaults;
   readonly port: ServicePort<KvCommand, KvReply>;
+  /** Copies of values in open reads. */
+  readonly readBytes: ByteBudget;
+}
+
+/**
+ * Bytes of copies in open reads from which on clients that wait for answers are not read: some sixty values of one
+ * megabyte under way keep every lane busy, and copying as many takes a node some ten milliseconds.
+ */
+const READ_BYTES_CROWDED = 64 * 1024 * 1024;
+/** A read that would hold more is refused. Four times the above: what was under way when it was reached may yet come in. */
+const READ_BYTES_MAX = 256 * 1024 * 1024;
+
+export function readBudget(): ByteBudget {
+  return new ByteBudget('read_bytes', READ_BYTES_MAX);
+}
+
+/** Open reads hold so much that no more should be begun before some of them have ended. */
+export function areReadsCrowded({ readBytes }: Coordinator): boolean {
+  return readBytes.bytes > READ_BYTES_CROWDED;
 }
 
 /** More than half of n. */

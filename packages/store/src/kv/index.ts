@@ -1,5 +1,6 @@
 export * from './api.ts';
 export * from './commands.ts';
+export * from './byte-budget.ts';
 export * from './coordinator.ts';
 export * from './kv-module.ts';
 export * from './kv-store.ts';

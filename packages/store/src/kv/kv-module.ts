@@ -1,11 +1,12 @@
 /** The store as a service on the ring: its name, its wire, its vnodes. */
 import type { HybridClock, VnodeModule } from '@rkv/core';
 import { kvCodec, type KvCommand, type KvReply } from './commands.ts';
-import { KvVnode } from './kv-vnode.ts';
+import { inFlightBudget, KvVnode } from './kv-vnode.ts';
 
 export const KV_SERVICE = 'rkv';
 
 /** `clock` is the node's one clock of stamps: vnodes tell it what they see. */
 export function kvModule(clock: HybridClock): VnodeModule<KvCommand, KvReply> {
-  return { name: KV_SERVICE, codec: kvCodec, open: (context) => new KvVnode(context, clock) };
+  const inFlight = inFlightBudget();
+  return { name: KV_SERVICE, codec: kvCodec, open: (context) => new KvVnode(context, clock, inFlight) };
 }

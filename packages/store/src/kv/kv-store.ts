@@ -1,6 +1,6 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
 import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
-import type { Coordinator } from './coordinator.ts';
+import { areReadsCrowded, type Coordinator } from './coordinator.ts';
 import { roomFailure, sizeFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
@@ -18,6 +18,10 @@ export class QuorumStore implements KvStore {
 
   constructor(coordinator: Coordinator) {
     this.#coordinator = coordinator;
+  }
+
+  get crowded(): boolean {
+    return areReadsCrowded(this.#coordinator);
   }
 
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {

@@ -104,6 +104,42 @@ describe('a write', () => {
   });
 });
 
+describe('entries on their way into the store', () => {
+  const large = 'x'.repeat(1 << 20);
+
+  it('are counted in bytes, and a write that would be too many is refused', () => {
+    const stage = new VnodeStage({ inFlightMax: 2 << 20 });
+    stage.put('one', 1, large);
+    expect(stage.ask(merging('two', valueAt('two', 1, large)))).toBe('two refused: overload');
+    expect(stage.ask(merging('small', valueAt('small', 1, 'v')))).toBe('waits');
+    expect(stage.vnode.limits().at(-1)).toMatchObject({ limit: 'vnode_in_flight_bytes', reached: 1 });
+    stage.store.commit();
+    expect(stage.inFlight.bytes).toBe(0);
+    expect(stage.ask(merging('two', valueAt('two', 1, large)))).toBe('waits');
+  });
+
+  it('count once, however many replace or wait for them, until the store has them', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 1, 'x'.repeat(1_000));
+    const [one] = [stage.inFlight.bytes];
+    stage.put('k', 2, 'x'.repeat(1_000));
+    stage.put('k', 1, 'x'.repeat(1_000));
+    stage.get('k');
+    expect(stage.inFlight.bytes).toBe(2 * one);
+    stage.store.commit();
+    expect(stage.inFlight.bytes).toBe(0);
+  });
+
+  it('count no more when the store loses them', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 1);
+    stage.put('k', 2);
+    stage.get('k');
+    stage.store.fail();
+    expect(stage.inFlight.bytes).toBe(0);
+  });
+});
+
 describe('a read', () => {
   it('of a key on its way waits until the store has it: nobody is told what a crash takes back', () => {
     const stage = new VnodeStage();

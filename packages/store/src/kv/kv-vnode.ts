@@ -22,6 +22,7 @@ import {
 import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
+import { ByteBudget } from './byte-budget.ts';
 import type {
   GetCommand,
   KvCommand,
@@ -41,6 +42,8 @@ interface InFlight {
   readonly at: RecordKey;
   readonly entry: Uint8Array | undefined;
   readonly seq: number;
+  /** As the node's budget knows it; 0 once the store has it, or has lost it. */
+  bytes: number;
 }
 
 /** Somebody who is told when the store has what was on its way. */
@@ -57,20 +60,32 @@ const STEP_RECORDS = 500;
 /** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
 const PAGE_KEY_BYTES = 256 * 1024;
 
+/** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
+const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
+
+export function inFlightBudget(): ByteBudget {
+  return new ByteBudget('vnode_in_flight_bytes', IN_FLIGHT_BYTES_MAX);
+}
+
 export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #context: VnodeContext;
   readonly #clock: HybridClock;
   readonly #overlay = new Map<string, InFlight>();
+  readonly #inFlight: ByteBudget;
   readonly #tallies: VnodeTallies;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
   #overloads = 0;
+  /** Of what the node's budget refused, the writes of this vnode. */
+  #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
 
-  constructor(context: VnodeContext, clock: HybridClock) {
+  /** `inFlight` is shared by the vnodes of a node; left out, this one counts for itself. */
+  constructor(context: VnodeContext, clock: HybridClock, inFlight = inFlightBudget()) {
     this.#context = context;
+    this.#inFlight = inFlight;
     this.#clock = clock;
     const at = { hashHi: 0, hashLo: 0, key: 'tally' };
     this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
@@ -110,6 +125,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   limits(): LimitUse[] {
     return [
       { limit: 'vnode_waiters', used: this.#waiters.length, max: WAITING_MAX, reached: this.#overloads },
+      { ...this.#inFlight.limit, reached: this.#tooMuch },
     ];
   }
 
@@ -201,6 +217,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
     if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const { key, entry } = command;
+    if (!this.#inFlight.fits(entry.length)) {
+      this.#tooMuch++;
+      return token.refuse('overload');
+    }
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#find(command);
     const existed = held !== undefined && this.#isLive(held);
@@ -284,7 +304,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return undefined;
     }
     if (seq > this.#reached()) {
-      const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq };
+      const bytes = after?.length ?? 0;
+      const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq, bytes };
+      this.#inFlight.bytes += bytes;
       this.#overlay.set(key, inFlight);
       if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
@@ -301,6 +323,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #landed({ inFlight }: Waiter): void {
     const { key } = inFlight.at;
     if (this.#overlay.get(key) === inFlight) this.#overlay.delete(key);
+    this.#letGo(inFlight);
+  }
+
+  #letGo(inFlight: InFlight): void {
+    this.#inFlight.bytes -= inFlight.bytes;
+    inFlight.bytes = 0;
   }
 
   /** The store lost everything from `seq` on: what waited for it failed, and what it covered comes to light again. */
@@ -313,6 +341,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     for (const { inFlight } of this.#waiters)
       if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
     for (const { at, entry } of gone) this.#tallies.changed(at, entry, this.#find(at));
+    for (const { inFlight } of lost) this.#letGo(inFlight);
     for (const waiter of lost) waiter.failed();
   }
 

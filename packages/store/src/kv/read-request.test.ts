@@ -33,7 +33,8 @@ function reading(owners = 'abcabcab', { n = 3, down = '', options, defaults, her
   if (here !== undefined) port.here = () => here;
   const outcomes: string[] = [];
   const failures: Failure[] = [];
-  new ReadRequest(coordinatorOn(port, defaults)).begin('k', options, {
+  const coordinator = coordinatorOn(port, defaults);
+  new ReadRequest(coordinator).begin('k', options, {
     onValue: (bytes, start, end) => outcomes.push(latin1Decode(bytes, start, end)),
     onMissing: () => outcomes.push('missing'),
     onFailure: (failure) => {
@@ -46,7 +47,7 @@ function reading(owners = 'abcabcab', { n = 3, down = '', options, defaults, her
     const sent = typeof node === 'string' ? port.to(node) : node;
     port.reply(sent, holding(entry, sent.command.kind === 'get' && sent.command.whole), standIn);
   };
-  return { port, outcomes, failures, hold };
+  return { port, outcomes, failures, hold, readBytes: coordinator.readBytes };
 }
 
 describe('a read', () => {
@@ -250,6 +251,47 @@ describe('a replica that is slow', () => {
     expect(outcomes).toEqual([]);
     port.host.advance(12);
     expect(outcomes).toEqual(['timeout']);
+  });
+});
+
+describe('the copies that a read holds', () => {
+  it('count in bytes until it is answered', () => {
+    const { outcomes, hold, readBytes } = reading();
+    hold('a', late);
+    expect(readBytes.bytes).toBe(late.length);
+    hold('b', late);
+    expect([outcomes, readBytes.bytes]).toEqual([['late'], 0]);
+  });
+
+  it('count until it fails, or begins anew under a newer ring', () => {
+    const { port, hold, readBytes } = reading();
+    hold('a', late);
+    port.refuse('b', 'moved');
+    port.refuse('c', 'moved');
+    port.adopt(ringFor('k', 'abcabcab'));
+    expect(readBytes.bytes).toBe(0);
+    hold('a', late);
+    expect(readBytes.bytes).toBe(late.length);
+    port.fail('b');
+    port.fail('c');
+    expect(readBytes.bytes).toBe(0);
+  });
+
+  it('count with a value that had to be fetched', () => {
+    const { outcomes, hold, readBytes } = reading();
+    hold('a', old);
+    hold('b', late);
+    expect(readBytes.bytes).toBe(old.length);
+    hold('b', late);
+    expect([outcomes, readBytes.bytes]).toEqual([['late'], 0]);
+  });
+
+  it('that would be too many for this node end it at once', () => {
+    const { port, outcomes, hold, readBytes } = reading();
+    readBytes.bytes = readBytes.max;
+    hold('a', late);
+    expect(outcomes).toEqual(['overload']);
+    expect([port.table.open, readBytes.bytes, readBytes.limit.reached]).toEqual([0, readBytes.max, 1]);
   });
 });
 

@@ -32,7 +32,7 @@ import {
   typeOf,
 } from '../entry/layout.ts';
 import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
-import { STATE_END, type KvReply } from './commands.ts';
+import { STATE_END, type HeldReply, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf } from './failure.ts';
 import { repair } from './read-repair.ts';
@@ -76,6 +76,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #valueAsked = false;
   /** The replica asked for the state that won, or -1. */
   #fetching = -1;
+  /** Of entries that were copied whole, as the node's budget knows it. */
+  #heldBytes = 0;
 
   constructor(coordinator: Coordinator) {
     this.#coordinator = coordinator;
@@ -100,6 +102,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#restarts = 0;
     this.#done = false;
     this.#fetching = -1;
+    this.#heldBytes = 0;
     this.#id = port.open(this);
     this.#start();
     if (this.#done) return;
@@ -116,12 +119,29 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#fetching === at) {
       // The state that it told before, come a second time: its value is still to be fetched.
       if (!reply.whole) return this.#sendGet(at, true);
+      if (!this.#mayHold(reply)) return this.#fail('overload');
       return this.#handleFetched(reply.entry && carveCopy(reply.entry));
     }
+    if (!this.#mayHold(reply)) return this.#fail('overload');
     const entry = reply.entry && carveCopy(reply.entry);
     this.#answers[at] = { entry, whole: reply.whole || (entry !== undefined && isAllState(entry)) };
     this.#count.answered(at, isAnswer, standIn);
     this.#judge();
+  }
+
+  /** Take the room for a copy of the entry. */
+  #mayHold({ entry, whole }: HeldReply): boolean {
+    if (entry === undefined || !whole) return true;
+    const { readBytes } = this.#coordinator;
+    if (!readBytes.fits(entry.length)) return false;
+    readBytes.bytes += entry.length;
+    this.#heldBytes += entry.length;
+    return true;
+  }
+
+  #letGo(): void {
+    this.#coordinator.readBytes.bytes -= this.#heldBytes;
+    this.#heldBytes = 0;
   }
 
   onRefused(at: number, why: Refusal): void {
@@ -172,6 +192,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     );
     this.#count.begin(list, this.#quorum);
     if (this.#answers.length > 0) this.#answers = [];
+    if (this.#heldBytes > 0) this.#letGo();
     this.#valueAsked = false;
     if (list.replicas.length === 0) return this.#fail('unreachable');
     const first = this.#count.possible ? this.#count.nextToAsk() : this.#everybodyElse();
@@ -297,6 +318,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#done) return;
     this.#done = true;
     this.#coordinator.port.close(this.#id);
+    if (this.#heldBytes > 0) this.#letGo();
     const behind =
       entry !== undefined && whole && this.#answers.length > 0 ? this.#whoIsBehind(entry) : NOBODY;
     if (entry !== undefined && behind.length > 0) return this.#answerAndRepair(entry, behind);
@@ -336,6 +358,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#done = true;
     const { port } = this.#coordinator;
     port.close(this.#id);
+    if (this.#heldBytes > 0) this.#letGo();
     const { document } = port;
     this.#sink.onFailure(
       failureOf({ verb: 'read', code, quorum: this.#quorum, count: this.#count, definite: true, document }),

@@ -177,6 +177,26 @@ describe('memory stays bounded', () => {
     expect(await client.receive(25 * 5)).toBe('$-1\r\n'.repeat(25));
   });
 
+  it('takes one command at a time of each client while reads hold too much', async () => {
+    await openLate();
+    await send('GET 0\r\nGET 1\r\n', 2);
+    door.store.crowded = true;
+    const other = await RawClient.open(door.port);
+    client.send('GET 2\r\nGET 3\r\n');
+    other.send('PING\r\nGET 4\r\nGET 5\r\n');
+    expect(await other.receive(7)).toBe('+PONG\r\n');
+    await until(() => door.store.waiting.length >= 3);
+    expect(begun()).toEqual(['get 0', 'get 1', 'get 4']);
+    await answer(1, 2);
+    await answer(0, 2);
+    expect(begun()).toEqual(['get 4', 'get 2']);
+    door.store.crowded = false;
+    await answer(1, 2);
+    await answer(0, 2);
+    expect(begun()).toEqual(['get 3', 'get 5']);
+    other.socket.destroy();
+  });
+
   it('stops reading a client that does not read, and goes on when it does', async () => {
     door = await openDoor({ limits: { outputPauseBytes: 100_000 } });
     client = await RawClient.open(door.port);

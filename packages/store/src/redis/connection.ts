@@ -6,7 +6,8 @@
  * later commands go on meanwhile, unless
  *   - they touch a key that an unanswered command writes, or write one that it reads,
  *   - they concern the whole key space, or change how replies are written, and anything is unanswered,
- *   - too many replies are owed, or too many bytes wait for the client to read them.
+ *   - too many replies are owed, or too many bytes wait for the client to read them,
+ *   - any reply is owed, and the node holds too many bytes for the reads of all clients.
  * Then the command waits where it lies, and nothing more is read from the socket. So a client sees the effects
  * of its commands in the order it sent them, and its memory here stays bounded.
  *
@@ -229,6 +230,8 @@ export class Connection implements Session {
     const replies = this.#replies;
     const { owedRepliesMax, outputPauseBytes } = this.door.limits;
     if (this.#output.congested || replies.exclusive) return true;
+    // Who is owed a reply is woken when it comes.
+    if (replies.owed > 0 && this.door.kv.crowded) return true;
     return replies.owed >= owedRepliesMax || replies.heldBytes > outputPauseBytes;
   }
 

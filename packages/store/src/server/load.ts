@@ -5,22 +5,25 @@
  */
 import type { LimitUse, LoopDelay, Node, TcpTransport } from '@rkv/core';
 import type { AdminServer, LoadView } from '../admin/index.ts';
+import type { ByteBudget } from '../kv/index.ts';
 import type { RedisServer } from '../redis/index.ts';
 
 export interface LoadParts {
   readonly node: Node;
   readonly transport: TcpTransport;
+  readonly readBytes: ByteBudget;
   readonly loopDelay: LoopDelay;
   /** Undefined while that door is not open. */
   readonly redis: RedisServer | undefined;
   readonly http: AdminServer | undefined;
 }
 
-export function loadOf({ node, transport, loopDelay, redis, http }: LoadParts): LoadView {
+export function loadOf({ node, transport, readBytes, loopDelay, redis, http }: LoadParts): LoadView {
   return {
     limits: [
       ...node.limits(),
       ...transport.limits(),
+      readBytes.limit,
       ...(redis === undefined ? [] : redisLimits(redis)),
       ...(http?.limits() ?? []),
     ],

@@ -29,6 +29,7 @@ import {
   Healer,
   KV_SERVICE,
   kvModule,
+  readBudget,
   QuorumStore,
   Service,
   type Coordinator,
@@ -134,6 +135,7 @@ class Server implements RunningServer {
   readonly #node: Node;
   readonly #module: ReturnType<typeof kvModule>;
   readonly #clock: HybridClock;
+  readonly #readBytes = readBudget();
   readonly #loopDelay = new LoopDelay();
   #admin!: NodeAdmin;
   #kv!: QuorumStore;
@@ -210,6 +212,7 @@ class Server implements RunningServer {
       clock: this.#clock,
       port: this.#node.port(this.#module),
       defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
+      readBytes: this.#readBytes,
     };
     this.#kv = new QuorumStore(coordinator);
     this.#service = new Service(coordinator);
@@ -263,6 +266,7 @@ class Server implements RunningServer {
     return loadOf({
       node: this.#node,
       transport: this.#parts.transport,
+      readBytes: this.#readBytes,
       loopDelay: this.#loopDelay,
       redis: this.#redis,
       http: this.#http,

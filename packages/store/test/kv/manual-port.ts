@@ -22,7 +22,7 @@ import {
   type ServicePort,
 } from '@rkv/core';
 import { ManualHost } from '../../../core/test/manual-host.ts';
-import type { Coordinator, KvCommand, KvReply } from '../../src/kv/index.ts';
+import { readBudget, type Coordinator, type KvCommand, type KvReply } from '../../src/kv/index.ts';
 import { describeEntry } from './entries.ts';
 
 export interface Sent {
@@ -158,5 +158,11 @@ export function coordinatorOn(
   const { host } = port;
   host.wallOffset = 1_000;
   const clock = new HybridClock({ now: () => host.now(), random: () => 0, driftLimitMs: 60_000 });
-  return { host, clock, port, defaults: { timeoutMs: 1_000, valueBytesMax: 1_000, ...defaults } };
+  return {
+    host,
+    clock,
+    port,
+    defaults: { timeoutMs: 1_000, valueBytesMax: 1_000, ...defaults },
+    readBytes: readBudget(),
+  };
 }

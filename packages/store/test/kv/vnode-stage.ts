@@ -14,6 +14,7 @@ import {
 } from '@rkv/core';
 import { ManualHost } from '../../../core/test/manual-host.ts';
 import { ManualStore } from '../../../core/test/manual-store.ts';
+import { ByteBudget } from '../../src/kv/byte-budget.ts';
 import type { KvCommand, KvReply, TallyReply } from '../../src/kv/commands.ts';
 import { placeKey } from '../../src/kv/coordinator.ts';
 import { decodeItem, encodeItem } from '../../src/kv/items.ts';
@@ -33,9 +34,15 @@ export class VnodeStage {
   readonly told: string[] = [];
   readonly passedOn: string[] = [];
   readonly clock: HybridClock;
+  readonly inFlight: ByteBudget;
   readonly #context: VnodeContext;
 
-  constructor({ store = new ManualStore(), durability = 'process' as 'process' | 'power' } = {}) {
+  constructor({
+    store = new ManualStore(),
+    durability = 'process' as 'process' | 'power',
+    inFlightMax = 1 << 28,
+  } = {}) {
+    this.inFlight = new ByteBudget('vnode_in_flight_bytes', inFlightMax);
     this.host.wallOffset = 1_000;
     this.store = store;
     this.clock = new HybridClock({ now: () => this.host.now(), random: () => 0, driftLimitMs: 60_000 });
@@ -50,7 +57,7 @@ export class VnodeStage {
       beforeChange: () => {},
       changed: (encode) => this.passedOn.push(describeItem(encode())),
     };
-    this.vnode = new KvVnode(this.#context, this.clock);
+    this.vnode = new KvVnode(this.#context, this.clock, this.inFlight);
     store.start({
       onProgress: () => this.vnode.onStoreProgress(),
       onFailure: (fromSeq) => this.vnode.onStoreProgress(fromSeq),

@@ -13,6 +13,7 @@ import {
   Healer,
   KV_SERVICE,
   kvModule,
+  readBudget,
   placeKey,
   QuorumStore,
   Service,
@@ -230,6 +231,7 @@ export class KvCluster {
           clock,
           port: node.port(module),
           defaults: { timeoutMs: 1_000, valueBytesMax: 1 << 20 },
+          readBytes: readBudget(),
         };
         citizen.kv = new QuorumStore(coordinator);
         citizen.service = new Service(coordinator);

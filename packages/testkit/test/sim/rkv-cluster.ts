@@ -25,6 +25,7 @@ import {
   Healer,
   KV_SERVICE,
   kvModule,
+  readBudget,
   QuorumStore,
   type Coordinator,
   type KvCommand,
@@ -141,7 +142,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
 function becomeReady(citizen: SimNode, clock: HybridClock, port: KvPort, logger: Logger): void {
   const { host, node } = citizen;
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
-  const coordinator: Coordinator = { host, clock, port, defaults };
+  const coordinator: Coordinator = { host, clock, port, defaults, readBytes: readBudget() };
   const vnodes = {
     partial: () => node.partialPartitions(KV_SERVICE),
     declareWhole: (partition: PartitionId) => node.declareWhole(KV_SERVICE, partition),

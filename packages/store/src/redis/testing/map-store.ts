@@ -26,6 +26,7 @@ export interface LateCall {
 }
 
 export class MapStore implements KvStore {
+  crowded = false;
   readonly values = new Map<string, Buffer>();
   /** Calls that wait, oldest first. */
   readonly waiting: LateCall[] = [];
