@@ -69,11 +69,58 @@ async function explain(node: TestNode, key: string): Promise<KeyView> {
 }
 
 /** A key whose replicas are all on other nodes. */
-async function keyElsewhere(node: TestNode): Promise<string> {
+const keyElsewhere = (node: TestNode): Promise<string> => findKey(node, false);
+/** A key of which the node holds a replica, and others too. */
+const keyHere = (node: TestNode): Promise<string> => findKey(node, true);
+
+async function findKey(node: TestNode, here: boolean): Promise<string> {
   for (let at = 0; ; at++) {
     const { preflist } = await explain(node, `large ${at}`);
-    if (preflist.every((replica) => replica.node !== node.name)) return `large ${at}`;
+    if (preflist.some((replica) => replica.node === node.name) === here) return `large ${at}`;
   }
+}
+
+/** Reads so many replies, values or errors: how many values there were, and the errors. */
+async function readReplies(socket: Socket, count: number): Promise<{ values: number; errors: string[] }> {
+  const errors: string[] = [];
+  let values = 0;
+  let line = '';
+  let valueBytesLeft = 0;
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    const bytes = chunk as Buffer;
+    for (let at = 0; at < bytes.length;) {
+      const skipped = Math.min(valueBytesLeft, bytes.length - at);
+      at += skipped;
+      valueBytesLeft -= skipped;
+      if (valueBytesLeft > 0 || at === bytes.length) break;
+      const end = bytes.indexOf('\n', at) + 1;
+      line += bytes.toString('latin1', at, end === 0 ? undefined : end);
+      at = end === 0 ? bytes.length : end;
+      if (end === 0) break;
+      if (line.startsWith('$')) {
+        values++;
+        valueBytesLeft = Number(line.slice(1)) + 2;
+      } else errors.push(line.trim());
+      line = '';
+    }
+    if (values + errors.length === count && valueBytesLeft === 0) break;
+  }
+  return { values, errors };
+}
+
+/** How long the slowest PING of another client takes while something is going on, ms. */
+async function slowestPingDuring(node: TestNode, work: Promise<unknown>): Promise<number> {
+  const going = { on: true };
+  void work.finally(() => (going.on = false));
+  return withRedis(node, async (client) => {
+    let slowest = 0;
+    while (going.on) {
+      const began = performance.now();
+      await client.ping();
+      slowest = Math.max(slowest, performance.now() - began);
+    }
+    return slowest;
+  });
 }
 
 const clientsOf = async (node: TestNode): Promise<number | undefined> =>
@@ -106,6 +153,19 @@ describe.skipIf(!canMeasureMemory)('memory (measured in /proc) does not grow wit
     await expect.poll(() => clientsOf(node), SOON).toBe(0);
   });
 
+  it('2,000 GETs of 1 MB in one pipeline: all are answered, and nobody else waits for a second', async () => {
+    const key = await keyHere(n1);
+    await withRedis(n1, (client) => client.set(key, Buffer.alloc(1_000_000, 'x')));
+    const memory = new Memory(n1.pid);
+    const socket = await open(n1);
+    socket.write(command('GET', key).repeat(2_000));
+    const replies = readReplies(socket, 2_000);
+    expect(await slowestPingDuring(n1, replies)).toBeLessThan(1_000);
+    expect(await replies).toEqual({ values: 2_000, errors: [] });
+    expect((await limitOf(n1, 'read_bytes')).used).toBe(0);
+    expect(memory.growth).toBeLessThan(320);
+  }, 90_000);
+
   it('fifty clients that announce half a gigabyte each, and fifty that announce as much as is allowed', async () => {
     const memory = new Memory(n1.pid);
     for (const bytes of [512 * MIB, 16 * MIB]) {
@@ -136,6 +196,20 @@ function filesMax(): number {
   const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
   return Number(soft ?? Infinity);
 }
+
+describe('values that come from other nodes and are more than their lanes take', () => {
+  it('are refused at once where there is no room; no request ends with a time-out', async () => {
+    const key = await keyElsewhere(n1);
+    await withRedis(n1, (client) => client.set(key, Buffer.alloc(1_000_000, 'x')));
+    const socket = await open(n1);
+    socket.write(command('GET', key).repeat(50));
+    const { values, errors } = await readReplies(socket, 50);
+    expect(errors.filter((error) => !error.includes('(overload: '))).toEqual([]);
+    // Two lanes of 16 MiB: the first replica asked, and the one that the value is fetched from then.
+    expect(values).toBeGreaterThanOrEqual(32);
+    await serveOthers(n1);
+  });
+});
 
 describe('connections', () => {
   it('are taken up to 10,000, at some kilobytes each, and the next is told why it is not', async (context) => {

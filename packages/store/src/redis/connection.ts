@@ -342,7 +342,9 @@ export class Connection implements Session {
   }
 
   #handleLateAnswer(): void {
-    this.#checkOutput();
+    // Many large answers may come in one turn; gathered in one buffer, they would be copied each time it grows.
+    if (this.#output.gatheredBytes >= FLUSH_BYTES) this.#flush();
+    else this.#checkOutput();
     this.door.wake(this);
   }
 
