@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KeyLocks, type KeyHolder } from './key-locks.ts';
 
@@ -60,5 +61,42 @@ describe('locks of a connection', () => {
     expect(commands.blocks(['1-same'], false)).toBe(true);
     done();
     expect(commands.blocks(['1-same', ''], true)).toBe(false);
+  });
+
+  it('does not compare the keys of a command of many, each with each', () => {
+    const locks = new KeyLocks();
+    const named = (what: string): string[] => Array.from({ length: 20_000 }, (_, i) => `${what}:${i}`);
+    const includes = (): never => expect.fail('a look through all of them');
+    const keys = Object.assign(named('held'), { includes });
+    locks.take(keys, true);
+    const holder = { keys, writes: true, next: undefined };
+    expect(locks.blocks(named('other'), true, holder)).toBe(false);
+    expect(locks.blocks([...named('other'), 'held:19999'], false, holder)).toBe(true);
+    for (const key of named('another')) expect(locks.blocks([key], false, holder)).toBe(false);
+    locks.release(keys, true);
+    expect(locks.blocks(keys, true, undefined)).toBe(false);
+  });
+
+  it('agree with a look through all that is held, however many keys a command names', () => {
+    const keys = fc.oneof(
+      fc.array(fc.nat(40), { maxLength: 3 }),
+      fc.array(fc.nat(40), { minLength: 9, maxLength: 20 }),
+    );
+    const step = fc.record({ keys, writes: fc.boolean(), ends: fc.option(fc.nat(9)) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const commands = new Commands();
+        const begun: { keys: string[]; writes: boolean; end: () => void }[] = [];
+        for (const { keys: numbers, writes, ends } of steps) {
+          const keys = numbers.map((i) => `key ${i}`);
+          const blocks = begun.some(
+            (held) => (writes || held.writes) && held.keys.some((key) => keys.includes(key)),
+          );
+          expect(commands.blocks(keys, writes)).toBe(blocks);
+          if (!blocks) begun.push({ keys, writes, end: commands.begin(keys, writes) });
+          if (ends !== null && ends < begun.length) begun.splice(ends, 1)[0]?.end();
+        }
+      }),
+    );
   });
 });
