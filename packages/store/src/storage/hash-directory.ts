@@ -134,7 +134,11 @@ export class HashDirectory {
         if (!visit(hashHi, hashLo, key, this.#slab.valueOf(cell))) return true;
         if (this.#changes !== changes) behind = { hashHi, hashLo, key };
       }
-      if (behind !== undefined) continue;
+      if (behind !== undefined) {
+        // Whoever has removed all of it has had it disposed of.
+        if (this.#table.length === 0) return false;
+        continue;
+      }
       const next = this.#segments.nextOf(segment);
       if (next === NO_SEGMENT) place = this.#placeBehind(place, segment);
       segment = next === NO_SEGMENT ? (this.#table[place] ?? NO_SEGMENT) : next;
