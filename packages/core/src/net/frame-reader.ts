@@ -99,7 +99,10 @@ export class FrameReader {
   #keep(chunk: Uint8Array, start: number, end: number): void {
     const needed = this.#gathered + end - start;
     if (needed > this.#partial.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#gathered, FIRST_BYTES));
+      // No Buffer: who keeps something of a frame takes a slice of it, and a Buffer's slice is no copy.
+      const grown = new Uint8Array(
+        Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#gathered, FIRST_BYTES)).buffer,
+      );
       grown.set(this.#partial.subarray(0, this.#gathered));
       this.#partial = grown;
     }

@@ -55,7 +55,12 @@ function readAll(bytes: Buffer, at: readonly number[], keyed: boolean): (Buffer 
   const seen: (Buffer | 'ping')[] = [];
   const reader = new FrameReader({
     frameBytesMax: FRAME_BYTES_MAX,
-    onFrame: (source, start, end) => seen.push(Buffer.from(source.slice(start, end))),
+    onFrame: (source, start, end) => {
+      // What is kept of a frame holds nothing else of the stream.
+      const kept = source.slice(start, end);
+      expect(kept.buffer.byteLength).toBe(end - start);
+      seen.push(Buffer.from(kept));
+    },
     onPing: () => seen.push('ping'),
   });
   const opener = new RecordOpener(KEY, (payload) => reader.feed(payload));

@@ -104,7 +104,8 @@ export class RecordOpener {
     } catch {
       return undefined; // The only thing that final() can find wrong is the tag.
     }
-    return payload;
+    // No Buffer: a slice of it, which is what is kept of a frame, would hold the record.
+    return new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
   }
 
   #break(why: string): void {

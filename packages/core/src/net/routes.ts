@@ -170,6 +170,12 @@ export class Routes {
 
   /** Before this node proves anything. Whoever dialled the address wants to know who is there, whoever it is. */
   #judge(route: Route, peer: Hello): string | undefined {
+    const known = route.id === undefined ? this.#routes.get(peer.nodeId) : undefined;
+    if (known?.link.up?.start === peer.start) {
+      // Under another address. To let it know of this connection would cost the one that is up.
+      answer(route, { kind: 'connected', peer: known.link.up });
+      return `${peer.name} is connected already, under ${known.link.address}`;
+    }
     const objection = this.#objection(route, peer);
     if (objection !== undefined && route.dials.length > 0) {
       const anew = this.#open(undefined, route.link.address, route.link.purpose);

@@ -296,6 +296,14 @@ describe('addresses', () => {
     await until('it arrives', () => c.texts.includes('still here'));
   });
 
+  it('of a peer that is connected under another one cost that connection nothing', async () => {
+    const [a, b] = [await Station.open('a', { limits: quick }), await Station.open('b', { limits: quick })];
+    await meet(a, b);
+    expect(await a.dial(`localhost:${b.port}`)).toMatchObject({ kind: 'connected', peer: { name: 'b' } });
+    await aMoment(100);
+    expect([a.ups.length, a.downs, b.downs]).toEqual([1, [], []]);
+  });
+
   it('at which somebody else answers are not taken for the peer', async () => {
     const [a, b] = [await Station.open('a'), await Station.open('b')];
     const lines: string[] = [];

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { jsonEncode, latin1Decode } from '../base/bytes.ts';
 import { decodeLife, encodeLife, isProvenIntact, recallLife, type LifeRecord } from './life.ts';
 
-const lived: LifeRecord = { bootId: 'boot-1', durability: 'process', clean: false, proven: true };
+const lived: LifeRecord = {
+  bootId: 'boot-1',
+  durability: 'process',
+  storeId: 'store-1',
+  clean: false,
+  proven: true,
+};
 
 describe('the proof that a store is intact', () => {
   it.each<[string, LifeRecord | undefined, string, boolean]>([
@@ -27,9 +33,11 @@ describe('the proof that a store is intact', () => {
 
   it('goes to bytes and back', () => {
     expect(latin1Decode(encodeLife(lived))).toBe(
-      '{"bootId":"boot-1","durability":"process","clean":false,"proven":true}',
+      '{"bootId":"boot-1","durability":"process","storeId":"store-1","clean":false,"proven":true}',
     );
     expect(decodeLife(encodeLife(lived))).toEqual(lived);
+    const { storeId, ...older } = lived;
+    expect(decodeLife(encodeLife(older)), `${storeId} not said`).toEqual(older);
   });
 
   it('of which the newest record is damaged is none, though an older one ended clean', () => {

@@ -13,6 +13,8 @@ import { jsonDecode, jsonEncode } from '../base/bytes.ts';
 export interface LifeRecord {
   readonly bootId: string;
   readonly durability: 'process' | 'power';
+  /** The store that it acknowledged from; undefined in records of earlier versions. */
+  readonly storeId?: string | undefined;
   /** The store was flushed and closed. */
   readonly clean: boolean;
   /**
@@ -51,6 +53,7 @@ export function decodeLife(bytes: Uint8Array): LifeRecord {
   return {
     bootId: typeof raw?.bootId === 'string' ? raw.bootId : UNKNOWN.bootId,
     durability: raw?.durability === 'power' ? 'power' : 'process',
+    ...(typeof raw?.storeId === 'string' && { storeId: raw.storeId }),
     clean: raw?.clean === true,
     proven: raw?.proven === true,
   };

@@ -2,7 +2,8 @@
  * What this life can prove of the store it finds, and the record that it leaves for the next one.
  *
  * It is that which the last life left, and the one that the ring knows for this node: each store bears an id, and the
- * member's record in the ring document has it.
+ * record of the last life has it, and so has the member's in the ring document. Either may know what the other does not:
+ * of a store that was there for one short life the ring may never have heard, and records may be of an earlier version.
  *
  *     begin          recorded before anything is stored: under which boot, how durable, not clean
  *     becomeProven   every vnode that the store cannot vouch for is durably marked partial
@@ -30,7 +31,7 @@ export interface StoreProofParts {
 const WENT_DOWN =
   'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others';
 const EXCHANGED =
-  'the store is not the one that the ring knows for this node: it was exchanged, lost, or in memory only; ' +
+  'the store is not the one that the ring knows for this node, or not that of its last life: it was exchanged, lost, or in memory only; ' +
   'it heals from the others';
 
 /** The store holds what this node has never stored. The message is a sentence for the operator. */
@@ -88,11 +89,12 @@ export class StoreProof {
 
   #doubtOfStore(): string | undefined {
     const { ringStoreId, store } = this.#parts;
-    return ringStoreId === undefined || ringStoreId === store.storeId ? undefined : EXCHANGED;
+    const known = [ringStoreId, this.#previous?.storeId];
+    return known.every((id) => id === undefined || id === store.storeId) ? undefined : EXCHANGED;
   }
 
   #save(clean: boolean, done: () => void): void {
-    const { bootId, durability, save } = this.#parts;
-    save(encodeLife({ bootId, durability, clean, proven: this.#proven }), done);
+    const { bootId, durability, store, save } = this.#parts;
+    save(encodeLife({ bootId, durability, storeId: store.storeId, clean, proven: this.#proven }), done);
   }
 }

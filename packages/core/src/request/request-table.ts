@@ -2,10 +2,11 @@
  * Open requests by number, and their alarms.
  *
  * A number is a slot and the generation of its use, so that a reply to a request that has long ended finds
- * nobody. Slots that somebody may still answer take turns, or the few that a quiet node needs would go through their
- * generations within the time that a reply can be late; and each life of a node mixes its own secret into the numbers,
- * because replies to the life before may still be on their way. Either would hand one key's answer to another. A slot
- * whose every answer was taken is used again at once: it is still in the processor's caches.
+ * nobody. A slot is used again at once, since it is still in the processor's caches; but the few that a node needs go
+ * through their generations within the time that a reply can be late, and one that has gone through them rests. (It
+ * does not matter who may still answer its last use: some use of it may be unanswered.) And each life of a node mixes
+ * its own secret into the numbers, because replies to the life before may still be on their way. Either would hand one
+ * key's answer to another.
  *
  * Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
  * delay, in order of time, and one timer for all of them; requests that ended are skipped when their turn comes.
@@ -25,8 +26,8 @@ const GENERATIONS = 1 << (32 - SLOT_BITS);
  * clients that are owed as much as they may be. Far below the number of slots, for requests that begin anew meanwhile.
  */
 export const OPEN_REQUESTS_MAX = 1 << 17;
-/** Slots that rest before the first of them is used again: at 100,000 requests a second a number comes back after 40 s. */
-const RESTING_MIN = 1024;
+/** How long a slot rests between two rounds of its generations, ms: longer than a connection stands that says nothing. */
+const REST_MS = 60_000;
 /** How late an alarm may ring, ms. Fine enough for time-outs of requests, coarse enough to cost nothing. */
 const ALARM_GRAIN_MS = 10;
 
@@ -35,10 +36,9 @@ interface Slot {
   generation: number;
   /** Counts the alarms set; the newest one rings. */
   alarm: number;
-  /** While it rests: the slot that has its turn after this one. */
+  /** While it rests: the slot that has its turn after this one, and until when. */
   next: number;
-  /** Somebody who is not waited for any more may answer all the same: the connection to him broke, perhaps one way. */
-  owed: boolean;
+  restsUntil: number;
   /** Node that each replica of this request was last asked at, undefined once it answered. Three are usual. */
   readonly waiting: (NodeId | undefined)[];
 }
@@ -84,7 +84,7 @@ export class RequestTable {
   #oldest = 0;
   #newest = 0;
   #resting = 0;
-  /** Slots that nobody can answer any more. */
+  /** Slots to be used next, the one used last first. */
   readonly #idle: number[] = [];
   readonly #secret: number;
   readonly #queues = new Map<number, AlarmQueue>();
@@ -111,7 +111,7 @@ export class RequestTable {
   }
 
   add(request: ReplicaRequest<never>): RequestId {
-    const at = this.#idle.pop() ?? (this.#resting > RESTING_MIN ? this.#longestAtRest() : this.#newSlot());
+    const at = this.#idle.pop() ?? this.#maybeRested() ?? this.#newSlot();
     const slot = this.#slots[at] as Slot;
     slot.request = request as ReplicaRequest<unknown>;
     this.open++;
@@ -122,13 +122,12 @@ export class RequestTable {
     const slot = this.#slot(id);
     if (slot === undefined) return;
     slot.request = undefined;
-    slot.generation = slot.generation + 1 === GENERATIONS ? 1 : slot.generation + 1;
+    slot.generation++;
     slot.alarm++;
     this.open--;
+    forget(slot.waiting);
     const at = (id ^ this.#secret) & SLOT_MASK;
-    const owed = forget(slot.waiting) || slot.owed;
-    slot.owed = false;
-    if (owed) this.#rest(at);
+    if (slot.generation === GENERATIONS) this.#rest(at, slot);
     else this.#idle.push(at);
   }
 
@@ -161,7 +160,6 @@ export class RequestTable {
       for (let at = 0; at < slot.waiting.length; at++) {
         if (slot.waiting[at] !== node) continue;
         slot.waiting[at] = undefined;
-        slot.owed = true;
         slot.request?.onFailed(at, true);
         if (slot.generation !== generation) break;
       }
@@ -216,20 +214,26 @@ export class RequestTable {
       generation: 1,
       alarm: 0,
       next: 0,
-      owed: false,
+      restsUntil: 0,
       waiting: [undefined, undefined, undefined],
     });
     return at;
   }
 
-  #longestAtRest(): number {
+  /** The slot that has rested longest, when that was long enough. */
+  #maybeRested(): number | undefined {
+    if (this.#resting === 0) return undefined;
     const at = this.#oldest;
-    this.#oldest = (this.#slots[at] as Slot).next;
+    const slot = this.#slots[at] as Slot;
+    if (this.#host.monotonic() < slot.restsUntil) return undefined;
+    this.#oldest = slot.next;
     this.#resting--;
     return at;
   }
 
-  #rest(at: number): void {
+  #rest(at: number, slot: Slot): void {
+    slot.generation = 1;
+    slot.restsUntil = this.#host.monotonic() + REST_MS;
     if (this.#resting === 0) this.#oldest = at;
     else (this.#slots[this.#newest] as Slot).next = at;
     this.#newest = at;
@@ -245,13 +249,8 @@ export class RequestTable {
   }
 }
 
-/** Nobody is waited for any more. True when somebody was. */
-function forget(waiting: (NodeId | undefined)[]): boolean {
-  let waited = false;
+/** Nobody is waited for any more. */
+function forget(waiting: (NodeId | undefined)[]): void {
   // Not by its length: the array would lose its memory and be given new one for the next request.
-  for (let replica = 0; replica < waiting.length; replica++) {
-    waited ||= waiting[replica] !== undefined;
-    waiting[replica] = undefined;
-  }
-  return waited;
+  for (let replica = 0; replica < waiting.length; replica++) waiting[replica] = undefined;
 }

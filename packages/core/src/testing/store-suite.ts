@@ -284,6 +284,24 @@ export function storeSuite(
       },
     );
 
+    test('a slice of what is read is a copy: nobody holds a large value for its head', async (play) => {
+      const life = await play.open();
+      life.submit([entry(HERE, at(1, 1, 'k'), 'x'.repeat(100_000))]);
+      await play.untilCommitted(life);
+      const heads = [life.store.get(SPACE_ENTRY, HERE, at(1, 1, 'k'))?.slice(0, 8)];
+      life.store.walk(
+        SPACE_ENTRY,
+        HERE,
+        undefined,
+        9,
+        (_hi, _lo, _key, value) => heads.push(value.slice(0, 8)) > 0,
+      );
+      assert.deepEqual(
+        heads.map((head) => head?.buffer.byteLength),
+        [8, 8],
+      );
+    });
+
     test('an empty store has no places, no records and nothing to walk', async (play) => {
       const { store } = await play.open();
       assert.deepEqual(store.places(SPACE_ENTRY), []);

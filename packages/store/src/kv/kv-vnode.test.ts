@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualStore } from '../../../core/test/manual-store.ts';
 import { getting, merging, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
 import { recountOf, talliesOf, VnodeStage } from '../../test/kv/vnode-stage.ts';
+import type { HeldReply, KvReply } from './commands.ts';
 
 describe('a write', () => {
   it('is acknowledged when the store has it, and says whether something was there', () => {
@@ -250,5 +251,22 @@ describe('small things', () => {
     stage.put('\x00\xff', 1, '\x00\xff\x80');
     stage.store.commit();
     expect(stage.get('\x00\xff')).toBe(`\x00\xff 1:${String.fromCharCode(...bytes)}`);
+  });
+});
+
+describe('a read', () => {
+  it('does not leave its value held: the memory would stay, long after it has been deleted', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 1);
+    stage.store.commit();
+    const shown: KvReply[] = [];
+    const entries: (Uint8Array | undefined)[] = [];
+    const reply = (held: KvReply): void => {
+      shown.push(held);
+      entries.push((held as HeldReply).entry?.slice());
+    };
+    stage.vnode.handleCommand(getting('k'), { reply, refuse() {}, fail() {} });
+    expect(entries).toEqual([valueAt('k', 1, 'v')]);
+    expect(shown).toMatchObject([{ kind: 'held', entry: undefined }]);
   });
 });

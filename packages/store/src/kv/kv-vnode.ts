@@ -250,6 +250,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#held.entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, command);
     this.#held.whole = command.whole;
     token.reply(this.#held);
+    // Of a large value this would keep the memory, long after it has been deleted.
+    this.#held.entry = undefined;
   }
 
   #page({ range, after, limit }: PageCommand): PageReply {

@@ -123,7 +123,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
       return this.#handleFetched(reply.entry && carveCopy(reply.entry));
     }
     if (!this.#mayHold(reply)) return this.#fail('overload');
-    const entry = reply.entry && carveCopy(reply.entry);
+    // A replica on this node shows all of it when asked for its state: a large value is not copied for that.
+    const entry = reply.entry && carveCopy(reply.entry, 0, reply.whole ? reply.entry.length : STATE_END);
     this.#answers[at] = { entry, whole: reply.whole || (entry !== undefined && isAllState(entry)) };
     this.#count.answered(at, isAnswer, standIn);
     this.#judge();

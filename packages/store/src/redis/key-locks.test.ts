@@ -1,27 +1,37 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KeyLocks, type KeyHolder } from './key-locks.ts';
 
 /** Commands that have been begun, and the locks that they hold. */
 class Commands {
   readonly locks = new KeyLocks();
-  #holders: { keys: readonly string[]; writes: boolean }[] = [];
+  #holders: Held[] = [];
 
   begin(keys: readonly string[], writes: boolean): () => void {
-    const holder = { keys, writes };
+    const holder = new Held(keys, writes);
     this.#holders.push(holder);
-    this.locks.take(keys, writes);
+    this.locks.take(holder);
     return () => {
-      this.locks.release(keys, writes);
+      this.locks.release(holder);
       this.#holders = this.#holders.filter((other) => other !== holder);
     };
   }
 
   blocks(keys: readonly string[], writes: boolean): boolean {
-    const chain = this.#holders.reduceRight<KeyHolder | undefined>(
-      (next, { keys: held, writes: forWriting }) => ({ keys: held, writes: forWriting, next }),
-      undefined,
-    );
-    return this.locks.blocks(keys, writes, chain);
+    this.#holders.forEach((holder, i) => (holder.next = this.#holders[i + 1]));
+    return this.locks.blocks(keys, writes, this.#holders[0]);
+  }
+}
+
+class Held implements KeyHolder {
+  readonly keys: readonly string[];
+  readonly writes: boolean;
+  mapped = false;
+  next: KeyHolder | undefined;
+
+  constructor(keys: readonly string[], writes: boolean) {
+    this.keys = keys;
+    this.writes = writes;
   }
 }
 
@@ -60,5 +70,49 @@ describe('locks of a connection', () => {
     expect(commands.blocks(['1-same'], false)).toBe(true);
     done();
     expect(commands.blocks(['1-same', ''], true)).toBe(false);
+  });
+
+  it.each([
+    ['one command of many keys', 1, 20_000],
+    ['many commands', 1_000, 1],
+  ])('do not look through all that %s has, again for each key', (_, count, keysEach) => {
+    let looks = 0;
+    const named = (what: string, i: number): string[] => {
+      const keys = Array.from({ length: keysEach }, (_, j) => `${what}:${i}:${j}`);
+      return Object.assign(keys, { includes: () => looks++ < 0 });
+    };
+    const commands = new Commands();
+    const ends: (() => void)[] = [];
+    for (let i = 0; i < count; i++) {
+      expect(commands.blocks(named('other', i), true)).toBe(false);
+      ends.push(commands.begin(named('held', i), true));
+    }
+    expect(commands.blocks([...named('other', 0), `held:${count - 1}:${keysEach - 1}`], false)).toBe(true);
+    expect(looks).toBeLessThan(count * 20);
+    for (const end of ends) end();
+    expect(commands.blocks(named('held', 0), true)).toBe(false);
+  });
+
+  it('agree with a look through all that is held, however many keys a command names', () => {
+    const keys = fc.oneof(
+      fc.array(fc.nat(200), { maxLength: 3 }),
+      fc.array(fc.nat(200), { minLength: 9, maxLength: 20 }),
+    );
+    const step = fc.record({ keys, writes: fc.boolean(), ends: fc.option(fc.nat(9)) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100, size: 'max' }), (steps) => {
+        const commands = new Commands();
+        const begun: { keys: string[]; writes: boolean; end: () => void }[] = [];
+        for (const { keys: numbers, writes, ends } of steps) {
+          const keys = numbers.map((i) => `key ${i}`);
+          const blocks = begun.some(
+            (held) => (writes || held.writes) && held.keys.some((key) => keys.includes(key)),
+          );
+          expect(commands.blocks(keys, writes)).toBe(blocks);
+          if (!blocks) begun.push({ keys, writes, end: commands.begin(keys, writes) });
+          if (ends !== null && ends < begun.length) begun.splice(ends, 1)[0]?.end();
+        }
+      }),
+    );
   });
 });

@@ -71,7 +71,7 @@ export class ReplyQueue implements SlotOwner {
     this.owed++;
     if (slot.answered) return;
     slot.keys = keys;
-    this.#locks.take(keys, slot.writes);
+    this.#locks.take(slot);
   }
 
   /** The client is gone: what is still answered is dropped. */
@@ -92,7 +92,7 @@ export class ReplyQueue implements SlotOwner {
   settled(slot: Slot, writer: ReplyWriter): void {
     if (!this.#init.output.isCurrent(writer)) this.#hold(slot, writer);
     if (slot === this.#opening) return;
-    this.#locks.release(slot.keys, slot.writes);
+    this.#locks.release(slot);
     slot.keys = NO_KEYS;
     if (slot.exclusive) this.exclusive = false;
     if (this.closed) return;

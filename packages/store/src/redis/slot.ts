@@ -30,6 +30,7 @@ export class Slot implements ReadSink, WriteSink, ReplyTo, KeyHolder {
   /** The keys it has locked, empty while it has none. */
   keys: readonly string[] = NO_KEYS;
   writes = false;
+  mapped = false;
   /** Nothing else runs until it is answered. */
   exclusive = false;
   /** The reply, while others go before it. */

@@ -15,8 +15,10 @@
  * segment, the next ones tell about where in it a record must stand, and it is a few places from there. Looking up is
  * waiting for memory, and this waits twice: for the slot and for the record.
  *
- * Hashes that share more leading bits than chance gives (they were made to) do not blow the table up: their segment
- * goes on in another one instead. Records that share their whole first word stand in order of the rest.
+ * Hashes that share more leading bits than chance gives do not blow the table up: their segment goes on in another one
+ * instead. Either they were made to, or they come in hash order, as in a handoff: then what has come lies close together
+ * until the rest is there. So whoever meets such a chain when the table has room for it to be split splits it. Records
+ * that share their whole first word stand in order of the rest.
  *
  * Source: Fagin et al., "Extendible Hashing" (1979); interpolation search.
  * Not here: making segments of few records one again. A directory that has become empty gives all of them back.
@@ -134,7 +136,11 @@ export class HashDirectory {
         if (!visit(hashHi, hashLo, key, this.#slab.valueOf(cell))) return true;
         if (this.#changes !== changes) behind = { hashHi, hashLo, key };
       }
-      if (behind !== undefined) continue;
+      if (behind !== undefined) {
+        // Whoever has removed all of it has had it disposed of.
+        if (this.#table.length === 0) return false;
+        continue;
+      }
       const next = this.#segments.nextOf(segment);
       if (next === NO_SEGMENT) place = this.#placeBehind(place, segment);
       segment = next === NO_SEGMENT ? (this.#table[place] ?? NO_SEGMENT) : next;
@@ -169,7 +175,13 @@ export class HashDirectory {
     this.#soughtLo = hashLo;
     this.#soughtAfter = this.#changes;
     this.#cell = NOT_FOUND;
-    let segment = this.#table[this.#placeOf(hashHi)] as Segment;
+    const head = this.#table[this.#placeOf(hashHi)] as Segment;
+    if (this.#seekIn(head, hashHi, hashLo, key)) return this.#cell;
+    if (this.#maySplit(this.#segments.depthOf(head))) {
+      this.#splitChain(head, hashHi);
+      return this.#seek(hashHi, hashLo, key);
+    }
+    let segment = this.#segments.nextOf(head);
     while (!this.#seekIn(segment, hashHi, hashLo, key)) segment = this.#segments.nextOf(segment);
     return this.#cell;
   }
@@ -206,8 +218,9 @@ export class HashDirectory {
   #makeRoom(segment: Segment, hashHi: number): void {
     const segments = this.#segments;
     const isAlone = !segments.isLink(segment) && segments.nextOf(segment) === NO_SEGMENT;
-    if (isAlone && this.#maySplit(segments.depthOf(segment))) this.#split(segment, hashHi);
-    else segments.chain(segment);
+    if (!this.#maySplit(segments.depthOf(segment))) segments.chain(segment);
+    else if (isAlone) this.#split(segment, hashHi);
+    else this.#splitChain(this.#table[this.#placeOf(hashHi)] as Segment, hashHi);
   }
 
   #maySplit(depth: number): boolean {
@@ -229,6 +242,24 @@ export class HashDirectory {
     const upper = segments.split(segment, middle);
     const width = 1 << (this.#depth - depth);
     const first = this.#placeOf(hashHi) & -width;
+    this.#table.fill(upper, first + width / 2, first + width);
+  }
+
+  /** As `#split`, of a segment that goes on in others. */
+  #splitChain(head: Segment, hashHi: number): void {
+    this.#changes++;
+    const segments = this.#segments;
+    const depth = segments.depthOf(head);
+    if (depth === this.#depth) this.#doubleTable();
+    const bit = 1 << (WORD_BITS - 1 - this.#sharedBits - depth);
+    const slots = segments.takeApart(head);
+    let middle = 0;
+    while (middle < slots.length && ((slots[middle] as number) & bit) === 0) middle += 2;
+    const width = 1 << (this.#depth - depth);
+    const first = this.#placeOf(hashHi) & -width;
+    const lower = segments.putTogether(slots.subarray(0, middle), depth + 1);
+    this.#table.fill(lower, first, first + width / 2);
+    const upper = segments.putTogether(slots.subarray(middle), depth + 1);
     this.#table.fill(upper, first + width / 2, first + width);
   }
 

@@ -167,7 +167,10 @@ class LmdbStore implements Store {
     })) {
       const { hashHi, hashLo, key } = keyOnDisk(record.key, record.value);
       visited++;
-      if (!visit(hashHi, hashLo, key, valueOnDisk(key, record.value))) return true;
+      // No Buffer: who keeps the head of a value takes a slice of it, and a Buffer's slice keeps all of it.
+      const { buffer, byteOffset, length } = record.value;
+      if (!visit(hashHi, hashLo, key, valueOnDisk(key, new Uint8Array(buffer, byteOffset, length))))
+        return true;
     }
     return visited === limit;
   }

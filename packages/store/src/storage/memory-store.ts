@@ -5,7 +5,8 @@
  * has to wait. Nothing of the caller's is kept, and what is read is borrowed in earnest: the next write may change it.
  * A late record is asked for its bytes when it first rides along, then no more until somebody reads its space.
  *
- * Not promised: that anything outlives the process. At 31 GiB of records it takes no more writes, deletes included.
+ * Not promised: that anything outlives the process. At 31 GiB of records, or at 126,976 of more than 32 KiB, it takes
+ * no more writes, deletes included.
  */
 import { randomBytes } from 'node:crypto';
 import type {
@@ -21,7 +22,7 @@ import type {
 } from '@rkv/core';
 import { PlaceDirectory } from './place-directory.ts';
 import { Segments } from './segments.ts';
-import { Slab, SLAB_BYTES_MAX } from './slab.ts';
+import { Slab } from './slab.ts';
 
 export function memoryStore(): Store {
   return new MemoryStore();
@@ -44,7 +45,7 @@ class MemoryStore implements Store {
   start(_handler: StoreHandler): void {}
 
   submit(records: readonly StoreRecord[], late?: LateRecord): number | undefined {
-    if (this.#closed || this.#parts.slab.bytes > SLAB_BYTES_MAX) return undefined;
+    if (this.#closed || this.#parts.slab.isFull) return undefined;
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as StoreRecord;
       const { space, place, hashHi, hashLo, key, value } = record;

@@ -17,6 +17,9 @@ export const NO_SEGMENT = -1;
 /** Records that fit into one. More: fewer segments to find, more to move at each insert. */
 export const SEGMENT_RECORDS = 128;
 
+/** Of these in each, when they are put together: there is room for more. */
+const LINKED_RECORDS = (SEGMENT_RECORDS * 3) / 4;
+
 const WORDS = 256;
 const REGION_SEGMENTS = 256;
 const SEGMENT_SHIFT = 8;
@@ -138,6 +141,40 @@ export class Segments {
   /** A copy of the slots from `index` on: hash word (signed), cell, hash word, cell, ... */
   slotsFrom(segment: Segment, index: number): Int32Array {
     return this.#wordsOf(segment).slice(slotAt(segment, index), slotAt(segment, this.countOf(segment)));
+  }
+
+  /** As `slotsFrom`, of this one and all that it goes on in. They are given back. */
+  takeApart(segment: Segment): Int32Array {
+    const parts: Int32Array[] = [];
+    let length = 0;
+    for (let part = segment; part !== NO_SEGMENT; part = this.nextOf(part)) {
+      const slots = this.slotsFrom(part, 0);
+      parts.push(slots);
+      length += slots.length;
+      this.give(part);
+    }
+    const all = new Int32Array(length);
+    let at = 0;
+    for (const slots of parts) {
+      all.set(slots, at);
+      at += slots.length;
+    }
+    return all;
+  }
+
+  /** A segment with these slots, which goes on in others when they are many. */
+  putTogether(slots: Int32Array, depth: number): Segment {
+    const first = this.take(depth, false);
+    let last = first;
+    for (let from = 0; ; from += LINKED_RECORDS * SLOT) {
+      const part = slots.subarray(from, from + LINKED_RECORDS * SLOT);
+      this.#wordsOf(last).set(part, slotAt(last, 0));
+      this.#count(last, part.length / SLOT);
+      if (from + part.length >= slots.length) return first;
+      const link = this.take(depth, true);
+      this.#heads[last * HEAD_WORDS + NEXT] = link;
+      last = link;
+    }
   }
 
   #moveUpper(from: Segment, index: number, to: Segment): void {

@@ -85,4 +85,14 @@ describe('a slab', () => {
       expect(held / taken).toBeGreaterThan(0.75);
     }
   });
+
+  it('is full before its large records are out of names, and not when some of them have gone', () => {
+    const spare = 4096;
+    const slab = new Slab(spare + 3);
+    const cells = [1, 2, 3, 4].map(() => slab.add(0, '', valueOf(40_000)));
+    expect(slab.isFull).toBe(true);
+    slab.remove(cells[0] as number);
+    expect(slab.isFull).toBe(false);
+    expect(slab.bytes).toBeLessThan(4 * 48 * 1024);
+  });
 });

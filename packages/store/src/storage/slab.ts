@@ -36,11 +36,12 @@ const HASH_LO = 2;
 /** Names a record in the slab until it is removed. It fits a signed word. */
 export type Cell = number;
 
-/** More than this cannot be named. */
-const UNITS_MAX = 2 ** 31;
+/** More than this cannot be named: a cell fits a signed word. */
+const CHUNKS_MAX = 2 ** 31 / CHUNK_UNITS;
 /** Left free, so that what is added within one batch still finds its names. */
-const SPARE_BYTES = 2 ** 30;
-export const SLAB_BYTES_MAX = UNITS_MAX * UNIT_BYTES - SPARE_BYTES;
+const SPARE_CHUNKS = 4096;
+const SPARE_BYTES = SPARE_CHUNKS * CHUNK_BYTES;
+const SLAB_BYTES_MAX = CHUNKS_MAX * CHUNK_BYTES - SPARE_BYTES;
 
 interface Chunk {
   readonly number: number;
@@ -62,8 +63,20 @@ export class Slab {
   readonly #numbers: number[] = [];
   /** By size of cell: the chunks with room. */
   readonly #open = new Map<number, Chunk[]>();
+  readonly #chunksMax: number;
   /** Of all chunks. */
   bytes = 0;
+
+  /** `chunksMax`: fewer in tests. */
+  constructor(chunksMax = CHUNKS_MAX) {
+    this.#chunksMax = chunksMax;
+  }
+
+  /** Nothing more should be added. Large records, each a chunk of its own, are out of names before they are out of bytes. */
+  get isFull(): boolean {
+    const chunks = this.#chunks.length - this.#numbers.length;
+    return chunks > this.#chunksMax - SPARE_CHUNKS || this.bytes > SLAB_BYTES_MAX;
+  }
 
   /** Copies all of it in. `hashLo`: second word of the hash, unsigned; `key`: latin1. */
   add(hashLo: number, key: string, value: Uint8Array): Cell {
@@ -145,7 +158,7 @@ export class Slab {
 
   #makeChunk(cellBytes: number): Chunk {
     const number = this.#numbers.pop() ?? this.#chunks.length;
-    assert((number + 1) * CHUNK_UNITS <= UNITS_MAX, 'a cell can be named');
+    assert(number < this.#chunksMax, 'a cell can be named');
     const memory = new ArrayBuffer(cellBytes > SHARED_CELL_BYTES_MAX ? cellBytes : CHUNK_BYTES);
     const chunk: Chunk = {
       number,
