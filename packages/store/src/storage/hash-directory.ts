@@ -116,6 +116,8 @@ export class HashDirectory {
     while (segment !== NO_SEGMENT) {
       let from = 0;
       if (behind !== undefined) {
+        // Nothing is left of it when the visitor has emptied it: its segments are others' now.
+        if (this.#table.length === 0) return false;
         // Where the walk is has to be found, and found anew when something has moved.
         this.#seekBehind(behind);
         place = this.#placeOf(behind.hashHi);
