@@ -7,16 +7,18 @@
  *             seg  seg      seg             one that looks at fewer stands in several places
  *     segment   hash word, cell, hash word, cell, ...       by first word of the hash; up to 126 records
  *
- * A full segment becomes two, one bit deeper, and now and then the table doubles: the cost of growing is always that
- * of a segment and a short copy, where one big Map stalls for as long as it takes to hash all of it anew. Walks need
- * no sorting.
+ * A full segment becomes two, one bit deeper, and now and then the table doubles: the cost of growing is that of a
+ * segment and a short copy, where one big Map stalls for as long as it takes to hash all of it anew. Walks need no
+ * sorting.
  *
  * The hash is there already and spread evenly, so nothing is hashed or halved to look up: the leading bits find the
  * segment, the next ones tell about where in it a record must stand, and it is a few places from there. Looking up is
  * waiting for memory, and this waits three times: for the segment's count, the slot, the record.
  *
  * Hashes that share more leading bits than chance gives (they were made to) do not blow the table up: their segment
- * goes on in another one instead. Records that share their whole first word stand in order of the rest.
+ * goes on in another one instead. Such a chain is divided as soon as the table may be larger, so that even hashes
+ * beside them do not stay in it; an insert then makes a segment for each bit. Records that share their whole first
+ * word stand in order of the rest.
  *
  * Source: Fagin et al., "Extendible Hashing" (1979); interpolation search.
  * Not here: making segments of few records one again. A directory that has become empty gives all of them back.
@@ -30,6 +32,8 @@ const RECORDS_PER_PLACE_MIN = 16;
 const PLACES_ALWAYS = 8;
 const WORD_BITS = 32;
 const NOT_FOUND = -1;
+/** Stands for the middle of a segment. */
+const SPREAD_MIDDLE = 0x8000;
 
 /** What the directories of a store share. */
 export interface DirectoryParts {
@@ -62,7 +66,7 @@ export class HashDirectory {
     this.#slab = slab;
     this.#segments = segments;
     this.#sharedBits = sharedBits;
-    this.#table = Int32Array.of(segments.take(0, false));
+    this.#table = Int32Array.of(segments.take(0));
   }
 
   /** How many records there are. */
@@ -206,10 +210,8 @@ export class HashDirectory {
   }
 
   #makeRoom(segment: Segment, hashHi: number): void {
-    const segments = this.#segments;
-    const isAlone = !segments.isLink(segment) && segments.nextOf(segment) === NO_SEGMENT;
-    if (isAlone && this.#maySplit(segments.depthOf(segment))) this.#split(segment, hashHi);
-    else segments.chain(segment);
+    if (this.#maySplit(this.#segments.depthOf(segment))) this.#split(hashHi);
+    else this.#segments.chain(segment);
   }
 
   #maySplit(depth: number): boolean {
@@ -221,17 +223,32 @@ export class HashDirectory {
     );
   }
 
-  #split(segment: Segment, hashHi: number): void {
-    const segments = this.#segments;
-    const depth = segments.depthOf(segment);
+  /** The segment of this hash, and what it goes on in, becomes two, one bit deeper. */
+  #split(hashHi: number): void {
+    const head = this.#table[this.#placeOf(hashHi)] as Segment;
+    const depth = this.#segments.depthOf(head);
     if (depth === this.#depth) this.#doubleTable();
     const bit = 1 << (WORD_BITS - 1 - this.#sharedBits - depth);
-    let middle = 0;
-    while (middle < SEGMENT_RECORDS && (segments.hashAt(segment, middle) & bit) === 0) middle++;
-    const upper = segments.split(segment, middle);
+    const upper = this.#cutBefore(head, ((hashHi | bit) & -bit) >>> 0);
+    this.#segments.deepen(head);
+    this.#segments.deepen(upper);
     const width = 1 << (this.#depth - depth);
     const first = this.#placeOf(hashHi) & -width;
     this.#table.fill(upper, first + width / 2, first + width);
+  }
+
+  /** The chain ends before this hash. What stands from there on begins with another segment. */
+  #cutBefore(head: Segment, hashHi: number): Segment {
+    const segments = this.#segments;
+    let before = NO_SEGMENT;
+    let segment = head;
+    let index = segments.firstWith(segment, hashHi, SPREAD_MIDDLE);
+    while (index === segments.countOf(segment) && segments.nextOf(segment) !== NO_SEGMENT) {
+      before = segment;
+      segment = segments.nextOf(segment);
+      index = segments.firstWith(segment, hashHi, SPREAD_MIDDLE);
+    }
+    return index === 0 && before !== NO_SEGMENT ? segments.cut(before) : segments.split(segment, index);
   }
 
   #doubleTable(): void {

@@ -2,7 +2,7 @@
  * The segments of all hash directories of a store: blocks of one size, many to a region, and none of them an object.
  *
  *     region    | segment | segment | ... |             256 segments of 256 words
- *     segment   count, depth, next, link, then slots     a slot: first word of the hash, cell
+ *     segment   count, depth, next, unused, then slots   a slot: first word of the hash, cell
  *
  * A segment is named by a number. An array of its own for each would put two more places in memory, which no cache
  * holds when there are thousands of them, between a key and its record.
@@ -24,7 +24,6 @@ const SEGMENT_MASK = REGION_SEGMENTS - 1;
 const COUNT = 0;
 const DEPTH = 1;
 const NEXT = 2;
-const LINK = 3;
 
 const SLOTS = 4;
 const SLOT = 2;
@@ -35,15 +34,14 @@ export class Segments {
   readonly #free: Segment[] = [];
   #made = 0;
 
-  /** An empty one. `link`: it goes on where another one ends. */
-  take(depth: number, link: boolean): Segment {
+  /** An empty one. */
+  take(depth: number): Segment {
     const segment = this.#free.pop() ?? this.#make();
     const words = this.#wordsOf(segment);
     const at = offsetOf(segment);
     words[at + COUNT] = 0;
     words[at + DEPTH] = depth;
     words[at + NEXT] = NO_SEGMENT;
-    words[at + LINK] = link ? 1 : 0;
     return segment;
   }
 
@@ -63,10 +61,6 @@ export class Segments {
   /** Where it goes on, or NO_SEGMENT. */
   nextOf(segment: Segment): Segment {
     return this.#wordsOf(segment)[offsetOf(segment) + NEXT] as number;
-  }
-
-  isLink(segment: Segment): boolean {
-    return this.#wordsOf(segment)[offsetOf(segment) + LINK] === 1;
   }
 
   /** First word of the hash, unsigned. */
@@ -114,21 +108,32 @@ export class Segments {
     words[offsetOf(segment) + COUNT] = count - 1;
   }
 
-  /** Its records from `index` on go to a new one, which shares one more bit. This one shares it too from now on. */
+  /** Its records from `index` on, and what it goes on in, go to a new one. It ends here. */
   split(segment: Segment, index: number): Segment {
-    const depth = this.depthOf(segment) + 1;
-    const upper = this.take(depth, false);
-    this.#wordsOf(segment)[offsetOf(segment) + DEPTH] = depth;
+    const upper = this.take(this.depthOf(segment));
     this.#moveUpper(segment, index, upper);
+    this.#wordsOf(upper)[offsetOf(upper) + NEXT] = this.cut(segment);
     return upper;
+  }
+
+  /** It ends here. What it went on in. */
+  cut(segment: Segment): Segment {
+    const next = this.nextOf(segment);
+    this.#wordsOf(segment)[offsetOf(segment) + NEXT] = NO_SEGMENT;
+    return next;
   }
 
   /** Its upper half goes to a new one that it goes on in. */
   chain(segment: Segment): void {
-    const link = this.take(this.depthOf(segment), true);
-    this.#wordsOf(link)[offsetOf(link) + NEXT] = this.nextOf(segment);
+    const link = this.split(segment, this.countOf(segment) >>> 1);
     this.#wordsOf(segment)[offsetOf(segment) + NEXT] = link;
-    this.#moveUpper(segment, this.countOf(segment) >>> 1, link);
+  }
+
+  /** Its records, and those of what it goes on in, share one more bit than before. */
+  deepen(segment: Segment): void {
+    const depth = this.depthOf(segment) + 1;
+    for (let each = segment; each !== NO_SEGMENT; each = this.nextOf(each))
+      this.#wordsOf(each)[offsetOf(each) + DEPTH] = depth;
   }
 
   /** A copy of the slots from `index` on: hash word (signed), cell, hash word, cell, ... */
