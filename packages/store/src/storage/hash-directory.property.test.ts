@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { murmur32Latin1, type RecordKey } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { HashDirectory, type DirectoryParts } from './hash-directory.ts';
-import { Segments } from './segments.ts';
-import { Slab } from './slab.ts';
+import { SEGMENT_RECORDS, Segments } from './segments.ts';
+import { Slab, type Cell } from './slab.ts';
 
 /** Few hashes that differ in their first bits, in their last bits or not at all, so that segments split at every depth. */
 const word = fc.constantFrom(0, 1, 2, 0x0fffffff, 0x10000000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff);
@@ -97,7 +97,7 @@ function page(
   return { seen, more };
 }
 
-/** In one string each: a thousand times as quick as to compare so many objects one by one. */
+/** As one text each: quicker than so many objects, and what differs is shown as lines. */
 function expectSame(seen: readonly Held[], expected: readonly Held[]): void {
   const lines = (records: readonly Held[]): string =>
     records.map(({ at, value }) => `${nameOf(at)} = ${value}`).join('\n');
@@ -158,6 +158,33 @@ describe('a hash directory', () => {
       }),
       { numRuns: 25 },
     );
+  });
+});
+
+describe('a hash directory without memory for another record', () => {
+  class FullSlab extends Slab {
+    isFull = false;
+
+    override add(hashLo: number, key: string, value: Uint8Array): Cell {
+      if (this.isFull) throw new RangeError('Array buffer allocation failed');
+      return super.add(hashLo, key, value);
+    }
+  }
+
+  it('holds what it held, and goes on once there is some', () => {
+    const slab = new FullSlab();
+    const pair = new Pair(4, { slab, segments: new Segments() });
+    const held = hashesOf({ seed: 5, count: SEGMENT_RECORDS });
+    for (const at of held) pair.set(at, 1);
+    slab.isFull = true;
+    const known = held[7] as RecordKey;
+    const unknown = { ...known, key: 'unknown' };
+    for (const { hashHi, hashLo, key } of [known, unknown, known])
+      expect(() => pair.directory.set(hashHi, hashLo, key, new Uint8Array(1_000))).toThrow(RangeError);
+    pair.check(known);
+    slab.isFull = false;
+    for (const at of [known, unknown]) pair.set(at, 200);
+    pair.check(known);
   });
 });
 

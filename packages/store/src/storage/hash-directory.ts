@@ -85,9 +85,11 @@ export class HashDirectory {
     const cell = this.#seek(hashHi, hashLo, key);
     if (cell === NOT_FOUND) return this.#insert(hashHi, hashLo, key, value);
     if (this.#slab.maybeReplace(cell, value)) return;
+    // There may be no memory for it: then all is as it was.
+    const added = this.#slab.add(hashLo, key, value);
     this.#changes++;
     this.#slab.remove(cell);
-    this.#segments.setCell(this.#segment, this.#index, this.#slab.add(hashLo, key, value));
+    this.#segments.setCell(this.#segment, this.#index, added);
   }
 
   remove(hashHi: number, hashLo: number, key: string): void {
@@ -204,9 +206,10 @@ export class HashDirectory {
       this.#makeRoom(this.#segment, hashHi);
       this.#seek(hashHi, hashLo, key);
     }
+    const cell = this.#slab.add(hashLo, key, value);
     this.#changes++;
     this.#size++;
-    this.#segments.insert(this.#segment, this.#index, hashHi, this.#slab.add(hashLo, key, value));
+    this.#segments.insert(this.#segment, this.#index, hashHi, cell);
   }
 
   #makeRoom(segment: Segment, hashHi: number): void {
