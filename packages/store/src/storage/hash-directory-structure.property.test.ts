@@ -144,9 +144,9 @@ class Watched {
     this.#twin.delete(nameOf(at));
   }
 
-  /** Of the table: there is a segment for which it doubled last. */
+  /** Of the table. */
   get depth(): number {
-    return Math.max(...[...this.segments.live].map((segment) => this.segments.depthOf(segment)));
+    return Math.log2(this.directory.places);
   }
 
   /** How many segments have to be looked through for a record, at worst. */
@@ -158,7 +158,8 @@ class Watched {
   check(): void {
     const { directory, segments, slab, depth, sharedBits } = this;
     expect(directory.size).toBe(this.#twin.size);
-    // The table is bounded by the records, not by their hashes.
+    // The table is as large as its deepest segment asks for, and bounded by the records, not by their hashes.
+    expect(depth).toBe(Math.max(...[...segments.live].map((segment) => segments.depthOf(segment))));
     expect(2 ** depth).toBeLessThanOrEqual(Math.max(8, this.#sizeMax / 16));
     const heads = this.#heads();
     const seen: Segment[] = [];

@@ -74,6 +74,11 @@ export class HashDirectory {
     return this.#size;
   }
 
+  /** Of the table: what is copied when it doubles. */
+  get places(): number {
+    return this.#table.length;
+  }
+
   /** Borrowed: valid until the slab is changed. */
   get(hashHi: number, hashLo: number, key: string): Uint8Array | undefined {
     const cell = this.#seek(hashHi, hashLo, key);
