@@ -144,7 +144,7 @@ describe('a hash directory', () => {
         for (const at of records) pair.get(at);
         pair.check(records[drawn.count >> 1]);
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   });
 
@@ -156,7 +156,7 @@ describe('a hash directory', () => {
         for (const { at } of steps) pair.get(at);
         pair.check(start);
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 });
@@ -190,7 +190,7 @@ describe('a hash directory without memory for another record', () => {
 
 describe('the last search, which a hash directory remembers', () => {
   const SOUGHT: RecordKey = { hashHi: 0xa8000000, hashLo: 0x80000000, key: 'k' };
-  const EVEN = hashesOf({ seed: 3, count: 1_000 });
+  const EVEN = hashesOf({ seed: 3, count: 500 });
   /** One more, and the segment is full. */
   const AT_FIRST = EVEN.slice(0, 124);
   const BEFORE: RecordKey = { ...SOUGHT, key: 'j' };
@@ -203,7 +203,7 @@ describe('the last search, which a hash directory remembers', () => {
     'another before it is replaced by one of another size': (pair) => pair.set(BEFORE, 200),
     'its segment becomes two': (pair) => EVEN.slice(124, 130).forEach((at) => pair.set(at, 3)),
     'the table doubles again and again': (pair) => EVEN.forEach((at) => pair.set(at, 4)),
-    'its segment goes on in others': (pair) => crowdAt(SOUGHT, 600).forEach((at) => pair.set(at, 5)),
+    'its segment goes on in others': (pair) => crowdAt(SOUGHT, 300).forEach((at) => pair.set(at, 5)),
     'it comes, or is put anew': (pair) => pair.set(SOUGHT, 6),
     'it is replaced by one of another size': (pair) => pair.set(SOUGHT, 250),
     'it goes': (pair) => pair.set(SOUGHT, null),
