@@ -63,6 +63,8 @@ describe('a secret that is exchanged on a working cluster', () => {
     const all = [await create('n1'), await create('n2'), await create('n3')];
     await joinAll(all);
     member = all[0] as TestNode;
+    // While they join, a node that is a member already may knock at one that does not know of it yet.
+    const joined = all.map(({ log }) => log.length);
     for (const secrets of [[older, newer], [newer, older], [newer]]) {
       for (const node of all) {
         const [one, other] = all.filter((each) => each !== node) as [TestNode, TestNode];
@@ -78,7 +80,7 @@ describe('a secret that is exchanged on a working cluster', () => {
       for (const node of all)
         expect(await withRedis(node, (client) => client.get(`k${at}`))).toBe(`value ${at}`);
     }
-    const logs = all.map(({ log }) => log).join('');
+    const logs = all.map(({ log }, at) => log.slice(joined[at])).join('');
     expect(logs).not.toMatch(/does not know the shared secret|did not prove|refused/);
     expect(logs).not.toMatch(/the (old|new) secret of this house/);
   });

@@ -2,7 +2,8 @@
 import { latin1Decode, latin1Encode, Reader, Writer } from '../src/base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../src/contracts/ids.ts';
 import { silentLogger } from '../src/contracts/logger.ts';
-import { HandoffManager, type HandoffPort, type TransferableVnode } from '../src/handoff/handoff-manager.ts';
+import { HandoffManager } from '../src/handoff/handoff-manager.ts';
+import type { HandoffPort, TransferableVnode } from '../src/handoff/port.ts';
 import { MESSAGE, newHeader, type Header } from '../src/request/message.ts';
 import { birthDocument, type RingDocument } from '../src/ring/document.ts';
 import { ringBits } from '../src/ring/hash-space.ts';
@@ -103,6 +104,8 @@ export class HandoffNode {
   vnodes: MapVnode[] = [];
   document: RingDocument;
   down = new Set<NodeId>();
+  /** `node service`: up, and not running it. */
+  readonly lacking = new Set<string>();
   allHave = true;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
@@ -149,6 +152,7 @@ export class HandoffNode {
       },
       services,
       isUp: (node) => !this.down.has(node),
+      runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,
       allLiveHave: () => this.allHave,
       find: (service, partition) => this.vnode(partition, service),

@@ -5,6 +5,7 @@
  */
 export { World, SimulationFailure, type WorldInit } from './world/world.ts';
 export { Trace, digestBytes } from './world/trace.ts';
+export { MISHAPS, Toll, type Mishap } from './world/toll.ts';
 export type { Gate } from './world/event-queue.ts';
 export { Life, type Ending } from './life/life.ts';
 export { SimClock, WALL_CLOCK_ORIGIN_MS, type ClockInit } from './life/clock.ts';

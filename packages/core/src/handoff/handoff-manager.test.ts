@@ -232,6 +232,22 @@ describe('hints', () => {
 });
 
 describe('why a transfer waits', () => {
+  it('its receiver does not run the service, and it goes on when it does', () => {
+    const { stage, a, source, target } = moving();
+    a.lacking.add('b kv');
+    a.manager.onUpChanged('b' as NodeId, true);
+    a.manager.adopt();
+    const second = a.open(1, 'owner', five);
+    a.document = stage.ring(3, AT_A, '0 a b', '1 a b');
+    a.manager.adopt();
+    expect(a.waiting()).toContain('ownership 1 to b: b does not run the service kv');
+    expect(second.items.size).toBe(5);
+    a.lacking.clear();
+    a.manager.onUpChanged('b' as NodeId, true);
+    expect(a.waiting().join()).not.toContain('does not run');
+    expect(source.standing + target.standing).toBe('ownerreceiving');
+  });
+
   it('its receiver is down, and it goes on when it is back', () => {
     const { stage, a } = moving();
     stage.lose();

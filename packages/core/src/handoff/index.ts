@@ -1,3 +1,4 @@
+export * from './port.ts';
 export * from './outbound-transfer.ts';
 export * from './handoff-wire.ts';
 export * from './handoff-manager.ts';

@@ -6,7 +6,9 @@
  *
  * A save writes a temporary file, flushes it, gives it its name, flushes the directory, and only then forgets
  * the version before the last. Whatever moment the power goes, the newest whole file is the document; a file
- * that does not match its checksum is named in the log and passed over.
+ * that does not match its checksum is named in the log and passed over. It counts for nothing, so two whole
+ * versions stay beside it, and it goes once a newer one is saved. A file that cannot be read at all, or that a later
+ * version of this program has written, may hold anything: then nothing is loaded.
  *
  * Saves of one name follow each other. Those that come while one is being written wait for it and then are
  * written as one: the latest is what stands, and all of them are told.
@@ -27,15 +29,30 @@ export interface FileStableStoreInit {
   readonly logger: Logger;
 }
 
+/** A document is there and what it says cannot be known. The message is a sentence for the operator. */
+export class UnreadableDocument extends Error {
+  readonly code: 'document_unreadable' | 'document_from_later_version';
+  readonly file: string;
+
+  constructor(code: UnreadableDocument['code'], file: string, message: string) {
+    super(message);
+    this.code = code;
+    this.file = file;
+  }
+}
+
 type Done = (error: string | undefined) => void;
 
 /** One name: what is saved next, and who waits for it. */
 interface Shelf {
   /** Of the newest file, good or damaged: no file is ever written over. */
   sequence: number;
-  /** Files that hold a good version or take its number, oldest first. */
+  /** Files that hold a good version, oldest first. */
   files: string[];
+  /** Files that hold none, and are of no use once a newer good one is there. */
+  damaged: string[];
   loaded: Uint8Array | undefined;
+  newestIsDamaged: boolean;
   next: { bytes: Uint8Array; readonly waiting: Done[] } | undefined;
   saving: boolean;
 }
@@ -44,13 +61,15 @@ const VERSIONS_KEPT = 2;
 const TEMPORARY = '.tmp';
 const HEADER_MARK = 'rkv-document ';
 const LINE_END = 0x0a;
+/** A header that says more than this in `format` is of a later version; one that says nothing is of the first. */
+const FORMAT = 1;
 
 export class FileStableStore implements StableStore {
   readonly #directory: string;
   readonly #logger: Logger;
   readonly #shelves = new Map<string, Shelf>();
 
-  /** Reads what is there. Throws when the directory cannot be read or made. */
+  /** Reads what is there. Throws when the directory cannot be read or made, `UnreadableDocument` for a file in it. */
   constructor(init: FileStableStoreInit) {
     this.#directory = init.directory;
     this.#logger = init.logger;
@@ -60,6 +79,10 @@ export class FileStableStore implements StableStore {
 
   load(name: StableName): Uint8Array | undefined {
     return this.#shelves.get(name)?.loaded;
+  }
+
+  isDamaged(name: StableName): boolean {
+    return this.#shelves.get(name)?.newestIsDamaged ?? false;
   }
 
   save(name: StableName, bytes: Uint8Array, done: Done): void {
@@ -109,7 +132,9 @@ export class FileStableStore implements StableStore {
   }
 
   async #forgetOld(shelf: Shelf): Promise<void> {
-    for (const old of shelf.files.splice(0, shelf.files.length - VERSIONS_KEPT)) await this.#remove(old);
+    const damaged = shelf.damaged.splice(0);
+    const old = shelf.files.splice(0, shelf.files.length - VERSIONS_KEPT);
+    for (const file of [...damaged, ...old]) await this.#remove(file);
   }
 
   async #remove(file: string): Promise<void> {
@@ -125,16 +150,29 @@ export class FileStableStore implements StableStore {
     const path = join(this.#directory, file);
     const shelf = this.#shelfOf(name);
     shelf.sequence = sequence;
-    shelf.files.push(path);
-    const document = documentIn(readFileSync(path), name, sequence);
-    if (document === undefined) this.#logger.error({ file: path }, 'a document is damaged and passed over');
-    else shelf.loaded = document;
+    const document = documentIn(readWhole(path), path, name, sequence);
+    shelf.newestIsDamaged = document === undefined;
+    if (document === undefined) {
+      shelf.damaged.push(path);
+      this.#logger.error({ file: path }, 'a document is damaged and passed over');
+    } else {
+      shelf.files.push(path);
+      shelf.loaded = document;
+    }
   }
 
   #shelfOf(name: string): Shelf {
     let shelf = this.#shelves.get(name);
     if (shelf === undefined) {
-      shelf = { sequence: 0, files: [], loaded: undefined, next: undefined, saving: false };
+      shelf = {
+        sequence: 0,
+        files: [],
+        damaged: [],
+        loaded: undefined,
+        newestIsDamaged: false,
+        next: undefined,
+        saving: false,
+      };
       this.#shelves.set(name, shelf);
     }
     return shelf;
@@ -165,10 +203,38 @@ function headerOf(name: string, sequence: number, bytes: Uint8Array): string {
 }
 
 /** The document in a file, or undefined unless header and bytes are exactly what was written. */
-function documentIn(file: Buffer, name: string, sequence: number): Uint8Array | undefined {
+function documentIn(file: Buffer, path: string, name: string, sequence: number): Uint8Array | undefined {
   const start = file.indexOf(LINE_END) + 1;
   const bytes = new Uint8Array(file.subarray(start));
-  return file.toString('latin1', 0, start) === headerOf(name, sequence, bytes) ? bytes : undefined;
+  const header = file.toString('latin1', 0, start);
+  if (header === headerOf(name, sequence, bytes)) return bytes;
+  const format = formatIn(header);
+  if (format <= FORMAT) return undefined;
+  throw new UnreadableDocument(
+    'document_from_later_version',
+    path,
+    `${path} was written by a later version of rkv (format ${format}, this one knows ${FORMAT}): start that version`,
+  );
+}
+
+/** Zero when the line is no header. */
+function formatIn(header: string): number {
+  if (!header.startsWith(HEADER_MARK)) return 0;
+  try {
+    const { format = FORMAT } = JSON.parse(header.slice(HEADER_MARK.length)) as { format?: unknown };
+    return typeof format === 'number' ? format : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function readWhole(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new UnreadableDocument('document_unreadable', path, `${path} cannot be read: ${why}`);
+  }
 }
 
 function digestOf(bytes: Uint8Array): string {

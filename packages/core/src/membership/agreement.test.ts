@@ -1,10 +1,10 @@
 /**
  * Agreement in a world that loses, doubles and reorders messages, completes saves late, and kills nodes that then
- * come back with what they had saved. One document per epoch, and every outcome told the truth.
+ * come back with what they had saved - or knowing that they have forgotten the last of it. One document per epoch, and every outcome told the truth.
  */
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../base/prng.ts';
-import type { NodeId } from '../contracts/ids.ts';
+import type { Epoch, NodeId } from '../contracts/ids.ts';
 import {
   birthDocument,
   encodeDocument,
@@ -12,9 +12,15 @@ import {
   type Member,
   type RingDocument,
 } from '../ring/document.ts';
-import { decodeAcceptorRecord } from './acceptor.ts';
+import { decodeAcceptorRecord, type AcceptorRecord } from './acceptor.ts';
+import { recollect } from './loaded-records.ts';
 import { Agreement, type AfterSave, type AgreementEffect, type Outcome } from './agreement.ts';
-import { decodeMembershipMessage, encodeMembershipMessage, type MembershipMessage } from './messages.ts';
+import {
+  decodeMembershipMessage,
+  encodeMembershipMessage,
+  type AgreementMessage,
+  type MembershipMessage,
+} from './messages.ts';
 import { membershipPresets } from './preset.ts';
 import { isRefusal } from './refusal.ts';
 import type { Build } from './staging.ts';
@@ -65,11 +71,19 @@ interface Save {
 }
 interface SimNode {
   agreement: Agreement;
-  readonly disk: { ring: Uint8Array; agreement: Uint8Array | undefined };
+  readonly disk: Disk;
   saves: Save[];
 }
+interface Disk {
+  ring: Uint8Array;
+  agreement: Uint8Array | undefined;
+  /** The version before the last. */
+  olderAgreement: Uint8Array | undefined;
+  /** The last one cannot be read. */
+  agreementDamaged: boolean;
+}
 
-type Stir = 'deliver' | 'save' | 'propose' | 'crash' | 'tick';
+type Stir = 'deliver' | 'save' | 'propose' | 'crash' | 'forget' | 'tick';
 const times = (count: number, kind: Stir): Stir[] => Array.from({ length: count }, () => kind);
 
 const drawMix = (dice: Prng) => ({
@@ -95,23 +109,34 @@ class World {
   messages: { from: NodeId; to: NodeId; bytes: Uint8Array }[] = [];
   readonly chosen = new Map<number, AgreedDocument>();
   readonly outcomes = new Map<number, Outcome>();
+  readonly log: string[] = [];
   #tag = 0;
 
-  constructor(seed: number, voters: number) {
+  constructor(seed: number, voters: number, mix: Partial<ReturnType<typeof drawMix>> = {}) {
     this.dice = new Prng(seed);
-    this.mix = drawMix(this.dice);
+    this.mix = { ...drawMix(this.dice), ...mix };
     const first = firstDocument(voters);
     this.chosen.set(1, first);
     for (const id of ids) {
-      const disk = { ring: first.bytes, agreement: undefined };
+      const disk = {
+        ring: first.bytes,
+        agreement: undefined,
+        olderAgreement: undefined,
+        agreementDamaged: false,
+      };
       this.nodes.set(id, { agreement: this.#boot(id, disk), disk, saves: [] });
     }
   }
 
   #boot(self: NodeId, disk: SimNode['disk']): Agreement {
-    const record = disk.agreement && decodeAcceptorRecord(disk.agreement);
+    const { ring, agreement, olderAgreement, agreementDamaged } = disk;
+    const { acceptor: record } = recollect(self, {
+      ring,
+      agreement: agreementDamaged ? olderAgreement : agreement,
+      damaged: new Set(agreementDamaged ? ['agreement'] : []),
+    });
     const random = () => this.dice.u32();
-    const current = readDocument(disk.ring);
+    const current = readDocument(ring);
     this.#checkOnePerEpoch(current);
     return new Agreement({ self, current, record, random, timing: membershipPresets.local });
   }
@@ -127,6 +152,7 @@ class World {
       else if (effect.kind === 'adopted') this.#checkOnePerEpoch(effect.agreed);
       else if (effect.kind === 'settled') this.outcomes.set(effect.proposal, effect.outcome);
       else if (effect.level === 'error') throw new Error(`${self}: ${effect.text}`);
+      else this.log.push(`${self}: ${effect.text}`);
     }
   }
 
@@ -162,17 +188,44 @@ class World {
     const save = node.saves.shift();
     if (save === undefined) return;
     if (fails) return this.perform(id, node.agreement.saveFailed(save.after, this.now));
-    node.disk[save.name] = save.bytes;
+    this.#write(node.disk, save);
     this.perform(id, node.agreement.saved(save.after, this.now));
+  }
+
+  #write(disk: Disk, { name, bytes }: Save): void {
+    if (name === 'agreement') {
+      disk.olderAgreement = disk.agreementDamaged ? disk.olderAgreement : disk.agreement;
+      disk.agreementDamaged = false;
+    }
+    disk[name] = bytes;
   }
 
   /** Kill and restart: any prefix of the saves under way may have reached the disk. */
   crash(id: NodeId): void {
     const node = this.node(id);
     const kept = this.dice.below(node.saves.length + 1);
-    for (const save of node.saves.slice(0, kept)) node.disk[save.name] = save.bytes;
+    for (const save of node.saves.slice(0, kept)) this.#write(node.disk, save);
     node.saves = [];
     node.agreement = this.#boot(id, node.disk);
+  }
+
+  /** A crash after which the newest record of its promises cannot be read. */
+  forget(id: NodeId): void {
+    this.node(id).disk.agreementDamaged = this.node(id).disk.agreement !== undefined;
+    const { disk, saves } = this.node(id);
+    for (const save of saves) if (save.name === 'ring') this.#write(disk, save);
+    this.node(id).saves = [];
+    this.node(id).agreement = this.#boot(id, disk);
+  }
+
+  /** Whoever is missing something that only others can tell him. */
+  get forgetful(): NodeId[] {
+    return ids.filter((id) => this.node(id).disk.agreementDamaged || this.recordOf(id)?.amnesic === true);
+  }
+
+  recordOf(id: NodeId): AcceptorRecord | undefined {
+    const { agreement } = this.node(id).disk;
+    return agreement && decodeAcceptorRecord(agreement);
   }
 
   tick(ms: number): void {
@@ -194,6 +247,7 @@ class World {
     else if (kind === 'propose')
       this.propose(id, dice.chance(mix.toggles) ? (tag) => toggle(tag, dice.between(1, 4)) : addTag);
     else if (kind === 'crash') this.crash(id);
+    else if (kind === 'forget') this.forget(id);
     else this.tick(dice.pick([1, 50, mix.pauseMs]));
   }
 
@@ -244,6 +298,25 @@ describe('Agreement', () => {
       changes += tagsOf(world.newest).length;
     }
     expect(changes).toBeGreaterThan(600);
+  });
+
+  it('does so though nodes forget the last that they promised or accepted, as many of them as may', () => {
+    const kinds = [
+      ...times(160, 'deliver'),
+      ...times(160, 'save'),
+      ...times(8, 'propose'),
+      ...times(2, 'forget'),
+      ...times(20, 'tick'),
+    ];
+    let changes = 0;
+    for (let seed = 1; seed <= 300; seed++) {
+      const world = new World(seed, [2, 3, 3, 5][seed % 4] as number, { kinds, pauseMs: 1_000 });
+      for (let i = 0; i < 600; i++) world.stir();
+      world.heal();
+      checkOutcomes(world);
+      changes += tagsOf(world.newest).length;
+    }
+    expect(changes).toBeGreaterThan(300);
   });
 
   it('answers no_majority when too few can be reached, unsure once its value was sent', () => {
@@ -310,6 +383,160 @@ describe('Agreement', () => {
     expect(agreement.learn(rival)).toMatchObject([{ kind: 'log', level: 'error' }]);
     const stranger = encodeDocument({ ...agreement.current.document, clusterId: 'other', epoch: 9 as never });
     expect(agreement.learn(stranger)).toEqual([]);
+  });
+
+  describe('a voter that has forgotten', () => {
+    /** What only these have to do with. */
+    function among(world: World, ...who: NodeId[]): void {
+      for (let i = 0; i < 100; i++) {
+        for (const id of who) world.finishSave(id);
+        const at = world.messages.findIndex(({ from, to }) => who.includes(from) && who.includes(to));
+        if (at >= 0) world.deliver(at);
+      }
+    }
+    /** The same, until all of them remember, and not a step further. */
+    function recall(world: World, ...who: NodeId[]): void {
+      for (let i = 0; i < 1_000 && world.forgetful.length > 0; i++) {
+        for (const id of who) world.finishSave(id);
+        const at = world.messages.findIndex(({ from, to }) => who.includes(from) && who.includes(to));
+        if (at >= 0) world.deliver(at);
+        else world.tick(100);
+      }
+      expect(world.forgetful).toEqual([]);
+      world.messages = [];
+      for (const id of who) {
+        world.node(id).saves = [];
+        world.crash(id);
+      }
+    }
+    const [a, b, c, d, e] = ids as [NodeId, NodeId, NodeId, NodeId, NodeId];
+
+    it('that it accepted does not help to choose another document', () => {
+      const world = new World(7, 3);
+      const chosen = world.propose(a, addTag);
+      among(world, a, b);
+      expect(world.outcomes.get(chosen)?.kind).toBe('agreed');
+      world.messages = [];
+      // b has accepted and not heard that it was chosen; c has heard nothing.
+      world.node(b).disk.ring = world.node(c).disk.ring;
+      world.forget(b);
+      const other = world.propose(c, addTag);
+      among(world, b, c);
+      for (let i = 0; i < 60; i++) {
+        world.tick(100);
+        among(world, b, c);
+      }
+      expect(world.outcomes.get(other)).toMatchObject({ code: 'no_majority', definite: true });
+      world.heal();
+      expect(tagsOf(world.newest)).toEqual([chosen]);
+    });
+
+    it('passes on what it was told, when others forget in their turn', () => {
+      const world = new World(11, 4);
+      const chosen = world.propose(a, addTag);
+      for (let i = 0; i < 50; i++) {
+        for (const id of ids) world.finishSave(id);
+        // All accept, and only a hears that it was chosen.
+        world.messages = world.messages.filter(
+          ({ bytes }) => decodeMembershipMessage(bytes).kind !== 'document',
+        );
+        if (world.messages.length > 0) world.deliver(0);
+      }
+      expect(world.outcomes.get(chosen)?.kind).toBe('agreed');
+      for (const id of [b, c, d]) {
+        expect(world.recordOf(id)?.accepted).not.toBe(null);
+        world.forget(id);
+        recall(world, b, c, d);
+      }
+      const other = world.propose(b, addTag);
+      for (let i = 0; i < 20; i++) {
+        world.tick(100);
+        among(world, b, c, d);
+      }
+      expect(world.outcomes.get(other)?.kind).toBe('agreed');
+      expect(tagsOf(world.newest)).toEqual([chosen, other]);
+    });
+
+    it('keeps a promise to one whom nobody else has heard of', () => {
+      const world = new World(12, 5);
+      const clusterId = 'test';
+      const prepare = (round: number, node: NodeId): AgreementMessage => {
+        return { kind: 'prepare', clusterId, slot: 2 as Epoch, ballot: { round, node } };
+      };
+      const ask = (from: NodeId, message: AgreementMessage): string[] => {
+        world.perform(b, world.node(b).agreement.receive(from, message, world.now));
+        world.finishSave(b);
+        const answers = world.messages.filter(({ to }) => to === from);
+        world.messages = [];
+        return answers.map(({ bytes }) => decodeMembershipMessage(bytes).kind);
+      };
+      expect(ask(e, prepare(10, e))).toEqual(['promise']);
+      world.forget(b);
+      expect(ask(a, prepare(3, a))).toEqual([]);
+      recall(world, a, b, c, d);
+      expect(ask(a, prepare(3, a))).toEqual(['nack']);
+    });
+
+    it('is told by the others what it had accepted, and then votes for that', () => {
+      const world = new World(8, 3);
+      const dead = world.propose(a, addTag);
+      while (!world.messages.some(({ bytes }) => decodeMembershipMessage(bytes).kind === 'accepted')) {
+        for (const id of ids) world.finishSave(id);
+        const at = world.messages.findIndex(
+          ({ bytes }) => decodeMembershipMessage(bytes).kind !== 'accepted',
+        );
+        if (at >= 0) world.deliver(at);
+      }
+      world.messages = [];
+      for (const id of [b, c]) world.node(id).saves = [];
+      for (const id of [b, c]) world.crash(id);
+      const holders = ids.filter((id) => world.recordOf(id)?.accepted != null);
+      expect(holders.length, 'accepted by some').toBeGreaterThan(0);
+      world.forget(holders[0] as NodeId);
+      expect(world.forgetful).toEqual([holders[0]]);
+      world.heal();
+      expect(world.forgetful).toEqual([]);
+      expect(tagsOf(world.newest)).toEqual([dead]);
+    });
+
+    it('waits until enough others are there to be asked, and says when it votes again', () => {
+      const world = new World(9, 3);
+      world.propose(a, addTag);
+      world.heal();
+      world.propose(b, addTag);
+      world.finishSave(b);
+      world.messages = [];
+      world.forget(b);
+      const rounds = new Set<number>();
+      for (let i = 0; i < 300; i++) {
+        world.tick(100);
+        world.finishSave(b);
+        for (const { from, bytes } of world.messages) {
+          const message = decodeMembershipMessage(bytes);
+          if (from === b && message.kind === 'prepare') rounds.add(message.ballot.round);
+        }
+        among(world, a, b);
+        world.messages = [];
+      }
+      expect(world.forgetful, 'one of two others is not enough').toEqual([b]);
+      expect(rounds.size, 'asking in vain uses no rounds up').toBe(1);
+      expect(Math.min(...rounds)).toBeGreaterThanOrEqual(2 ** 32);
+      world.heal();
+      expect(world.forgetful).toEqual([]);
+      expect(world.log).toContain(
+        `${b}: the other members have told what this node had forgotten: it votes again`,
+      );
+    });
+
+    it('with nobody else in the ring has forgotten nothing that matters', () => {
+      const world = new World(10, 1);
+      world.propose(a, addTag);
+      world.finishSave(a);
+      world.forget(a);
+      const again = world.propose(a, addTag);
+      among(world, a);
+      expect(world.outcomes.get(again)?.kind).toBe('agreed');
+    });
   });
 
   it('never asks others before its own promise is durable, so no life reuses a ballot', () => {

@@ -5,15 +5,19 @@
  * it. Any voter may propose; the acting claimant does. A proposer that finds a value already accepted finishes
  * that one first and then builds its own change anew, on the ring as it is by then.
  *
+ * A voter that has forgotten what it saved (its file was damaged) has no vote in the epoch concerned until it has
+ * prepared a ballot above all that it can ever have promised, and so many others have answered that nothing it may
+ * have accepted is missed. Then it remembers what they told it.
+ *
  * Holds: at most one document per epoch is ever adopted, whatever is lost, doubled, late or restarted, as long
- * as no node forgets what it saved. A promise or acceptance leaves only when it is durable; a document is durable
+ * as no node forgets what it saved without knowing that it did. A promise or acceptance leaves only when it is durable; a document is durable
  * before it is told or acted upon; only chosen documents travel as `document`.
- * Not promised: progress without a majority, or that a change given up on (`definite: false`) stays undone.
+ * Not promised: progress without a majority that remembers, or that a change given up on (`definite: false`) stays undone.
  *
  * A cold machine: `propose`, `receive`, `learn`, `saved`, `saveFailed` and `tick` return effects, to be
  * performed in order. A `save` says in `after` what to give back to `saved` once it is durable.
  *
- * Source: Lamport, "Paxos Made Simple" (2001); PROTOCOLS 2.
+ * Source: Lamport, "Paxos Made Simple" (2001); PROTOCOLS 2; decision 0006.
  */
 import { unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
@@ -56,7 +60,7 @@ export type AgreementEffect =
   | { readonly kind: 'settled'; readonly proposal: number; readonly outcome: Outcome }
   | {
       readonly kind: 'log';
-      readonly level: 'debug' | 'error';
+      readonly level: 'debug' | 'info' | 'error';
       readonly fields: object;
       readonly text: string;
     };
@@ -86,6 +90,12 @@ interface Proposal {
   own: { readonly value: AgreedDocument; sent: boolean } | undefined;
 }
 
+/**
+ * Above the rounds of one slot that others have shown us lie those that nobody who answers has seen: of proposers that
+ * are away, and our own that reached nobody. There are never this many: at twenty a second it took seven years.
+ */
+const UNSEEN_ROUNDS = 2 ** 32;
+
 export class Agreement {
   readonly #self: NodeId;
   readonly #random: () => number;
@@ -101,6 +111,8 @@ export class Agreement {
   #attempt: Attempt | undefined;
   #failures = 0;
   #highestRound = 0;
+  /** The round in which this life asks what it has forgotten, unless somebody has objected to it. */
+  #recoveryRound: number | undefined;
   #resumeAt: number | undefined;
   #out: AgreementEffect[] = [];
 
@@ -202,6 +214,10 @@ export class Agreement {
       this.#send(from, { kind: 'documentRequest', clusterId });
       return false;
     }
+    if (this.#record?.amnesic === true) {
+      this.#log('debug', { from, slot }, 'no vote: what was promised here is forgotten');
+      return false;
+    }
     const voters = this.#voters();
     return voters.includes(this.#self) && voters.includes(from);
   }
@@ -271,13 +287,24 @@ export class Agreement {
     if (!this.#hasBuilt(active, now)) return;
     const slot = this.#nextSlot();
     if (this.#record !== undefined && this.#record.slot > slot) return this.#catchUp(now);
-    const round = Math.max(this.#highestRound, this.#record?.promised?.round ?? 0) + 1;
+    const amnesic = this.#record?.amnesic === true ? this.#self : undefined;
+    const round = amnesic === undefined ? this.#nextRound(1) : this.#roundToRecoverIn();
     this.#highestRound = round;
     const ballot: Ballot = { round, node: this.#self };
     const deadline = now + this.#timing.attemptTimeoutMs;
-    this.#attempt = new Attempt({ slot, ballot, voters: this.#voters(), deadline });
+    this.#attempt = new Attempt({ slot, ballot, voters: this.#voters(), deadline, amnesic });
     const clusterId = this.#current.document.clusterId;
     this.#handlePrepare(this.#self, { kind: 'prepare', clusterId, slot, ballot }, now);
+  }
+
+  #nextRound(step: number): number {
+    return Math.max(this.#highestRound, this.#record?.promised?.round ?? 0) + step;
+  }
+
+  /** The same again while nobody objects, so that asking in vain does not use rounds up. */
+  #roundToRecoverIn(): number {
+    this.#recoveryRound ??= this.#nextRound(UNSEEN_ROUNDS);
+    return this.#recoveryRound;
   }
 
   /** False when the proposal was settled instead: refused, or nothing to change. */
@@ -312,13 +339,15 @@ export class Agreement {
     switch (message.kind) {
       case 'promise':
         if (from === this.#self) this.#askOthers(attempt);
-        if (attempt.countPromise(from, message.accepted)) this.#beginAccept(attempt, now);
-        return;
+        if (!attempt.countPromise(from, message.accepted)) return;
+        if (attempt.isRecovery) return this.#becomeRecovered(attempt, now);
+        return this.#beginAccept(attempt, now);
       case 'accepted':
         if (attempt.countAccepted(from)) this.#handleChosen(attempt);
         return;
       case 'nack':
         this.#highestRound = Math.max(this.#highestRound, message.promised.round);
+        this.#recoveryRound = undefined;
         if (attempt.phase !== 'chosen') this.#backOff(now);
     }
   }
@@ -330,9 +359,23 @@ export class Agreement {
     for (const voter of this.#others()) this.#send(voter, { kind: 'prepare', clusterId, slot, ballot });
   }
 
+  /** The vote is ours again. Nobody hears of it before it is saved: every answer of an acceptor saves its record. */
+  #becomeRecovered({ slot, ballot, inherited }: Attempt, now: number): void {
+    const clusterId = this.#current.document.clusterId;
+    this.#record = { clusterId, slot, promised: ballot, accepted: inherited ?? null, amnesic: false };
+    this.#recoveryRound = undefined;
+    this.#attempt = undefined;
+    this.#log(
+      'info',
+      { epoch: slot },
+      'the other members have told what this node had forgotten: it votes again',
+    );
+    this.#begin(now);
+  }
+
   #beginAccept(attempt: Attempt, now: number): void {
     const own = this.#active?.own;
-    const value = attempt.inherited ?? own?.value;
+    const value = attempt.inherited?.document ?? own?.value;
     if (value === undefined) {
       this.#attempt = undefined;
       return this.#settle({ kind: 'agreed', agreed: this.#current }, now);
@@ -373,9 +416,14 @@ export class Agreement {
     this.#settle((active.own?.sent === true ? unsure : refuse)('no_majority', text), now);
   }
 
-  /** The proposer of a value that lies here accepted may be dead: after a while anyone carries it on. */
+  /**
+   * The proposer of a value that lies here accepted may be dead: after a while anyone carries it on. And who has
+   * forgotten its promises asks, whether there is something to propose or not.
+   */
   #maybeFinish(now: number): void {
-    if (this.#record?.accepted == null || this.#record.slot !== this.#nextSlot()) return;
+    const record = this.#record;
+    if (record === undefined || record.slot !== this.#nextSlot()) return;
+    if (record.accepted === null && !record.amnesic) return;
     this.#finishAt ??= this.#patienceFrom(now);
     if (now < this.#finishAt || this.#active !== undefined || this.#saving !== undefined) return;
     this.#finishAt = this.#patienceFrom(now);
@@ -435,6 +483,7 @@ export class Agreement {
     this.#attempt = undefined;
     this.#resumeAt = undefined;
     this.#finishAt = undefined;
+    this.#recoveryRound = undefined;
     if (this.#record !== undefined && this.#record.slot <= agreed.document.epoch) this.#record = undefined;
     if (announce) this.#announce(agreed, tell);
     this.#out.push({ kind: 'adopted', agreed });
@@ -500,7 +549,7 @@ export class Agreement {
     this.#out.push({ kind: 'send', to, message });
   }
 
-  #log(level: 'debug' | 'error', fields: object, text: string): void {
+  #log(level: 'debug' | 'info' | 'error', fields: object, text: string): void {
     this.#out.push({ kind: 'log', level, fields, text });
   }
 

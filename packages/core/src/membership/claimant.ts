@@ -35,6 +35,8 @@ export interface ClaimantView {
   readonly isUp: (node: NodeId) => boolean;
   /** Whether this member was last heard with exactly the current document. */
   readonly hasCurrent: (node: NodeId) => boolean;
+  /** Undefined: it has not said. */
+  readonly servicesOf: (node: NodeId) => readonly string[] | undefined;
 }
 
 export type AfterPlanSave = { readonly kind: 'planSaved'; readonly asker: Asker; readonly plan: Plan };
@@ -186,10 +188,10 @@ export class Claimant {
     this.#waiting = waiting.slice(served);
   }
 
-  #handlePlan(asker: Asker, { current, isUp }: ClaimantView): void {
+  #handlePlan(asker: Asker, { current, isUp, servicesOf }: ClaimantView): void {
     const refusal = planRefusal(current.document);
     if (refusal !== undefined) return this.#answer(asker, refusal);
-    const plan = makePlan({ current, claim: this.#claim, isUp });
+    const plan = makePlan({ current, claim: this.#claim, isUp, servicesOf });
     this.#out.push({
       kind: 'save',
       name: 'plan',

@@ -59,7 +59,7 @@ export type MembershipEffect =
   | { readonly kind: 'send'; readonly to: NodeId; readonly message: MembershipMessage }
   /** This is the ring from now on. The first comes from `start` (or once a new ring is durable). */
   | { readonly kind: 'adopted'; readonly agreed: AgreedDocument }
-  /** A member (or prospective one) other than this node was heard again, or not any more. */
+  /** A member (or prospective one) other than this node was heard again, or not any more; or it runs other services. */
   | { readonly kind: 'upChanged'; readonly node: NodeId; readonly up: boolean }
   | { readonly kind: 'reply'; readonly requestId: number; readonly result: RequestResult }
   /** This node is in its ring no more: it left. Nothing more will come. */

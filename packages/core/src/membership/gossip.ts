@@ -2,7 +2,8 @@
  * Gossip: each node tells its peers at every heartbeat which ring document it has, and whoever is behind gets it.
  *
  * Chosen documents are pushed once to all when they are chosen; heartbeats repair whatever that push missed. They
- * also carry the sender's wall clock, from which a coordinator takes the median.
+ * also carry the sender's wall clock, from which a coordinator takes the median, which services it runs, and how many
+ * of its vnodes are partial.
  *
  * Holds: two live members that hear each other have the same document after two heartbeats.
  */
@@ -17,6 +18,15 @@ export interface PeerWord {
   readonly digest: string;
   /** The peer's wall clock less ours, milliseconds, when it was heard; late by the message's way. */
   readonly clockOffsetMs: number;
+  /** Undefined: it does not say. */
+  readonly services: readonly string[] | undefined;
+  readonly partial: number;
+}
+
+/** What a node says of itself beside its ring. */
+export interface SelfReport {
+  readonly services: readonly string[];
+  readonly partial: number;
 }
 
 /** What to do about a heartbeat: nothing, ask, send ours, or cry out. */
@@ -35,6 +45,12 @@ export class Gossip {
     return this.#words.get(node);
   }
 
+  /** Whether `node` said that it runs this service, or did not say which. */
+  runs(node: NodeId, service: string): boolean {
+    const word = this.#words.get(node);
+    return word !== undefined && (word.services === undefined || word.services.includes(service));
+  }
+
   /** True when `node` was last heard with exactly this document. */
   has(node: NodeId, agreed: AgreedDocument): boolean {
     return this.#words.get(node)?.digest === agreed.digest;
@@ -42,9 +58,10 @@ export class Gossip {
 
   /** `behind`: we are; `ahead`: we are. `ours` is our document of the heartbeat's cluster, if we have one. */
   heard(from: NodeId, heartbeat: Heartbeat, ours: AgreedDocument | undefined, wallMs: number): GossipVerdict {
-    const { clusterId, epoch, digest } = heartbeat;
+    const { clusterId, epoch, digest, services, partial = 0 } = heartbeat;
     if (ours === undefined) return 'same';
-    this.#words.set(from, { clusterId, epoch, digest, clockOffsetMs: heartbeat.wallMs - wallMs });
+    const clockOffsetMs = heartbeat.wallMs - wallMs;
+    this.#words.set(from, { clusterId, epoch, digest, clockOffsetMs, services, partial });
     if (epoch !== ours.document.epoch) return epoch > ours.document.epoch ? 'behind' : 'ahead';
     return digest === ours.digest ? 'same' : 'contradiction';
   }
@@ -62,6 +79,11 @@ export class Gossip {
   }
 }
 
-export function heartbeatOf({ document, digest }: AgreedDocument, wallMs: number): Heartbeat {
-  return { kind: 'heartbeat', clusterId: document.clusterId, epoch: document.epoch, digest, wallMs };
+export function heartbeatOf(
+  { document, digest }: AgreedDocument,
+  wallMs: number,
+  self: SelfReport,
+): Heartbeat {
+  const { clusterId, epoch } = document;
+  return { kind: 'heartbeat', clusterId, epoch, digest, wallMs, ...self };
 }

@@ -1,4 +1,5 @@
-export { Membership, type LoadedRecords, type MembershipInit } from './membership.ts';
+export { Membership, type MembershipInit } from './membership.ts';
+export { RecordsDamaged, RecordsUnknown, type LoadedRecords } from './loaded-records.ts';
 export type { AdminRequest, RequestResult, MembershipEffect, MembershipEvent } from './events.ts';
 export { membershipPresets, type MembershipPreset } from './preset.ts';
 export { decodeMembershipMessage, encodeMembershipMessage, type MembershipMessage } from './messages.ts';

@@ -34,6 +34,10 @@ export class Liveness {
     return this.#heardAt.has(node);
   }
 
+  isWatched(node: NodeId): boolean {
+    return this.#watched.has(node);
+  }
+
   /** Report changes of exactly these from now on. */
   watch(nodes: ReadonlySet<NodeId>): LivenessChange[] {
     const before = this.#watched;

@@ -1,187 +1,10 @@
 /** Whole clusters of membership machines, messages delivered in order, time in ticks: the life cycle as plays. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { clusterOf, id, Play, preset } from '../../test/membership-play.ts';
 import { Prng } from '../base/prng.ts';
-import { claim } from '../claim/claim.ts';
-import type { NodeId } from '../contracts/ids.ts';
-import type { StableName } from '../contracts/stable-store.ts';
-import { memberOf, type AgreedDocument } from '../ring/document.ts';
-import { describeDocument, describeEffect } from './describe.ts';
-import type { AdminRequest, MembershipEffect, RequestResult } from './events.ts';
-import { Membership } from './membership.ts';
-import { decodeMembershipMessage, encodeMembershipMessage } from './messages.ts';
-import { membershipPresets } from './preset.ts';
-
-const preset = membershipPresets.local;
-const id = (name: string): NodeId => name as NodeId;
-
-interface Player {
-  machine: Membership;
-  address: string;
-  readonly disk: Partial<Record<StableName, Uint8Array>>;
-  saves: Extract<MembershipEffect, { kind: 'save' }>[];
-  alive: boolean;
-  removed: boolean;
-  /** Errors said, for a test to find none. */
-  readonly errors: string[];
-}
-
-class Play {
-  now = 0;
-  readonly dice = new Prng(7);
-  readonly players = new Map<string, Player>();
-  readonly results = new Map<number, RequestResult>();
-  readonly trace: string[] = [];
-  /** By cluster and epoch. */
-  readonly digests = new Map<string, string>();
-  /** Nodes that cannot be reached, though they run. */
-  readonly cut = new Set<string>();
-  /** Names whose saves do not complete. */
-  readonly stuckDisks = new Set<string>();
-  messages: { from: string; to: string; bytes: Uint8Array }[] = [];
-  #requestId = 0;
-
-  start(name: string, address = `${name}:1`): void {
-    const disk = this.players.get(name)?.disk ?? {};
-    const machine = new Membership({
-      self: { id: id(name), name, address, location: '' },
-      records: disk,
-      birth: { clusterId: `lone-${name}`, ringSize: 16, n: 3, level: 'eventual' },
-      claim,
-      random: () => this.dice.u32(),
-      wallClock: () => 1_000_000 + this.now,
-      preset,
-    });
-    this.players.set(name, { machine, address, disk, saves: [], alive: true, removed: false, errors: [] });
-    this.perform(name, machine.start(this.now));
-    this.settle();
-  }
-
-  crash(name: string): void {
-    const player = this.player(name);
-    player.alive = false;
-    player.saves = [];
-    for (const other of this.players.keys())
-      if (other !== name) this.step(other, { kind: 'peerDown', peer: id(name) });
-    this.settle();
-  }
-
-  player(name: string): Player {
-    return this.players.get(name) as Player;
-  }
-  machine(name: string): Membership {
-    return this.player(name).machine;
-  }
-  ring(name: string): string {
-    return describeDocument(this.machine(name).current().document);
-  }
-
-  step(name: string, event: Parameters<Membership['step']>[0]): void {
-    if (this.player(name).alive) this.perform(name, this.machine(name).step(event, this.now));
-  }
-
-  perform(name: string, effects: readonly MembershipEffect[]): void {
-    const player = this.player(name);
-    for (const effect of effects) {
-      this.trace.push(`${name}: ${describeEffect(effect)}`);
-      if (effect.kind === 'save') player.saves.push(effect);
-      else if (effect.kind === 'send') this.#post(name, effect);
-      else if (effect.kind === 'reply') this.results.set(effect.requestId, effect.result);
-      else if (effect.kind === 'adopted') this.#checkOnePerEpoch(effect.agreed);
-      else if (effect.kind === 'removed') player.removed = true;
-      else if (effect.kind === 'log' && effect.level === 'error') player.errors.push(effect.text);
-    }
-  }
-
-  #checkOnePerEpoch({ document, digest }: AgreedDocument): void {
-    const name = `${document.clusterId} e${document.epoch}`;
-    expect(this.digests.get(name) ?? digest, `one document for ${name}`).toBe(digest);
-    this.digests.set(name, digest);
-  }
-
-  #post(from: string, { to, message }: Extract<MembershipEffect, { kind: 'send' }>): void {
-    this.messages.push({ from, to, bytes: encodeMembershipMessage(message) });
-  }
-
-  /** Everything that needs no time. */
-  settle(): void {
-    for (;;) {
-      const busy = [...this.players].find(
-        ([name, { saves }]) => saves.length > 0 && !this.stuckDisks.has(name),
-      );
-      if (busy !== undefined) this.finishSave(busy[0], busy[1]);
-      else if (!this.deliver()) return;
-    }
-  }
-
-  finishSave(name: string, player: Player): void {
-    const { name: record, bytes, token } = player.saves.shift() as Player['saves'][number];
-    player.disk[record] = bytes;
-    this.step(name, { kind: 'saved', token });
-  }
-
-  deliver(at = 0): boolean {
-    const [message] = this.messages.splice(at, 1);
-    if (message === undefined) return false;
-    const { from, to, bytes } = message;
-    if (this.cut.has(from) || this.cut.has(to) || !this.player(from).alive) return true;
-    this.step(to, { kind: 'message', from: id(from), message: decodeMembershipMessage(bytes) });
-    return true;
-  }
-
-  run(ms: number): void {
-    for (const end = this.now + ms; this.now < end;) {
-      this.now += preset.tickIntervalMs;
-      for (const [name, { alive, machine }] of this.players)
-        if (alive) this.perform(name, machine.tick(this.now));
-      this.settle();
-    }
-  }
-
-  ask(name: string, request: AdminRequest): RequestResult | undefined {
-    const requestId = ++this.#requestId;
-    this.step(name, { kind: 'request', requestId, request });
-    this.settle();
-    return this.results.get(requestId);
-  }
-
-  join(name: string, via: string): RequestResult | undefined {
-    const requestId = ++this.#requestId;
-    this.step(name, { kind: 'joinVia', requestId, peer: id(via) });
-    this.settle();
-    return this.results.get(requestId);
-  }
-
-  planAndCommit(name: string): RequestResult | undefined {
-    const planned = this.ask(name, { kind: 'plan' });
-    if (planned?.kind !== 'planned') return planned;
-    return this.ask(name, { kind: 'commit', planId: planned.plan.planId });
-  }
-
-  /** Each owner says that its pending partitions have arrived; then time passes. */
-  finishTransfers(): void {
-    for (const [name, { machine, alive }] of this.players) {
-      if (!alive) continue;
-      const pending = machine.current().document.pending.filter(({ from }) => from === name);
-      for (const transfer of pending) this.step(name, { kind: 'transferComplete', transfer });
-    }
-    this.settle();
-    this.run(200);
-  }
-
-  errors(): string[] {
-    return [...this.players.values()].flatMap((player) => player.errors);
-  }
-}
-
-function clusterOf(...names: string[]): Play {
-  const play = new Play();
-  for (const name of names) play.start(name);
-  const [first, ...others] = names as [string, ...string[]];
-  for (const name of others) expect(play.join(name, first)).toMatchObject({ kind: 'staged' });
-  expect(play.planAndCommit(first)).toMatchObject({ kind: 'committed' });
-  play.finishTransfers();
-  return play;
-}
+import { memberOf } from '../ring/document.ts';
+import { describeDocument } from './describe.ts';
+import type { AdminRequest } from './events.ts';
 
 describe('a lone node', () => {
   it('is born, saves its ring before it calls it one, and finds it again', () => {
@@ -215,9 +38,25 @@ describe('a lone node', () => {
     const play = new Play();
     play.start('a');
     play.crash('a');
-    play.start('a', 'a:2');
+    play.start('a', { address: 'a:2' });
     play.run(200);
     expect(memberOf(play.machine('a').current().document, id('a'))?.address).toBe('a:2');
+  });
+
+  it('goes by a new name, place and store once it is started with them', () => {
+    const play = clusterOf('a', 'b', 'c');
+    const isOf = (name: string) => memberOf(play.machine(name).current().document, id('b'));
+    play.crash('b');
+    play.start('b', { name: 'bella', location: 'rack-2', storeId: 's2' });
+    play.run(2_500);
+    for (const name of ['a', 'b', 'c'])
+      expect(isOf(name)).toMatchObject({ id: 'b', name: 'bella', location: 'rack-2', storeId: 's2' });
+    play.crash('b');
+    play.start('b', { name: 'c' });
+    play.run(2_500);
+    expect(isOf('a')?.name, 'a name that another bears stays his').toBe('bella');
+    expect(isOf('a')?.storeId, 'what is not said anew stays').toBe('s2');
+    expect(play.machine('a').actingClaimant(), 'names move nothing').toBe('a');
   });
 });
 
@@ -358,6 +197,64 @@ describe('three nodes', () => {
     play.stuckDisks.delete('c');
     play.run(1_000);
     expect([...play.results.values()].at(-1)).toMatchObject({ kind: 'planned' });
+  });
+
+  it('know who runs which service, from what each says of itself', () => {
+    for (const name of ['a', 'b', 'c']) expect(play.machine(name).runs(id('c'), 'kv')).toBe(true);
+    expect(play.machine('a').runs(id('c'), 'locks')).toBe(false);
+    play.crash('c');
+    expect(play.machine('a').runs(id('c'), 'kv')).toBe(false);
+    play.start('c', { services: ['kv', 'locks'] });
+    play.run(1_000);
+    expect(play.machine('a').runs(id('c'), 'locks')).toBe(true);
+    expect(play.machine('a').servicesOf(id('c'))).toEqual(['kv', 'locks']);
+    expect(play.machine('c').runs(id('c'), 'locks')).toBe(true);
+    expect(play.machine('c').runs(id('a'), 'locks')).toBe(false);
+  });
+
+  it('tell it once more when one that never was away says another thing', () => {
+    const heartbeat = (services: readonly string[] | undefined): void => {
+      const { document, digest } = play.machine('c').current();
+      const { clusterId, epoch } = document;
+      play.trace.length = 0;
+      play.step('a', {
+        kind: 'message',
+        from: id('c'),
+        message: { kind: 'heartbeat', clusterId, epoch, digest, wallMs: 0, ...(services && { services }) },
+      });
+    };
+    heartbeat(['kv']);
+    expect(play.trace).toEqual([]);
+    heartbeat(['locks']);
+    expect(play.trace).toEqual(['a: c is up']);
+    expect(play.machine('a').runs(id('c'), 'kv')).toBe(false);
+    heartbeat(undefined);
+    expect(play.trace, 'a node that does not say runs all').toEqual(['a: c is up']);
+    expect(play.machine('a').runs(id('c'), 'whatever')).toBe(true);
+  });
+
+  it('warn in a plan of who does not run what others do', () => {
+    for (const name of ['a', 'b', 'c']) {
+      play.crash(name);
+      play.start(name, { services: ['kv', 'locks'] });
+    }
+    play.run(1_000);
+    play.start('d');
+    play.join('d', 'a');
+    play.run(1_000);
+    const planned = play.ask('a', { kind: 'plan' });
+    expect(planned?.kind === 'planned' && planned.plan.transition.warnings).toContain(
+      'd does not run locks: 4 transfers wait until it does',
+    );
+  });
+
+  it('know how many vnodes of each are partial', () => {
+    play.player('c').partial = 5;
+    play.run(600);
+    expect(['a', 'b', 'c'].map((name) => play.machine(name).partialOf(id('c')))).toEqual([5, 5, 5]);
+    play.player('c').partial = 0;
+    play.run(600);
+    expect(play.machine('a').partialOf(id('c'))).toBe(0);
   });
 
   it('see who is silent go down and come back', () => {

@@ -25,9 +25,9 @@ import {
   type BirthOptions,
   type PendingTransfer,
 } from '../ring/document.ts';
-import { decodeAcceptorRecord } from './acceptor.ts';
+import type { AcceptorRecord } from './acceptor.ts';
 import { Agreement, type AfterSave, type AgreementEffect } from './agreement.ts';
-import { Candidacy, decodeProspect, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
+import { Candidacy, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
 import {
   actingClaimant,
   Claimant,
@@ -41,20 +41,12 @@ import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } f
 import { Gossip, heartbeatOf } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
-import { decodePlan, type ClaimFunction } from './plan.ts';
+import { recollect, type LoadedRecords } from './loaded-records.ts';
+import type { ClaimFunction } from './plan.ts';
 import type { MembershipPreset } from './preset.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
-import { readDocument } from './wire-document.ts';
-
-/** What the stable store held at start, each document if there was one. */
-export interface LoadedRecords {
-  readonly ring?: Uint8Array | undefined;
-  readonly agreement?: Uint8Array | undefined;
-  readonly prospect?: Uint8Array | undefined;
-  readonly plan?: Uint8Array | undefined;
-}
 
 export interface MembershipInit {
   /** Id as ever; name, address and location as they are now (the ring document follows). */
@@ -67,6 +59,10 @@ export interface MembershipInit {
   readonly random: () => number;
   /** The wall clock, milliseconds since 1970. Only ever told to others and compared with theirs. */
   readonly wallClock: () => number;
+  /** The services whose vnodes this node runs. */
+  readonly services: readonly string[];
+  /** How many vnodes that this node owns are partial; asked anew for each heartbeat. */
+  readonly partial: () => number;
   readonly preset: MembershipPreset;
 }
 
@@ -85,6 +81,7 @@ export class Membership {
   #agreement: Agreement;
   #phase: Phase = 'starting';
   readonly #isBorn: boolean;
+  readonly #concerns: readonly string[];
   #nextToken = 1;
   readonly #after = new Map<number, After>();
   #peers: readonly PeerAddress[] = [];
@@ -92,28 +89,27 @@ export class Membership {
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
-  /** Throws `WireError` when a record is damaged: a node that has forgotten a promise must not start. */
+  /** Throws `RecordsDamaged` or `RecordsUnknown` when it must not start on these records. */
   constructor(init: MembershipInit) {
     const { self, records, preset } = init;
     this.#init = init;
     this.#self = self.id;
-    this.#isBorn = records.ring === undefined;
-    const current =
-      records.ring === undefined
-        ? encodeDocument(birthDocument({ ...init.birth, self }))
-        : readDocument(records.ring);
+    const { ring, acceptor, prospect, plan, concerns } = recollect(self.id, records);
+    this.#isBorn = ring === undefined;
+    this.#concerns = concerns;
+    const current = ring ?? encodeDocument(birthDocument({ ...init.birth, self }));
     this.#liveness = new Liveness(preset);
     this.#gossip = new Gossip(preset.heartbeatIntervalMs);
-    this.#agreement = this.#agreementOn(current, records.agreement);
-    const plan = records.plan && decodePlan(records.plan);
+    this.#agreement = this.#agreementOn(current, acceptor);
     this.#claimant = new Claimant({ self: self.id, plan, claim: init.claim, timing: preset });
-    this.#candidacy = new Candidacy({ self, prospect: this.#prospectOf(records, current), timing: preset });
+    this.#candidacy = new Candidacy({ self, prospect: otherThan(current, prospect), timing: preset });
   }
 
   // What happens
 
   /** Once, before anything else. */
   start(now: number): MembershipEffect[] {
+    for (const concern of this.#concerns) this.#log('error', {}, concern);
     if (this.#isBorn) this.#save('ring', this.#agreement.current.bytes, { kind: 'born' });
     else this.#becomeRunning(now);
     return this.#drain();
@@ -152,6 +148,22 @@ export class Membership {
 
   isUp(node: NodeId): boolean {
     return node === this.#self || this.#liveness.isUp(node);
+  }
+
+  /** Up, and runs vnodes of this service, as far as it has said. */
+  runs(node: NodeId, service: string): boolean {
+    if (node === this.#self) return this.#init.services.includes(service);
+    return this.#liveness.isUp(node) && this.#gossip.runs(node, service);
+  }
+
+  /** Undefined: it has not said. */
+  servicesOf(node: NodeId): readonly string[] | undefined {
+    return node === this.#self ? this.#init.services : this.#gossip.wordOf(node)?.services;
+  }
+
+  /** How many vnodes that this member owns are partial, as it said last. */
+  partialOf(node: NodeId): number {
+    return node === this.#self ? this.#init.partial() : (this.#gossip.wordOf(node)?.partial ?? 0);
   }
 
   actingClaimant(): NodeId {
@@ -240,7 +252,10 @@ export class Membership {
   #handleHeartbeat(from: NodeId, heartbeat: Heartbeat): void {
     const ours = this.#documentOf(heartbeat.clusterId);
     const { clusterId, epoch, digest } = heartbeat;
-    switch (this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock())) {
+    const before = this.#gossip.wordOf(from)?.services;
+    const verdict = this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock());
+    if (!isSameList(before, this.#gossip.wordOf(from)?.services)) this.#tellServices(from);
+    switch (verdict) {
       case 'behind':
         return this.#send(from, { kind: 'documentRequest', clusterId });
       case 'ahead':
@@ -438,7 +453,9 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared !== undefined) this.#send(to, heartbeatOf(shared, this.#init.wallClock()));
+    if (shared === undefined) return;
+    const { wallClock, services, partial } = this.#init;
+    this.#send(to, heartbeatOf(shared, wallClock(), { services, partial: partial() }));
   }
 
   #sendReports(now: number): void {
@@ -489,20 +506,13 @@ export class Membership {
       current,
       isUp: (node) => this.isUp(node),
       hasCurrent: (node) => node === this.#self || this.#gossip.has(node, current),
+      servicesOf: (node) => this.servicesOf(node),
     };
   }
 
-  #agreementOn(current: AgreedDocument, record: Uint8Array | undefined): Agreement {
+  #agreementOn(current: AgreedDocument, record: AcceptorRecord | undefined): Agreement {
     const { random, preset } = this.#init;
-    const decoded = record && decodeAcceptorRecord(record);
-    return new Agreement({ self: this.#self, current, record: decoded, random, timing: preset });
-  }
-
-  /** A prospect that has become the ring since, or outlived its ring, is none. */
-  #prospectOf(records: LoadedRecords, current: AgreedDocument): AgreedDocument | undefined {
-    if (records.prospect === undefined || this.#isBorn) return undefined;
-    const prospect = decodeProspect(records.prospect);
-    return prospect?.document.clusterId === current.document.clusterId ? undefined : prospect;
+    return new Agreement({ self: this.#self, current, record, random, timing: preset });
   }
 
   #save(name: StableName, bytes: Uint8Array, after: After): void {
@@ -513,6 +523,12 @@ export class Membership {
 
   #tellUp(changes: readonly LivenessChange[]): void {
     for (const { node, up } of changes) this.#out.push({ kind: 'upChanged', node, up });
+  }
+
+  /** A node that is up runs other services than before; one that was told of just now is not told of twice. */
+  #tellServices(node: NodeId): void {
+    const told = this.#out.some((effect) => effect.kind === 'upChanged' && effect.node === node);
+    if (!told && this.#liveness.isWatched(node)) this.#tellUp([{ node, up: true }]);
   }
 
   #send(to: NodeId, message: MembershipMessage): void {
@@ -534,6 +550,15 @@ export class Membership {
     if (this.#phase === 'removed') effects.push({ kind: 'removed' });
     return effects;
   }
+}
+
+/** A prospect that has become the ring since is none. */
+function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
+  return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
+}
+
+function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === b || (a?.length === b?.length && a?.every((name, at) => name === b?.[at]) === true);
 }
 
 function isSameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {

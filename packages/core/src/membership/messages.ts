@@ -31,7 +31,9 @@ import {
   isLatin1,
   isName,
   isNullOr,
+  isListOf,
   isOneOf,
+  isOptional,
   isPositive,
   isRecord,
   isText,
@@ -47,6 +49,10 @@ export interface Heartbeat {
   readonly digest: string;
   /** The sender's wall clock, milliseconds since 1970. */
   readonly wallMs: number;
+  /** The services it runs vnodes of, by name; a node that does not say runs all. */
+  readonly services?: readonly string[];
+  /** How many vnodes that it owns are partial. */
+  readonly partial?: number;
 }
 
 export interface DocumentRequest {
@@ -127,7 +133,14 @@ const isResult: Check = (value) =>
   (results[(value as { kind: string }).kind] as Check)(value);
 
 const shapes: Readonly<Record<MembershipMessage['kind'], Check>> = {
-  heartbeat: isRecord({ clusterId: isName, epoch: isPositive, digest: isName, wallMs: isNumber }),
+  heartbeat: isRecord({
+    clusterId: isName,
+    epoch: isPositive,
+    digest: isName,
+    wallMs: isNumber,
+    services: isOptional(isListOf(isName)),
+    partial: isOptional(isCount),
+  }),
   documentRequest: isRecord({ clusterId: isName }),
   document: isRecord({ document: isLatin1 }),
   prepare: isRecord(inSlot),
@@ -142,6 +155,7 @@ const shapes: Readonly<Record<MembershipMessage['kind'], Check>> = {
       name: isName,
       address: isText,
       location: isText,
+      storeId: isOptional(isName),
       ringSize: isPositive,
     }),
     boundTo: isNullOr(isName),

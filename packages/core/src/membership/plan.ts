@@ -75,10 +75,12 @@ export interface PlanInput {
   readonly current: AgreedDocument;
   readonly claim: ClaimFunction;
   readonly isUp: (node: NodeId) => boolean;
+  /** Which services a node runs; undefined when it has not said. */
+  readonly servicesOf: (node: NodeId) => readonly string[] | undefined;
 }
 
 /** `planRefusal` of the current document must be undefined. */
-export function makePlan({ current, claim, isUp }: PlanInput): Plan {
+export function makePlan({ current, claim, isUp, servicesOf }: PlanInput): Plan {
   const { document, digest } = current;
   const members = stayers(document);
   assert(members.length > 0, 'somebody stays');
@@ -98,6 +100,7 @@ export function makePlan({ current, claim, isUp }: PlanInput): Plan {
     ...sharedReplicas(document, owners, members, claimed.certificate.avoidable),
     ...fewPartitions(document.ringSize, members.length),
     ...downMembers(document, transfers, isUp),
+    ...missingServices(document, transfers, servicesOf),
   ];
   const planId = planIdOf(digest, owners);
   return {
@@ -207,6 +210,22 @@ function downMembers(
     const moves = transfers.filter((transfer) => transfer.from === member.id || transfer.to === member.id);
     if (moves.length === 0 || isUp(member.id)) return [];
     return [`${member.name} is down: ${moves.length} transfers wait until it is back`];
+  });
+}
+
+/** Receivers that do not run what others do. */
+function missingServices(
+  document: RingDocument,
+  transfers: readonly PendingTransfer[],
+  servicesOf: PlanInput['servicesOf'],
+): string[] {
+  const services = [...new Set(document.members.flatMap(({ id }) => servicesOf(id) ?? []))].toSorted();
+  return document.members.flatMap(({ id, name }) => {
+    const own = servicesOf(id);
+    const moves = transfers.filter((transfer) => transfer.to === id).length;
+    const missing = services.filter((service) => own?.includes(service) === false);
+    if (moves === 0 || missing.length === 0) return [];
+    return [`${name} does not run ${missing.join(', ')}: ${moves} transfers wait until it does`];
   });
 }
 

@@ -7,7 +7,7 @@
  *
  *   transferComplete   partition p is whole and durable at its new owner: switch the owner
  *   drained            the reporter is leaving, owns nothing and holds nothing that is not its own: let it go
- *   memberInfo         the reporter has another name, address or location than the document says
+ *   memberInfo         the reporter has another name, address, location or store than the document says
  */
 import type { NodeId } from '../contracts/ids.ts';
 import {
@@ -17,7 +17,7 @@ import {
   type PendingTransfer,
   type RingDocument,
 } from '../ring/document.ts';
-import { isCount, isName, isRecord, isText, type Check } from './shape.ts';
+import { isCount, isName, isOptional, isRecord, isText, type Check } from './shape.ts';
 import { successorOf, withMemberInfo, type MemberInfo } from './staging.ts';
 
 export type Report =
@@ -28,7 +28,15 @@ export type Report =
 const shapes: Readonly<Record<Report['kind'], Check>> = {
   transferComplete: isRecord({ transfer: isRecord({ partition: isCount, from: isName, to: isName }) }),
   drained: isRecord({ node: isName }),
-  memberInfo: isRecord({ info: isRecord({ id: isName, name: isName, address: isText, location: isText }) }),
+  memberInfo: isRecord({
+    info: isRecord({
+      id: isName,
+      name: isName,
+      address: isText,
+      location: isText,
+      storeId: isOptional(isName),
+    }),
+  }),
 };
 export const reportShape: Check = (value) => {
   const kind = (value as { kind?: Report['kind'] } | null | undefined)?.kind;

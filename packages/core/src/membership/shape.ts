@@ -39,6 +39,11 @@ export function isNullOr(check: Check): Check {
   return (value) => value === null || check(value);
 }
 
+/** A field that nodes before this version did not know. */
+export function isOptional(check: Check): Check {
+  return (value) => value === undefined || check(value);
+}
+
 /** Throws `WireError` naming what was expected when the value has another shape. */
 export function expectShape(check: Check, value: unknown, what: string): void {
   if (!check(value)) throw new WireError(`not ${what}`);

@@ -99,8 +99,9 @@ describe('staging', () => {
 });
 
 const isUp = (): boolean => true;
+const servicesOf = (): readonly string[] => ['kv'];
 const planFor = (document: RingDocument): Plan =>
-  makePlan({ current: encodeDocument(document), claim, isUp });
+  makePlan({ current: encodeDocument(document), claim, isUp, servicesOf });
 
 describe('plan', () => {
   it.each([
@@ -133,9 +134,25 @@ describe('plan', () => {
 
   it('says that a cluster smaller than n keeps several copies on one node, and who is down', () => {
     const current = encodeDocument(ring('a b c', { staged: 'c', owners: abc }));
-    const { warnings } = makePlan({ current, claim, isUp: (node) => node !== 'c' }).transition;
+    const { warnings } = makePlan({
+      current,
+      claim,
+      isUp: (node) => node !== 'c',
+      servicesOf,
+    }).transition;
     expect(warnings[0]).toMatch(/^n is 3 and there will be 2 members/);
     expect(warnings.at(-1)).toBe('c is down: 5 transfers wait until it is back');
+  });
+
+  it('says who is to receive partitions of a service that he does not run', () => {
+    const run: Record<string, readonly string[] | undefined> = {
+      a: ['kv', 'locks', 'queues'],
+      b: ['kv'],
+      c: undefined,
+    };
+    const current = encodeDocument(ring('a b+ c+'));
+    const { warnings } = makePlan({ current, claim, isUp, servicesOf: (node) => run[node] }).transition;
+    expect(warnings.at(-1)).toBe('b does not run locks, queues: 5 transfers wait until it does');
   });
 
   it('has one id for one plan, another for another document', () => {

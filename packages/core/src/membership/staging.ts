@@ -30,6 +30,7 @@ export interface MemberInfo {
   /** The cluster port, `host:port`. */
   readonly address: string;
   readonly location: string;
+  readonly storeId?: string;
 }
 
 /** A node that asks to be let in. */
@@ -37,6 +38,9 @@ export interface Candidate extends MemberInfo {
   /** Of the ring it has now, alone. */
   readonly ringSize: number;
 }
+
+/** What a member may say anew of itself. */
+const TOLD = ['name', 'address', 'location', 'storeId'] as const;
 
 export function stageJoin(document: RingDocument, candidate: Candidate): RingDocument | Refusal {
   const { ringSize, ...info } = candidate;
@@ -65,10 +69,8 @@ export function stageJoin(document: RingDocument, candidate: Candidate): RingDoc
 /** The document with what a member says of itself; the same object when it says nothing new. */
 export function withMemberInfo(document: RingDocument, info: MemberInfo): RingDocument {
   const known = memberOf(document, info.id);
-  const news =
-    known !== undefined &&
-    (known.name !== info.name || known.address !== info.address || known.location !== info.location);
-  if (!news) return document;
+  if (known === undefined || TOLD.every((field) => (info[field] ?? known[field]) === known[field]))
+    return document;
   const members = document.members.map((member) =>
     member.id === info.id ? { ...member, ...info, status: member.status } : member,
   );

@@ -7,7 +7,17 @@
  */
 import { jsonDecode, latin1Decode, latin1Encode, WireError } from '../base/bytes.ts';
 import { decodeDocument, type AgreedDocument } from '../ring/document.ts';
-import { expectShape, isCount, isListOf, isName, isOneOf, isPositive, isRecord, isText } from './shape.ts';
+import {
+  expectShape,
+  isCount,
+  isListOf,
+  isName,
+  isOneOf,
+  isOptional,
+  isPositive,
+  isRecord,
+  isText,
+} from './shape.ts';
 
 const documentShape = isRecord({
   clusterId: isName,
@@ -20,6 +30,7 @@ const documentShape = isRecord({
       name: isName,
       address: isText,
       location: isText,
+      storeId: isOptional(isName),
       status: isOneOf('joining', 'valid', 'leaving'),
     }),
   ),
@@ -31,11 +42,19 @@ const documentShape = isRecord({
   formatLevel: isPositive,
 });
 
+/** What this version can write to disk and wire. A higher level is agreed only once all members know it. */
+const FORMAT_LEVEL = 1;
+
 /** `WireError` when the bytes are no ring document that this node can act upon. */
 export function readDocument(bytes: Uint8Array): AgreedDocument {
   expectShape(documentShape, jsonDecode(bytes), 'a ring document');
   const agreed = decodeDocument(bytes);
-  const { members, claimant, pending, buckets, ringSize } = agreed.document;
+  const { members, claimant, pending, buckets, ringSize, formatLevel } = agreed.document;
+  if (formatLevel > FORMAT_LEVEL) {
+    throw new WireError(
+      `a ring document of format level ${formatLevel}, of which this version knows ${FORMAT_LEVEL}`,
+    );
+  }
   const ids = new Set(members.map((member) => member.id));
   if (ids.size !== members.length) throw new WireError('a ring document that names a member twice');
   if (!ids.has(claimant)) throw new WireError('a ring document whose claimant is no member');

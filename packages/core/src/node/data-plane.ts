@@ -29,14 +29,13 @@ import {
   type Header,
 } from '../request/message.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from '../request/port.ts';
-import type { CountedList } from '../request/quorum.ts';
 import type { RequestTable } from '../request/request-table.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import type { Replica } from '../ring/preference-list.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
-import type { RingView } from './ring-view.ts';
+import type { ListOf, RingView } from './ring-view.ts';
 
 export interface DataPlaneInit {
   readonly self: NodeId;
@@ -195,6 +194,8 @@ function decodeOrFail(module: VnodeModule<unknown, unknown>, body: Reader): unkn
 /** What the requests of one service send through. */
 class ModulePort implements ServicePort<unknown, unknown> {
   readonly self: NodeId;
+  /** Of the nodes that run this service. */
+  readonly list: ListOf;
   readonly #init: DataPlaneInit;
   readonly #view: RingView;
   readonly #table: RequestTable;
@@ -207,6 +208,7 @@ class ModulePort implements ServicePort<unknown, unknown> {
 
   constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>) {
     this.self = init.self;
+    this.list = init.view.listOf(module.name);
     this.#init = init;
     this.#view = init.view;
     this.#table = init.table;
@@ -221,10 +223,6 @@ class ModulePort implements ServicePort<unknown, unknown> {
 
   get document(): RingDocument {
     return this.#view.document;
-  }
-
-  list(first: PartitionId, n: number): CountedList {
-    return this.#view.list(first, n);
   }
 
   open(request: ReplicaRequest<unknown>): RequestId {

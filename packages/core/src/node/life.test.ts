@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { jsonEncode, latin1Decode } from '../base/bytes.ts';
-import { decodeLife, encodeLife, isProvenIntact, type LifeRecord } from './life.ts';
+import { decodeLife, encodeLife, isProvenIntact, recallLife, type LifeRecord } from './life.ts';
 
 const lived: LifeRecord = { bootId: 'boot-1', durability: 'process', clean: false, proven: true };
 
@@ -30,6 +30,15 @@ describe('the proof that a store is intact', () => {
       '{"bootId":"boot-1","durability":"process","clean":false,"proven":true}',
     );
     expect(decodeLife(encodeLife(lived))).toEqual(lived);
+  });
+
+  it('of which the newest record is damaged is none, though an older one ended clean', () => {
+    const ended = encodeLife({ ...lived, clean: true });
+    expect(isProvenIntact(recallLife(ended, false), 'boot-2')).toBe(true);
+    expect(isProvenIntact(recallLife(ended, true), 'boot-2')).toBe(false);
+    expect(isProvenIntact(recallLife(ended, true), 'boot-1')).toBe(false);
+    expect(recallLife(undefined, true), 'nor is this the first life').not.toBe(undefined);
+    expect(recallLife(undefined, false)).toBe(undefined);
   });
 
   it.each([[null], [{}], [{ clean: 'yes', proven: 1 }], [[]]])('%j proves nothing', (record) => {

@@ -22,6 +22,18 @@ export interface LifeRecord {
   readonly proven: boolean;
 }
 
+/** A life of which nothing can be known: it counts as one that ended badly under another boot. */
+const UNKNOWN: LifeRecord = { bootId: '', durability: 'process', clean: false, proven: false };
+
+/**
+ * The life before this one, or undefined when there was none. With its newest record damaged an older one says nothing:
+ * it may well tell of a life that ended clean.
+ */
+export function recallLife(newest: Uint8Array | undefined, damaged: boolean): LifeRecord | undefined {
+  if (damaged) return UNKNOWN;
+  return newest && decodeLife(newest);
+}
+
 /** Whether the store is what the life before left: true also when there was none. */
 export function isProvenIntact(previous: LifeRecord | undefined, bootId: string): boolean {
   if (previous === undefined) return true;
@@ -33,11 +45,11 @@ export function encodeLife(record: LifeRecord): Uint8Array {
   return jsonEncode(record);
 }
 
-/** A record that cannot be read proves nothing: it counts as a life that ended badly under another boot. */
+/** A record that makes no sense proves nothing. */
 export function decodeLife(bytes: Uint8Array): LifeRecord {
   const raw = jsonDecode(bytes) as Partial<LifeRecord> | null;
   return {
-    bootId: typeof raw?.bootId === 'string' ? raw.bootId : '',
+    bootId: typeof raw?.bootId === 'string' ? raw.bootId : UNKNOWN.bootId,
     durability: raw?.durability === 'power' ? 'power' : 'process',
     clean: raw?.clean === true,
     proven: raw?.proven === true,

@@ -19,8 +19,10 @@ import type { Store } from '../contracts/store.ts';
 import type { Hello, Lane, Transport, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
-import { HandoffManager, type TransferableVnode } from '../handoff/handoff-manager.ts';
+import { HandoffManager } from '../handoff/handoff-manager.ts';
+import type { TransferableVnode } from '../handoff/port.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
+import { loadRecords } from '../membership/loaded-records.ts';
 import { Membership } from '../membership/membership.ts';
 import {
   decodeMembershipMessage,
@@ -31,19 +33,20 @@ import { membershipPresets, type MembershipPreset } from '../membership/preset.t
 import { refuse, unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
-import { quorumOf } from '../request/quorum.ts';
 import { RequestTable } from '../request/request-table.ts';
-import type { AgreedDocument, ConsistencyLevel, RingDocument } from '../ring/document.ts';
+import { memberOf, type AgreedDocument, type ConsistencyLevel, type RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
-import { decodeLife, encodeLife, isProvenIntact, type LifeRecord } from './life.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
-import { RingView } from './ring-view.ts';
+import { missingQuorums } from './readiness.ts';
+import { RingView, type ListOf } from './ring-view.ts';
 import { SaveQueue } from './save-queue.ts';
+import { StoreProof } from './store-proof.ts';
+import { Wholeness } from './wholeness.ts';
 
 export interface NodeInit {
   readonly id: NodeId;
@@ -82,7 +85,10 @@ const JOIN_HOPS_MAX = 4;
 interface Running {
   readonly view: RingView;
   readonly vnodes: VnodeManager;
+  readonly wholeness: Wholeness;
   readonly data: DataPlane;
+  /** By service: the preference lists of those that run it. */
+  readonly lists: ReadonlyMap<string, ListOf>;
   readonly handoff: HandoffManager;
 }
 
@@ -100,14 +106,13 @@ export class Node {
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   readonly #saves = new SaveQueue(() => this.#init);
   readonly #neighbours: Neighbours;
+  readonly #proof: StoreProof;
   #running: Running | undefined;
-  #previousLife: LifeRecord | undefined;
-  /** The store is intact, or every vnode that it cannot vouch for is durably marked partial. */
-  #proven = false;
   #lastRequest = 0;
   #timer: Timer | undefined;
   #stopped = false;
 
+  /** Throws, before it has done anything, when it must not start on what it finds: `RecordsDamaged`, `RecordsUnknown`, `StoreOfAnother`. */
   constructor(init: NodeInit) {
     this.#init = init;
     this.id = init.id;
@@ -122,20 +127,17 @@ export class Node {
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#membership = this.#makeMembership();
+    const ring = this.#membership.current().document;
+    this.#proof = new StoreProof({
+      ...init,
+      ringStoreId: memberOf(ring, init.id)?.storeId,
+      save: (record, done) => this.#saves.save('life', record, done),
+    });
     this.#answerOthers();
   }
 
   start(): void {
-    const { stable, bootId } = this.#init;
-    const saved = stable.load('life');
-    this.#previousLife = saved === undefined ? undefined : decodeLife(saved);
-    if (!isProvenIntact(this.#previousLife, bootId)) {
-      this.#init.logger.warn(
-        {},
-        'the machine went down under this node, and what it last acknowledged may be lost here; it heals from the others',
-      );
-    }
-    this.#saveLife({ clean: false, proven: isProvenIntact(this.#previousLife, bootId) }, () => this.#begin());
+    this.#proof.begin(() => this.#begin());
   }
 
   #begin(): void {
@@ -159,9 +161,7 @@ export class Node {
     this.#questions.stop();
     this.#table.stop();
     this.#init.transport.stop();
-    // A store that was not proven intact is not so by being closed well.
-    const proven = this.#proven;
-    this.#init.store.close(() => this.#saveLife({ clean: proven, proven }, done));
+    this.#init.store.close(() => this.#proof.end(done));
   }
 
   /** The ring this node acts on. Only once it is ready. */
@@ -186,22 +186,19 @@ export class Node {
   /** Reasons why this node cannot serve all it should; empty when it can. */
   get troubles(): string[] {
     const running = this.#running;
-    if (running === undefined) return ['the ring is not loaded yet'];
-    const { document } = running.view;
-    const n = Math.max(...document.buckets.map((bucket) => bucket.n));
-    const needed = Math.floor(n / 2) + 1;
-    for (let p = 0; p < document.ringSize; p++) {
-      const list = running.view.list(p as PartitionId, n);
-      const nodes = new Set(list.replicas.map((replica) => replica.node)).size;
-      if (nodes < quorumOf(list, needed).neededNodes)
-        return [`too few nodes are up for a quorum of partition ${p}`];
-    }
-    return [];
+    if (running === undefined) return ['the ring is not loaded yet', ...this.#saves.troubles];
+    if (this.#saves.troubles.length > 0) return this.#saves.troubles;
+    return missingQuorums(running.view.document, running.lists);
   }
 
   /** Through which a coordinator of this service reaches its vnodes. */
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
     return this.#live.data.port(module);
+  }
+
+  /** What the members have said of themselves. */
+  get members(): Pick<Membership, 'runs' | 'servicesOf' | 'partialOf'> {
+    return this.#membership;
   }
 
   isUp(node: NodeId): boolean {
@@ -275,16 +272,12 @@ export class Node {
 
   /** Owned partitions of a service whose vnode is partial: it lacks, or may lack, what it should hold. */
   partialPartitions(service: string): PartitionId[] {
-    const hosts = this.#live.vnodes.all();
-    return hosts
-      .filter((host) => host.service === service && host.standing === 'owner' && !host.whole)
-      .map((host) => host.place.partition);
+    return this.#live.wholeness.partial(service);
   }
 
   /** The service has made a partial vnode whole: it has merged from all other replicas. */
   declareWhole(service: string, partition: PartitionId): void {
-    const host = this.vnode(service, partition);
-    if (host?.standing === 'owner') host.become('owner', this.document.epoch, 'whole');
+    this.#live.wholeness.declare(service, partition);
   }
 
   get #live(): Running {
@@ -310,19 +303,16 @@ export class Node {
   }
 
   #makeMembership(): Membership {
-    const { id, name, address, location, stable, host, birth } = this.#init;
+    const { id, name, address, location, stable, store, host, birth } = this.#init;
     return new Membership({
-      self: { id, name, address, location },
-      records: {
-        ring: stable.load('ring'),
-        agreement: stable.load('agreement'),
-        prospect: stable.load('prospect'),
-        plan: stable.load('plan'),
-      },
+      self: { id, name, address, location, storeId: store.storeId },
+      records: loadRecords(stable),
       birth: { ...birth, clusterId: drawClusterId(host) },
       claim,
       random: () => host.random(),
       wallClock: () => host.now(),
+      services: this.#modules.map((module) => module.name),
+      partial: () => this.#running?.vnodes.partialOwned.length ?? 0,
       preset: this.#preset,
     });
   }
@@ -338,12 +328,6 @@ export class Node {
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
-  #saveLife(state: Pick<LifeRecord, 'clean' | 'proven'>, done: () => void): void {
-    const { bootId, durability } = this.#init;
-    this.#proven = state.proven;
-    this.#saves.save('life', encodeLife({ bootId, durability, ...state }), done);
-  }
-
   #ask(event: MembershipEvent): void {
     if (!this.#stopped) this.#perform(this.#membership.step(event, this.#init.host.monotonic()));
   }
@@ -354,10 +338,12 @@ export class Node {
 
   #performOne(effect: MembershipEffect): void {
     switch (effect.kind) {
-      case 'save':
-        return this.#saves.save(effect.name, effect.bytes, () =>
-          this.#ask({ kind: 'saved', token: effect.token }),
-        );
+      case 'save': {
+        const { name, bytes, token } = effect;
+        const saved = (error?: string): void => this.#ask({ kind: 'saved', token, error });
+        // A plan may fail: somebody waits to be told.
+        return this.#saves.save(name, bytes, () => saved(), name === 'plan' ? saved : undefined);
+      }
       case 'send':
         return this.#sendMembership(effect.to, effect.message);
       case 'adopted':
@@ -394,7 +380,13 @@ export class Node {
     const { host, store, transport, logger, durability } = this.#init;
     const self = this.id;
     const modules = this.#modules;
-    const view = new RingView(self, document, (node) => this.isUp(node));
+    const view = new RingView(
+      self,
+      document,
+      (node) => this.isUp(node),
+      (node, service) => this.#membership.runs(node, service),
+    );
+    const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
     const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
     const data = new DataPlane({
       self,
@@ -408,7 +400,15 @@ export class Node {
       out: this.#out,
     });
     const handoff = new HandoffManager(this.#handoffPort(view, vnodes));
-    this.#running = { view, vnodes, data, handoff };
+    const wholeness = new Wholeness({
+      self,
+      host,
+      logger,
+      vnodes,
+      document: () => view.document,
+      ask: (node, body, done) => this.ask(node, 'inDoubt', body, done),
+    });
+    this.#running = { view, vnodes, wholeness, data, lists, handoff };
     store.start({
       onProgress: () => vnodes.onStoreProgress(),
       onFailure: (fromSeq, error) => {
@@ -416,9 +416,9 @@ export class Node {
         vnodes.onStoreProgress(fromSeq);
       },
     });
-    vnodes.start(document, { firstLife: this.#previousLife === undefined, intact: this.#proven });
-    if (!this.#proven)
-      this.#whenAllStored(vnodes, () => this.#saveLife({ clean: false, proven: true }, () => {}));
+    const { isFirstLife, proven } = this.#proof;
+    vnodes.start(document, { firstLife: isFirstLife, intact: proven });
+    if (!proven) this.#whenAllStored(vnodes, () => this.#proof.becomeProven());
     transport.start(this.#transportHandler());
     handoff.start();
     this.#init.onReady?.();
@@ -461,6 +461,9 @@ export class Node {
       }
       this.#requestHere(request, (result) => answer({ kind: 'answered', body: result }));
     });
+    this.#questions.answer('inDoubt', (body, answer) =>
+      answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
+    );
     this.#questions.answer('transfers', (_body, answer) =>
       answer({
         kind: 'answered',
@@ -564,6 +567,7 @@ export class Node {
       },
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
+      runs: (node, service) => this.#membership.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
       find: (service, partition) => vnodes.find(service, partition),

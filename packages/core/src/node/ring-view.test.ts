@@ -41,6 +41,28 @@ describe('the ring as requests see it', () => {
     expect(draw(0)).toBe('0@a 2@c 1@a!; owners 3, local 0');
   });
 
+  it('lists for each service those that run it, made once like all others', () => {
+    const lacking = new Set(['b locks']);
+    const runs = (node: string, service: string): boolean => !lacking.has(`${node} ${service}`);
+    const view = new RingView(self, document, () => true, runs);
+    const [locks, kv] = [view.listOf('locks'), view.listOf('kv')];
+    const draw = (list: typeof kv): string =>
+      list(0 as PartitionId, 3)
+        .replicas.map(({ partition, node }) => `${partition}@${node}`)
+        .join(' ');
+    expect(draw(kv)).toBe('0@a 1@b 2@c');
+    expect(draw(locks)).toBe('0@a 2@c 1@a');
+    expect(locks(0 as PartitionId, 3).owners).toBe(3);
+    const first = locks(0 as PartitionId, 3);
+    lacking.clear();
+    expect(locks(0 as PartitionId, 3)).toBe(first);
+    expect(view.listOf('locks')(0 as PartitionId, 3)).toBe(first);
+    view.upChanged();
+    expect(draw(locks)).toBe('0@a 1@b 2@c');
+    view.adopt({ ...document, owners: [...'cccccccc'] as NodeId[] });
+    expect(draw(locks)).toBe('0@c 1@c 2@c');
+  });
+
   it('makes a list once, until nodes come or go', () => {
     const { view, down, draw } = stage();
     const first = view.list(0 as PartitionId, 3);

@@ -17,12 +17,21 @@ function stage() {
       under.push({ name, done });
     },
   };
-  const queue = new SaveQueue(() => ({ stable, host, logger: silentLogger }));
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (_fields: object, text: string) => void errors.push(text) };
+  const queue = new SaveQueue(() => ({ stable, host, logger }));
   const told: string[] = [];
   const save = (name: StableName, version: string): void =>
     queue.save(name, latin1Encode(version), () => told.push(version));
+  const trySave = (name: StableName, version: string): void =>
+    queue.save(
+      name,
+      latin1Encode(version),
+      () => told.push(version),
+      (error) => told.push(`${version}: ${error}`),
+    );
   const finish = (error?: string): void => under.shift()?.done(error);
-  return { host, written, save, finish, told };
+  return { host, written, save, trySave, finish, told, queue, errors };
 }
 
 describe('saves of one name', () => {
@@ -48,6 +57,32 @@ describe('saves of one name', () => {
     finish();
     expect(written).toEqual(['ring v1', 'ring v2', 'ring v2']);
     expect(told).toEqual(['v1', 'v2']);
+  });
+
+  it('are told of the failure when they can do without, and the next one is not held up', () => {
+    const { save, trySave, finish, written, told } = stage();
+    trySave('plan', 'v1');
+    trySave('plan', 'v2');
+    finish('disk full');
+    expect(told).toEqual(['v1: disk full']);
+    finish();
+    expect(told).toEqual(['v1: disk full', 'v2']);
+    save('plan', 'v3');
+    finish();
+    expect(written).toEqual(['plan v1', 'plan v2', 'plan v3']);
+  });
+
+  it('are a trouble while they fail, told once for each reason', () => {
+    const { host, save, finish, queue, errors } = stage();
+    save('ring', 'v1');
+    for (const error of ['disk full', 'disk full', 'disk broken']) {
+      finish(error);
+      expect(queue.troubles).toEqual([`the ring cannot be saved: ${error}`]);
+      host.advance(500);
+    }
+    expect(errors).toHaveLength(2);
+    finish();
+    expect(queue.troubles).toEqual([]);
   });
 
   it('begin at once again when nothing is under way', () => {

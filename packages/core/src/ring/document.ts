@@ -27,6 +27,8 @@ export interface Member {
   readonly status: MemberStatus;
   /** Failure domain as a path, `rack-1/host-a`; empty when not told. */
   readonly location: string;
+  /** The store that its vnodes are kept in, by which an exchanged one is known; missing when not told. */
+  readonly storeId?: string;
 }
 
 /** A partition on its way: `from` owns and serves it until the document of the switch. */

@@ -67,6 +67,11 @@ export class VnodeHost {
     return this.#record.state === 'whole';
   }
 
+  /** In whose name this vnode counts; another one whenever it cannot prove itself whole. */
+  get actor(): string {
+    return this.#record.actor;
+  }
+
   get role(): VnodeRole {
     return this.#record.role === 'owner' ? 'primary' : 'fallback';
   }

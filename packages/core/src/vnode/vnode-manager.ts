@@ -76,7 +76,7 @@ export class VnodeManager {
       }
     }
     this.adopt(document);
-    const partial = this.all().filter((host) => host.standing === 'owner' && !host.whole).length;
+    const partial = this.partialOwned.length;
     if (partial > 0)
       this.#init.logger.warn(
         { vnodes: partial },
@@ -135,6 +135,11 @@ export class VnodeManager {
   /** Vnodes that are open, in no particular order. */
   all(): VnodeHost[] {
     return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
+  }
+
+  /** Owners that lack, or may lack, what they should hold. */
+  get partialOwned(): VnodeHost[] {
+    return this.all().filter((host) => host.standing === 'owner' && !host.whole);
   }
 
   /** Close a vnode that is empty and stands in for nobody any more. */

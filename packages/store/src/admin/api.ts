@@ -39,6 +39,10 @@ export interface MemberView {
   /** Share owned once all pending transfers are done. */
   readonly pendingPercent: number;
   readonly location: string;
+  /** The services whose vnodes it runs; missing when it has not said. */
+  readonly services?: readonly string[];
+  /** Of the vnodes that it owns, those that cannot prove they hold everything and heal from the others. */
+  readonly partialVnodes: number;
 }
 
 export interface StatusView {

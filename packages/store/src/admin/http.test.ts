@@ -17,6 +17,7 @@ const status: StatusView = {
       ringPercent: 100,
       pendingPercent: 50,
       location: '',
+      partialVnodes: 4,
     },
     {
       name: 'n2',
@@ -27,6 +28,7 @@ const status: StatusView = {
       ringPercent: 0,
       pendingPercent: 50,
       location: '',
+      partialVnodes: 0,
     },
   ],
   ready: true,
@@ -168,6 +170,7 @@ describe('pages', () => {
     expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(text).toContain('rkv_up{node="n1"} 1\n');
     expect(text).toContain('rkv_members{status="joining"} 1\n');
+    expect(text).toContain('rkv_vnodes_partial{member="n1"} 4\n');
     expect(text).toContain('rkv_ring_epoch 7\n');
     expect(text).toContain('rkv_partitions_owned{member="n1"} 8\n');
     for (const line of text.trimEnd().split('\n'))

@@ -54,6 +54,11 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
     gauge('rkv_partitions_pending', 'Partitions that are about to change their owner.', [
       [{}, ring.pending.length],
     ]),
+    gauge(
+      'rkv_vnodes_partial',
+      'Owned vnodes that cannot prove they hold everything, by owner.',
+      status.members.map(({ name, partialVnodes }) => [{ member: name }, partialVnodes]),
+    ),
     ...loadFamilies(load),
     ...limitFamilies(load.limits),
     ...processFamilies(),

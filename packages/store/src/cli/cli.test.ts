@@ -75,6 +75,8 @@ const members: StatusView['members'] = [
     ringPercent: 37.5,
     pendingPercent: 37.5,
     location: '',
+    services: ['rkv', 'locks'],
+    partialVnodes: 0,
   },
   {
     name: 'n2',
@@ -85,6 +87,8 @@ const members: StatusView['members'] = [
     ringPercent: 62.5,
     pendingPercent: 62.5,
     location: 'r1',
+    services: ['rkv'],
+    partialVnodes: 5,
   },
 ];
 const status = { members, ready: true, claimant: 'n1', epoch: 4, clusterId: 'c', node: 'n1' };
@@ -280,6 +284,8 @@ describe('cluster', () => {
     expect(members).toContain(' Membership ');
     expect(members).toMatch(/^valid {6}37\.5% {6}-- {6}'n1'$/m);
     expect(members).toContain("Not reached: 'n2'");
+    expect(members).toContain("Healing: 'n2' (5 partial vnodes)");
+    expect(members).toContain("Not run by 'n2': locks");
     const picture = (await run('ring')).out;
     expect(picture).toContain('abba|bbab|');
   });

@@ -30,8 +30,24 @@ export function describeStatus({ members, ready, claimant, epoch }: StatusView):
   const down = members.filter((member) => !member.up).map((member) => quote(member.name));
   const lines = [describeShares(members), `Claimant: ${quote(claimant)}, epoch ${epoch}`];
   if (down.length > 0) lines.push(`Not reached: ${down.join(', ')}`);
+  const healing = members.filter((member) => member.partialVnodes > 0);
+  if (healing.length > 0) lines.push(`Healing: ${healing.map(describeHealing).join(', ')}`);
+  lines.push(...describeMissingServices(members));
   if (!ready) lines.push('Not all live members hold this ring yet');
   return lines.join('\n');
+}
+
+function describeHealing({ name, partialVnodes }: StatusView['members'][number]): string {
+  return `${quote(name)} (${partialVnodes} partial ${partialVnodes === 1 ? 'vnode' : 'vnodes'})`;
+}
+
+/** Nothing while all that is known run the same. */
+function describeMissingServices(members: StatusView['members']): string[] {
+  const all = [...new Set(members.flatMap(({ services }) => services ?? []))];
+  return members.flatMap(({ name, services }) => {
+    const missing = all.filter((service) => services?.includes(service) === false);
+    return missing.length === 0 ? [] : [`Not run by ${quote(name)}: ${missing.join(', ')}`];
+  });
 }
 
 export function describeRingView({ owners, pending, version, claimant }: RingView): string {

@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from '@rkv/core';
 import type { Command } from 'commander';
 import * as v from 'valibot';
@@ -37,6 +38,16 @@ export type StartServer = (
   components: { readonly logger: Logger },
 ) => Promise<RunningServer>;
 
+/**
+ * A request is many small functions on its way from the socket to the store and back; V8 stops merging them into one
+ * at a size meant for pages. With more room a GET takes a tenth less time, a SET a little. Not in `open()`: there the
+ * process is somebody else's. Twice as much gained nothing more.
+ */
+const COMPILER_FLAGS = [
+  '--max-inlined-bytecode-size=1200',
+  '--max-inlined-bytecode-size-cumulative=3000',
+] as const;
+
 type StartFlags = Partial<Record<SettingName, string>> & {
   readonly config?: string;
   readonly withParent?: boolean;
@@ -61,6 +72,7 @@ function describeDefault(setting: SettingName): string {
 async function start({ flags, terminal }: Invocation<StartFlags>, startServer: StartServer): Promise<void> {
   const outcome = loadConfig({ flags, env: terminal.env, file: flags.config });
   if (outcome.kind === 'refused') throw new WrongUsage(outcome.problems.join('\n'));
+  for (const flag of COMPILER_FLAGS) setFlagsFromString(flag);
   const { config } = outcome;
   const logger = openLog(config.name, terminal);
   const watch = watchSignals((signal) => process.exit(128 + constants.signals[signal]));

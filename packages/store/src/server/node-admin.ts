@@ -167,6 +167,8 @@ export class NodeAdmin implements Admin {
       ringPercent: percent(current.get(id), document),
       pendingPercent: percent(target.get(id), document),
       location,
+      partialVnodes: this.#node.members.partialOf(id),
+      ...servicesOf(this.#node, id),
     }));
     const { epoch, clusterId } = document;
     const ready = this.#node.prospect === undefined && this.#node.ringReady;
@@ -407,6 +409,11 @@ function requestOptions({ r, w, pr, pw, timeoutMs }: KvOptions): RequestOptions 
     ...(pw === undefined ? {} : { pw }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
+}
+
+function servicesOf(node: Node, member: NodeId): { services?: readonly string[] } {
+  const services = node.members.servicesOf(member);
+  return services === undefined ? {} : { services };
 }
 
 function okOrThrow(reply: ServiceReply): ServiceReply {

@@ -88,16 +88,8 @@ export async function startServer(
       ...(secrets.length > 0 ? { secret: secrets } : {}),
     });
     const { port } = await transport.listen();
-    const server = new Server({
-      config,
-      directory,
-      logger,
-      host,
-      stable,
-      identity,
-      transport,
-      clusterPort: port,
-    });
+    const parts = { config, directory, logger, host, stable, identity, transport, clusterPort: port };
+    const server = await makeServer(parts);
     await server.start();
     return server;
   } catch (error) {
@@ -114,7 +106,25 @@ interface Parts {
   readonly stable: StableStore;
   readonly identity: NodeId;
   readonly transport: TcpTransport;
+  readonly store: Store;
   readonly clusterPort: number;
+}
+
+/** A node that must not start on what it finds leaves nothing open. */
+async function makeServer(parts: Omit<Parts, 'store'>): Promise<Server> {
+  const { config, directory, transport } = parts;
+  try {
+    const store = openStore(config, directory);
+    try {
+      return new Server({ ...parts, store });
+    } catch (error) {
+      await new Promise<void>((resolve) => store.close(resolve));
+      throw error;
+    }
+  } catch (error) {
+    transport.stop();
+    throw error;
+  }
 }
 
 class Server implements RunningServer {
@@ -140,7 +150,7 @@ class Server implements RunningServer {
   #stopping: Promise<void> | undefined;
 
   constructor(parts: Parts) {
-    const { config, host, logger, identity, transport, stable, clusterPort } = parts;
+    const { config, host, logger, identity, transport, stable, store, clusterPort } = parts;
     this.#parts = parts;
     this.id = identity;
     this.#startedAt = host.monotonic();
@@ -160,7 +170,7 @@ class Server implements RunningServer {
       birth: { ringSize: config.ringSize, n: config.n, level: config.level },
       host,
       transport,
-      store: openStore(config, parts.directory),
+      store,
       stable,
       logger,
       durability: config.durability,
@@ -241,8 +251,9 @@ class Server implements RunningServer {
     this.#loopDelay.stop();
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
     if (this.#left && directory !== undefined) {
-      await rm(join(directory.path, STABLE), { recursive: true, force: true });
+      // The store first: with the records still there, an end in between is finished by the next life.
       await rm(join(directory.path, STORE), { recursive: true, force: true });
+      await rm(join(directory.path, STABLE), { recursive: true, force: true });
     }
     directory?.release();
     this.#finish(this.#left ? 'left' : 'stopped');

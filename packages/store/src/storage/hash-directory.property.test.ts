@@ -191,8 +191,8 @@ describe('a hash directory without memory for another record', () => {
 describe('the last search, which a hash directory remembers', () => {
   const SOUGHT: RecordKey = { hashHi: 0xa8000000, hashLo: 0x80000000, key: 'k' };
   const EVEN = hashesOf({ seed: 3, count: 500 });
-  /** One more, and the segment is full. */
-  const AT_FIRST = EVEN.slice(0, 124);
+  /** With the one before it and one more than itself, the segment is full. */
+  const AT_FIRST = EVEN.slice(0, SEGMENT_RECORDS - 3);
   const BEFORE: RecordKey = { ...SOUGHT, key: 'j' };
 
   type Change = (pair: Pair, other: Pair) => void;
@@ -201,7 +201,8 @@ describe('the last search, which a hash directory remembers', () => {
     'another comes before it': (pair) => pair.set({ ...SOUGHT, key: 'i' }, 2),
     'another goes from before it': (pair) => pair.set(BEFORE, null),
     'another before it is replaced by one of another size': (pair) => pair.set(BEFORE, 200),
-    'its segment becomes two': (pair) => EVEN.slice(124, 130).forEach((at) => pair.set(at, 3)),
+    'its segment becomes two': (pair) =>
+      EVEN.slice(SEGMENT_RECORDS - 3, SEGMENT_RECORDS + 3).forEach((at) => pair.set(at, 3)),
     'the table doubles again and again': (pair) => EVEN.forEach((at) => pair.set(at, 4)),
     'its segment goes on in others': (pair) => crowdAt(SOUGHT, 300).forEach((at) => pair.set(at, 5)),
     'it comes, or is put anew': (pair) => pair.set(SOUGHT, 6),
@@ -282,27 +283,30 @@ describe('the last search, which a hash directory remembers', () => {
 });
 
 describe('a walk of a hash directory', () => {
-  it.each([1, 2, 125, 126, 127])('adds up from pages of %i, wherever its cursor stands', (limit) => {
-    const pair = new Pair(4);
-    const crowd = crowdAt({ hashHi: 0xa1234567, hashLo: 9, key: '' }, 260);
-    for (const at of [...hashesOf({ seed: limit, count: 400 }), ...crowd]) pair.set(at, 1);
-    const whole = pair.twin.after(undefined);
-    const seen: Held[] = [];
-    let cursor: RecordKey | undefined;
-    for (let turn = 0; ; turn++) {
-      const found = page(pair.directory, cursor, limit);
-      seen.push(...found.seen);
-      expect(found.seen.length).toBeLessThanOrEqual(limit);
-      // It may stop too late, and not too early.
-      expect(found.more || seen.length === whole.length).toBe(true);
-      if (!found.more) break;
-      const last = seen.at(-1)?.at as RecordKey;
-      // The cursor is the last record, or one that has just gone, or one that never was.
-      if (turn % 3 === 1) pair.set(last, null);
-      cursor = turn % 3 === 2 ? { ...last, key: `${last.key}\0` } : last;
-    }
-    expectSame(seen, whole);
-  });
+  it.each([1, 2, SEGMENT_RECORDS - 1, SEGMENT_RECORDS, SEGMENT_RECORDS + 1])(
+    'adds up from pages of %i, wherever its cursor stands',
+    (limit) => {
+      const pair = new Pair(4);
+      const crowd = crowdAt({ hashHi: 0xa1234567, hashLo: 9, key: '' }, 260);
+      for (const at of [...hashesOf({ seed: limit, count: 400 }), ...crowd]) pair.set(at, 1);
+      const whole = pair.twin.after(undefined);
+      const seen: Held[] = [];
+      let cursor: RecordKey | undefined;
+      for (let turn = 0; ; turn++) {
+        const found = page(pair.directory, cursor, limit);
+        seen.push(...found.seen);
+        expect(found.seen.length).toBeLessThanOrEqual(limit);
+        // It may stop too late, and not too early.
+        expect(found.more || seen.length === whole.length).toBe(true);
+        if (!found.more) break;
+        const last = seen.at(-1)?.at as RecordKey;
+        // The cursor is the last record, or one that has just gone, or one that never was.
+        if (turn % 3 === 1) pair.set(last, null);
+        cursor = turn % 3 === 2 ? { ...last, key: `${last.key}\0` } : last;
+      }
+      expectSame(seen, whole);
+    },
+  );
 
   it('shows nothing to a limit of none, and says whether there is more', () => {
     const pair = new Pair();

@@ -5,7 +5,7 @@
  *     table   [ 00 | 01 | 10 | 11 ]         as many leading bits as the deepest segment looks at
  *               |    |     \   /
  *             seg  seg      seg             one that looks at fewer stands in several places
- *     segment   hash word, cell, hash word, cell, ...       by first word of the hash; up to 126 records
+ *     segment   hash word, cell, hash word, cell, ...       by first word of the hash; up to 128 records
  *
  * A full segment becomes two, one bit deeper, and now and then the table doubles: the cost of growing is that of a
  * segment and a short copy, where one big Map stalls for as long as it takes to hash all of it anew. Walks need no
@@ -13,7 +13,7 @@
  *
  * The hash is there already and spread evenly, so nothing is hashed or halved to look up: the leading bits find the
  * segment, the next ones tell about where in it a record must stand, and it is a few places from there. Looking up is
- * waiting for memory, and this waits three times: for the segment's count, the slot, the record.
+ * waiting for memory, and this waits twice: for the slot and for the record.
  *
  * Hashes that share more leading bits than chance gives (they were made to) do not blow the table up: their segment
  * goes on in another one instead. Such a chain is divided as soon as the table may be larger, so that even hashes

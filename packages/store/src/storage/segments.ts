@@ -2,10 +2,12 @@
  * The segments of all hash directories of a store: blocks of one size, many to a region, and none of them an object.
  *
  *     region    | segment | segment | ... |             256 segments of 256 words
- *     segment   count, depth, next, unused, then slots   a slot: first word of the hash, cell
+ *     segment   slot, slot, ...                         first word of the hash, cell
+ *     head      count, depth; next                      two words for each segment, all of them together
  *
  * A segment is named by a number. An array of its own for each would put two more places in memory, which no cache
- * holds when there are thousands of them, between a key and its record.
+ * holds when there are thousands of them, between a key and its record; and so would a head before its slots, where
+ * the heads of ten thousand keys fit into the smallest cache.
  */
 
 /** Names a segment until it is given back. */
@@ -13,35 +15,39 @@ export type Segment = number;
 
 export const NO_SEGMENT = -1;
 /** Records that fit into one. More: fewer segments to find, more to move at each insert. */
-export const SEGMENT_RECORDS = 126;
+export const SEGMENT_RECORDS = 128;
 
 const WORDS = 256;
 const REGION_SEGMENTS = 256;
 const SEGMENT_SHIFT = 8;
 const SEGMENT_MASK = REGION_SEGMENTS - 1;
 
-// The words of its header.
-const COUNT = 0;
-const DEPTH = 1;
-const NEXT = 2;
-
-const SLOTS = 4;
 const SLOT = 2;
 const CELL = 1;
+
+/** The words of a head. */
+const HEAD_WORDS = 2;
+const STATE = 0;
+const NEXT = 1;
+
+// A head's state: count below, then depth.
+const DEPTH_SHIFT = 8;
+const COUNT_MASK = 0xff;
+const DEPTH_MASK = 0x3f;
+
+const FIRST_HEADS = 64;
 
 export class Segments {
   readonly #regions: Int32Array[] = [];
   readonly #free: Segment[] = [];
+  #heads: Int32Array = new Int32Array(FIRST_HEADS * HEAD_WORDS);
   #made = 0;
 
   /** An empty one. */
   take(depth: number): Segment {
     const segment = this.#free.pop() ?? this.#make();
-    const words = this.#wordsOf(segment);
-    const at = offsetOf(segment);
-    words[at + COUNT] = 0;
-    words[at + DEPTH] = depth;
-    words[at + NEXT] = NO_SEGMENT;
+    this.#heads[segment * HEAD_WORDS + STATE] = depth << DEPTH_SHIFT;
+    this.#heads[segment * HEAD_WORDS + NEXT] = NO_SEGMENT;
     return segment;
   }
 
@@ -50,17 +56,17 @@ export class Segments {
   }
 
   countOf(segment: Segment): number {
-    return this.#wordsOf(segment)[offsetOf(segment) + COUNT] as number;
+    return this.#stateOf(segment) & COUNT_MASK;
   }
 
   /** How many leading bits its records share, beyond those that all of the directory do. */
   depthOf(segment: Segment): number {
-    return this.#wordsOf(segment)[offsetOf(segment) + DEPTH] as number;
+    return (this.#stateOf(segment) >>> DEPTH_SHIFT) & DEPTH_MASK;
   }
 
   /** Where it goes on, or NO_SEGMENT. */
   nextOf(segment: Segment): Segment {
-    return this.#wordsOf(segment)[offsetOf(segment) + NEXT] as number;
+    return this.#heads[segment * HEAD_WORDS + NEXT] as number;
   }
 
   /** First word of the hash, unsigned. */
@@ -82,7 +88,7 @@ export class Segments {
    */
   firstWith(segment: Segment, hashHi: number, spread: number): number {
     const words = this.#wordsOf(segment);
-    const count = words[offsetOf(segment) + COUNT] as number;
+    const count = this.countOf(segment);
     const first = slotAt(segment, 0);
     let index = (spread * count) >>> 16;
     while (index < count && (words[first + index * SLOT] as number) >>> 0 < hashHi) index++;
@@ -93,47 +99,45 @@ export class Segments {
   /** There must be room. */
   insert(segment: Segment, index: number, hashHi: number, cell: number): void {
     const words = this.#wordsOf(segment);
-    const count = words[offsetOf(segment) + COUNT] as number;
     const at = slotAt(segment, index);
-    words.copyWithin(at + SLOT, at, slotAt(segment, count));
+    words.copyWithin(at + SLOT, at, slotAt(segment, this.countOf(segment)));
     words[at] = hashHi;
     words[at + CELL] = cell;
-    words[offsetOf(segment) + COUNT] = count + 1;
+    this.#count(segment, 1);
   }
 
   remove(segment: Segment, index: number): void {
     const words = this.#wordsOf(segment);
-    const count = words[offsetOf(segment) + COUNT] as number;
-    words.copyWithin(slotAt(segment, index), slotAt(segment, index + 1), slotAt(segment, count));
-    words[offsetOf(segment) + COUNT] = count - 1;
+    const end = slotAt(segment, this.countOf(segment));
+    words.copyWithin(slotAt(segment, index), slotAt(segment, index + 1), end);
+    this.#count(segment, -1);
   }
 
   /** Its records from `index` on, and what it goes on in, go to a new one. It ends here. */
   split(segment: Segment, index: number): Segment {
     const upper = this.take(this.depthOf(segment));
     this.#moveUpper(segment, index, upper);
-    this.#wordsOf(upper)[offsetOf(upper) + NEXT] = this.cut(segment);
+    this.#heads[upper * HEAD_WORDS + NEXT] = this.cut(segment);
     return upper;
   }
 
   /** It ends here. What it went on in. */
   cut(segment: Segment): Segment {
     const next = this.nextOf(segment);
-    this.#wordsOf(segment)[offsetOf(segment) + NEXT] = NO_SEGMENT;
+    this.#heads[segment * HEAD_WORDS + NEXT] = NO_SEGMENT;
     return next;
   }
 
   /** Its upper half goes to a new one that it goes on in. */
   chain(segment: Segment): void {
     const link = this.split(segment, this.countOf(segment) >>> 1);
-    this.#wordsOf(segment)[offsetOf(segment) + NEXT] = link;
+    this.#heads[segment * HEAD_WORDS + NEXT] = link;
   }
 
   /** Its records, and those of what it goes on in, share one more bit than before. */
   deepen(segment: Segment): void {
-    const depth = this.depthOf(segment) + 1;
     for (let each = segment; each !== NO_SEGMENT; each = this.nextOf(each))
-      this.#wordsOf(each)[offsetOf(each) + DEPTH] = depth;
+      this.#setState(each, this.#stateOf(each) + (1 << DEPTH_SHIFT));
   }
 
   /** A copy of the slots from `index` on: hash word (signed), cell, hash word, cell, ... */
@@ -144,13 +148,30 @@ export class Segments {
   #moveUpper(from: Segment, index: number, to: Segment): void {
     const moved = this.slotsFrom(from, index);
     this.#wordsOf(to).set(moved, slotAt(to, 0));
-    this.#wordsOf(to)[offsetOf(to) + COUNT] = moved.length / SLOT;
-    this.#wordsOf(from)[offsetOf(from) + COUNT] = index;
+    this.#count(to, moved.length / SLOT);
+    this.#count(from, -moved.length / SLOT);
   }
 
   #make(): Segment {
     if ((this.#made & SEGMENT_MASK) === 0) this.#regions.push(new Int32Array(REGION_SEGMENTS * WORDS));
+    if ((this.#made + 1) * HEAD_WORDS > this.#heads.length) {
+      const heads = new Int32Array(this.#heads.length * 2);
+      heads.set(this.#heads);
+      this.#heads = heads;
+    }
     return this.#made++;
+  }
+
+  #stateOf(segment: Segment): number {
+    return this.#heads[segment * HEAD_WORDS + STATE] as number;
+  }
+
+  #setState(segment: Segment, state: number): void {
+    this.#heads[segment * HEAD_WORDS + STATE] = state;
+  }
+
+  #count(segment: Segment, by: number): void {
+    this.#setState(segment, this.#stateOf(segment) + by);
   }
 
   #wordsOf(segment: Segment): Int32Array {
@@ -158,11 +179,6 @@ export class Segments {
   }
 }
 
-/** Where it begins in its region, words. */
-function offsetOf(segment: Segment): number {
-  return (segment & SEGMENT_MASK) * WORDS;
-}
-
 function slotAt(segment: Segment, index: number): number {
-  return (segment & SEGMENT_MASK) * WORDS + SLOTS + index * SLOT;
+  return (segment & SEGMENT_MASK) * WORDS + index * SLOT;
 }

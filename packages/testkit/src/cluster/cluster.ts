@@ -96,6 +96,7 @@ export class SimCluster<Node> implements Breakable {
     const machine = this.#machine(name);
     assert(machine.running === undefined, `${name} is down when it is started`);
     const life = new Life(this.world, name, ++machine.lives);
+    machine.clock.noteStart();
     try {
       const node = this.#init.boot(this.#endow(machine, life));
       machine.running = { life, node };
@@ -130,11 +131,13 @@ export class SimCluster<Node> implements Breakable {
 
   /** kill -9: what was committed stays. Does nothing while it is down. */
   crash(name: string): void {
+    if (this.node(name) !== undefined) this.world.toll.count('crash');
     this.#end(name, 'crash');
   }
 
   /** The machine goes dark: what was flushed stays. Does nothing while it is down. */
   powerCut(name: string): void {
+    if (this.node(name) !== undefined) this.world.toll.count('power cut');
     this.#end(name, 'powerCut');
   }
 

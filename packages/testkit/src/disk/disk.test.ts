@@ -3,7 +3,7 @@ import { storeSuite } from '@rkv/core/testing';
 import { describe, expect, it } from 'vitest';
 import { Life, type Ending } from '../life/life.ts';
 import { World } from '../world/world.ts';
-import { SimDisk, type DiskTimings } from './disk.ts';
+import { SimDisk, type DiskTimings, type SimDiskInit } from './disk.ts';
 
 let seed = 0;
 
@@ -46,9 +46,9 @@ class Machine {
   stable!: StableStore;
   progress = 0;
 
-  constructor(seed = 1, timings: Partial<DiskTimings> = {}) {
+  constructor(seed = 1, timings: Partial<DiskTimings> = {}, onCommit: SimDiskInit['onCommit'] = () => {}) {
     this.world = new World({ seed });
-    this.disk = new SimDisk({ world: this.world, machine: 'n1', timings });
+    this.disk = new SimDisk({ world: this.world, machine: 'n1', timings, onCommit });
     this.life = this.boot();
   }
 
@@ -233,6 +233,31 @@ describe('a disk', () => {
     expect(machine.store.committedSeq).toBe(0);
     machine.world.runFor(2);
     expect(machine.store.committedSeq).toBe(1);
+  });
+
+  it('knows what would survive, shows what it commits, and counts what is lost', () => {
+    const shown: string[] = [];
+    const machine = new Machine(0, SLOW_FLUSH, (name, records) =>
+      shown.push(...records.map(({ value }) => `${name} ${String.fromCharCode(...(value ?? []))}`)),
+    );
+    const survivor = (durability: 'process' | 'power'): string =>
+      String.fromCharCode(...(machine.disk.survivor(durability, 0, HERE, key(0)) ?? []));
+    machine.store.submit([record(0, 'old')]);
+    machine.world.runToQuiescence();
+    machine.store.submit([record(0, 'new')]);
+    expect([survivor('process'), survivor('power')]).toEqual(['old', 'old']);
+    machine.world.runFor(5);
+    expect([survivor('process'), survivor('power')]).toEqual(['new', 'old']);
+    machine.store.submit([record(0, 'newer')]);
+    machine.world.runFor(5);
+    expect([survivor('process'), survivor('power')]).toEqual(['newer', 'old']);
+    machine.world.runToQuiescence();
+    expect([survivor('process'), survivor('power')]).toEqual(['newer', 'newer']);
+    expect(shown).toEqual(['n1 old', 'n1 new', 'n1 newer']);
+    for (let i = 1; i < 9; i++) machine.store.submit([record(i, 'x')]);
+    machine.crash('crash');
+    const lost = 9 - machine.prefixOf(9);
+    expect(machine.world.toll.of('batch lost in a crash')).toBe(lost);
   });
 
   it('that was wiped is another one', () => {

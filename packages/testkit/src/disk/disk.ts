@@ -11,11 +11,15 @@
 import {
   assert,
   unreachable,
+  type Place,
   type Prng,
+  type RecordKey,
+  type Space,
   type StableName,
   type StableStore,
   type Store,
   type StoreError,
+  type StoreRecord,
   type Timer,
 } from '@rkv/core';
 import type { Ending, Life } from '../life/life.ts';
@@ -36,6 +40,8 @@ export interface SimDiskInit {
   /** The machine it is in. */
   readonly machine: string;
   readonly timings?: Partial<DiskTimings>;
+  /** For whoever watches what comes to lie on disks. The records are borrowed; they may be taken back by a power cut. */
+  onCommit?(machine: string, records: readonly StoreRecord[]): void;
 }
 
 /** full: no space left. failing: every write is an I/O error; flaky: some are. Reads go on in all of them. */
@@ -53,7 +59,8 @@ export class SimDisk {
   readonly #prng: Prng;
   readonly #timings: DiskTimings;
   readonly #label: string;
-  #volume = new Volume();
+  readonly #onCommit: (records: readonly StoreRecord[]) => void;
+  #volume: Volume;
   #documents: Documents;
   #storeId: string;
   #health: DiskHealth = 'good';
@@ -66,11 +73,13 @@ export class SimDisk {
   #onSettled: (() => void) | undefined;
   #onSaving: { readonly name: StableName; readonly run: () => void } | undefined;
 
-  constructor({ world, machine, timings = {} }: SimDiskInit) {
+  constructor({ world, machine, timings = {}, onCommit }: SimDiskInit) {
     this.#world = world;
     this.#prng = world.prng(`disk ${machine}`);
     this.#timings = { ...TIMINGS, ...timings };
     this.#label = `disk ${machine}`;
+    this.#onCommit = (records) => onCommit?.(machine, records);
+    this.#volume = new Volume(this.#onCommit);
     this.#storeId = drawStoreId(this.#prng);
     this.#documents = this.#emptyDocuments();
   }
@@ -97,6 +106,17 @@ export class SimDisk {
 
   stable(life: Life): StableStore {
     return this.#documents.of(life);
+  }
+
+  /** What lies there whatever happens to the process, or (`power`) to the machine. Lives on with the disk. */
+  survivor(
+    durability: 'process' | 'power',
+    space: Space,
+    place: Place,
+    at: RecordKey,
+  ): Uint8Array | undefined {
+    if (durability === 'power') return this.#volume.flushed(space, place, at);
+    return this.#volume.get(space, place)?.get(at);
   }
 
   /** From now on everything takes this many times as long. */
@@ -127,7 +147,8 @@ export class SimDisk {
     assert(this.#store === undefined, 'a disk is wiped between lives');
     this.#flush?.cancel();
     this.#flush = undefined;
-    this.#volume = new Volume();
+    this.#world.toll.count(keepDocuments ? 'store wiped' : 'disk wiped');
+    this.#volume = new Volume(this.#onCommit);
     this.#storeId = drawStoreId(this.#prng);
     if (!keepDocuments) this.#documents = this.#emptyDocuments();
   }
@@ -147,6 +168,7 @@ export class SimDisk {
     const awaited = this.#onSaving;
     if (awaited?.name !== name) return;
     this.#onSaving = undefined;
+    this.#world.toll.count('crash while saving');
     this.#world.schedule(0, awaited.run, `saving ${this.#label}`);
   }
 
@@ -187,11 +209,15 @@ export class SimDisk {
       case 'good':
         return undefined;
       case 'full':
+        this.#world.toll.count('write refused, disk full');
         return FULL;
       case 'failing':
+        this.#world.toll.count('write failed, disk failing');
         return FAILING;
       case 'flaky':
-        return this.#prng.chance(FLAKY_SHARE) ? FAILING : undefined;
+        if (!this.#prng.chance(FLAKY_SHARE)) return undefined;
+        this.#world.toll.count('write failed, disk flaky');
+        return FAILING;
       default:
         return unreachable(this.#health);
     }
@@ -239,11 +265,13 @@ export class SimDisk {
       this.#flush?.cancel();
       this.#flush = undefined;
     }
-    this.#volume.crash(how, this.#prng);
+    const lost = this.#volume.crash(how, this.#prng);
+    this.#world.toll.count(how === 'powerCut' ? 'batch lost in a power cut' : 'batch lost in a crash', lost);
     this.#flushSoon();
   }
 
   #drawMs([shortest, longest]: readonly [number, number]): number {
+    if (this.#slowdown > 1) this.#world.toll.count('write slow');
     return (shortest + (this.#prng.below(1024) / 1024) * (longest - shortest)) * this.#slowdown;
   }
 }

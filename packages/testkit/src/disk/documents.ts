@@ -70,6 +70,7 @@ export class Documents {
       if (happened !== undefined && this.#parts.drawProblem() === undefined)
         this.#kept.set(name, happened.bytes);
     }
+    this.#parts.world.toll.count('save cut short', this.#saves.length);
     this.#saves = [];
   }
 }

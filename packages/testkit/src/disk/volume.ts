@@ -8,10 +8,18 @@
  *       a power cut keeps at least this
  *       a killed process keeps at least all that was committed
  */
-import { assert, type Place, type PartitionId, type Prng, type Space, type StoreRecord } from '@rkv/core';
+import {
+  assert,
+  type Place,
+  type PartitionId,
+  type Prng,
+  type RecordKey,
+  type Space,
+  type StoreRecord,
+} from '@rkv/core';
 import type { Ending } from '../life/life.ts';
 import { Fifo } from '../world/fifo.ts';
-import { SortedRecords } from './sorted-records.ts';
+import { compareRecordKeys, SortedRecords } from './sorted-records.ts';
 
 interface Batch {
   readonly seq: number;
@@ -32,6 +40,12 @@ function placeOfTable(table: number): Place {
   return { ringBits: (table >>> 16) & 63, partition: (table & 0xffff) as PartitionId };
 }
 
+function isRecord(record: StoreRecord, space: Space, { ringBits, partition }: Place, at: RecordKey): boolean {
+  const { place } = record;
+  if (record.space !== space || place.ringBits !== ringBits || place.partition !== partition) return false;
+  return compareRecordKeys(record, at) === 0;
+}
+
 export class Volume {
   readonly #tables = new Map<number, SortedRecords>();
   readonly #pending = new Fifo<Batch>();
@@ -39,6 +53,12 @@ export class Volume {
   #submittedSeq = 0;
   #committedSeq = 0;
   #flushedSeq = 0;
+  readonly #onCommit: (records: readonly StoreRecord[]) => void;
+
+  /** `onCommit` sees each batch once it is committed. */
+  constructor(onCommit: (records: readonly StoreRecord[]) => void = () => {}) {
+    this.#onCommit = onCommit;
+  }
 
   get submittedSeq(): number {
     return this.#submittedSeq;
@@ -86,19 +106,34 @@ export class Volume {
     return first;
   }
 
-  /** Keep a prefix of the batches that is drawn, but no shorter than this kind of crash leaves. */
-  crash(how: Ending, prng: Prng): void {
+  /**
+   * Keep a prefix of the batches that is drawn, but no shorter than this kind of crash leaves. Returns how many batches
+   * are lost.
+   */
+  crash(how: Ending, prng: Prng): number {
     const atLeast = how === 'powerCut' ? this.#flushedSeq : this.#committedSeq;
     const kept = prng.between(atLeast, this.#submittedSeq);
     this.commitThrough(kept);
+    let lost = this.#pending.length;
     this.#pending.clear();
-    if (how === 'crash') return;
-    this.#takeBack(kept);
-    this.flushThrough(this.#committedSeq);
+    if (how === 'powerCut') {
+      lost += this.#takeBack(kept);
+      this.flushThrough(this.#committedSeq);
+    }
+    return lost;
   }
 
   get(space: Space, place: Place): SortedRecords | undefined {
     return this.#tables.get(tableNumber(space, place));
+  }
+
+  /** What a power cut would leave of this record for sure. */
+  flushed(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
+    for (const { records, replaced } of this.#unflushed) {
+      const i = records.findIndex((record) => isRecord(record, space, place, at));
+      if (i >= 0) return replaced[i];
+    }
+    return this.get(space, place)?.get(at);
   }
 
   places(space: Space): Place[] {
@@ -113,9 +148,12 @@ export class Volume {
     const replaced = batch.records.map((record) => this.#table(record).set(record, record.value));
     this.#unflushed.push({ ...batch, replaced });
     this.#committedSeq = batch.seq;
+    this.#onCommit(batch.records);
   }
 
-  #takeBack(keptSeq: number): void {
+  /** Returns how many batches that were. */
+  #takeBack(keptSeq: number): number {
+    const before = this.#unflushed.length;
     for (
       let batch = this.#unflushed.at(-1);
       batch !== undefined && batch.seq > keptSeq;
@@ -128,6 +166,7 @@ export class Volume {
       }
     }
     this.#committedSeq = Math.min(this.#committedSeq, keptSeq);
+    return before - this.#unflushed.length;
   }
 
   #table(record: StoreRecord): SortedRecords {

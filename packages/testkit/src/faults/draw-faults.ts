@@ -4,7 +4,10 @@
  * Swarm testing: each seed leaves out whole kinds of faults, because a mixture of everything hides what only a
  * few kinds together bring out; and one seed in ten has no faults, so that liveness without them is seen too.
  *
- * Source: Groce et al., "Swarm Testing" (ISSTA 2012); the ranges are Jepsen's and TigerBeetle's.
+ * Some cuts come as a swizzle: one node after the other loses everybody else, and they come back in another order.
+ *
+ * Source: Groce et al., "Swarm Testing" (ISSTA 2012); FoundationDB's "swizzle-clogging"; the ranges are Jepsen's and
+ * TigerBeetle's.
  */
 import { unreachable, type Prng, type StableName } from '@rkv/core';
 import type { Breakage, Fault, FaultKind } from './fault.ts';
@@ -27,6 +30,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   'failingDisk',
   'flakyDisk',
   'clockJump',
+  'clockRewind',
   'clockDrift',
 ];
 
@@ -50,6 +54,9 @@ const DURATIONS_MS = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600];
 /** What nodes save while they run. */
 const SAVED: readonly StableName[] = ['ring', 'agreement', 'prospect', 'plan', 'life'];
 
+/** Of all cuts. */
+const SWIZZLE_SHARE = 0.2;
+
 const HOUR_MS = 3_600_000;
 
 export function drawFaults(prng: Prng, plan: FaultPlan): Fault[] {
@@ -59,10 +66,27 @@ export function drawFaults(prng: Prng, plan: FaultPlan): Fault[] {
   const faults: Fault[] = [];
   for (let at = fromMs; at < untilMs; at += prng.between(1, 2 * gapMs)) {
     const lasts = prng.between(1, prng.pick(DURATIONS_MS));
-    const breakage = drawBreakage(prng, prng.pick(enabled), nodes);
+    const kind = prng.pick(enabled);
+    if (kind === 'cut' && nodes.length > 1 && prng.chance(SWIZZLE_SHARE)) {
+      faults.push(...drawSwizzle(prng, nodes, at, Math.min(untilMs, at + lasts)));
+      continue;
+    }
+    const breakage = drawBreakage(prng, kind, nodes);
     if (breakage !== undefined) faults.push({ at, until: Math.min(untilMs, at + lasts), ...breakage });
   }
   return faults;
+}
+
+/** Some nodes are cut off one by one in the first half of the time, and let back one by one in the second. */
+function drawSwizzle(prng: Prng, nodes: readonly string[], from: number, until: number): Fault[] {
+  const middle = (from + until) >>> 1;
+  const some = prng.shuffled(nodes).slice(0, prng.between(1, nodes.length));
+  return some.map((node) => ({
+    at: prng.between(from, middle),
+    until: prng.between(middle + 1, until),
+    kind: 'cut' as const,
+    sides: [[node], nodes.filter((other) => other !== node)] as const,
+  }));
 }
 
 /** About half of the kinds, at least one if there is any. */
@@ -90,6 +114,7 @@ function drawBreakage(prng: Prng, kind: FaultKind, nodes: readonly string[]): Br
     case 'clockDrift':
       return { kind, node, rate: prng.pick([0.5, 0.9, 0.99, 1.01, 1.1, 2]) };
     case 'crash':
+    case 'clockRewind':
     case 'powerCut':
     case 'pause':
     case 'fullDisk':
@@ -111,7 +136,12 @@ function drawLinkBreakage(
   const sides = drawSides(prng, nodes);
   switch (kind) {
     case 'slowLink':
-      return { kind, sides, delayMs: prng.pick([10, 50, 200, 1000, 5000]) };
+      return {
+        kind,
+        sides,
+        delayMs: prng.pick([1, 10, 50, 200, 1000, 5000]),
+        jitterMs: prng.pick([0, 10, 100]),
+      };
     case 'lossyLink':
       return { kind, sides, lossy: drawLossiness(prng) };
     default:

@@ -16,7 +16,8 @@ export type Breakage =
   | { readonly kind: 'cutOneWay'; readonly sides: Sides }
   /** Every connection between the sides is reset, once. */
   | { readonly kind: 'reset'; readonly sides: Sides }
-  | { readonly kind: 'slowLink'; readonly sides: Sides; readonly delayMs: number }
+  /** Every packet takes this long, and up to the jitter longer: lanes and connections overtake each other. */
+  | { readonly kind: 'slowLink'; readonly sides: Sides; readonly delayMs: number; readonly jitterMs: number }
   | { readonly kind: 'lossyLink'; readonly sides: Sides; readonly lossy: Lossiness }
   /** The process is killed, and started again. */
   | { readonly kind: 'crash'; readonly node: string }
@@ -35,6 +36,8 @@ export type Breakage =
   /** The machine goes dark and comes back with an empty disk: whoever starts there is somebody new. */
   | { readonly kind: 'lostDisk'; readonly node: string }
   | { readonly kind: 'clockJump'; readonly node: string; readonly byMs: number }
+  /** The process is killed, and its machine comes back with the clock showing what it showed at the start before. */
+  | { readonly kind: 'clockRewind'; readonly node: string }
   | { readonly kind: 'clockDrift'; readonly node: string; readonly rate: number };
 
 export type FaultKind = Breakage['kind'];
@@ -58,7 +61,7 @@ function describeBreakage(fault: Breakage): string {
     case 'cutOneWay':
       return `${fault.kind} ${describeSides(fault.sides, '>')}`;
     case 'slowLink':
-      return `${fault.kind} ${describeSides(fault.sides, '|')} by ${fault.delayMs} ms`;
+      return `${fault.kind} ${describeSides(fault.sides, '|')} by ${fault.delayMs}..${fault.delayMs + fault.jitterMs} ms`;
     case 'lossyLink': {
       const { drop, duplicate, reorder } = fault.lossy;
       return `${fault.kind} ${describeSides(fault.sides, '|')} drop ${drop} duplicate ${duplicate} reorder ${reorder}`;
@@ -72,6 +75,7 @@ function describeBreakage(fault: Breakage): string {
     case 'clockDrift':
       return `${fault.kind} ${fault.node} at rate ${fault.rate}`;
     case 'crash':
+    case 'clockRewind':
     case 'powerCut':
     case 'pause':
     case 'fullDisk':

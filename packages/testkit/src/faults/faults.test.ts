@@ -36,6 +36,17 @@ describe('a drawn schedule', () => {
     expect(lonely).toEqual([]);
   });
 
+  it('cuts nodes off one after the other now and then, and lets them back in another order', () => {
+    const cuts = drawFaults(new Prng(5), { ...PLAN, kinds: ['cut'], gapMs: 100, calmShare: 0 });
+    // Other faults are drawn in the order of their beginnings; after one of a swizzle an earlier one may come.
+    const early = cuts.filter(({ at }, i) => at > (cuts[i + 1]?.at ?? Infinity));
+    expect(early.length).toBeGreaterThan(3);
+    for (const fault of early) {
+      const [[node], others] = fault.kind === 'cut' ? fault.sides : [[], []];
+      expect([node, ...others].toSorted()).toEqual(PLAN.nodes);
+    }
+  });
+
   it('can be read', () => {
     const schedule: Fault[] = [
       { at: 200, until: 300, kind: 'clockJump', node: 'n2', byMs: -17 },

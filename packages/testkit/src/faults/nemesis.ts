@@ -54,10 +54,11 @@ function inflict(target: Breakable, fault: Fault): void {
     case 'reset':
       return network.reset(...fault.sides);
     case 'slowLink':
-      return network.setLinks(...fault.sides, { delayMs: fault.delayMs });
+      return network.setLinks(...fault.sides, { delayMs: fault.delayMs, jitterMs: fault.jitterMs });
     case 'lossyLink':
       return network.setLinks(...fault.sides, { lossy: fault.lossy });
     case 'crash':
+    case 'clockRewind':
       return target.crash(fault.node);
     case 'crashSaving':
       return target.disk(fault.node).whenSaving(fault.document, () => target.crash(fault.node));
@@ -105,6 +106,9 @@ function heal(target: Breakable, fault: Fault): void {
       return target.restart(fault.node);
     case 'crashSaving':
       target.disk(fault.node).whenSaving(undefined);
+      return target.restart(fault.node);
+    case 'clockRewind':
+      target.clock(fault.node).rewind();
       return target.restart(fault.node);
     case 'pause':
       return target.resume(fault.node);

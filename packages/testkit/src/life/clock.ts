@@ -18,6 +18,8 @@ export interface ClockInit {
   readonly skewMsMax?: number;
 }
 
+/** What a time server leaves. */
+const USUAL_SKEW_MS = 10;
 /** A crystal is off by up to 100 millionths either way. */
 const RATE_ERROR_MAX = 100e-6;
 
@@ -30,12 +32,16 @@ export class SimClock {
   #setTo: number;
   #setAt = 0;
   #rate = 1;
+  /** What it showed when a process last started on this machine. */
+  #atStart: number;
 
-  constructor({ world, prng, skewMsMax = 10 }: ClockInit) {
+  constructor({ world, prng, skewMsMax = USUAL_SKEW_MS }: ClockInit) {
     this.#world = world;
     this.monotonicRate = 1 + (RATE_ERROR_MAX * prng.between(-1000, 1000)) / 1000;
     this.#healthySkewMs = prng.between(-skewMsMax, skewMsMax);
+    if (Math.abs(this.#healthySkewMs) > USUAL_SKEW_MS) world.toll.count('clock skewed');
     this.#setTo = WALL_CLOCK_ORIGIN_MS + this.#healthySkewMs;
+    this.#atStart = this.#setTo;
   }
 
   /** Milliseconds since 1970, as this machine believes. Whole, like `Date.now`. */
@@ -50,12 +56,25 @@ export class SimClock {
 
   /** The wall clock goes forward or back at once. */
   jump(byMs: number): void {
+    this.#world.toll.count(byMs < 0 ? 'clock jumped back' : 'clock jumped forward');
     this.#set(this.#exactWall() + byMs);
+  }
+
+  /** A process starts. */
+  noteStart(): void {
+    this.#atStart = this.#exactWall();
+  }
+
+  /** The wall clock shows again what it showed at the last start: a board without a battery, a snapshot restored. */
+  rewind(): void {
+    this.#world.toll.count('clock rewound');
+    this.#set(this.#atStart);
   }
 
   /** From now on the wall clock runs this many times as fast as time. Monotonic time is not touched. */
   drift(rate: number): void {
     assert(rate > 0, 'a wall clock that drifts still goes forward');
+    this.#world.toll.count(rate < 1 ? 'clock slow' : 'clock fast');
     this.#set(this.#exactWall());
     this.#rate = rate;
   }

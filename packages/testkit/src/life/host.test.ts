@@ -108,6 +108,18 @@ describe('clocks', () => {
     expect(Math.abs(error())).toBeLessThanOrEqual(11);
   });
 
+  it('that are rewound show what they showed at the last start', () => {
+    const { world, clock } = setUp();
+    world.runFor(1000);
+    const shown = clock.wall();
+    clock.noteStart();
+    world.runFor(5000);
+    clock.rewind();
+    expect(clock.wall()).toBe(shown);
+    world.runFor(10);
+    expect(clock.wall()).toBeCloseTo(shown + 10, -1);
+  });
+
   it('that are monotonic go on through jumps and drifts of the wall clock', () => {
     const { world, clock, host } = setUp();
     const started = host.monotonic();

@@ -43,7 +43,10 @@ export class Life implements Gate {
 
   perform(run: () => void): void {
     if (this.isReady) run();
-    else if (this.#state !== 'ended') this.#held.push(run);
+    else if (this.#state !== 'ended') {
+      this.#world.toll.count('happening held by a pause');
+      this.#held.push(run);
+    }
   }
 
   /** For what was deferred: it belongs to an event that was let through, so it does not queue behind held ones. */
@@ -55,7 +58,9 @@ export class Life implements Gate {
   };
 
   pause(): void {
-    if (this.#state === 'running') this.#state = 'paused';
+    if (this.#state !== 'running') return;
+    this.#state = 'paused';
+    this.#world.toll.count('pause');
   }
 
   resume(): void {

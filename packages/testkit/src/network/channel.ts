@@ -25,6 +25,8 @@ export interface ChannelComponents {
   readonly world: World;
   readonly forward: Link;
   readonly backward: Link;
+  /** Whose frames these are. */
+  readonly sender: Life;
   readonly receiver: Receiver;
   /** Frames cannot move now: cut, or nobody there. */
   onStuck(): void;
@@ -97,12 +99,16 @@ export class Channel {
 
   /** The sender's process died: a drawn part of what it had sent is on its way, the rest is lost. */
   loseTail(): void {
-    this.#frames.truncate(this.#parts.forward.prng.below(this.#frames.length + 1));
+    const { world, forward } = this.#parts;
+    const arriving = forward.prng.below(this.#frames.length + 1);
+    world.toll.count('frame lost with its connection', this.#frames.length - arriving);
+    this.#frames.truncate(arriving);
   }
 
   /** What is in flight is lost. */
   close(): void {
     this.#state = 'closed';
+    this.#parts.world.toll.count('frame lost with its connection', this.#frames.length);
     this.#frames.clear();
   }
 
@@ -136,7 +142,10 @@ export class Channel {
       return;
     }
     this.#frames.shift();
-    if (frame !== undefined) this.#deliver(frame.buffer, frame.size, true);
+    if (frame !== undefined) {
+      if (this.#parts.sender.hasEnded) this.#parts.world.toll.count('frame of a sender that is dead');
+      this.#deliver(frame.buffer, frame.size, true);
+    }
     this.#moveNext();
   };
 
@@ -144,6 +153,7 @@ export class Channel {
     this.#state = 'stalled';
     this.#parts.onStuck();
     const { world, forward } = this.#parts;
+    world.toll.count('frame held up by a cut');
     forward.whenWhole(() => {
       if (this.#state === 'closed' || !this.#parts.survivesCut()) return;
       world.schedule(forward.prng.below(RETRANSMIT_MS_MAX), this.#goOn, this.#label);
@@ -192,10 +202,18 @@ export class Channel {
 
   /** On a lossy link: drop the frame, let it come late, or let a copy come besides. True when it left the order. */
   #goesAstray(lossy: Lossiness, bytes: Uint8Array, start: number, end: number): boolean {
-    const { prng } = this.#parts.forward;
-    if (prng.chance(lossy.drop)) return true;
-    if (prng.chance(lossy.duplicate)) this.#stray(framed(bytes, start, end), end - start);
+    const { world, forward } = this.#parts;
+    const { prng } = forward;
+    if (prng.chance(lossy.drop)) {
+      world.toll.count('frame dropped');
+      return true;
+    }
+    if (prng.chance(lossy.duplicate)) {
+      world.toll.count('frame duplicated');
+      this.#stray(framed(bytes, start, end), end - start);
+    }
     if (!prng.chance(lossy.reorder)) return false;
+    world.toll.count('frame reordered');
     this.#stray(framed(bytes, start, end), end - start);
     return true;
   }
@@ -206,7 +224,9 @@ export class Channel {
     const sentAt = world.now();
     const delayMs = forward.drawDelayMs() + forward.prng.below(STRAY_MS_MAX);
     const arrive = (): void => {
-      if (forward.drawPasses(sentAt)) this.#deliver(buffer, size, false);
+      if (!forward.drawPasses(sentAt)) return;
+      if (this.#state === 'closed') world.toll.count('frame of a connection that is over');
+      this.#deliver(buffer, size, false);
     };
     world.schedule(delayMs, arrive, `stray ${this.#label}`);
   }

@@ -93,6 +93,7 @@ export class Connection {
 
   /** Something on the way ends it: what is under way is lost, and both sides notice some time. */
   reset(reason: string): void {
+    if (this.#state !== 'dead') this.#init.world.toll.count('connection reset');
     this.#die();
     this.#inform(this.acceptor, this.#init.forward, reason);
     this.#inform(this.dialer, this.#init.backward, reason);
@@ -186,6 +187,7 @@ export class Connection {
       world,
       forward,
       backward,
+      sender: this.dialer.party.life,
       receiver: {
         life: party.life,
         receive: (lane, bytes, start, end) => party.receive(peer, lane, bytes, start, end),
@@ -205,6 +207,7 @@ export class Connection {
   readonly #maybeGiveUp = (): void => {
     this.#giveUp = undefined;
     if (this.#state === 'dead' || !LANES.some((lane) => this.#lanes[lane].isStuck)) return;
+    this.#init.world.toll.count('connection given up');
     this.#die();
     this.#tell(this.dialer, 0, 'timed out');
     this.#tellAfterSilence(this.acceptor);

@@ -47,7 +47,10 @@ export class Handshake {
     this.#init = init;
     this.#label = `handshake ${init.dialer.life.machine}>${init.address}`;
     const { network, dialer, address } = init;
-    const timeOut = (): void => this.#settle(NO_ANSWER);
+    const timeOut = (): void => {
+      network.world.toll.count('dial timed out');
+      this.#settle(NO_ANSWER);
+    };
     this.#timeout = network.world.schedule(network.timings.dialTimeoutMs, timeOut, this.#label, dialer.life);
     const machine = network.machineAt(address);
     if (machine === undefined) {

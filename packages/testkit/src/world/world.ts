@@ -12,6 +12,7 @@
 import { assert, Prng, type Timer } from '@rkv/core';
 import { EventQueue, type Gate, type SimEvent } from './event-queue.ts';
 import { Fifo } from './fifo.ts';
+import { Toll } from './toll.ts';
 import { hashText, Trace } from './trace.ts';
 
 export interface WorldInit {
@@ -38,6 +39,8 @@ interface Deferred {
 export class World {
   readonly seed: number;
   readonly trace: Trace;
+  /** What faults have done so far. */
+  readonly toll = new Toll();
   readonly #queue = new EventQueue();
   readonly #deferred = new Fifo<Deferred>();
   #now = 0;

@@ -4,18 +4,27 @@
  * A worker is this program again; it is sent a seed, answers with what came of it, and is sent the next.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import type { FaultKind } from '@rkv/testkit';
+import { MISHAPS, Toll, type FaultKind, type Mishap } from '@rkv/testkit';
 import { runScenario, type Count, type ScenarioOptions, type ScenarioResult } from './scenario.ts';
 
 /** What is kept of a seed. */
-export type Outcome = Pick<ScenarioResult, 'seed' | 'problems' | 'traceHash' | 'counts' | 'lastedMs'>;
+export interface Outcome extends Pick<
+  ScenarioResult,
+  'seed' | 'problems' | 'traceHash' | 'counts' | 'toll' | 'lastedMs'
+> {
+  /** Of one processor. On a busy machine it tells more than the clock on the wall. */
+  readonly busyMs: number;
+}
 
 export interface Totals {
   seeds: number;
   readonly broken: number[];
   readonly counts: Record<Count, number>;
+  readonly toll: Record<Mishap, number>;
   /** Virtual milliseconds. */
   lastedMs: number;
+  /** Of all processors. */
+  busyMs: number;
 }
 
 export interface CampaignInit {
@@ -39,14 +48,23 @@ export async function runCampaign({ from, seeds, jobs, kinds, onOutcome }: Campa
   return totals;
 }
 
+/** The same in a process of its own, where nothing is left of what was played here. */
+export async function playElsewhere(seeds: Omit<CampaignInit, 'jobs' | 'onOutcome'>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  await shareOut({ ...seeds, jobs: 1 }, (outcome) => outcomes.push(outcome));
+  return outcomes;
+}
+
 /** What a worker does: plays what it is sent until its parent hangs up. */
 export function serveSeeds(): void {
   process.on('message', (options: ScenarioOptions) => process.send?.(play(options)));
 }
 
 function play(options: ScenarioOptions): Outcome {
-  const { seed, problems, traceHash, counts, lastedMs } = runScenario(options);
-  return { seed, problems, traceHash, counts, lastedMs };
+  const started = process.cpuUsage();
+  const { seed, problems, traceHash, counts, toll, lastedMs } = runScenario(options);
+  const { user, system } = process.cpuUsage(started);
+  return { seed, problems, traceHash, counts, toll, lastedMs, busyMs: (user + system) / 1000 };
 }
 
 function shareOut(
@@ -89,12 +107,14 @@ function noTotals(): Totals {
     lostStores: 0,
     lostDisks: 0,
   };
-  return { seeds: 0, broken: [], counts, lastedMs: 0 };
+  return { seeds: 0, broken: [], counts, toll: new Toll().all(), lastedMs: 0, busyMs: 0 };
 }
 
-function add(totals: Totals, { seed, problems, counts, lastedMs }: Outcome): void {
+function add(totals: Totals, { seed, problems, counts, toll, lastedMs, busyMs }: Outcome): void {
   totals.seeds++;
   totals.lastedMs += lastedMs;
+  totals.busyMs += busyMs;
   for (const name of Object.keys(counts) as Count[]) totals.counts[name] += counts[name];
+  for (const mishap of MISHAPS) totals.toll[mishap] += toll[mishap];
   if (problems.length > 0) totals.broken.push(seed);
 }

@@ -9,17 +9,20 @@ import {
   type RingDocument,
 } from '@rkv/core';
 import { KV_SERVICE, placeKey, VERSION_AT, type KvCommand, type KvReply } from '@rkv/store';
+import { digestBytes } from '@rkv/testkit';
 import { citizensOf, type Realm } from './peace.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
 /** Copies of a key, and how many of them must be written before a write is acknowledged. */
-const N = 3;
+export const N = 3;
 export const W = 2;
 
 export interface Copy {
   readonly replica: Replica;
   /** Hex stamp of what is held; empty when nothing is. */
   readonly version: string;
+  /** Of all bytes of the entry; 0 when nothing is held. */
+  readonly digest: number;
 }
 
 /** The nodes of its primaries, in order: equal under two rings that place the key alike. */
@@ -34,7 +37,9 @@ export function copiesOf(realm: Realm, key: string, document: RingDocument): Cop
   const citizens = citizensOf(realm);
   return primariesOfKey(key, document).map((replica) => {
     const citizen = citizens.find(({ node }) => node.id === replica.node);
-    return { replica, version: citizen === undefined ? '' : versionAt(citizen, replica.partition, key) };
+    const entry = citizen === undefined ? undefined : entryAt(citizen, replica.partition, key);
+    if (entry === undefined) return { replica, version: '', digest: 0 };
+    return { replica, version: stampHex(entry, VERSION_AT), digest: digestBytes(entry) };
   });
 }
 
@@ -59,7 +64,8 @@ export function primariesOfKey(key: string, { owners, ringSize }: RingDocument):
   return primariesOf(partitionOf(placeKey(key).hashHi, ringBits(ringSize)), N, owners);
 }
 
-function versionAt(citizen: SimNode, partition: PartitionId, key: string): string {
+/** Borrowed. */
+function entryAt(citizen: SimNode, partition: PartitionId, key: string): Uint8Array | undefined {
   const reply = askVnode(citizen, partition, { kind: 'get', ...placeKey(key), whole: true });
-  return reply?.kind === 'held' && reply.entry !== undefined ? stampHex(reply.entry, VERSION_AT) : '';
+  return reply?.kind === 'held' ? reply.entry : undefined;
 }

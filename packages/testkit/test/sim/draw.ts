@@ -1,11 +1,20 @@
 /**
- * What one seed draws: machines and how many of them run at first, ring size, durability, faults.
+ * What one seed draws: machines and how many of them run at first, ring size, durability, how far apart they stand and
+ * how wrong their clocks are for good, faults.
  *
  * Of the kinds of faults each seed leaves out some (swarm testing) and each storm some more; one seed in ten has none
  * at all. Power is cut only where acknowledgements wait for the platter (`power`).
  */
 import type { Prng } from '@rkv/core';
-import { drawFaults, swarm, type Fault, type FaultKind, type World } from '@rkv/testkit';
+import {
+  drawFaults,
+  LOCAL_NETWORK,
+  swarm,
+  type Fault,
+  type FaultKind,
+  type LinkProperties,
+  type World,
+} from '@rkv/testkit';
 
 const MACHINES_MIN = 3;
 const MACHINES_MAX = 7;
@@ -20,6 +29,15 @@ const LULLS = [
   [43_000, 48_000],
 ] as const;
 export const HEALED_AT = 40_000;
+/** One rack, one building, two cities. */
+const LINKS: readonly LinkProperties[] = [
+  LOCAL_NETWORK,
+  LOCAL_NETWORK,
+  { ...LOCAL_NETWORK, delayMs: 0.5, jitterMs: 10 },
+  { ...LOCAL_NETWORK, delayMs: 10, jitterMs: 20, bytesPerMs: 12_500 },
+];
+/** Time servers; none, for a while; none, for long - half of the limit up to which clocks follow each other. */
+const SKEWS_MS_MAX = [10, 10, 1_000, 30_000];
 const CALM_SHARE = 0.1;
 /** Of the other seeds, in how many disks are lost between the storms as well. */
 const LOSS_SHARE = 0.5;
@@ -38,6 +56,7 @@ const KINDS: readonly FaultKind[] = [
   'failingDisk',
   'flakyDisk',
   'clockJump',
+  'clockRewind',
   'clockDrift',
   'lostStore',
   'lostDisk',
@@ -51,6 +70,10 @@ export interface Draw {
   readonly atFirst: number;
   readonly ringSize: number;
   readonly durability: 'process' | 'power';
+  /** What links are like when nothing is broken. */
+  readonly link: LinkProperties;
+  /** Wall clocks are off by up to this all the time, also when all is healed. */
+  readonly skewMsMax: number;
   readonly faults: readonly Fault[];
 }
 
@@ -85,6 +108,8 @@ export function drawScenario(world: World, { faults, kinds: given }: DrawOptions
     atFirst,
     ringSize,
     durability,
+    link: dice.pick(LINKS),
+    skewMsMax: dice.pick(SKEWS_MS_MAX),
     faults: faults ?? (calm ? [] : [...STORMS.flatMap(storm), ...losses]),
   };
 }

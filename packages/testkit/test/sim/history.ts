@@ -32,6 +32,8 @@ export interface Write {
   placement: string;
   /** Hex stamp, once it is acknowledged. */
   version: string;
+  /** Some disk has committed it. Values only: a delete has no name of its own. */
+  isStored: boolean;
   /** When the cluster was first seen at peace after its acknowledgement. */
   settledAt: number;
 }
@@ -46,6 +48,8 @@ export interface Found {
 
 interface KeyHistory {
   readonly writes: Write[];
+  /** By version. */
+  readonly acknowledged: Map<string, Write>;
   /** The highest version acknowledged by anybody, and what it stands for. */
   highest: Write | undefined;
   settled: Write | undefined;
@@ -63,6 +67,8 @@ export class History {
   #atPeace: Write[] = [];
   acknowledgedCount = 0;
   failedCount = 0;
+  /** Of those, surely not written. */
+  refusedCount = 0;
   readCount = 0;
 
   get keys(): string[] {
@@ -83,6 +89,7 @@ export class History {
       outcome: 'open',
       endedAt: Infinity,
       version: '',
+      isStored: false,
       settledAt: Infinity,
     };
     history.writes.push(begun);
@@ -94,7 +101,7 @@ export class History {
     write: Write,
     { version, placement }: Pick<Write, 'version' | 'placement'>,
     now: number,
-  ): void {
+  ): string | undefined {
     write.outcome = 'acknowledged';
     write.version = version;
     if (write.placement !== placement) write.placement = '';
@@ -104,13 +111,29 @@ export class History {
     if (history.highest === undefined || version > history.highest.version) history.highest = write;
     this.#unsettled.push(write);
     if (write.peace !== 0) this.#atPeace.push(write);
+    const twin = history.acknowledged.get(version);
+    history.acknowledged.set(version, write);
+    return twin === undefined
+      ? undefined
+      : `${write.key}: two writes, ${twin.value ?? 'a delete'} and ${write.value ?? 'a delete'}, are acknowledged under the stamp ${version}`;
   }
 
-  /** `definite`: the client was told that nothing was written. */
-  failed(write: Write, definite: boolean, now: number): void {
+  /** `definite`: the client was told that nothing was written. What is wrong with that, or undefined. */
+  failed(write: Write, definite: boolean, now: number): string | undefined {
     write.outcome = definite ? 'refused' : 'failed';
     write.endedAt = now;
     this.failedCount++;
+    if (definite) this.refusedCount++;
+    return definite && write.isStored
+      ? `${write.value} of ${write.key} is said not to be written, and lies on a disk`
+      : undefined;
+  }
+
+  /** A disk has committed this value of this key: what is wrong with that, or undefined. */
+  stored(key: string, value: string): string | undefined {
+    const problem = this.#problemOfValue(key, value);
+    if (problem === undefined) (this.#valueOf.get(value) as Write).isStored = true;
+    return problem;
   }
 
   /** The cluster is at peace, and was so all along the stretch of this number. `isIn`: this node is in the cluster, or was. */
@@ -146,12 +169,8 @@ export class History {
   problemOf(key: string, found: Found, settled: Write | undefined): string | undefined {
     this.readCount++;
     const { value, version } = found;
-    if (value !== undefined) {
-      const origin = this.#valueOf.get(value);
-      if (origin?.key !== key) return `${key} has the value ${value}, which nobody wrote`;
-      if (origin.outcome === 'refused')
-        return `${key} has the value ${value}, of which its writer was told that it was not written`;
-    }
+    const problem = value === undefined ? undefined : this.#problemOfValue(key, value);
+    if (problem !== undefined) return problem;
     if (settled === undefined) return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
     if (value === undefined)
@@ -163,6 +182,14 @@ export class History {
       return `${key} has ${value} at ${version}, where ${settled.value ?? 'a delete'} was acknowledged`;
     }
     return undefined;
+  }
+
+  #problemOfValue(key: string, value: string): string | undefined {
+    const origin = this.#valueOf.get(value);
+    if (origin?.key !== key) return `${key} has the value ${value}, which nobody wrote`;
+    return origin.outcome === 'refused'
+      ? `${key} has the value ${value}, of which its writer was told that it was not written`
+      : undefined;
   }
 
   /** All that was done to a key, a line each. */
@@ -210,7 +237,10 @@ export class History {
   #of(key: string): KeyHistory {
     let history = this.#keys.get(key);
     if (history === undefined)
-      this.#keys.set(key, (history = { writes: [], highest: undefined, settled: undefined }));
+      this.#keys.set(
+        key,
+        (history = { writes: [], acknowledged: new Map(), highest: undefined, settled: undefined }),
+      );
     return history;
   }
 }

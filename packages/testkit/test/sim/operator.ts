@@ -25,6 +25,8 @@ export interface OperatorInit {
 
 /** Fewer than this and a key's copies do not lie on three machines. */
 const MEMBERS_MIN = 3;
+/** How many machines are set up from an image that brings its clock along, or have no battery: of those started later. */
+const REWOUND_SHARE = 0.5;
 /** An operator's request: the claimant waits, agreement tries, the question travels. By the node's own clock. */
 const ANSWER_WITHIN_MS = 30_000;
 
@@ -119,8 +121,12 @@ export class Operator {
   }
 
   #start(machine: string): void {
-    this.#note(`${machine} is started`);
+    const rewound = this.#dice.chance(REWOUND_SHARE);
+    this.#note(
+      `${machine} is started${rewound ? ', its clock set back to where it was at its last start' : ''}`,
+    );
     this.#off.delete(machine);
+    if (rewound) this.#init.cluster.clock(machine).rewind();
     this.#init.cluster.restart(machine);
   }
 

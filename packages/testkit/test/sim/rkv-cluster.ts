@@ -17,6 +17,7 @@ import {
   type PartitionId,
   type ServicePort,
   type StableStore,
+  type StoreRecord,
   type VnodeContext,
   type VnodeModule,
 } from '@rkv/core';
@@ -29,7 +30,7 @@ import {
   type KvCommand,
   type KvReply,
 } from '@rkv/store';
-import { SimCluster, type NodeLife, type World } from '@rkv/testkit';
+import { SimCluster, type LinkProperties, type NodeLife, type World } from '@rkv/testkit';
 
 /** One life of a node. */
 export interface SimNode {
@@ -48,7 +49,8 @@ type KvVnodeOpener = VnodeModule<KvCommand, KvReply>['open'];
 /** Something else in the place of something shipped: a planted bug. */
 export interface Plant {
   readonly openVnode?: (context: VnodeContext, clock: HybridClock) => ReturnType<KvVnodeOpener>;
-  readonly clock?: (init: HybridClockInit) => HybridClock;
+  /** `machine`: what stays the same from life to life. */
+  readonly clock?: (init: HybridClockInit, machine: string) => HybridClock;
   readonly stable?: (shipped: StableStore, host: Host) => StableStore;
   readonly port?: (shipped: KvPort) => KvPort;
 }
@@ -57,10 +59,16 @@ export interface RkvClusterInit {
   readonly world: World;
   readonly ringSize: number;
   readonly durability: 'process' | 'power';
+  readonly link?: LinkProperties;
+  readonly skewMsMax?: number;
   readonly plant?: Plant | undefined;
   onRing(citizen: SimNode, agreed: AgreedDocument): void;
+  /** A node can serve. */
+  onReady(citizen: SimNode): void;
   /** The node has left its cluster and holds nothing any more. */
   onRemoved(citizen: SimNode): void;
+  /** A disk has committed these. */
+  onCommit(machine: string, records: readonly StoreRecord[]): void;
   /** A node logged an error. */
   onError(machine: string, message: string, fields: object): void;
 }
@@ -77,6 +85,9 @@ export function nodeIdOf(machine: string, diskNumber: number): NodeId {
 export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
   return new SimCluster<SimNode>({
     world: init.world,
+    ...(init.link !== undefined && { network: { link: init.link } }),
+    ...(init.skewMsMax !== undefined && { clock: { skewMsMax: init.skewMsMax } }),
+    disk: { onCommit: init.onCommit },
     boot: (life) => bootNode(init, life),
     stop: ({ node, healer }, done) => {
       healer?.stop();
@@ -93,7 +104,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     random: () => host.random(),
     driftLimitMs: 60_000,
   };
-  const clock = plant.clock?.(clockInit) ?? new HybridClock(clockInit);
+  const clock = plant.clock?.(clockInit, life.name) ?? new HybridClock(clockInit);
   const { openVnode } = plant;
   const shipped = kvModule(clock);
   const module =
@@ -116,8 +127,10 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     bootId,
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
-    onReady: () =>
-      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module), life.logger),
+    onReady: () => {
+      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module), life.logger);
+      init.onReady(citizen);
+    },
     onRemoved: () => init.onRemoved(citizen),
   });
   const citizen: SimNode = { machine: life.name, host, node, kv: undefined, healer: undefined };

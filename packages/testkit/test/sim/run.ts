@@ -5,17 +5,21 @@
  *     npm run sim -- --seeds 500 --from 501   the next five hundred
  *     npm run sim -- --seeds 300 --jobs 2     in two processes
  *     npm run sim -- --kinds crash,pause      storms of these kinds only
- *     npm run sim -- --twice 5                five seeds, each twice: the traces must be equal
+ *     npm run sim -- --twice 5                five seeds, each twice here and once in another process: equal traces
+ *     npm run sim -- --planted                bugs planted on purpose: which seed catches each
  *     npm run sim -- --seed 42                one seed: its faults, what the operator did, the last events and log lines
  *     npm run sim -- --seed 42 --shrink       if it breaks: the fewest of its faults that still break it
  *     npm run sim -- --seed 42 --only 3,7     the same with some of its faults
+ *     npm run sim -- --seed 4 --plant 'NAME'  the same with a planted bug; also with --shrink and --only
  *
  * Exits with 1 when anything broke.
  */
 import { parseArgs } from 'node:util';
-import { describeFaults, shrink, type Fault, type FaultKind } from '@rkv/testkit';
-import { runCampaign, serveSeeds, type Totals } from './campaign.ts';
+import { describeFaults, MISHAPS, shrink, type Fault, type FaultKind } from '@rkv/testkit';
+import { playElsewhere, runCampaign, serveSeeds, type Totals } from './campaign.ts';
 import { ALL_KINDS } from './draw.ts';
+import { PLANTED, type PlantedBug } from './planted-bugs.ts';
+import { printPlanted } from './planted-table.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
 
 const { values } = parseArgs({
@@ -28,17 +32,24 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     only: { type: 'string' },
     shrink: { type: 'boolean', default: false },
+    planted: { type: 'boolean', default: false },
+    plant: { type: 'string' },
     worker: { type: 'boolean', default: false },
   },
 });
 
 const kinds = values.kinds?.split(',').map(faultKind);
+const plant = values.plant === undefined ? undefined : plantedBug(values.plant).plant;
 const SHRINKING_TRIES_MAX = 300;
 const PROGRESS_EVERY = 100;
+/** In so many seeds every kind of mishap comes; one that does not is broken itself. */
+const TELLING_SEEDS = 200;
+const TOLL_COLUMNS = 3;
 
 if (values.worker) serveSeeds();
+else if (values.planted) process.exitCode = printPlanted(console.log) ? 0 : 1;
 else if (values.seed !== undefined) lookAt(Number(values.seed));
-else if (values.twice !== undefined) runTwice(Number(values.from), Number(values.twice));
+else if (values.twice !== undefined) await runTwice(Number(values.from), Number(values.twice));
 else await runMany(Number(values.from), Number(values.seeds), Number(values.jobs));
 
 async function runMany(from: number, seeds: number, jobs: number): Promise<void> {
@@ -55,19 +66,28 @@ async function runMany(from: number, seeds: number, jobs: number): Promise<void>
     },
   });
   report(totals, from, (performance.now() - started) / 1000);
-  process.exitCode = totals.broken.length === 0 ? 0 : 1;
+  const never = MISHAPS.filter((mishap) => totals.toll[mishap] === 0);
+  const isTelling = kinds === undefined && seeds >= TELLING_SEEDS && never.length > 0;
+  if (isTelling) console.log(`in ${seeds} seeds none of these came: ${never.join(', ')}`);
+  process.exitCode = totals.broken.length === 0 && !isTelling ? 0 : 1;
 }
 
-function report({ seeds, broken, counts, lastedMs }: Totals, from: number, seconds: number): void {
+function report(
+  { seeds, broken, counts, toll, lastedMs, busyMs }: Totals,
+  from: number,
+  seconds: number,
+): void {
   const n = (count: number): string => count.toLocaleString('en');
   const { acknowledged, failed, reads, commits, leaves, epochs, faults, lostStores, lostDisks } = counts;
   console.log(
     `${n(seeds)} seeds from ${from}: ${n(acknowledged)} writes acknowledged, ${n(failed)} not, ${n(reads)} reads judged; ` +
       `${n(commits)} commits, ${n(leaves)} leaves, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost`,
   );
+  console.log(`what the faults did:\n${describeToll(toll)}`);
   console.log(
     `${(lastedMs / 3_600_000).toFixed(1)} hours in ${seconds.toFixed(0)} s: ${(seeds / seconds).toFixed(1)} seeds a second, ` +
-      `${(lastedMs / 1000 / seconds).toFixed(0)} times real time`,
+      `${(lastedMs / 1000 / seconds).toFixed(0)} times real time; ` +
+      `on one processor of its own it would have been ${(lastedMs / busyMs).toFixed(0)} times`,
   );
   console.log(
     broken.length === 0
@@ -76,21 +96,34 @@ function report({ seeds, broken, counts, lastedMs }: Totals, from: number, secon
   );
 }
 
-function runTwice(from: number, seeds: number): void {
-  const other: number[] = [];
-  for (let seed = from; seed < from + seeds; seed++) {
-    const [first, second] = [runScenario({ seed, kinds }), runScenario({ seed, kinds })];
-    const same = first.traceHash === second.traceHash;
-    console.log(`seed ${seed}: ${first.traceHash}, again ${same ? 'the same' : second.traceHash}`);
-    if (!same) other.push(seed);
+function describeToll(toll: Totals['toll']): string {
+  const cells = MISHAPS.map(
+    (mishap) => `${toll[mishap].toLocaleString('en').padStart(11)} ${mishap.padEnd(32)}`,
+  );
+  const rows = Math.ceil(cells.length / TOLL_COLUMNS);
+  const row = (at: number): string => cells.filter((_, i) => i % rows === at).join('');
+  return Array.from({ length: rows }, (_, at) => row(at).trimEnd()).join('\n');
+}
+
+async function runTwice(from: number, seeds: number): Promise<void> {
+  const elsewhere = await playElsewhere({ from, seeds, kinds });
+  let equal = elsewhere.length === seeds;
+  for (const { seed, traceHash: inAnother } of elsewhere) {
+    const [first, second] = [runScenario({ seed, kinds }).traceHash, runScenario({ seed, kinds }).traceHash];
+    const same = first === second && first === inAnother;
+    console.log(
+      `seed ${seed}: ${first}${same ? ', again and elsewhere' : `, again ${second}, elsewhere ${inAnother}`}`,
+    );
+    equal &&= same;
   }
-  process.exitCode = other.length === 0 ? 0 : 1;
+  process.exitCode = equal ? 0 : 1;
 }
 
 function lookAt(seed: number): void {
-  const drawn = runScenario({ seed, kinds, describe: true });
+  const drawn = runScenario({ seed, kinds, plant, describe: true });
   const kept = values.only?.split(',').map((at) => drawn.faults[Number(at)] as Fault);
-  const result = kept === undefined ? drawn : runScenario({ seed, kinds, faults: kept, describe: true });
+  const result =
+    kept === undefined ? drawn : runScenario({ seed, kinds, plant, faults: kept, describe: true });
   console.log(result.description);
   console.log(describeResult(result));
   if (values.shrink && result.problems.length > 0) shrinkFaults(seed, drawn.faults, result.faults);
@@ -98,7 +131,7 @@ function lookAt(seed: number): void {
 }
 
 function shrinkFaults(seed: number, drawn: readonly Fault[], faults: readonly Fault[]): void {
-  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, kinds, faults: some });
+  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, kinds, plant, faults: some });
   const fewest = shrink(faults, (some) => play(some).problems.length > 0, { triesMax: SHRINKING_TRIES_MAX });
   console.log(`--- ${fewest.length} of ${faults.length} faults still break it\n${describeFaults(fewest)}`);
   console.log(describeResult(play(fewest)));
@@ -113,6 +146,13 @@ function faultKind(name: string): FaultKind {
   if (kind === undefined)
     throw new Error(`no kind of fault is called ${name}; there are ${ALL_KINDS.join(', ')}`);
   return kind;
+}
+
+function plantedBug(name: string): PlantedBug {
+  const bug = PLANTED[name];
+  if (bug === undefined)
+    throw new Error(`no planted bug is called ${name}; there are ${Object.keys(PLANTED).join(', ')}`);
+  return bug;
 }
 
 function describeResult({ seed, machines, counts, traceHash, problems }: ScenarioResult): string {

@@ -10,13 +10,22 @@
  * A disk is lost only while the cluster is at peace and every acknowledged write is on another machine as well, so
  * that nothing may be lost with it.
  *
- * Checked while it runs: ring-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
+ * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
 import type { NodeId } from '@rkv/core';
-import { describeFaults, unleash, World, type Breakable, type Fault, type SimCluster } from '@rkv/testkit';
+import {
+  describeFaults,
+  unleash,
+  World,
+  type Breakable,
+  type Fault,
+  type Mishap,
+  type SimCluster,
+} from '@rkv/testkit';
 import { Clients } from './clients.ts';
 import { copiesOf } from './copies.ts';
 import { drawScenario, HEALED_AT, type Draw, type DrawOptions } from './draw.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
 import { Operator } from './operator.ts';
@@ -40,6 +49,8 @@ export interface ScenarioResult {
   readonly machines: number;
   /** How much of what happened. */
   readonly counts: Readonly<Record<Count, number>>;
+  /** What the faults did. */
+  readonly toll: Readonly<Record<Mishap, number>>;
   /** Virtual milliseconds. */
   readonly lastedMs: number;
   /** What the seed drew, what the operator did, the keys concerned, the last events and log lines; empty unless asked for. */
@@ -60,7 +71,7 @@ export type Count =
 /** Virtual milliseconds. */
 const CLIENTS_UNTIL = 52_000;
 const SETTLE_WITHIN_MS = 60_000;
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
 /** A disk is lost only after so much peace: by then no write is under way that began before it. */
 const PEACE_BEFORE_LOSS_MS = 1_500;
 /** A store is healed from two others; a member lost for good leaves a majority even when another is away. */
@@ -79,11 +90,14 @@ class Scenario {
   readonly #cluster: SimCluster<SimNode>;
   readonly #history = new History();
   readonly #watch: RingWatch;
+  readonly #disks: DiskWatch;
   readonly #operator: Operator;
+  readonly #clients: Clients;
   readonly #problems: string[] = [];
   readonly #describes: boolean;
   readonly #lost = new Set<NodeId>();
   #lostStores = 0;
+  #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
   /** Stretches of peace so far; the last one lasts while `#peaceSince` is set. */
@@ -97,15 +111,22 @@ class Scenario {
     this.#draw = draw;
     this.#describes = describe;
     this.#watch = new RingWatch(this.#report);
-    const { ringSize, durability, machines, atFirst } = draw;
+    const { ringSize, durability, machines, atFirst, link, skewMsMax } = draw;
+    this.#disks = new DiskWatch({ history: this.#history, ringSize, durability, report: this.#report });
     this.#cluster = rkvCluster({
       world,
       ringSize,
       durability,
+      link,
+      skewMsMax,
       plant,
       onRing: (citizen, agreed) => {
         if (citizen.machine === machines[0]) this.#clusterId ??= agreed.document.clusterId;
         this.#watch.adopted(citizen, agreed);
+      },
+      onCommit: (machine, records) => this.#disks.committed(machine, records),
+      onReady: (citizen) => {
+        if (this.#mayServe(citizen)) this.#clients.doorOpens(citizen);
       },
       onRemoved: (citizen) => this.#operator.removed(citizen),
       onError: (machine, message, fields) => {
@@ -113,6 +134,7 @@ class Scenario {
       },
     });
     this.#realm = this.#realmOf(this);
+    this.#clients = this.#newClients();
     this.#operator = new Operator({
       world,
       cluster: this.#cluster,
@@ -140,6 +162,7 @@ class Scenario {
       faults,
       machines: machines.length,
       counts: this.#counts(),
+      toll: this.#world.toll.all(),
       lastedMs: this.#world.now(),
       description: this.#describes || this.#problems.length > 0 ? this.#describe() : '',
     };
@@ -162,15 +185,6 @@ class Scenario {
   #play(): void {
     const world = this.#world;
     unleash(this.#victim(), this.#draw.faults);
-    new Clients({
-      world,
-      history: this.#history,
-      untilMs: CLIENTS_UNTIL,
-      doors: () => (this.#lost.size === 0 ? readyNodes(this.#realm) : citizensOf(this.#realm)),
-      peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
-      isIn: ({ node }) => node.document.clusterId === this.#clusterId,
-      report: this.#report,
-    });
     world.schedule(LOOK_EVERY_MS, this.#look, 'look');
     world.runUntil(HEALED_AT);
     this.#heal();
@@ -181,6 +195,27 @@ class Scenario {
     );
     if (settled) checkFinalStates(this.#realm, this.#history, this.#report);
     else this.#report(`not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`);
+  }
+
+  /** Once a member is lost for good nobody else gets in, and what is written elsewhere stays there. */
+  #mayServe({ node }: SimNode): boolean {
+    return this.#lost.size === 0 || node.document.clusterId === this.#clusterId;
+  }
+
+  #newClients(): Clients {
+    return new Clients({
+      world: this.#world,
+      history: this.#history,
+      untilMs: CLIENTS_UNTIL,
+      doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
+      peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
+      onAcknowledged: (write) => {
+        // What a disk that was lost since has acknowledged is on it no more.
+        if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
+      },
+      isIn: ({ node }) => node.document.clusterId === this.#clusterId,
+      report: this.#report,
+    });
   }
 
   #heal(): void {
@@ -266,6 +301,7 @@ class Scenario {
   #loseDisk(machine: string, lost: Loss): void {
     const gone = this.#cluster.node(machine)?.node.id as NodeId;
     this.#peaceSince = undefined;
+    this.#lastLossAt = this.#world.now();
     this.#cluster.loseDisk(machine, lost);
     if (lost === 'everything') this.#lost.add(gone);
     else this.#lostStores++;
@@ -297,12 +333,13 @@ class Scenario {
   }
 
   #describe(): string {
-    const { ringSize, durability, machines, atFirst, faults } = this.#draw;
+    const { ringSize, durability, machines, atFirst, link, skewMsMax, faults } = this.#draw;
     const keys = this.#history.keys.filter((key) =>
       this.#problems.some((problem) => new RegExp(`\\b${key}\\b`).test(problem)),
     );
     return [
-      `ring of ${ringSize}, durability ${durability}, ${machines.length} machines, ${atFirst} at first`,
+      `ring of ${ringSize}, durability ${durability}, ${machines.length} machines, ${atFirst} at first, ` +
+        `${link.delayMs}..${link.delayMs + link.jitterMs} ms apart, clocks off by up to ${skewMsMax} ms`,
       `--- faults\n${describeFaults(faults)}`,
       `--- the operator\n${this.#operator.diary}`,
       ...keys.map((key) => this.#history.describe(key)),
