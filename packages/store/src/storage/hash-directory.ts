@@ -7,18 +7,18 @@
  *             seg  seg      seg             one that looks at fewer stands in several places
  *     segment   hash word, cell, hash word, cell, ...       by first word of the hash; up to 128 records
  *
- * A full segment becomes two, one bit deeper, and now and then the table doubles: the cost of growing is always that
- * of a segment and a short copy, where one big Map stalls for as long as it takes to hash all of it anew. Walks need
- * no sorting.
+ * A full segment becomes two, one bit deeper, and now and then the table doubles: the cost of growing is that of a
+ * segment and a short copy, where one big Map stalls for as long as it takes to hash all of it anew. Walks need no
+ * sorting.
  *
  * The hash is there already and spread evenly, so nothing is hashed or halved to look up: the leading bits find the
  * segment, the next ones tell about where in it a record must stand, and it is a few places from there. Looking up is
  * waiting for memory, and this waits twice: for the slot and for the record.
  *
  * Hashes that share more leading bits than chance gives do not blow the table up: their segment goes on in another one
- * instead. Either they were made to, or they come in hash order, as in a handoff: then what has come lies close together
- * until the rest is there. So whoever meets such a chain when the table has room for it to be split splits it. Records
- * that share their whole first word stand in order of the rest.
+ * instead. Either they were made to, or they are the first of many that come in hash order, as in a handoff. Such a chain
+ * is divided by the next that needs room in it once the table may be larger, so that even hashes beside them do not stay
+ * in it; an insert then makes a segment for each bit. Records that share their whole first word stand in order of the rest.
  *
  * Source: Fagin et al., "Extendible Hashing" (1979); interpolation search.
  * Not here: making segments of few records one again. A directory that has become empty gives all of them back.
@@ -27,11 +27,16 @@ import type { RecordKey, Visitor } from '@rkv/core';
 import { NO_SEGMENT, SEGMENT_RECORDS, type Segment, type Segments } from './segments.ts';
 import type { Cell, Slab } from './slab.ts';
 
-/** The table has at most one place for so many records (or a few): eight times what evenly spread hashes need. */
-const RECORDS_PER_PLACE_MIN = 16;
+/**
+ * The table has at most so many places a record. A hundred times fewer would do for evenly spread hashes; but those that
+ * come in hash order, as in a handoff, need the table of all of them from the first per cent on.
+ */
+const PLACES_PER_RECORD_MAX = 2;
 const PLACES_ALWAYS = 8;
 const WORD_BITS = 32;
 const NOT_FOUND = -1;
+/** Stands for the middle of a segment. */
+const SPREAD_MIDDLE = 0x8000;
 
 /** What the directories of a store share. */
 export interface DirectoryParts {
@@ -64,12 +69,17 @@ export class HashDirectory {
     this.#slab = slab;
     this.#segments = segments;
     this.#sharedBits = sharedBits;
-    this.#table = Int32Array.of(segments.take(0, false));
+    this.#table = Int32Array.of(segments.take(0));
   }
 
   /** How many records there are. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Of the table: what is copied when it doubles. */
+  get places(): number {
+    return this.#table.length;
   }
 
   /** Borrowed: valid until the slab is changed. */
@@ -83,9 +93,11 @@ export class HashDirectory {
     const cell = this.#seek(hashHi, hashLo, key);
     if (cell === NOT_FOUND) return this.#insert(hashHi, hashLo, key, value);
     if (this.#slab.maybeReplace(cell, value)) return;
+    // There may be no memory for it: then all is as it was.
+    const added = this.#slab.add(hashLo, key, value);
     this.#changes++;
     this.#slab.remove(cell);
-    this.#segments.setCell(this.#segment, this.#index, this.#slab.add(hashLo, key, value));
+    this.#segments.setCell(this.#segment, this.#index, added);
   }
 
   remove(hashHi: number, hashLo: number, key: string): void {
@@ -118,6 +130,8 @@ export class HashDirectory {
     while (segment !== NO_SEGMENT) {
       let from = 0;
       if (behind !== undefined) {
+        // Nothing is left of it when the visitor has emptied it: its segments are others' now.
+        if (this.#table.length === 0) return false;
         // Where the walk is has to be found, and found anew when something has moved.
         this.#seekBehind(behind);
         place = this.#placeOf(behind.hashHi);
@@ -136,11 +150,7 @@ export class HashDirectory {
         if (!visit(hashHi, hashLo, key, this.#slab.valueOf(cell))) return true;
         if (this.#changes !== changes) behind = { hashHi, hashLo, key };
       }
-      if (behind !== undefined) {
-        // Whoever has removed all of it has had it disposed of.
-        if (this.#table.length === 0) return false;
-        continue;
-      }
+      if (behind !== undefined) continue;
       const next = this.#segments.nextOf(segment);
       if (next === NO_SEGMENT) place = this.#placeBehind(place, segment);
       segment = next === NO_SEGMENT ? (this.#table[place] ?? NO_SEGMENT) : next;
@@ -175,13 +185,7 @@ export class HashDirectory {
     this.#soughtLo = hashLo;
     this.#soughtAfter = this.#changes;
     this.#cell = NOT_FOUND;
-    const head = this.#table[this.#placeOf(hashHi)] as Segment;
-    if (this.#seekIn(head, hashHi, hashLo, key)) return this.#cell;
-    if (this.#maySplit(this.#segments.depthOf(head))) {
-      this.#splitChain(head, hashHi);
-      return this.#seek(hashHi, hashLo, key);
-    }
-    let segment = this.#segments.nextOf(head);
+    let segment = this.#table[this.#placeOf(hashHi)] as Segment;
     while (!this.#seekIn(segment, hashHi, hashLo, key)) segment = this.#segments.nextOf(segment);
     return this.#cell;
   }
@@ -210,17 +214,15 @@ export class HashDirectory {
       this.#makeRoom(this.#segment, hashHi);
       this.#seek(hashHi, hashLo, key);
     }
+    const cell = this.#slab.add(hashLo, key, value);
     this.#changes++;
     this.#size++;
-    this.#segments.insert(this.#segment, this.#index, hashHi, this.#slab.add(hashLo, key, value));
+    this.#segments.insert(this.#segment, this.#index, hashHi, cell);
   }
 
   #makeRoom(segment: Segment, hashHi: number): void {
-    const segments = this.#segments;
-    const isAlone = !segments.isLink(segment) && segments.nextOf(segment) === NO_SEGMENT;
-    if (!this.#maySplit(segments.depthOf(segment))) segments.chain(segment);
-    else if (isAlone) this.#split(segment, hashHi);
-    else this.#splitChain(this.#table[this.#placeOf(hashHi)] as Segment, hashHi);
+    if (this.#maySplit(this.#segments.depthOf(segment))) this.#split(hashHi);
+    else this.#segments.chain(segment);
   }
 
   #maySplit(depth: number): boolean {
@@ -228,39 +230,36 @@ export class HashDirectory {
     const places = 2 ** (depth + 1);
     return (
       this.#sharedBits + depth < WORD_BITS &&
-      places <= Math.max(PLACES_ALWAYS, this.#size / RECORDS_PER_PLACE_MIN)
+      places <= Math.max(PLACES_ALWAYS, this.#size * PLACES_PER_RECORD_MAX)
     );
   }
 
-  #split(segment: Segment, hashHi: number): void {
-    const segments = this.#segments;
-    const depth = segments.depthOf(segment);
+  /** The segment of this hash, and what it goes on in, becomes two, one bit deeper. */
+  #split(hashHi: number): void {
+    const head = this.#table[this.#placeOf(hashHi)] as Segment;
+    const depth = this.#segments.depthOf(head);
     if (depth === this.#depth) this.#doubleTable();
     const bit = 1 << (WORD_BITS - 1 - this.#sharedBits - depth);
-    let middle = 0;
-    while (middle < SEGMENT_RECORDS && (segments.hashAt(segment, middle) & bit) === 0) middle++;
-    const upper = segments.split(segment, middle);
+    const upper = this.#cutBefore(head, ((hashHi | bit) & -bit) >>> 0);
+    this.#segments.deepen(head);
+    this.#segments.deepen(upper);
     const width = 1 << (this.#depth - depth);
     const first = this.#placeOf(hashHi) & -width;
     this.#table.fill(upper, first + width / 2, first + width);
   }
 
-  /** As `#split`, of a segment that goes on in others. */
-  #splitChain(head: Segment, hashHi: number): void {
-    this.#changes++;
+  /** The chain ends before this hash. What stands from there on begins with another segment. */
+  #cutBefore(head: Segment, hashHi: number): Segment {
     const segments = this.#segments;
-    const depth = segments.depthOf(head);
-    if (depth === this.#depth) this.#doubleTable();
-    const bit = 1 << (WORD_BITS - 1 - this.#sharedBits - depth);
-    const slots = segments.takeApart(head);
-    let middle = 0;
-    while (middle < slots.length && ((slots[middle] as number) & bit) === 0) middle += 2;
-    const width = 1 << (this.#depth - depth);
-    const first = this.#placeOf(hashHi) & -width;
-    const lower = segments.putTogether(slots.subarray(0, middle), depth + 1);
-    this.#table.fill(lower, first, first + width / 2);
-    const upper = segments.putTogether(slots.subarray(middle), depth + 1);
-    this.#table.fill(upper, first + width / 2, first + width);
+    let before = NO_SEGMENT;
+    let segment = head;
+    let index = segments.firstWith(segment, hashHi, SPREAD_MIDDLE);
+    while (index === segments.countOf(segment) && segments.nextOf(segment) !== NO_SEGMENT) {
+      before = segment;
+      segment = segments.nextOf(segment);
+      index = segments.firstWith(segment, hashHi, SPREAD_MIDDLE);
+    }
+    return index === 0 && before !== NO_SEGMENT ? segments.cut(before) : segments.split(segment, index);
   }
 
   #doubleTable(): void {

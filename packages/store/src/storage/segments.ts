@@ -3,7 +3,7 @@
  *
  *     region    | segment | segment | ... |             256 segments of 256 words
  *     segment   slot, slot, ...                         first word of the hash, cell
- *     head      count, depth, link; next                two words for each segment, all of them together
+ *     head      count, depth; next                      two words for each segment, all of them together
  *
  * A segment is named by a number. An array of its own for each would put two more places in memory, which no cache
  * holds when there are thousands of them, between a key and its record; and so would a head before its slots, where
@@ -16,9 +16,6 @@ export type Segment = number;
 export const NO_SEGMENT = -1;
 /** Records that fit into one. More: fewer segments to find, more to move at each insert. */
 export const SEGMENT_RECORDS = 128;
-
-/** Of these in each, when they are put together: there is room for more. */
-const LINKED_RECORDS = (SEGMENT_RECORDS * 3) / 4;
 
 const WORDS = 256;
 const REGION_SEGMENTS = 256;
@@ -33,11 +30,10 @@ const HEAD_WORDS = 2;
 const STATE = 0;
 const NEXT = 1;
 
-// A head's state: count below, then depth, then whether it is a link.
+// A head's state: count below, then depth.
 const DEPTH_SHIFT = 8;
 const COUNT_MASK = 0xff;
 const DEPTH_MASK = 0x3f;
-const LINK_BIT = 1 << 14;
 
 const FIRST_HEADS = 64;
 
@@ -47,10 +43,10 @@ export class Segments {
   #heads: Int32Array = new Int32Array(FIRST_HEADS * HEAD_WORDS);
   #made = 0;
 
-  /** An empty one. `link`: it goes on where another one ends. */
-  take(depth: number, link: boolean): Segment {
+  /** An empty one. */
+  take(depth: number): Segment {
     const segment = this.#free.pop() ?? this.#make();
-    this.#heads[segment * HEAD_WORDS + STATE] = (depth << DEPTH_SHIFT) | (link ? LINK_BIT : 0);
+    this.#heads[segment * HEAD_WORDS + STATE] = depth << DEPTH_SHIFT;
     this.#heads[segment * HEAD_WORDS + NEXT] = NO_SEGMENT;
     return segment;
   }
@@ -71,10 +67,6 @@ export class Segments {
   /** Where it goes on, or NO_SEGMENT. */
   nextOf(segment: Segment): Segment {
     return this.#heads[segment * HEAD_WORDS + NEXT] as number;
-  }
-
-  isLink(segment: Segment): boolean {
-    return (this.#stateOf(segment) & LINK_BIT) !== 0;
   }
 
   /** First word of the hash, unsigned. */
@@ -121,60 +113,36 @@ export class Segments {
     this.#count(segment, -1);
   }
 
-  /** Its records from `index` on go to a new one, which shares one more bit. This one shares it too from now on. */
+  /** Its records from `index` on, and what it goes on in, go to a new one. It ends here. */
   split(segment: Segment, index: number): Segment {
-    const depth = this.depthOf(segment) + 1;
-    const upper = this.take(depth, false);
-    this.#setState(segment, this.#stateOf(segment) + (1 << DEPTH_SHIFT));
+    const upper = this.take(this.depthOf(segment));
     this.#moveUpper(segment, index, upper);
+    this.#heads[upper * HEAD_WORDS + NEXT] = this.cut(segment);
     return upper;
+  }
+
+  /** It ends here. What it went on in. */
+  cut(segment: Segment): Segment {
+    const next = this.nextOf(segment);
+    this.#heads[segment * HEAD_WORDS + NEXT] = NO_SEGMENT;
+    return next;
   }
 
   /** Its upper half goes to a new one that it goes on in. */
   chain(segment: Segment): void {
-    const link = this.take(this.depthOf(segment), true);
-    this.#heads[link * HEAD_WORDS + NEXT] = this.nextOf(segment);
+    const link = this.split(segment, this.countOf(segment) >>> 1);
     this.#heads[segment * HEAD_WORDS + NEXT] = link;
-    this.#moveUpper(segment, this.countOf(segment) >>> 1, link);
+  }
+
+  /** Its records, and those of what it goes on in, share one more bit than before. */
+  deepen(segment: Segment): void {
+    for (let each = segment; each !== NO_SEGMENT; each = this.nextOf(each))
+      this.#setState(each, this.#stateOf(each) + (1 << DEPTH_SHIFT));
   }
 
   /** A copy of the slots from `index` on: hash word (signed), cell, hash word, cell, ... */
   slotsFrom(segment: Segment, index: number): Int32Array {
     return this.#wordsOf(segment).slice(slotAt(segment, index), slotAt(segment, this.countOf(segment)));
-  }
-
-  /** As `slotsFrom`, of this one and all that it goes on in. They are given back. */
-  takeApart(segment: Segment): Int32Array {
-    const parts: Int32Array[] = [];
-    let length = 0;
-    for (let part = segment; part !== NO_SEGMENT; part = this.nextOf(part)) {
-      const slots = this.slotsFrom(part, 0);
-      parts.push(slots);
-      length += slots.length;
-      this.give(part);
-    }
-    const all = new Int32Array(length);
-    let at = 0;
-    for (const slots of parts) {
-      all.set(slots, at);
-      at += slots.length;
-    }
-    return all;
-  }
-
-  /** A segment with these slots, which goes on in others when they are many. */
-  putTogether(slots: Int32Array, depth: number): Segment {
-    const first = this.take(depth, false);
-    let last = first;
-    for (let from = 0; ; from += LINKED_RECORDS * SLOT) {
-      const part = slots.subarray(from, from + LINKED_RECORDS * SLOT);
-      this.#wordsOf(last).set(part, slotAt(last, 0));
-      this.#count(last, part.length / SLOT);
-      if (from + part.length >= slots.length) return first;
-      const link = this.take(depth, true);
-      this.#heads[last * HEAD_WORDS + NEXT] = link;
-      last = link;
-    }
   }
 
   #moveUpper(from: Segment, index: number, to: Segment): void {

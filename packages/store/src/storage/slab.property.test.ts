@@ -27,7 +27,12 @@ describe('a slab', () => {
           if (kind === 'add' || record === undefined)
             twin.push({ cell: slab.add(at, key, value), key, hashLo: at, value });
           else if (kind === 'replace') {
-            if (slab.maybeReplace(record.cell, value)) record.value = value;
+            // Where it needs a cell of another size, it moves.
+            if (!slab.maybeReplace(record.cell, value)) {
+              slab.remove(record.cell);
+              record.cell = slab.add(record.hashLo, record.key, value);
+            }
+            record.value = value;
           } else {
             slab.remove(record.cell);
             twin.splice(twin.indexOf(record), 1);
