@@ -112,7 +112,10 @@ export class Node {
   #timer: Timer | undefined;
   #stopped = false;
 
-  /** Throws, before it has done anything, when it must not start on what it finds: `RecordsDamaged`, `RecordsUnknown`, `StoreOfAnother`. */
+  /**
+   * Throws, before it has done anything, when it must not start on what it finds: `RecordsDamaged`, `RecordsUnknown`,
+   * `StoreOfAnother`.
+   */
   constructor(init: NodeInit) {
     this.#init = init;
     this.id = init.id;
