@@ -40,14 +40,13 @@ function redisLimits(redis: RedisServer): LimitUse[] {
   ];
 }
 
-/** Of the client that is owed most replies, and of the one that reads least: as CLIENT LIST tells of each. */
+/** Of the client that is owed most replies, and of the one that reads least. */
 function fullestOf(redis: RedisServer): { owedReplies: number; unsentBytes: number } {
   let owedReplies = 0;
   let unsentBytes = 0;
   for (const session of redis.sessions()) {
-    const [, owed, unsent] = / oll=(\d+) omem=(\d+) /.exec(session.describe()) ?? [];
-    owedReplies = Math.max(owedReplies, Number(owed));
-    unsentBytes = Math.max(unsentBytes, Number(unsent));
+    owedReplies = Math.max(owedReplies, session.owedReplies);
+    unsentBytes = Math.max(unsentBytes, session.unsentBytes);
   }
   return { owedReplies, unsentBytes };
 }
