@@ -33,7 +33,7 @@ export interface AdminServerLimits {
   readonly drainMs: number;
 }
 
-export const adminServerLimits: AdminServerLimits = {
+const adminServerLimits: AdminServerLimits = {
   bodyBytes: 16 * 1024 * 1024,
   headerBytes: 64 * 1024,
   bodiesBytes: 64 * 1024 * 1024,
