@@ -15,7 +15,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ask } from './load.mjs';
 
-export const RKV_BIN = fileURLToPath(new URL('../../packages/store/bin/rkv.js', import.meta.url));
+const RKV_BIN = fileURLToPath(new URL('../../packages/store/bin/rkv.js', import.meta.url));
 
 const START_MS = 20_000;
 const STOP_MS = 10_000;

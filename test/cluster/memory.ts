@@ -1,13 +1,25 @@
 /**
- * The memory of another process, as Linux tells of it: what it holds, and the most that it held.
+ * The memory of another process: what it holds, and, as only Linux tells it, the most that it held.
  *
- * Not here: other systems. `canMeasureMemory` says so, and what stands on it is skipped there.
+ * Not here: `Memory` on other systems. `canMeasureMemory` says so, and what stands on it is skipped there.
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 export const canMeasureMemory = existsSync('/proc/self/clear_refs');
 
-const MIB = 1024 * 1024;
+const KIB_PER_MIB = 1024;
+
+/** Resident memory of a process now, MiB. */
+export function residentMib(pid: number): number {
+  if (existsSync('/proc/self/status')) return statusMib(pid, 'VmRSS');
+  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / KIB_PER_MIB;
+}
+
+function statusMib(pid: number, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / KIB_PER_MIB;
+}
 
 /** Resident memory of one process, MiB. */
 export class Memory {
@@ -22,11 +34,11 @@ export class Memory {
   }
 
   get now(): number {
-    return this.#read('VmRSS');
+    return residentMib(this.#pid);
   }
 
   get most(): number {
-    return this.#read('VmHWM');
+    return statusMib(this.#pid, 'VmHWM');
   }
 
   /** How much more than before it held at most. */
@@ -36,10 +48,5 @@ export class Memory {
 
   describe(): string {
     return `before ${this.before.toFixed()}, most ${this.most.toFixed()}, now ${this.now.toFixed()} MiB`;
-  }
-
-  #read(field: string): number {
-    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
-    return (Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024) / MIB;
   }
 }

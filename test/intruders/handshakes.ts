@@ -1,11 +1,12 @@
-/** Intruders who do not know the secret, and what they try with handshakes that they made up, recorded, mirrored or spoilt. */
+/** Intruders without the secret, and what they try with handshakes: made up, recorded, mirrored or spoilt. */
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DialerHandshake } from '../../packages/core/src/net/handshake.ts';
 import { Keyring, SharedKey } from '../../packages/core/src/net/keyring.ts';
+import { crowd } from './crowd.ts';
 import { Knock, type Outcome } from './knock.ts';
 import { Member } from './member.ts';
-import { until, wireStands, type Scene } from './scene.ts';
+import { MISLED_MS, until, wireStands, type Scene } from './scene.ts';
 import { Tally } from './tally.ts';
 import { saidByDialer, type Course, type Passage, type SaidByDialer } from './wire.ts';
 
@@ -14,22 +15,6 @@ const AT_ONCE = 50;
 const PROOF_BYTES = 32;
 /** Both sign all that was said, so the one whose words were spoilt does not recognise the other's proof. */
 const DISBELIEF = 'its hello, which its dialer does not believe';
-/** How long the node under attack keeps dialling into a wire that leads elsewhere. */
-const MISLED_MS = 2_500;
-
-/** So many at a time, all in all `times` or for as long as it is wanted. */
-export async function crowd(
-  times: number,
-  atOnce: number,
-  one: (number: number) => Promise<void>,
-  isWanted = (): boolean => true,
-): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < times && isWanted()) await one(next++);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, times) }, worker));
-}
 
 /** A thousand joins that go on with a proof of the wrong secret, though they could tell from the welcome that it is wrong. */
 export async function joinsWithout(scene: Scene, what: string, secret: string | undefined): Promise<Tally> {

@@ -5,13 +5,9 @@
  * sentence, a READY. READY is what no intruder may ever hear.
  */
 import { connect, type Socket } from 'node:net';
-import { messageEnd } from './wire.ts';
+import { messageEnd, PREAMBLE_BYTES, READY, REFUSE, WELCOME } from './wire.ts';
 
 const LOOPBACK = '127.0.0.1';
-const PREAMBLE_BYTES = 6;
-const WELCOME = 2;
-const READY = 4;
-const REFUSE = 5;
 
 /** A port that holds on for longer than this to somebody who has not proven himself keeps no time limit. */
 const PATIENCE_MS = 8_000;

@@ -11,8 +11,8 @@ import { RECORD_RESERVE, RecordSealer } from '../../packages/core/src/net/record
 import { ChunkPool, SendQueue } from '../../packages/core/src/net/send-queue.ts';
 import { MESSAGE, newHeader, writeHeader } from '../../packages/core/src/request/message.ts';
 import { Knock } from './knock.ts';
+import { PREAMBLE_BYTES } from './wire.ts';
 
-const PREAMBLE_BYTES = 6;
 const HELLO_AT = PREAMBLE_BYTES + 4 + 32;
 
 /** What a recorded HELLO says of its sender: it is not secret. */

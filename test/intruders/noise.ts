@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { Prng } from '../../packages/core/src/base/prng.ts';
-import { crowd } from './handshakes.ts';
+import { crowd } from './crowd.ts';
 import { Knock } from './knock.ts';
 import { wireStands, type Scene } from './scene.ts';
 import { Tally } from './tally.ts';

@@ -1,20 +1,20 @@
-/** Those who know the secret and yet do not belong here: another cluster's nodes, a copied disk; and a node with a wrong secret. */
+/**
+ * Those who know the secret and yet do not belong here: another cluster's nodes, a copied disk; and a node with a
+ * wrong secret.
+ */
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { NodeId } from '../../packages/core/src/contracts/ids.ts';
 import type { TestNode } from '../cluster/nodes.ts';
-import { crowd } from './handshakes.ts';
+import { crowd } from './crowd.ts';
 import { Knock } from './knock.ts';
 import { Member } from './member.ts';
-import { secretFile, until, wireStands, type Scene } from './scene.ts';
+import { MISLED_MS, secretFile, until, wireStands, type Scene } from './scene.ts';
 import { Tally } from './tally.ts';
-import { messageEnd, saidByDialer } from './wire.ts';
+import { messageEnd, PREAMBLE_BYTES, READY, saidByDialer } from './wire.ts';
 
-const MISLED_MS = 2_500;
 const COPY_MS = 2_500;
-const PREAMBLE_BYTES = 6;
-const READY = 4;
 
 /** b1 dials its fellow b2, and the wire leads to n1. */
 export async function strayNode({ strayWire, n1, b1 }: Scene): Promise<Tally> {

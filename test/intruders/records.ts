@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { FRAME_BYTES_MAX } from '../../packages/core/src/contracts/transport.ts';
 import type { Outcome } from './knock.ts';
-import { crowd } from './handshakes.ts';
+import { crowd } from './crowd.ts';
 import { flipped, idleFrame, leaveFrame, Member } from './member.ts';
 import { until, wireStands, type Scene } from './scene.ts';
 import { Tally } from './tally.ts';

@@ -17,6 +17,8 @@ import { saidByDialer, Wire, type Passage, type SaidByDialer } from './wire.ts';
 const DETOUR = new URL('detour.mjs', import.meta.url).href;
 const LANES = 3;
 const PATIENCE_MS = 20_000;
+/** How long a node is left to dial into a wire that leads elsewhere. */
+export const MISLED_MS = 2_500;
 
 export interface Scene {
   readonly nodes: Nodes;

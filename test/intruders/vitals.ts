@@ -1,8 +1,8 @@
 /** How the node under attack fares: its memory, and what its clients see (watch.ts). */
-import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { residentMib } from '../cluster/memory.ts';
 import type { TestNode } from '../cluster/nodes.ts';
 import type { Watched } from './watch.ts';
 
@@ -84,11 +84,4 @@ async function keysOnThreeNodes({ url }: TestNode): Promise<string[]> {
     if (new Set(preflist.map(({ node }) => node)).size === 3) keys.push(`watch:${number}`);
   }
   return keys;
-}
-
-function residentMib(pid: number): number {
-  const kib = existsSync('/proc/self/status')
-    ? /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-    : execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).trim();
-  return Number(kib) / 1024;
 }

@@ -128,7 +128,12 @@ export interface SaidByDialer {
   readonly rest: Buffer;
 }
 
-const PREAMBLE_BYTES = 6;
+/** What each side says before its first handshake message. */
+export const PREAMBLE_BYTES = 6;
+/** Kinds of handshake messages (docs/protocol.md); the first byte after the length. */
+export const WELCOME = 2;
+export const READY = 4;
+export const REFUSE = 5;
 
 /** Undefined when the handshake did not come so far. */
 export function saidByDialer(passage: Passage): SaidByDialer | undefined {

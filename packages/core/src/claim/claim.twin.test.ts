@@ -3,6 +3,7 @@
  * first wishes. The last of them, fewer moves within the bounds, is only held to the bounds.
  */
 import { describe, expect, it } from 'vitest';
+import { forEachBalancedRing } from '../../test/balanced-rings.ts';
 import { Prng } from '../base/prng.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { leaversHeldBack } from './assignment.ts';
@@ -18,28 +19,11 @@ interface Ranked {
 
 const membersOf = (count: number): NodeId[] => [...'abcdef'].slice(0, count) as NodeId[];
 
-/** Every ring of this size whose counts differ by at most one. */
 function allBalanced(size: number, members: readonly NodeId[]): Ranked[] {
-  const floor = Math.floor(size / members.length);
   const found: Ranked[] = [];
-  const counts = new Map(members.map((member) => [member, 0]));
-  const owners: NodeId[] = [];
-  const extend = (extrasLeft: number): void => {
-    if (owners.length === size) {
-      found.push({ owners: [...owners], n3: windowsWithRepeat(owners, 3), n4: windowsWithRepeat(owners, 4) });
-      return;
-    }
-    for (const member of members) {
-      const count = counts.get(member) as number;
-      if (count > floor || (count === floor && extrasLeft === 0)) continue;
-      counts.set(member, count + 1);
-      owners.push(member);
-      extend(count === floor ? extrasLeft - 1 : extrasLeft);
-      owners.pop();
-      counts.set(member, count);
-    }
-  };
-  extend(size % members.length);
+  forEachBalancedRing(size, members, (owners) =>
+    found.push({ owners: [...owners], n3: windowsWithRepeat(owners, 3), n4: windowsWithRepeat(owners, 4) }),
+  );
   return found;
 }
 

@@ -3,6 +3,7 @@
  * than claim's, nor as little with fewer lists that have a node twice. On larger rings capacity tells where none need lack.
  */
 import { describe, expect, it } from 'vitest';
+import { forEachBalancedRing } from '../../test/balanced-rings.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { claim } from './claim.ts';
 
@@ -44,28 +45,12 @@ function leastFaults(
   locations: ReadonlyMap<NodeId, string>,
   wanted: number,
 ): number[] {
-  const floor = Math.floor(size / members.length);
-  const counts = new Map(members.map((member) => [member, 0]));
-  const owners: NodeId[] = [];
   let best = [Infinity, Infinity];
-  const extend = (extrasLeft: number): void => {
-    if (owners.length === size) {
-      const found = faultsOf(owners, locations, wanted);
-      if (((found[0] as number) - (best[0] as number) || (found[1] as number) - (best[1] as number)) < 0)
-        best = found;
-      return;
-    }
-    for (const member of members) {
-      const count = counts.get(member) as number;
-      if (count > floor || (count === floor && extrasLeft === 0)) continue;
-      counts.set(member, count + 1);
-      owners.push(member);
-      extend(count === floor ? extrasLeft - 1 : extrasLeft);
-      owners.pop();
-      counts.set(member, count);
-    }
-  };
-  extend(size % members.length);
+  forEachBalancedRing(size, members, (owners) => {
+    const found = faultsOf(owners, locations, wanted);
+    if (((found[0] as number) - (best[0] as number) || (found[1] as number) - (best[1] as number)) < 0)
+      best = found;
+  });
   return best;
 }
 

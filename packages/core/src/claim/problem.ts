@@ -35,7 +35,7 @@ export interface Problem {
   readonly locations: Locations | undefined;
 }
 
-export const RING_SIZE_LEAST = 6;
+const RING_SIZE_LEAST = 6;
 const TARGET_DEFAULT = 4;
 
 export function problemOf({ owners, members, target = TARGET_DEFAULT, locations }: ClaimInput): Problem {

@@ -1,11 +1,14 @@
 /**
- * Seed: a first ring that is balanced and moves as little as can be, from which the search sets out.
+ * Seeds: first rings that are balanced, from which the search sets out.
  *
- * Going round the ring, partitions are given up at an even pace, so that what is given up - and so what a
- * joiner gets - is spread out, and so is what the owner of all keeps. Each goes to the member with an
- * open share that has waited longest for its next one, which on an empty ring draws stripes.
+ * Near the ring as it is: going round, partitions are given up at an even pace, so that what is given up - and so
+ * what a joiner gets - is spread out, and so is what the owner of all keeps. Each goes to the member with an open
+ * share that has waited longest for its next one (`seedRing`; in `zonedRing` one member gives up after the other),
+ * or where an exact assignment puts it (`handedOver`). Drawn anew: locations and members by turns (`blankRing`), or
+ * a stripe of four with visitors (`visitedStripe`).
  *
- * Holds: balanced; `seedRing` makes exactly the least number of moves. Not here: spacing beyond what the even pace brings.
+ * Holds: balanced; `seedRing` and `zonedRing` make exactly the least number of moves.
+ * Not here: spacing beyond what the even pace brings.
  */
 import { assignOpen } from './assignment.ts';
 import type { Problem } from './problem.ts';

@@ -82,7 +82,7 @@ interface Inbound {
 /** Transfers out of one node at a time, and into it. */
 const OUTBOUND_MAX = 4;
 const INBOUND_MAX = 8;
-/** Bytes of items in one frame: a page is walked in well under a millisecond. */
+/** Bytes of items in one page, about: it is walked in well under a millisecond. */
 const PAGE_BYTES = 16 * 1024;
 const TICK_MS = 250;
 const RETRY_MS = 1_000;

@@ -112,7 +112,7 @@ export function encodeAcceptorRecord({ amnesic, ...record }: AcceptorRecord): Ui
   });
 }
 
-/** `WireError` when damaged: starting without this memory could break a promise, so nobody starts then. */
+/** `WireError` when this version cannot make sense of it: then the node does not start (loaded-records.ts). */
 export function decodeAcceptorRecord(bytes: Uint8Array): AcceptorRecord {
   const raw = jsonDecode(bytes);
   expectShape(recordShape, raw, 'an acceptor record');

@@ -10,8 +10,8 @@
  * have accepted is missed. Then it remembers what they told it.
  *
  * Holds: at most one document per epoch is ever adopted, whatever is lost, doubled, late or restarted, as long
- * as no node forgets what it saved without knowing that it did. A promise or acceptance leaves only when it is durable; a document is durable
- * before it is told or acted upon; only chosen documents travel as `document`.
+ * as no node forgets what it saved without knowing that it did. A promise or acceptance leaves only when it is
+ * durable; a document is durable before it is told or acted upon; only chosen documents travel as `document`.
  * Not promised: progress without a majority that remembers, or that a change given up on (`definite: false`) stays undone.
  *
  * A cold machine: `propose`, `receive`, `learn`, `saved`, `saveFailed` and `tick` return effects, to be

@@ -34,7 +34,7 @@ import { PROOF_BYTES } from './keyring.ts';
 import type { Keyring, SharedKey } from './keyring.ts';
 
 /** Raised when a node could no longer follow a peer's handshake or records. Features are for all else. */
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 
 const PREAMBLE = Uint8Array.of(0x72, 0x6b, 0x76, 0x93, PROTOCOL_VERSION >>> 8, PROTOCOL_VERSION & 0xff);
 const MAGIC_BYTES = 4;

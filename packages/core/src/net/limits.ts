@@ -10,7 +10,7 @@ export interface TcpLimits {
   readonly queueBytesMax: Readonly<Record<Lane, number>>;
   /** From the first byte to an established connection. */
   readonly handshakeMs: number;
-  /** Strangers in mid-handshake at one time; more are turned away at once. */
+  /** Strangers in mid-handshake at one time; for one more, the one that has been there longest makes room. */
   readonly handshakesMax: number;
   /** A reconnect waits half to all of first * 2^attempts, at most `backoffCapMs`. */
   readonly backoffFirstMs: number;

@@ -46,7 +46,10 @@ class EchoVnode implements Vnode<string, string> {
     if (verb === 'refuse') token.refuse(word as Refusal);
     else if (verb === 'fail') token.fail('as told');
     else if (verb === 'later') this.waiting.push(() => token.reply(word));
-    else token.reply(word);
+    else if (verb === 'twice') {
+      this.waiting.push(() => token.reply(word));
+      token.reply(word);
+    } else token.reply(word);
   }
   onStoreProgress(): void {}
   isEmpty(): boolean {
@@ -218,6 +221,16 @@ describe('a command to a vnode', () => {
     for (const vnode of [stage.b.vnode(4), stage.a.vnode(0)]) vnode?.waiting.forEach((answer) => answer());
     stage.deliver();
     expect(asker.told).toEqual(['1: hello', '0: hello']);
+  });
+
+  it('here is answered once: a vnode that answers again reaches nobody else, and is told', () => {
+    const stage = new Stage();
+    expect(stage.a.ask(['0@a', 'twice one']).told).toEqual(['0: one']);
+    const other = stage.a.ask(['0@a', 'later two']);
+    expect(() => stage.a.vnode(0)?.waiting[0]?.()).toThrow('a vnode answers a command once');
+    expect(other.told).toEqual([]);
+    stage.a.vnode(0)?.waiting[1]?.();
+    expect(other.told).toEqual(['0: two']);
   });
 
   it('that no connection takes was not sent', () => {

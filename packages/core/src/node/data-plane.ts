@@ -217,8 +217,6 @@ class ModulePort implements ServicePort<unknown, unknown> {
   readonly #service: number;
   readonly #vnodes: ServiceVnodes;
   readonly #header: Header = { ...newHeader(), type: MESSAGE.command };
-  /** Tokens that were answered at once. One that was not is the vnode's, and never comes back. */
-  readonly #tokens: LocalToken[] = [];
 
   constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>) {
     this.self = init.self;
@@ -267,10 +265,7 @@ class ModulePort implements ServicePort<unknown, unknown> {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
     }
-    const token = this.#tokens.pop() ?? new LocalToken(this.#table, this.self);
-    token.begin(id, at, host);
-    host.handle(command, token);
-    if (token.answered) this.#tokens.push(token);
+    host.handle(command, new LocalToken(this.#table, this.self, id, at, host));
   }
 
   #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
@@ -292,22 +287,18 @@ class ModulePort implements ServicePort<unknown, unknown> {
   }
 }
 
-/** Brings an answer to a request of this node. Used again when it was answered before its vnode was done with it. */
+/** Brings an answer to a request of this node. A new one each time: who answers twice must not reach another request. */
 class LocalToken implements ReplyToken<unknown> {
-  answered = true;
   readonly #table: RequestTable;
   readonly #self: NodeId;
-  #id: RequestId = 0;
-  #at = 0;
-  #host!: VnodeHost;
+  readonly #id: RequestId;
+  readonly #at: number;
+  readonly #host: VnodeHost;
+  #answered = false;
 
-  constructor(table: RequestTable, self: NodeId) {
+  constructor(table: RequestTable, self: NodeId, id: RequestId, at: number, host: VnodeHost) {
     this.#table = table;
     this.#self = self;
-  }
-
-  begin(id: RequestId, at: number, host: VnodeHost): void {
-    this.answered = false;
     this.#id = id;
     this.#at = at;
     this.#host = host;
@@ -326,8 +317,8 @@ class LocalToken implements ReplyToken<unknown> {
   }
 
   #take(): ReplicaRequest<unknown> | undefined {
-    assert(!this.answered, 'a vnode answers a command once');
-    this.answered = true;
+    assert(!this.#answered, 'a vnode answers a command once');
+    this.#answered = true;
     return this.#table.take(this.#id, this.#at, this.#self);
   }
 }

@@ -1,2 +1,3 @@
+export * from './node-init.ts';
 export * from './node.ts';
 export * from './questions.ts';

@@ -13,10 +13,7 @@ import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import type { Logger } from '../contracts/logger.ts';
-import type { StableStore } from '../contracts/stable-store.ts';
-import type { Store } from '../contracts/store.ts';
-import type { Hello, Lane, Transport, TransportHandler } from '../contracts/transport.ts';
+import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
@@ -34,12 +31,13 @@ import { refuse, unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
-import { memberOf, type AgreedDocument, type ConsistencyLevel, type RingDocument } from '../ring/document.ts';
+import { memberOf, type RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
+import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
 import { missingQuorums } from './readiness.ts';
@@ -47,35 +45,6 @@ import { RingView, type ListOf } from './ring-view.ts';
 import { SaveQueue } from './save-queue.ts';
 import { StoreProof } from './store-proof.ts';
 import { Wholeness } from './wholeness.ts';
-
-export interface NodeInit {
-  readonly id: NodeId;
-  readonly name: string;
-  /** Where others reach this node's cluster port, `host:port`. */
-  readonly address: string;
-  /** Failure domain as a path; empty when not told. */
-  readonly location: string;
-  /** What the ring is when this node is the first of its cluster; ignored when it has a ring already. */
-  readonly birth: { readonly ringSize: number; readonly n: number; readonly level: ConsistencyLevel };
-  readonly host: Host;
-  readonly transport: Transport;
-  readonly store: Store;
-  readonly stable: StableStore;
-  readonly logger: Logger;
-  readonly durability: 'process' | 'power';
-  /** Another one after every boot of the machine. */
-  readonly bootId: string;
-  // Services of different command types lie in one list; each meets only its own commands.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly modules: readonly VnodeModule<any, any>[];
-  readonly preset?: MembershipPreset;
-  /** Told of every ring that this node adopts, after it has. */
-  readonly onRing?: (agreed: AgreedDocument) => void;
-  /** The node has its ring and answers. Called once. */
-  readonly onReady?: () => void;
-  /** This node has left its cluster and holds nothing any more. */
-  readonly onRemoved?: () => void;
-}
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
@@ -112,7 +81,10 @@ export class Node {
   #timer: Timer | undefined;
   #stopped = false;
 
-  /** Throws, before it has done anything, when it must not start on what it finds: `RecordsDamaged`, `RecordsUnknown`, `StoreOfAnother`. */
+  /**
+   * Throws, before it has done anything, when it must not start on what it finds: `RecordsDamaged`, `RecordsUnknown`,
+   * `StoreOfAnother`.
+   */
   constructor(init: NodeInit) {
     this.#init = init;
     this.id = init.id;

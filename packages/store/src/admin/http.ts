@@ -1,10 +1,10 @@
 /**
  * The operator's door: HTTP over `Admin`, for the command line, monitors and people.
  *
- * A refusal is JSON, `{error: {code, message, definite ...}}`: 409 when the cluster refuses, 503 when too few replicas answer or the
- * node cannot serve, 400 when the question makes no sense. Everything that a stranger can make large or slow
- * (headers, bodies, connections, time) has a limit. Connections beyond theirs are told so, and pages for monitors are
- * answered even there: a door that is full must still be able to say so.
+ * A refusal is JSON, `{error: {code, message, definite ...}}`: 409 when the cluster refuses, 503 when too few replicas
+ * answer or the node cannot serve, 400 when the question makes no sense. Everything that a stranger can make large or
+ * slow (headers, bodies, connections, time) has a limit. Connections beyond theirs are told so, and pages for monitors
+ * are answered even there: a door that is full must still be able to say so.
  *
  * The door has no password in this version, so it stands on loopback only - where every web page that the operator
  * opens can knock too. Hence two rules against browsers: a request must name a loopback host (a page that points a
@@ -33,7 +33,7 @@ export interface AdminServerLimits {
   readonly drainMs: number;
 }
 
-export const adminServerLimits: AdminServerLimits = {
+const adminServerLimits: AdminServerLimits = {
   bodyBytes: 16 * 1024 * 1024,
   headerBytes: 64 * 1024,
   bodiesBytes: 64 * 1024 * 1024,

@@ -14,7 +14,7 @@ type Share = {
 };
 
 /** The membership table. The pending column is filled only while some share is about to change. */
-export function describeShares(members: readonly Share[]): string {
+function describeShares(members: readonly Share[]): string {
   const isMoving = members.some((member) => member.pendingPercent !== member.ringPercent);
   return describeMembership(
     members.map(({ name, status, ringPercent, pendingPercent }) => ({

@@ -7,7 +7,7 @@ import type { AdminClient } from './admin-client.ts';
 import { describeWaiting } from './describe.ts';
 import { Refusal } from './terminal.ts';
 
-export const SETTLE_MS = 120_000;
+const SETTLE_MS = 120_000;
 /** Short against the seconds that a transfer takes, long against the time that an answer takes. */
 const POLL_MS = 100;
 

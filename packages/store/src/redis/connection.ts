@@ -171,10 +171,12 @@ export class Connection implements Session {
     else if (stuck && sinceMs > headerTimeoutMs) this.cut('header not finished in time');
   }
 
+  /** Replies that its commands have not been given yet. */
   get owedReplies(): number {
     return this.#replies.owed;
   }
 
+  /** Bytes of replies that its client has not read: on their way, and held until those before them are given. */
   get unsentBytes(): number {
     return this.#output.unsentBytes + this.#replies.heldBytes;
   }
@@ -183,7 +185,7 @@ export class Connection implements Session {
     const age = Math.floor((Date.now() - this.#openedAtMs) / 1000);
     return (
       `id=${this.id} addr=${this.#address} name=${this.name} age=${age} flags=N db=0 ` +
-      `oll=${this.#replies.owed} omem=${this.unsentBytes} ` +
+      `oll=${this.owedReplies} omem=${this.unsentBytes} ` +
       `cmd=${this.#lastCommand} user=default resp=${this.resp3 ? 3 : 2} ` +
       `lib-name=${this.library} lib-ver=${this.libraryVersion}`
     );
