@@ -62,5 +62,7 @@ function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `rkv: ${String(error)}`;
   if (error instanceof WrongUsage) return `rkv: ${error.message}`;
   const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? `rkv: ${code}: ${error.message}` : `rkv: ${error.stack ?? error.message}`;
+  if (typeof code !== 'string') return `rkv: ${error.stack ?? error.message}`;
+  // Errors of the file system begin with their code already.
+  return error.message.startsWith(`${code}:`) ? `rkv: ${error.message}` : `rkv: ${code}: ${error.message}`;
 }

@@ -90,6 +90,13 @@ describe('rkv start', () => {
     ]);
   });
 
+  it('says once with which code the file system refused', async () => {
+    const terminal = new WrittenTerminal();
+    const refused = Object.assign(new Error("ENOTDIR: not a directory, mkdir 'f/x'"), { code: 'ENOTDIR' });
+    const code = await rkv(['start'], { terminal, startServer: () => Promise.reject(refused) });
+    expect([code, terminal.complained]).toEqual([1, "rkv: ENOTDIR: not a directory, mkdir 'f/x'\n"]);
+  });
+
   it('takes the second SIGINT of one Ctrl-C under npm for the first', async () => {
     const { code } = await start([], () => {
       process.emit('SIGINT');
