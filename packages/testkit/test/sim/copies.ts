@@ -52,7 +52,8 @@ export function askVnode({ node }: SimNode, partition: PartitionId, command: KvC
   let answer: KvReply | undefined;
   node.vnode(KV_SERVICE, partition)?.vnode.handleCommand(command, {
     reply: (reply) => {
-      answer = reply as KvReply;
+      // Borrowed: the vnode uses the object again.
+      answer = { ...(reply as KvReply) };
     },
     refuse: () => {},
     fail: () => {},
