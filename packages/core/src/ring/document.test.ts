@@ -38,10 +38,21 @@ const grown: RingDocument = {
   ],
 };
 
+/** As it lies in the bytes: owners are positions. */
+const encoded = (document: RingDocument): object =>
+  JSON.parse(latin1Decode(encodeDocument(document).bytes)) as object;
+
+const resizing: RingDocument = {
+  ...grown,
+  pending: [],
+  resize: { ringSize: 32, owners: Array.from({ length: 32 }, (_, p) => (p % 2 === 0 ? a : b).id) },
+};
+
 describe('the ring document', () => {
   it.each([
     ['of one', birth],
     ['in the middle of a change', grown],
+    ['on its way to another size', resizing],
   ])('%s goes to bytes and back', (_, document) => {
     const { bytes, digest } = encodeDocument(document);
     const back = decodeDocument(bytes);
@@ -67,6 +78,7 @@ describe('the ring document', () => {
     ['a bad ring size', { ...birth, ringSize: 12, owners: Array.from({ length: 12 }, () => 0) }],
     ['owners that do not fit', { ...birth, owners: [0] }],
     ['an owner who is no member', { ...birth, owners: Array.from({ length: 16 }, () => 9) }],
+    ['no owners of the next ring', { ...encoded(birth), resize: { ringSize: 32, owners: [0] } }],
   ])('refuses %s', (_, raw) => expect(() => decodeDocument(jsonEncode(raw))).toThrow(WireError));
 
   it('is not written with an owner who is no member', () => {

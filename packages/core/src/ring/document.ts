@@ -38,6 +38,16 @@ export interface PendingTransfer {
   readonly to: NodeId;
 }
 
+/**
+ * A ring of another size that is being filled while the one of `owners` serves on. It takes over, whole and at once, when
+ * all of it is there; until then the resize can be aborted.
+ */
+export interface PendingResize {
+  readonly ringSize: number;
+  /** The owner of each of its partitions, by partition. */
+  readonly owners: readonly NodeId[];
+}
+
 /** What an operator asked for and has not committed. Joins are staged as members with status `joining`. */
 export type StagedChange = { readonly kind: 'leave'; readonly node: NodeId };
 
@@ -64,6 +74,8 @@ export interface RingDocument {
   /** The owner of each partition, by partition. */
   readonly owners: readonly NodeId[];
   readonly pending: readonly PendingTransfer[];
+  /** Missing: the ring keeps its size. Never together with `pending`. */
+  readonly resize?: PendingResize;
   readonly staged: readonly StagedChange[];
   /** At least the default bucket, prefix ''. */
   readonly buckets: readonly BucketProperties[];
@@ -83,30 +95,46 @@ export interface AgreedDocument {
 /** The bytes of a document: JSON, owners as positions in the member list. */
 export function encodeDocument(document: RingDocument): AgreedDocument {
   const positions = new Map(document.members.map((member, at) => [member.id, at]));
-  const owners = document.owners.map((owner) => {
+  const positionOf = (owner: NodeId): number => {
     const at = positions.get(owner);
     assert(at !== undefined, 'every owner is a member');
     return at;
+  };
+  const { owners, resize } = document;
+  const bytes = jsonEncode({
+    ...document,
+    owners: owners.map(positionOf),
+    ...(resize && { resize: { ...resize, owners: resize.owners.map(positionOf) } }),
   });
-  const bytes = jsonEncode({ ...document, owners });
   return { document, bytes, digest: digestOf(bytes) };
 }
 
 /** `WireError` when the bytes are no ring document. */
 export function decodeDocument(bytes: Uint8Array): AgreedDocument {
-  const raw = jsonDecode(bytes) as RingDocument & { owners: readonly number[] };
-  if (typeof raw !== 'object' || raw === null || !Array.isArray(raw.members) || !Array.isArray(raw.owners)) {
+  const raw = jsonDecode(bytes) as RingDocument & OwnersOnWire & { readonly resize?: OwnersOnWire };
+  if (typeof raw !== 'object' || raw === null || !Array.isArray(raw.members)) {
     throw new WireError('not a ring document');
   }
-  if (ringSizeProblem(raw.ringSize) !== undefined || raw.owners.length !== raw.ringSize) {
+  const owners = ownersOf(raw, raw.members);
+  const resize = raw.resize && { ...raw.resize, owners: ownersOf(raw.resize, raw.members) };
+  return { document: { ...raw, owners, ...(resize && { resize }) }, bytes, digest: digestOf(bytes) };
+}
+
+/** Owners as they travel: positions in the member list. */
+interface OwnersOnWire {
+  readonly ringSize: number;
+  readonly owners: readonly number[];
+}
+
+function ownersOf({ ringSize, owners }: OwnersOnWire, members: readonly Member[]): NodeId[] {
+  if (ringSizeProblem(ringSize) !== undefined || !Array.isArray(owners) || owners.length !== ringSize) {
     throw new WireError('a ring document whose owners do not fit its ring size');
   }
-  const owners = raw.owners.map((at) => {
-    const member = raw.members[at];
+  return owners.map((at) => {
+    const member = members[at as number];
     if (member === undefined) throw new WireError('a ring document with an owner who is no member');
     return member.id;
   });
-  return { document: { ...raw, owners }, bytes, digest: digestOf(bytes) };
 }
 
 function digestOf(bytes: Uint8Array): string {
