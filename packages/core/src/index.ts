@@ -8,6 +8,7 @@ export * from './base/index.ts';
 export * from './ring/hash-space.ts';
 export * from './ring/document.ts';
 export * from './ring/preference-list.ts';
+export * from './ring/ranges.ts';
 export * from './request/index.ts';
 export * from './vnode/index.ts';
 export * from './handoff/index.ts';

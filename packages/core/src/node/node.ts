@@ -13,6 +13,7 @@ import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
+import type { Place } from '../contracts/store.ts';
 import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
@@ -32,7 +33,6 @@ import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../r
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
-import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
@@ -49,6 +49,8 @@ import { Wholeness } from './wholeness.ts';
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
 const JOIN_HOPS_MAX = 4;
+/** In the header of what concerns no vnode. */
+const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -512,20 +514,20 @@ export class Node {
   }
 
   #sendJson(to: NodeId, type: number, bytes: Uint8Array): boolean {
-    this.#writeHeader(type, 0, 0 as PartitionId);
+    this.#writeHeader(type, 0, NOWHERE);
     this.#out.bytes(bytes);
     return this.#init.transport.send(to, 'control', this.#out.buffer, 0, this.#out.length);
   }
 
-  #writeHeader(type: number, service: number, partition: PartitionId): void {
+  #writeHeader(type: number, service: number, place: Place): void {
     const document = this.#running?.view.document;
     const header = this.#header;
     header.type = type;
     header.flags = 0;
-    header.ringBits = document === undefined ? 0 : ringBits(document.ringSize);
+    header.ringBits = place.ringBits;
     header.requestId = 0;
     header.epoch = document?.epoch ?? (0 as Epoch);
-    header.partition = partition;
+    header.partition = place.partition;
     header.service = service;
     header.remainingMs = 0;
     this.#out.reset();
@@ -546,13 +548,13 @@ export class Node {
       runs: (node, service) => this.#membership.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
-      find: (service, partition) => vnodes.find(service, partition),
-      findOrStandIn: (service, partition) => vnodes.findOrStandIn(service, partition),
+      find: (service, { partition }) => vnodes.find(service, partition),
+      findOrStandIn: (service, { partition }) => vnodes.findOrStandIn(service, partition),
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(vnodes, done),
-      send: (to, type, service, partition, body) => {
-        this.#writeHeader(type, serviceNumber(service), partition);
+      send: (to, type, service, place, body) => {
+        this.#writeHeader(type, serviceNumber(service), place);
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
