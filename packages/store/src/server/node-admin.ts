@@ -7,7 +7,6 @@
 import {
   collect,
   preferenceList,
-  ringIndexOf,
   sha1Hex,
   hashKey,
   stampHex,
@@ -15,13 +14,10 @@ import {
   type Node,
   type NodeId,
   type PartitionId,
-  type Plan,
   type Replica,
   type RequestResult,
   type RingDocument,
   type ServicePort,
-  type TransferStatus,
-  type WaitingTransfer,
 } from '@rkv/core';
 import {
   AdminError,
@@ -29,7 +25,6 @@ import {
   type KeyView,
   type KvOptions,
   type LoadView,
-  type MemberView,
   type PingView,
   type PlanView,
   type Readiness,
@@ -54,6 +49,17 @@ import {
   type Service,
   type ServiceReply,
 } from '../kv/index.ts';
+
+import {
+  indexText,
+  namedTransfers,
+  nameOf,
+  planView,
+  ringView,
+  silentTransfers,
+  statusView,
+  type RawTransfers,
+} from './cluster-views.ts';
 
 export interface NodeAdminInit {
   readonly node: Node;
@@ -155,52 +161,12 @@ export class NodeAdmin implements Admin {
   }
 
   status(): Promise<StatusView> {
-    const document = this.#node.prospect ?? this.#node.document;
-    const current = countOwned(document.owners);
-    const target = countOwned(targetOwners(document));
-    const members = document.members.map(({ id, name, address, status, location }): MemberView => ({
-      name,
-      id,
-      address,
-      status,
-      up: this.#node.isUp(id),
-      ringPercent: percent(current.get(id), document),
-      pendingPercent: percent(target.get(id), document),
-      location,
-      partialVnodes: this.#node.members.partialOf(id),
-      ...servicesOf(this.#node, id),
-    }));
-    const { epoch, clusterId } = document;
-    const ready = this.#node.prospect === undefined && this.#node.ringReady;
-    return Promise.resolve({ members, ready, claimant: this.#claimantName(), epoch, clusterId });
+    return Promise.resolve(statusView(this.#node));
   }
 
   async ring(): Promise<RingView> {
-    const { document } = this.#node;
-    const { active, waiting } = await this.transfers();
-    const statusOf = (partition: number): 'waiting' | 'active' | 'complete' => {
-      if (active.some((transfer) => transfer.kind === 'ownership' && transfer.partition === partition))
-        return 'active';
-      const held = waiting.find(
-        (transfer) => transfer.kind === 'ownership' && transfer.partition === partition,
-      );
-      return held?.reason.startsWith('all items') === true ? 'complete' : 'waiting';
-    };
-    return {
-      ringSize: document.ringSize,
-      version: document.epoch,
-      claimant: this.#claimantName(),
-      owners: document.owners.map((owner) => nameOf(document, owner)),
-      pending: document.pending.map(({ partition, from, to }) => {
-        return {
-          partition,
-          from: nameOf(document, from),
-          to: nameOf(document, to),
-          status: statusOf(partition),
-        };
-      }),
-      buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
-    };
+    const transfers = await this.transfers();
+    return ringView(this.#node, transfers);
   }
 
   async transfers(): Promise<TransfersView> {
@@ -258,11 +224,6 @@ export class NodeAdmin implements Admin {
     return new Promise((resolve) => this.#node.request(request, resolve));
   }
 
-  #claimantName(): string {
-    const { prospect, document, claimant } = this.#node;
-    return prospect === undefined ? nameOf(document, claimant) : nameOf(prospect, prospect.claimant);
-  }
-
   #memberId(document: RingDocument, name: string): NodeId {
     const member = document.members.find((candidate) => candidate.name === name || candidate.id === name);
     if (member !== undefined) return member.id;
@@ -317,86 +278,6 @@ export class NodeAdmin implements Admin {
   }
 }
 
-interface RawTransfers {
-  readonly active: readonly TransferStatus[];
-  readonly waiting: readonly WaitingTransfer[];
-}
-
-function namedTransfers(document: RingDocument, { active, waiting }: RawTransfers): TransfersView {
-  const named = <T extends { from: NodeId; to: NodeId }>(transfer: T): T & { from: string; to: string } => ({
-    ...transfer,
-    from: nameOf(document, transfer.from),
-    to: nameOf(document, transfer.to),
-  });
-  return { active: active.map(named), waiting: waiting.map(named) } as unknown as TransfersView;
-}
-
-/** What is known to wait at a member that says nothing. */
-function silentTransfers(document: RingDocument, member: NodeId, why: string): TransfersView {
-  const waiting = document.pending
-    .filter((transfer) => transfer.from === member)
-    .map(({ partition, from, to }) => ({
-      partition,
-      from: nameOf(document, from),
-      to: nameOf(document, to),
-      kind: 'ownership',
-      reason: `${nameOf(document, member)} ${why}`,
-    }));
-  return { active: [], waiting };
-}
-
-function planView(plan: Plan, document: RingDocument): PlanView {
-  const { owners, transfers, warnings } = plan.transition;
-  const before = countOwned(document.owners);
-  const after = countOwned(owners);
-  const leaving = new Set(
-    plan.changes.filter((change) => change.action === 'leave').map((change) => change.node),
-  );
-  return {
-    id: plan.planId,
-    changes: plan.changes.map(({ action, node }) => ({ action, node: nameOf(document, node) })),
-    transitions: [
-      {
-        owners: owners.map((owner) => nameOf(document, owner)),
-        transfers: transfers.map(({ partition, from, to }) => {
-          return { partition, from: nameOf(document, from), to: nameOf(document, to) };
-        }),
-        warnings,
-        members: document.members.map(({ id, name }) => ({
-          name,
-          status: leaving.has(id) ? 'leaving' : 'valid',
-          ringPercent: percent(before.get(id), document),
-          pendingPercent: percent(after.get(id), document),
-        })),
-      },
-    ],
-  };
-}
-
-function targetOwners(document: RingDocument): NodeId[] {
-  const owners = [...document.owners];
-  for (const { partition, to } of document.pending) owners[partition] = to;
-  return owners;
-}
-
-function countOwned(owners: readonly NodeId[]): Map<NodeId, number> {
-  const counts = new Map<NodeId, number>();
-  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-  return counts;
-}
-
-function percent(count: number | undefined, document: RingDocument): number {
-  return Math.round(((count ?? 0) / document.ringSize) * 1000) / 10;
-}
-
-function nameOf(document: RingDocument, id: NodeId): string {
-  return document.members.find((member) => member.id === id)?.name ?? id;
-}
-
-function indexText(partition: PartitionId, document: RingDocument): string {
-  return ringIndexOf(partition, document.ringSize).toString();
-}
-
 function whereabouts(reply: { node: string; partition: number; index: bigint }): Whereabouts {
   return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
 }
@@ -409,11 +290,6 @@ function requestOptions({ r, w, pr, pw, timeoutMs }: KvOptions): RequestOptions 
     ...(pw === undefined ? {} : { pw }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
-}
-
-function servicesOf(node: Node, member: NodeId): { services?: readonly string[] } {
-  const services = node.members.servicesOf(member);
-  return services === undefined ? {} : { services };
 }
 
 function okOrThrow(reply: ServiceReply): ServiceReply {
