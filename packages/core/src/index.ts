@@ -14,6 +14,7 @@ export * from './vnode/index.ts';
 export * from './handoff/index.ts';
 export * from './claim/index.ts';
 export * from './ring/describe.ts';
+export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
 export { membershipPresets, type MembershipPreset } from './membership/preset.ts';
 export type { Plan, PlannedChange, Transition } from './membership/plan.ts';
