@@ -149,6 +149,7 @@ describe('exit codes', () => {
   ])('%j is wrong usage: 2', async (args, why) => {
     const { code, err, out } = await run(...args);
     expect(err).toMatch(why);
+    expect(err).toMatch(/^(rkv|Usage): /);
     expect({ code, out }).toEqual({ code: 2, out: '' });
   });
 
