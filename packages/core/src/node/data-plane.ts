@@ -259,8 +259,8 @@ class ModulePort implements ServicePort<unknown, unknown> {
     else this.#sendAway(id, at, replica, command, remainingMs);
   }
 
-  #sendHere(id: RequestId, at: number, { role, partition }: Replica, command: unknown): void {
-    const host = role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  #sendHere(id: RequestId, at: number, replica: Replica, command: unknown): void {
+    const host = this.#vnodeHere(replica);
     if (host === undefined) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
@@ -268,12 +268,18 @@ class ModulePort implements ServicePort<unknown, unknown> {
     host.handle(command, new LocalToken(this.#table, this.self, id, at, host));
   }
 
+  /** Undefined for one of a ring that is past. */
+  #vnodeHere({ role, partition, ringSize }: Replica): VnodeHost | undefined {
+    if (ringSize !== this.#view.document.ringSize) return undefined;
+    return role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  }
+
   #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
     const { out, transport } = this.#init;
     const { document } = this.#view;
     const header = this.#header;
     header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
-    header.ringBits = ringBits(document.ringSize);
+    header.ringBits = ringBits(replica.ringSize);
     header.requestId = id;
     header.epoch = document.epoch;
     header.partition = replica.partition;

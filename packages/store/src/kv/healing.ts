@@ -170,5 +170,5 @@ export class Healer {
 }
 
 function replicaOf(owners: readonly Replica['node'][], partition: PartitionId): Replica {
-  return { partition, node: owners[partition] as Replica['node'], role: 'primary' };
+  return { partition, ringSize: owners.length, node: owners[partition] as Replica['node'], role: 'primary' };
 }
