@@ -36,6 +36,7 @@ import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
+import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
@@ -240,7 +241,7 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound'> {
     return this.#live.handoff;
   }
 
@@ -443,12 +444,7 @@ export class Node {
     this.#questions.answer('inDoubt', (body, answer) =>
       answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
     );
-    this.#questions.answer('transfers', (_body, answer) =>
-      answer({
-        kind: 'answered',
-        body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() },
-      }),
-    );
+    answerAboutHandoff(this.#questions, () => this.#running?.handoff);
   }
 
   #transportHandler(): TransportHandler {
@@ -499,7 +495,10 @@ export class Node {
       case MESSAGE.handoffOffer:
       case MESSAGE.handoffAnswer:
       case MESSAGE.handoffItems:
-      case MESSAGE.handoffAck: {
+      case MESSAGE.handoffAck:
+      case MESSAGE.handoffCompare:
+      case MESSAGE.handoffHeld:
+      case MESSAGE.handoffEnd: {
         const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
         if (module === undefined) throw new WireError('a transfer of an unknown service');
         return this.#live.handoff.onFrame(from, header, module.name, reader);
@@ -559,6 +558,8 @@ export class Node {
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
+      askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
+      declareWhole: (service, partition) => this.declareWhole(service, partition),
       withdrawComplete: (partition, to) =>
         this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
       reportComplete: (partition, to) =>

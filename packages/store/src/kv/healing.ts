@@ -14,6 +14,7 @@ import {
   compareBytes,
   countedList,
   quorumOf,
+  replicasMax,
   type Logger,
   type PartitionId,
   type RecordKey,
@@ -21,7 +22,7 @@ import {
 } from '@rkv/core';
 import type { KvCommand, KvReply, PageItem } from './commands.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
-import { bucketsReplicasMax, type Coordinator } from './coordinator.ts';
+import type { Coordinator } from './coordinator.ts';
 
 /** This node's vnodes, as far as healing goes. */
 export interface HealingPort {
@@ -86,7 +87,7 @@ export class Healer {
   #healPartition(partition: PartitionId, done: Done): void {
     const { document } = this.#coordinator.port;
     const size = document.ringSize;
-    const n = Math.min(bucketsReplicasMax(document), size);
+    const n = Math.min(replicasMax(document), size);
     const walks: { range: PartitionId; from: Replica }[] = [];
     for (let back = 0; back < n; back++) {
       const range = ((partition - back + size) % size) as PartitionId;
