@@ -33,15 +33,10 @@ import type { HandoffPort, TransferableVnode } from './port.ts';
 import { Rate } from './rate.ts';
 import { jobForEach, WorkLine, type Job, type Slices } from './slices.ts';
 import { digestsOf, isSameSum, sumOf } from './stretch.ts';
+import type { TransferName } from './transfer-status.ts';
 
 /** What a transfer into this node has brought so far. */
-export interface InboundStatus {
-  readonly kind: TransferKind;
-  readonly service: string;
-  readonly partition: number;
-  readonly sourcePartition: number;
-  readonly from: NodeId;
-  readonly to: NodeId;
+export interface InboundStatus extends TransferName {
   /** Stored durably. */
   readonly items: number;
   readonly bytes: number;
