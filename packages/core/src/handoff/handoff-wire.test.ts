@@ -113,7 +113,7 @@ describe.each(cases())('%s', (_, write, read, frame, hex) => {
   });
 });
 
-it('items are copies: a vnode may keep them when the frame is long gone', () => {
+it('items are still there when the frame is long gone', () => {
   const out = new Writer();
   writeItems(out, { id, seq: 0, last: false, partial: false, items: [Uint8Array.of(1)] });
   const frame = out.copy();

@@ -119,14 +119,15 @@ export function writeItems(out: Writer, frame: ItemsFrame): void {
   }
 }
 
-/** The items are copies: the vnode may keep them. */
+/** The items are views of a copy of the frame: good for as long as they are wanted, and then they hold all of it. */
 export function readItems(input: Reader): ItemsFrame {
-  const id = input.u32();
-  const seq = input.u32();
-  const flags = input.u8();
-  const count = input.u32();
+  const frame = new Reader(input.rest().slice());
+  const id = frame.u32();
+  const seq = frame.u32();
+  const flags = frame.u8();
+  const count = frame.u32();
   const items: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) items.push(input.view(input.u32()).slice());
+  for (let i = 0; i < count; i++) items.push(frame.view(frame.u32()));
   return { id, seq, last: (flags & LAST) !== 0, partial: (flags & PARTIAL) !== 0, items };
 }
 

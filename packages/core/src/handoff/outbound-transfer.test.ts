@@ -37,8 +37,8 @@ describe('under way at one time', () => {
     const machine = walking();
     expect(kindsOf(machine.step(pageOf(16 * MIB), 0))).toEqual(['items']);
     expect(kindsOf(machine.step({ kind: 'acked', seq: 0, stored: true }, 0))).toEqual(['walk']);
-    expect(kindsOf(machine.step(pageOf(1.5 * MIB), 0))).toEqual(['items', 'walk']);
-    expect(kindsOf(machine.step(pageOf(1.5 * MIB), 0))).toEqual(['items']);
+    expect(kindsOf(machine.step(pageOf(0.3 * MIB), 0))).toEqual(['items', 'walk']);
+    expect(kindsOf(machine.step(pageOf(0.3 * MIB), 0))).toEqual(['items']);
   });
 
   it('is what is passed on up to its limit: a receiver that stores nothing does not fill its sender', () => {

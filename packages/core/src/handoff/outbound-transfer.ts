@@ -68,13 +68,15 @@ export interface Stretch {
   readonly sum: StretchSum;
 }
 
-/**
- * Frames of the walk sent and not acknowledged; enough to keep a link busy, few enough to stop soon. What is passed on
- * does not count: a partition that is written to faster than its receiver answers would never be walked through.
- */
+/** Frames of the walk sent and not acknowledged; bytes are what limits them, but where items are tiny. */
 const FRAMES_UNDER_WAY_MAX = 64;
-/** Bytes of those, at which no other is begun: large values are few at a time, and never none. */
-const WALKED_BYTES_MAX = 2 * 1024 * 1024;
+/**
+ * Bytes of those, at which no other is begun: large values are few at a time, and never none. At 20 ms from a frame to
+ * its acknowledgement, a disk's commit included, four transfers move 100 MB a second. More fills no link better and
+ * comes in at the receiver in bursts that its requests notice. What is passed on does not count: a partition that is
+ * written to faster than its receiver answers would never be walked through.
+ */
+const WALKED_BYTES_MAX = 512 * 1024;
 /**
  * Bytes passed on and not acknowledged, at which a transfer is given up. A receiver that stores well has a few
  * commits' worth open: at 100 MB a second and 20 ms a commit that is 2 MB.

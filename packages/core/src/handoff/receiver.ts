@@ -266,7 +266,10 @@ export class HandoffReceiver {
       if (stored && last) this.#finish(from, inbound, { seq, partial });
       else this.#ack(from, vnode, { id, seq, stored });
     };
-    const merge = jobForEach(items, STEP_ITEMS, (item) => vnode.vnode.handleHandoffItem(item, settle));
+    // A copy each: the vnode may keep an item, and must not keep the frame with it.
+    const merge = jobForEach(items, STEP_ITEMS, (item) =>
+      vnode.vnode.handleHandoffItem(item.slice(), settle),
+    );
     return () => {
       if (merge()) return true;
       settle(true);

@@ -2,8 +2,9 @@
  * Work in the background: walking, merging, comparing and forgetting items, a slice at a time, so that requests never
  * wait for long. Jobs take turns; one turn is a small step of each.
  *
- * A slice ends when a millisecond has passed. Between two of them everything else has its turn, so this takes at most
- * about half of a node's time, and less when there is much else.
+ * A slice ends when a millisecond has passed, and then everything else has its turn. How long, the clock says: a pause
+ * of a millisecond that took longer shows a node, or a machine, with other things to do, and the next pause is longer in
+ * proportion. So an idle node spends about half of its time here, and a busy one a small part.
  */
 import type { Host, Timer } from '../contracts/host.ts';
 
@@ -11,6 +12,13 @@ import type { Host, Timer } from '../contracts/host.ts';
 export type Job = () => boolean;
 
 export const SLICE_MS = 1;
+/** Between two slices. */
+const PAUSE_MS = 1;
+/** A pause is longer by so many times the lateness of the one before, and not longer than so much. */
+const LATENESS_FACTOR = 4;
+const PAUSE_MS_MAX = 20;
+/** As late as that a timer is anyway. */
+const TIMER_MS = 1;
 /** Steps of a slice at most, whatever the clock says: on virtual time none passes within an event. */
 const STEPS_MAX = 64;
 
@@ -18,6 +26,7 @@ export class Slices {
   readonly #host: Host;
   #jobs: Job[] = [];
   #timer: Timer | undefined;
+  #dueAt = 0;
 
   constructor(host: Host) {
     this.#host = host;
@@ -26,7 +35,7 @@ export class Slices {
   /** Called again and again until it has no more to do; never within this call. */
   add(job: Job): void {
     this.#jobs.push(job);
-    this.#timer ??= this.#host.setTimer(0, () => this.#run());
+    if (this.#timer === undefined) this.#pause(0);
   }
 
   stop(): void {
@@ -34,14 +43,21 @@ export class Slices {
     this.#jobs = [];
   }
 
+  #pause(ms: number): void {
+    this.#dueAt = this.#host.monotonic() + ms;
+    this.#timer = this.#host.setTimer(ms, () => this.#run());
+  }
+
   #run(): void {
-    const until = this.#host.monotonic() + SLICE_MS;
+    const now = this.#host.monotonic();
+    const lateMs = Math.max(0, now - this.#dueAt - TIMER_MS);
     for (let steps = 0; steps < STEPS_MAX && this.#jobs.length > 0; steps++) {
       const job = this.#jobs.shift() as Job;
       if (job()) this.#jobs.push(job);
-      if (this.#host.monotonic() >= until) break;
+      if (this.#host.monotonic() - now >= SLICE_MS) break;
     }
-    this.#timer = this.#jobs.length > 0 ? this.#host.setTimer(0, () => this.#run()) : undefined;
+    this.#timer = undefined;
+    if (this.#jobs.length > 0) this.#pause(Math.min(PAUSE_MS + LATENESS_FACTOR * lateMs, PAUSE_MS_MAX));
   }
 }
 
