@@ -188,8 +188,8 @@ function placesOfCopies(place: Place, document: RingDocument): Place[] {
   return places.filter((other) => !isSamePlace(other, place) && rangesShared(other, place, n).length > 0);
 }
 
-function isWanted({ standing, repairAsked }: TransferableVnode): boolean {
-  return standing === 'owner' && repairAsked;
+function isWanted({ standing, repairAsked, whole }: TransferableVnode): boolean {
+  return standing === 'owner' && (repairAsked || !whole);
 }
 
 function isOf(owner: NodeId, place: Place): (copy: Copy) => boolean {

@@ -255,11 +255,6 @@ export class Node {
     return this.#live.wholeness.partial(service);
   }
 
-  /** The service has made a partial vnode whole: it has merged from all other replicas. */
-  declareWhole(service: string, partition: PartitionId): void {
-    this.#live.wholeness.declare(service, partition);
-  }
-
   get #live(): Running {
     if (this.#running === undefined) throw new Error('the node is not ready yet');
     return this.#running;
@@ -559,7 +554,7 @@ export class Node {
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
       askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
-      declareWhole: (service, partition) => this.declareWhole(service, partition),
+      declareWhole: (service, partition) => this.#live.wholeness.declare(service, partition),
       withdrawComplete: (partition, to) =>
         this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
       reportComplete: (partition, to) =>
