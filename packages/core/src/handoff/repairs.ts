@@ -52,6 +52,8 @@ const ASKED_MAX = 8;
 export class Repairs {
   readonly #port: HandoffPort;
   readonly #repairs = new Map<TransferableVnode, Repair>();
+  /** Not told yet: they are told together. */
+  #ended = 0;
 
   constructor(port: HandoffPort) {
     this.#port = port;
@@ -171,11 +173,12 @@ export class Repairs {
   #maybeEnd({ vnode, epoch, copies }: Repair): void {
     if (epoch !== this.#port.document.epoch || copies.some((copy) => copy.state === 'open')) return;
     this.#repairs.delete(vnode);
+    this.#ended++;
+    if (this.#repairs.size === 0) {
+      this.#port.logger.info({ vnodes: this.#ended }, 'vnodes have merged all other copies of their ranges');
+      this.#ended = 0;
+    }
     const { service, place } = vnode;
-    this.#port.logger.info(
-      { service, partition: place.partition },
-      'a vnode has merged all other copies of its ranges',
-    );
     if (vnode.repairAsked) vnode.askForRepair(false);
     if (!vnode.whole) this.#port.declareWhole(service, place.partition);
   }
