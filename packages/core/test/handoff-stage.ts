@@ -123,6 +123,8 @@ export class HandoffNode {
   /** `node service`: up, and not running it. */
   readonly lacking = new Set<string>();
   allHave = true;
+  /** What waits for the disk, while that is slow. */
+  storing: (() => void)[] | undefined;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
   readonly #services: readonly string[];
@@ -193,7 +195,10 @@ export class HandoffNode {
       discard: (vnode) => {
         this.vnodes = this.vnodes.filter((other) => other !== vnode);
       },
-      whenAllStored: (done) => done(),
+      whenAllStored: (done) => {
+        if (this.storing === undefined) done();
+        else this.storing.push(done);
+      },
       send: (to, type, service, place, body) => this.#send(to, type, service, place, body),
       reportComplete: (partition, to) => this.reported.push(`${partition} to ${to}`),
       askForCopy: (to, request, done) => {

@@ -46,6 +46,16 @@ describe('ownership', () => {
     expect(a.waiting()).toEqual(['ownership 0 to b: all items are there; waiting for the ring to switch']);
   });
 
+  it('it is not complete before the receiver has it on disk that it is whole', () => {
+    const { stage, a, b } = moving();
+    b.storing = [];
+    stage.run(1_000);
+    expect(a.reported).toEqual([]);
+    for (const done of b.storing.splice(0)) done();
+    stage.deliver();
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
   it('what is written meanwhile is passed on, until the ring has switched', () => {
     const { stage, source, target } = moving();
     stage.host.advance(0);

@@ -18,6 +18,7 @@ import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
+import { readOffer, writeAnswer } from '../handoff/handoff-wire.ts';
 import type { TransferableVnode } from '../handoff/port.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
@@ -29,7 +30,14 @@ import {
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
-import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
+import {
+  MESSAGE,
+  newHeader,
+  readHeader,
+  serviceNumber,
+  writeHeader,
+  type Header,
+} from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
@@ -495,12 +503,22 @@ export class Node {
       case MESSAGE.handoffHeld:
       case MESSAGE.handoffEnd: {
         const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
-        if (module === undefined) throw new WireError('a transfer of an unknown service');
+        if (module === undefined) return this.#refuseTransfer(from, header, reader);
         return this.#live.handoff.onFrame(from, header, module.name, reader);
       }
       default:
         throw new WireError(`a message of unknown type ${header.type}`);
     }
+  }
+
+  /** Of a service that is not run here. */
+  #refuseTransfer(from: NodeId, { type, service, ringBits, partition }: Header, body: Reader): void {
+    if (type !== MESSAGE.handoffOffer) throw new WireError('a transfer of an unknown service');
+    const { id } = readOffer(body);
+    this.#writeHeader(MESSAGE.handoffAnswer, service, { ringBits, partition });
+    const refusal = `${this.#init.name} does not run this service`;
+    writeAnswer(this.#out, { id, refusal, compare: false });
+    this.#init.transport.send(from, 'bulk', this.#out.buffer, 0, this.#out.length);
   }
 
   #sendMembership(to: NodeId, message: MembershipMessage): void {
