@@ -311,8 +311,8 @@ export class HandoffManager {
         {
           ...nameOf(this.#port.self, duty),
           reason: describeHold(hold, now),
-          sinceMs: now - since,
-          retryInMs: retryAt && Math.max(0, retryAt - now),
+          sinceMs: Math.round(now - since),
+          retryInMs: retryAt && Math.max(0, Math.round(retryAt - now)),
         },
       ];
     });
@@ -338,7 +338,7 @@ export class HandoffManager {
       from: owner,
       to: this.#port.self,
       reason,
-      sinceMs: now - since,
+      sinceMs: Math.round(now - since),
       retryInMs: undefined,
     }));
   }
@@ -496,10 +496,15 @@ export class HandoffManager {
     }
     this.#slices.add(() => {
       if (!this.#running.has(transfer.id)) return false;
-      const page = transfer.vnode.vnode.walkItems(effect.cursor, PAGE_BYTES, effect.within);
+      const page = transfer.vnode.vnode.walkItems(effect.cursor, this.#pageBytes, effect.within);
       this.#step(transfer, { kind: 'page', page });
       return false;
     });
+  }
+
+  /** What goes out slowly goes out evenly. */
+  get #pageBytes(): number {
+    return Math.min(PAGE_BYTES, this.#limits.bytesPerSecond ?? PAGE_BYTES);
   }
 
   #forget({ id, vnode }: Running, item: Uint8Array): void {
@@ -533,7 +538,7 @@ export class HandoffManager {
   #fail(transfer: Running, reason: string): void {
     const { to, kind, key } = transfer;
     const { partition } = transfer.target;
-    this.#end(transfer);
+    this.#stopTransfer(transfer);
     this.#port.logger.debug(
       { partition, to: this.#port.nameOf(to), kind, reason },
       'a transfer stopped and will go on later',

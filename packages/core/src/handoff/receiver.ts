@@ -77,8 +77,12 @@ export const INBOUND_MAX = 8;
 /** An offer that is ahead of this node's ring waits for it so long before it is refused. */
 const EARLY_MS = 1_000;
 const EARLY_MAX = 64;
-/** An inbound transfer that says nothing for this long makes room for another. */
-const SILENT_MS = 20_000;
+/**
+ * An inbound transfer that says nothing for this long makes room for another. A sender that gives up says so, one that
+ * begins anew takes its own place, and one that dies is noticed: so this is long, for a sender of little bandwidth
+ * may be silent for a while.
+ */
+const SILENT_MS = 300_000;
 /** Items merged in one step. */
 const STEP_ITEMS = 64;
 /** Bytes of items walked by in one step of a comparison. */
@@ -175,9 +179,9 @@ export class HandoffReceiver {
           to: this.#port.self,
           items,
           bytes,
-          itemsPerSecond: perSecond.items,
-          bytesPerSecond: perSecond.bytes,
-          sinceMs: now - begunAt,
+          itemsPerSecond: Math.round(perSecond.items),
+          bytesPerSecond: Math.round(perSecond.bytes),
+          sinceMs: Math.round(now - begunAt),
         };
       });
   }
@@ -358,6 +362,8 @@ export class HandoffReceiver {
     this.#port.whenAllStored(() => {
       this.#ack(from, vnode, { id, seq, stored: true });
       if (kind === 'repair' && !inbound.gone) this.#parts.onRepaired(vnode, from, source);
+      // Of ownership, what is passed on until the switch still comes.
+      if (kind !== 'ownership') this.#drop(inbound);
     });
   }
 

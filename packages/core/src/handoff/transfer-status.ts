@@ -69,10 +69,11 @@ export function statusOf(
     ...nameOf(from, transfer),
     ...progress,
     total,
-    itemsPerSecond: perSecond.items,
-    bytesPerSecond: perSecond.bytes,
-    sinceMs: now - begunAt,
-    etaMs: left === undefined || perSecond.items <= 0 ? undefined : (left / perSecond.items) * 1_000,
+    itemsPerSecond: Math.round(perSecond.items),
+    bytesPerSecond: Math.round(perSecond.bytes),
+    sinceMs: Math.round(now - begunAt),
+    etaMs:
+      left === undefined || perSecond.items <= 0 ? undefined : Math.round((left / perSecond.items) * 1_000),
     note,
   };
 }
