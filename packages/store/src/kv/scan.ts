@@ -16,6 +16,7 @@ import {
   partitionOf,
   quorumOf,
   rangeOf,
+  replicasMax,
   ringBits,
   type CollectOutcome,
   type PartitionId,
@@ -23,7 +24,7 @@ import {
 } from '@rkv/core';
 import type { Failure } from './api.ts';
 import type { KvCommand, KvReply, PageItem, PageReply, TallyReply } from './commands.ts';
-import { bucketsReplicasMax, majorityOf, type Coordinator } from './coordinator.ts';
+import { majorityOf, type Coordinator } from './coordinator.ts';
 import { hashAt, POSITION_END, positionOf } from './key-space.ts';
 import { codeOf } from './write-request.ts';
 
@@ -178,7 +179,7 @@ function ask(
   done: (outcome: Outcome<Replies>) => void,
 ): void {
   const { port, defaults } = coordinator;
-  const n = bucketsReplicasMax(port.document);
+  const n = replicasMax(port.document);
   const list = port.list(range, n);
   const quorum = quorumOf(list, Math.min(defaults.r ?? majorityOf(n), n));
   collect<KvCommand, KvReply, KvReply>(port, {
