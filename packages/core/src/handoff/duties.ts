@@ -16,7 +16,7 @@ import { ringBits } from '../ring/hash-space.ts';
 import { ALL_HASHES } from '../ring/ranges.ts';
 import type { TransferableVnode } from './port.ts';
 
-export type TransferKind = 'ownership' | 'hinted';
+export type TransferKind = 'ownership' | 'hinted' | 'repair';
 
 export interface Duty {
   readonly kind: TransferKind;

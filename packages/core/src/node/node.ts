@@ -18,6 +18,7 @@ import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
+import { readOffer, writeAnswer } from '../handoff/handoff-wire.ts';
 import type { TransferableVnode } from '../handoff/port.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
@@ -29,13 +30,21 @@ import {
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
-import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
+import {
+  MESSAGE,
+  newHeader,
+  readHeader,
+  serviceNumber,
+  writeHeader,
+  type Header,
+} from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
+import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
@@ -240,7 +249,7 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound'> {
     return this.#live.handoff;
   }
 
@@ -252,11 +261,6 @@ export class Node {
   /** Owned partitions of a service whose vnode is partial: it lacks, or may lack, what it should hold. */
   partialPartitions(service: string): PartitionId[] {
     return this.#live.wholeness.partial(service);
-  }
-
-  /** The service has made a partial vnode whole: it has merged from all other replicas. */
-  declareWhole(service: string, partition: PartitionId): void {
-    this.#live.wholeness.declare(service, partition);
   }
 
   get #live(): Running {
@@ -443,12 +447,7 @@ export class Node {
     this.#questions.answer('inDoubt', (body, answer) =>
       answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
     );
-    this.#questions.answer('transfers', (_body, answer) =>
-      answer({
-        kind: 'answered',
-        body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() },
-      }),
-    );
+    answerAboutHandoff(this.#questions, () => this.#running?.handoff);
   }
 
   #transportHandler(): TransportHandler {
@@ -499,14 +498,27 @@ export class Node {
       case MESSAGE.handoffOffer:
       case MESSAGE.handoffAnswer:
       case MESSAGE.handoffItems:
-      case MESSAGE.handoffAck: {
+      case MESSAGE.handoffAck:
+      case MESSAGE.handoffCompare:
+      case MESSAGE.handoffHeld:
+      case MESSAGE.handoffEnd: {
         const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
-        if (module === undefined) throw new WireError('a transfer of an unknown service');
+        if (module === undefined) return this.#refuseTransfer(from, header, reader);
         return this.#live.handoff.onFrame(from, header, module.name, reader);
       }
       default:
         throw new WireError(`a message of unknown type ${header.type}`);
     }
+  }
+
+  /** Of a service that is not run here. */
+  #refuseTransfer(from: NodeId, { type, service, ringBits, partition }: Header, body: Reader): void {
+    if (type !== MESSAGE.handoffOffer) throw new WireError('a transfer of an unknown service');
+    const { id } = readOffer(body);
+    this.#writeHeader(MESSAGE.handoffAnswer, service, { ringBits, partition });
+    const refusal = `${this.#init.name} does not run this service`;
+    writeAnswer(this.#out, { id, refusal, compare: false });
+    this.#init.transport.send(from, 'bulk', this.#out.buffer, 0, this.#out.length);
   }
 
   #sendMembership(to: NodeId, message: MembershipMessage): void {
@@ -559,6 +571,8 @@ export class Node {
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
+      askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
+      declareWhole: (service, partition) => this.#live.wholeness.declare(service, partition),
       withdrawComplete: (partition, to) =>
         this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
       reportComplete: (partition, to) =>

@@ -85,6 +85,18 @@ function mapAdmin() {
       active: [],
       waiting: [{ partition: 1, from: 'n1', to: 'n2', kind: 'ownership', reason: 'later' }],
     }),
+    async controlTransfers(what, scope) {
+      asked.push([what, scope]);
+      return { nodes: [{ node: 'n1' }], failed: [] };
+    },
+    async limitTransfers(limits, node) {
+      asked.push(['limit', limits, node]);
+      return { nodes: [{ node: 'n1', out: 4, in: 8, bytesPerSecond: null }], failed: [] };
+    },
+    async repair(partition) {
+      asked.push(['repair', partition]);
+      return { node: 'n1', begun: true };
+    },
     async join(address) {
       asked.push(['join', address]);
       return { claimant: 'n1' };
@@ -307,6 +319,34 @@ describe('cluster', () => {
     expect((await ask('POST', '/api/cluster/plan')).json).toEqual({ id: 'p1', changes: [], transitions: [] });
     expect((await ask('POST', '/api/cluster/commit', '{"planId":"p1"}')).json).toEqual({ epoch: 8 });
     expect((await ask('POST', '/api/cluster/clear')).json).toEqual({ result: 'ok' });
+  });
+
+  it('controls transfers', async () => {
+    const { asked } = await open();
+    await ask('POST', '/api/transfers/pause');
+    await ask('POST', '/api/transfers/resume', '{"partition":3,"node":"n2"}');
+    await ask('POST', '/api/transfers/cancel', '{"partition":0}');
+    await ask('GET', '/api/transfers/limit');
+    await ask('POST', '/api/transfers/limit', '{"out":2,"bytesPerSecond":null,"node":"n1"}');
+    expect((await ask('POST', '/api/repair', '{"partition":7}')).json).toEqual({ node: 'n1', begun: true });
+    expect(asked).toEqual([
+      ['pause', {}],
+      ['resume', { partition: 3, node: 'n2' }],
+      ['cancel', { partition: 0 }],
+      ['limit', {}, undefined],
+      ['limit', { out: 2, bytesPerSecond: null }, 'n1'],
+      ['repair', 7],
+    ]);
+  });
+
+  it.each([
+    ['/api/transfers/cancel', '{}'],
+    ['/api/transfers/pause', '{"partition":-1}'],
+    ['/api/transfers/limit', '{"bytesPerSecond":10}'],
+    ['/api/repair', '{"partition":"3"}'],
+  ])('%s with %s is a bad request', async (path, body) => {
+    await open();
+    expect((await ask('POST', path, body)).status).toBe(400);
   });
 
   it('a refusal is 409 with its code', async () => {

@@ -1,10 +1,10 @@
 /**
- * `rkv cluster ...`, `ring`, `transfers`: who is in, who owns what, what moves - and how that changes: stage, plan, commit.
+ * `rkv cluster ...`, `ring`: who is in, who owns what, what moves - and how that changes: stage, plan, commit.
  */
 import type { Command } from 'commander';
-import type { PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
+import type { PlanView, RingView, StatusView } from '../admin/api.ts';
 import { apply, readWanted } from './apply.ts';
-import { describePlan, describeRingView, describeStatus, describeTransfers } from './describe.ts';
+import { describePlan, describeRingView, describeStatus } from './describe.ts';
 import { Invocation } from './invocation.ts';
 import { settle } from './settle.ts';
 import type { Terminal } from './terminal.ts';
@@ -65,10 +65,6 @@ export function addClusterCommands(program: Command, terminal: Terminal): void {
     .command('ring')
     .summary('who owns which partition')
     .action((_flags, command: Command) => ring(new Invocation(command, terminal)));
-  program
-    .command('transfers')
-    .summary('what moves between the nodes, and what waits for what')
-    .action((_flags, command: Command) => transfers(new Invocation(command, terminal)));
 }
 
 /** What is staged about members other than oneself. */
@@ -176,11 +172,6 @@ async function status(invocation: Invocation<WaitFlags>): Promise<void> {
 async function ring(invocation: Invocation): Promise<void> {
   const view = await invocation.client().get<RingView>('/api/ring');
   invocation.tell(view, () => describeRingView(view));
-}
-
-async function transfers(invocation: Invocation): Promise<void> {
-  const view = await invocation.client().get<TransfersView>('/api/transfers');
-  invocation.tell(view, () => describeTransfers(view));
 }
 
 async function settleIfAsked(invocation: Invocation<WaitFlags>, epoch = 0): Promise<void> {

@@ -2,7 +2,7 @@
  * What operators read: the views of a node as text, in the manner of Riak's console.
  */
 import { describeMembership, describeRing, type MemberStatus } from '@rkv/core';
-import type { KeyView, PlanView, RingView, StatusView, TransfersView, Whereabouts } from '../admin/api.ts';
+import type { KeyView, PlanView, RingView, StatusView, Whereabouts } from '../admin/api.ts';
 
 const WIDTH = 79;
 
@@ -150,27 +150,6 @@ function describeCertificate(certificate: Transition['certificate']): string[] {
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-export function describeTransfers({ active, waiting }: TransfersView): string {
-  if (active.length + waiting.length === 0) return 'No transfers are active or waiting.';
-  const moving = active.map(
-    ({ kind, partition, from, to, items, bytes }) =>
-      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${items} items, ${bytes} bytes so far`,
-  );
-  return [
-    `Active: ${active.length}`,
-    ...moving,
-    `Waiting: ${waiting.length}`,
-    ...describeWaiting(waiting),
-  ].join('\n');
-}
-
-export function describeWaiting(waiting: TransfersView['waiting']): string[] {
-  return waiting.map(
-    ({ kind, partition, from, to, reason }) =>
-      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${reason}`,
-  );
 }
 
 export function describeKey({ key, keyHex, hash, partition, index, preflist, replicas }: KeyView): string {

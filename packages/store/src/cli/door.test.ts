@@ -34,6 +34,9 @@ const admin: Admin = {
   status: async () => ({ members: [], ready: true, claimant: 'n1', epoch: 2, clusterId: 'c' }),
   ring: async () => ({ ringSize: 8, version: 2, claimant: 'n1', owners: [], pending: [], buckets: [] }),
   transfers: async () => ({ active: [], waiting: [] }),
+  controlTransfers: async () => ({ nodes: [], failed: [] }),
+  limitTransfers: async () => ({ nodes: [], failed: [] }),
+  repair: async () => ({ node: 'n1', begun: true }),
   async join() {
     staged = true;
     return { claimant: 'n1' };

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RingView, StatusView, TransfersView } from '../admin/api.ts';
 import type { AdminClient } from './admin-client.ts';
-import { describeWaiting } from './describe.ts';
+import { describeWaiting } from './describe-transfers.ts';
 import { Refusal } from './terminal.ts';
 
 const SETTLE_MS = 120_000;

@@ -15,6 +15,7 @@ import {
   compareBytes,
   quorumOf,
   rangeOf,
+  replicasMax,
   ringBits,
   type CollectOutcome,
   type CollectPlan,
@@ -24,7 +25,7 @@ import {
 } from '@rkv/core';
 import type { Failure } from './api.ts';
 import type { KvCommand, KvReply, PageItem, PageReply, TallyReply } from './commands.ts';
-import { bucketsReplicasMax, majorityOf, type Coordinator } from './coordinator.ts';
+import { majorityOf, type Coordinator } from './coordinator.ts';
 import { hashAt, POSITION_END, positionOf, rangeAt } from './key-space.ts';
 import { codeOf } from './write-request.ts';
 
@@ -198,7 +199,7 @@ function ask(
   done: (outcome: Outcome<Replies>) => void,
 ): void {
   const { port, defaults } = coordinator;
-  const n = bucketsReplicasMax(port.document);
+  const n = replicasMax(port.document);
   let stretch: Stretch;
   let quorum: Quorum;
   const plan = (): CollectPlan<KvCommand> => {
