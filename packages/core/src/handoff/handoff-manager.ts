@@ -13,11 +13,11 @@ import type { Reader, Writer } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import type { Place } from '../contracts/store.ts';
 import { MESSAGE, newHeader, type Header } from '../request/message.ts';
 import { Clearing } from './clearing.ts';
 import { DEFAULT_LIMITS, Pauses, type TransferLimits } from './controls.ts';
 import { dutiesOf, dutyKey, type Duty } from './duties.ts';
+import { provenSources } from './filling.ts';
 import {
   readAck,
   readAnswer,
@@ -77,6 +77,7 @@ const CANCELLED_MS = 60_000;
 export class HandoffManager {
   readonly #port: HandoffPort;
   readonly #running = new Map<number, Running>();
+  readonly #byKey = new Map<string, Running>();
   readonly #holds = new Holds();
   readonly #pauses = new Pauses();
   readonly #throttle = new Throttle();
@@ -123,11 +124,16 @@ export class HandoffManager {
     this.#outbox.stop();
     for (const transfer of this.#running.values()) transfer.vnode.removeSink(transfer.sink);
     this.#running.clear();
+    this.#byKey.clear();
   }
 
   /** The node has a newer ring; vnode standings are already in line with it. */
   adopt(): void {
-    for (const transfer of this.#running.values()) this.#reconsider(transfer);
+    const { epoch } = this.#port.document;
+    const proven = provenSources(this.#port.document, this.#running.values());
+    const owed = new Set(this.#duties().map(dutyKey));
+    for (const transfer of this.#running.values()) this.#reconsider(transfer, owed);
+    for (const vnode of proven) if (vnode.standing === 'hint') vnode.become('retired', epoch);
     this.#receiver.adopt();
     this.#copyRequests.clear();
     this.#holds.clear();
@@ -187,7 +193,7 @@ export class HandoffManager {
 
   waiting(): WaitingTransfer[] {
     const now = this.#port.host.monotonic();
-    return [...this.#waitingOut(now), ...this.#waitingCopies(now)];
+    return [...this.#waitingOut(now), ...this.#repairs.waiting(this.#receiver.active(), now)];
   }
 
   limits(): LimitUse[] {
@@ -276,6 +282,11 @@ export class HandoffManager {
     return refusal;
   }
 
+  /** All that this node is to own in a coming ring is there and kept up; also when it is to own nothing. */
+  get filled(): boolean {
+    return this.#receiver.filled;
+  }
+
   /** Nothing of others is left on this node. */
   get drained(): boolean {
     return this.#port
@@ -316,31 +327,6 @@ export class HandoffManager {
         },
       ];
     });
-  }
-
-  /** Copies that a repair here waits for, and that have not even been offered. */
-  #waitingCopies(now: number): WaitingTransfer[] {
-    const coming = this.#receiver.active();
-    const isComing = (vnode: TransferableVnode, from: NodeId, source: Place): boolean =>
-      coming.some(
-        (inbound) =>
-          inbound.kind === 'repair' &&
-          inbound.from === from &&
-          inbound.sourcePartition === source.partition &&
-          inbound.partition === vnode.place.partition &&
-          inbound.service === vnode.service,
-      );
-    return this.#repairs.waiting(isComing).map(({ vnode, source, owner, reason, since }) => ({
-      kind: 'repair',
-      service: vnode.service,
-      partition: vnode.place.partition,
-      sourcePartition: source.partition,
-      from: owner,
-      to: this.#port.self,
-      reason,
-      sinceMs: Math.round(now - since),
-      retryInMs: undefined,
-    }));
   }
 
   get #noPlace(): string {
@@ -413,7 +399,8 @@ export class HandoffManager {
       completeAt: undefined,
     };
     this.#running.set(transfer.id, transfer);
-    if (kind === 'ownership') vnode.addSink(transfer.sink);
+    this.#byKey.set(key, transfer);
+    if (kind === 'ownership' || kind === 'resize') vnode.addSink(transfer.sink);
     this.#perform(transfer, machine.begin());
   }
 
@@ -516,10 +503,10 @@ export class HandoffManager {
     const now = this.#port.host.monotonic();
     transfer.completeAt = now;
     this.#holds.progress(key);
-    if (kind === 'ownership') {
-      if (this.#haveAllServicesArrived(transfer)) this.#port.reportComplete(transfer.target.partition, to);
-      return this.#schedule();
-    }
+    if (kind === 'ownership' && this.#haveAllServicesArrived(transfer))
+      this.#port.reportComplete(transfer.target.partition, to);
+    // What changes is passed on until the ring has switched.
+    if (kind === 'ownership' || kind === 'resize') return this.#schedule();
     this.#end(transfer);
     if (kind === 'repair') this.#copyRequests.remove(key);
     // What came meanwhile, or could not be read, is left: not a moment later again.
@@ -553,23 +540,24 @@ export class HandoffManager {
   }
 
   #end(transfer: Running): void {
-    const { vnode, sink, id, kind, target, to, work } = transfer;
+    const { vnode, sink, id, key, kind, target, to, work } = transfer;
     vnode.removeSink(sink);
     work.stop();
     this.#running.delete(id);
+    this.#byKey.delete(key);
     // Items change from now on without being passed on: the receiver is not what it was said to be.
     const isOwed = this.#port.document.pending.some((p) => p.partition === target.partition && p.to === to);
     if (kind === 'ownership' && isOwed) this.#port.withdrawComplete(target.partition, to);
   }
 
   /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
-  #reconsider(transfer: Running): void {
+  #reconsider(transfer: Running, owed: ReadonlySet<string>): void {
     const { document, self } = this.#port;
     const { kind, to, vnode, machine } = transfer;
     const { partition } = transfer.target;
     if (kind === 'repair') return this.#stopTransfer(transfer);
-    if (kind === 'hinted') {
-      if (vnode.standing !== 'hint' || document.owners[partition] !== to) this.#end(transfer);
+    if (kind === 'hinted' || kind === 'resize') {
+      if (!owed.has(transfer.key)) this.#end(transfer);
       return;
     }
     if (document.pending.some((p) => p.partition === partition && p.from === self && p.to === to)) return;
@@ -580,9 +568,7 @@ export class HandoffManager {
   }
 
   #find(duty: Duty): Running | undefined {
-    const key = dutyKey(duty);
-    for (const transfer of this.#running.values()) if (transfer.key === key) return transfer;
-    return undefined;
+    return this.#byKey.get(dutyKey(duty));
   }
 
   #isBusy(vnode: TransferableVnode): boolean {

@@ -25,7 +25,7 @@ import type { Stretch } from './outbound-transfer.ts';
 export const HANDOFF_VERSION = 1;
 
 /** By their numbers on the wire. */
-const KINDS: readonly TransferKind[] = ['ownership', 'hinted', 'repair'];
+const KINDS: readonly TransferKind[] = ['ownership', 'hinted', 'repair', 'resize'];
 
 export interface Offer {
   readonly id: number;

@@ -15,6 +15,7 @@ import type { Place } from '../contracts/store.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
 import { ringBits as bitsOf } from '../ring/hash-space.ts';
 import { isSamePlace, type TransferKind } from './duties.ts';
+import { fillingsOf } from './filling.ts';
 import {
   readCompare,
   readEnd,
@@ -67,6 +68,10 @@ interface Inbound {
   bytes: number;
   /** The last frame came; what still comes was passed on. */
   finished: boolean;
+  /** All of that is durable. */
+  stored: boolean;
+  /** Its source may lack something itself. */
+  partial: boolean;
   /** It is not here any more: its work is in vain. */
   gone: boolean;
   lastHeard: number;
@@ -146,6 +151,7 @@ export class HandoffReceiver {
       inbound.rate.look(now, inbound.items, inbound.bytes);
       if (inbound.finished && inbound.kind === 'ownership' && awaited.has(inbound.vnode.place.partition))
         continue;
+      if (inbound.finished && inbound.kind === 'resize' && !this.#isOwned(inbound.vnode.place)) continue;
       if (now - inbound.lastHeard > SILENT_MS) this.#drop(inbound);
     }
     const late = this.#early.filter(({ at }) => now - at >= EARLY_MS);
@@ -158,6 +164,18 @@ export class HandoffReceiver {
     for (const inbound of this.#inbound.values())
       if (inbound.vnode === vnode && !inbound.finished) return true;
     return false;
+  }
+
+  /** The places that this node is to own in a coming ring hold everything, and are kept up. */
+  get filled(): boolean {
+    const arrived = new Set<string>();
+    for (const { kind, stored, source, vnode } of this.#inbound.values())
+      if (kind === 'resize' && stored) arrived.add(fillingKey(vnode.service, source, vnode.place));
+    const { document, self, services } = this.#port;
+    return fillingsOf(document).every(
+      ({ to, source, target }) =>
+        to !== self || services.every((service) => arrived.has(fillingKey(service, source, target))),
+    );
   }
 
   get limit(): LimitUse {
@@ -247,6 +265,8 @@ export class HandoffReceiver {
       items: 0,
       bytes: 0,
       finished: false,
+      stored: false,
+      partial: false,
       gone: false,
       lastHeard: now,
     });
@@ -304,6 +324,10 @@ export class HandoffReceiver {
     inbound.gone = true;
     inbound.work.stop();
     this.#inbound.delete(`${inbound.from}/${inbound.id}`);
+    // Nothing is passed on any more, until its source offers it anew.
+    const { kind, vnode } = inbound;
+    if (kind === 'resize' && vnode.standing === 'receiving' && vnode.whole)
+      vnode.become('receiving', this.#port.document.epoch, 'partial');
   }
 
   /** A sender that begins anew has given up what it had begun, and takes no second place here. */
@@ -319,21 +343,47 @@ export class HandoffReceiver {
   #refusalOf(from: NodeId, service: string, target: Place, { kind, source }: Offer): string | undefined {
     const { document, self } = this.#port;
     const me = this.#port.nameOf(self);
-    if (target.ringBits !== bitsOf(document.ringSize)) return `${me} has a ring of another size`;
+    if (kind !== 'resize' && target.ringBits !== bitsOf(document.ringSize))
+      return `${me} has a ring of another size`;
     if (kind === 'repair' && !this.#parts.expectsRepair({ service, target }, from, source))
       return `${me} has not asked for this repair, or does not want it any more`;
-    if (kind !== 'repair' && !this.#isExpected(kind, from, target))
+    if (kind !== 'repair' && !this.#isExpected(kind, from, source, target))
       return `${me} does not expect it under epoch ${document.epoch}`;
+    // What it holds is not what the coming ring is filled with, and must not go should that never come.
+    if (kind === 'resize' && this.#holdsHints(service, target))
+      return `${me} hands over first what it still holds of a former ring of that size`;
     if (this.#open < this.#max) return undefined;
     this.#turnedAway++;
     return this.#full();
   }
 
-  #isExpected(kind: TransferKind, from: NodeId, { partition }: Place): boolean {
+  #isExpected(kind: TransferKind, from: NodeId, source: Place, target: Place): boolean {
     const { document, self } = this.#port;
-    return kind === 'hinted'
-      ? document.owners[partition] === self
-      : document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
+    const { partition } = target;
+    switch (kind) {
+      case 'hinted':
+        return this.#isOwned(target);
+      case 'resize':
+        return fillingsOf(document).some(
+          (filling) =>
+            filling.from === from &&
+            filling.to === self &&
+            isSamePlace(filling.target, target) &&
+            isSamePlace(filling.source, source),
+        );
+      default:
+        return document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
+    }
+  }
+
+  #isOwned({ ringBits, partition }: Place): boolean {
+    const { document, self } = this.#port;
+    return ringBits === bitsOf(document.ringSize) && document.owners[partition] === self;
+  }
+
+  #holdsHints(service: string, place: Place): boolean {
+    const vnode = this.#port.find(service, place);
+    return vnode?.standing === 'hint' && !vnode.vnode.isEmpty();
   }
 
   #full(): string {
@@ -345,9 +395,20 @@ export class HandoffReceiver {
   }
 
   /** Hints only come to the owner; what was passed on to it before it was one may still be under way. */
-  #isStillExpected({ kind, vnode, from }: Inbound): boolean {
-    const { document, self } = this.#port;
-    return document.owners[vnode.place.partition] === self || this.#isExpected(kind, from, vnode.place);
+  #isStillExpected({ kind, vnode, from, source }: Inbound): boolean {
+    return this.#isOwned(vnode.place) || this.#isExpected(kind, from, source, vnode.place);
+  }
+
+  /** From all its sources everything has come, and none of them lacks anything. */
+  #isFilled(vnode: TransferableVnode): boolean {
+    const arrived = [...this.#inbound.values()].filter(
+      (inbound) =>
+        inbound.vnode === vnode && inbound.kind === 'resize' && inbound.finished && !inbound.partial,
+    );
+    return fillingsOf(this.#port.document).every(
+      ({ source, target }) =>
+        !isSamePlace(target, vnode.place) || arrived.some((inbound) => isSamePlace(inbound.source, source)),
+    );
   }
 
   /**
@@ -357,13 +418,17 @@ export class HandoffReceiver {
   #finish(from: NodeId, inbound: Inbound, { seq, partial }: { seq: number; partial: boolean }): void {
     const { vnode, id, kind, source } = inbound;
     inbound.finished = true;
-    const becomesWhole = kind === 'ownership' && vnode.standing === 'receiving' && !partial;
+    inbound.partial = partial;
+    const becomesWhole =
+      vnode.standing === 'receiving' &&
+      (kind === 'ownership' ? !partial : kind === 'resize' && this.#isFilled(vnode));
     if (becomesWhole) vnode.become('receiving', this.#port.document.epoch, 'whole');
     this.#port.whenAllStored(() => {
       this.#ack(from, vnode, { id, seq, stored: true });
       if (kind === 'repair' && !inbound.gone) this.#parts.onRepaired(vnode, from, source);
-      // Of ownership, what is passed on until the switch still comes.
-      if (kind !== 'ownership') this.#drop(inbound);
+      // Of ownership, and of a coming ring, what is passed on until the switch still comes.
+      if (kind === 'ownership' || kind === 'resize') inbound.stored = true;
+      else this.#drop(inbound);
     });
   }
 
@@ -393,6 +458,10 @@ export class HandoffReceiver {
 
 function placeOf({ ringBits, partition }: Header): Place {
   return { ringBits, partition };
+}
+
+function fillingKey(service: string, source: Place, target: Place): string {
+  return `${service}/${source.partition}/${target.partition}`;
 }
 
 function joined(a: Uint32Array, b: Uint32Array): Uint32Array {

@@ -17,6 +17,7 @@ import { replicasMax, type RingDocument } from '../ring/document.ts';
 import { rangesShared } from '../ring/ranges.ts';
 import { isSamePlace, type Duty } from './duties.ts';
 import type { CopyRequest, HandoffPort, TransferableVnode } from './port.ts';
+import { isSameTransfer, type TransferName, type WaitingTransfer } from './transfer-status.ts';
 
 /** One other copy. */
 interface Copy {
@@ -34,14 +35,6 @@ interface Repair {
   readonly vnode: TransferableVnode;
   readonly epoch: Epoch;
   readonly copies: readonly Copy[];
-}
-
-export interface WaitingCopy {
-  readonly vnode: TransferableVnode;
-  readonly source: Place;
-  readonly owner: NodeId;
-  readonly reason: string;
-  readonly since: number;
 }
 
 /** A request is repeated as long as the copy has not come: its owner may have been started anew. */
@@ -104,19 +97,32 @@ export class Repairs {
     this.#ask(this.#port.host.monotonic());
   }
 
-  /** Copies that have not come; `isComing`: a transfer of it is under way into this node. */
-  waiting(isComing: (vnode: TransferableVnode, from: NodeId, source: Place) => boolean): WaitingCopy[] {
+  /** Copies that have not come and are not `coming`: those that have not even been offered. */
+  waiting(coming: readonly TransferName[], now: number): WaitingTransfer[] {
     return [...this.#repairs.values()].flatMap(({ vnode, copies }) =>
       copies
-        .filter((copy) => copy.state === 'open' && !isComing(vnode, copy.owner, copy.place))
-        .map(({ place, owner, since, ...copy }) => {
-          const asked = `${this.#port.nameOf(owner)} was asked for its copy`;
-          const reason =
-            copy.reason ??
-            (copy.askedAt === undefined ? `waits for a place: ${ASKED_MAX} copies at a time` : asked);
-          return { vnode, source: place, owner, since, reason };
-        }),
+        .filter((copy) => copy.state === 'open')
+        .map((copy) => this.#waitingCopy(vnode, copy, now))
+        .filter((copy) => !coming.some((name) => isSameTransfer(name, copy))),
     );
+  }
+
+  #waitingCopy(vnode: TransferableVnode, copy: Copy, now: number): WaitingTransfer {
+    const { place, owner, since } = copy;
+    const asked = `${this.#port.nameOf(owner)} was asked for its copy`;
+    return {
+      kind: 'repair',
+      service: vnode.service,
+      partition: vnode.place.partition,
+      sourcePartition: place.partition,
+      from: owner,
+      to: this.#port.self,
+      reason:
+        copy.reason ??
+        (copy.askedAt === undefined ? `waits for a place: ${ASKED_MAX} copies at a time` : asked),
+      sinceMs: Math.round(now - since),
+      retryInMs: undefined,
+    };
   }
 
   #begin(vnode: TransferableVnode, now: number): void {

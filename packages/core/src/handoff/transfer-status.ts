@@ -50,6 +50,18 @@ export interface Measured extends Duty {
   readonly begunAt: number;
 }
 
+/** Whether two are told of one transfer. */
+export function isSameTransfer(a: TransferName, b: TransferName): boolean {
+  return (
+    a.kind === b.kind &&
+    a.service === b.service &&
+    a.partition === b.partition &&
+    a.sourcePartition === b.sourcePartition &&
+    a.from === b.from &&
+    a.to === b.to
+  );
+}
+
 export function nameOf(from: NodeId, { kind, service, source, target, to }: Duty): TransferName {
   const { partition } = target;
   return { kind, service, partition, sourcePartition: source.partition, from, to };

@@ -189,7 +189,8 @@ class TestNode {
     for (const [at, [drawing, command]] of commands.entries()) {
       const [partition, node = this.#self] = drawing.replace('!', '').split('@');
       const role = drawing.endsWith('!') ? 'fallback' : 'primary';
-      const replica: Replica = { partition: Number(partition) as PartitionId, node: node as NodeId, role };
+      const place = { partition: Number(partition) as PartitionId, ringSize: 8 };
+      const replica: Replica = { ...place, node: node as NodeId, role };
       port.send(id, at, replica, command, 1_000);
     }
     return asker;

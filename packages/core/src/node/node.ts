@@ -253,6 +253,11 @@ export class Node {
     return this.#live.handoff;
   }
 
+  /** Where this node has vnodes, of whatever ring and standing. */
+  get places(): Place[] {
+    return this.#live.vnodes.all().map((host) => host.place);
+  }
+
   /** A vnode of this node, for looking at it from inside. */
   vnode(service: string, partition: PartitionId): VnodeHost | undefined {
     return this.#live.vnodes.find(service, partition);
@@ -308,6 +313,8 @@ export class Node {
       (member) => member.id === this.id && member.status === 'leaving',
     );
     if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
+    if (running?.view.document.resize !== undefined)
+      this.#ask({ kind: 'filled', full: running.handoff.filled });
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
@@ -561,8 +568,8 @@ export class Node {
       runs: (node, service) => this.#membership.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
-      find: (service, { partition }) => vnodes.find(service, partition),
-      findOrStandIn: (service, { partition }) => vnodes.findOrStandIn(service, partition),
+      find: (service, place) => vnodes.findAt(service, place),
+      findOrStandIn: (service, place) => vnodes.findOrOpenAt(service, place),
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(vnodes, done),

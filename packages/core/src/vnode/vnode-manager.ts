@@ -139,8 +139,13 @@ export class VnodeManager {
 
   /** The vnode of this place; opened, when it is not there, to be filled for a coming ring or to stand in. */
   findOrOpenAt(service: string, place: Place): VnodeHost {
-    const standing = this.#isToFill(place) ? 'receiving' : 'hint';
-    return this.findAt(service, place) ?? this.#openAnew(this.#moduleOf(service), place, standing);
+    const filling = this.#isToFill(place);
+    const found = this.findAt(service, place);
+    if (found === undefined)
+      return this.#openAnew(this.#moduleOf(service), place, filling ? 'receiving' : 'hint');
+    // One of a former ring of that size, and on its way out.
+    if (filling && found.standing !== 'receiving') found.become('receiving', this.#document.epoch, 'partial');
+    return found;
   }
 
   of(service: string): ServiceVnodes {
@@ -210,11 +215,7 @@ export class VnodeManager {
   }
 
   /** A vnode that was not here. A record that could not be removed when it last was says nothing of how it stands now. */
-  #openAnew(
-    module: VnodeModule<unknown, unknown>,
-    place: Place,
-    standing: VnodeStanding,
-  ): VnodeHost {
+  #openAnew(module: VnodeModule<unknown, unknown>, place: Place, standing: VnodeStanding): VnodeHost {
     const host = this.#open(module, place, standing, false);
     host.become(standing, this.#document.epoch, 'partial');
     return host;
@@ -269,9 +270,7 @@ export class VnodeManager {
   #isToFill({ ringBits: bits, partition }: Place): boolean {
     const { resize } = this.#document;
     return (
-      resize !== undefined &&
-      1 << bits === resize.ringSize &&
-      resize.owners[partition] === this.#init.self
+      resize !== undefined && 1 << bits === resize.ringSize && resize.owners[partition] === this.#init.self
     );
   }
 
