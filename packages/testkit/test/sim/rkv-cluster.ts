@@ -86,8 +86,19 @@ export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
     ...(init.skewMsMax !== undefined && { clock: { skewMsMax: init.skewMsMax } }),
     disk: { onCommit: init.onCommit },
     boot: (life) => bootNode(init, life),
-    stop: ({ node }, done) => node.stop(done),
+    stop: endInOrder,
   });
+}
+
+/** As a server ends: its doors are shut, what is under way is answered, and then it stops. */
+function endInOrder(citizen: SimNode, done: () => void): void {
+  const { host, node } = citizen;
+  citizen.kv = undefined;
+  const maybeStop = (): void => {
+    if (node.openRequests === 0) node.stop(done);
+    else host.setTimer(10, maybeStop);
+  };
+  maybeStop();
 }
 
 function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
