@@ -249,7 +249,7 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo'> {
     return this.#live.handoff;
   }
 
