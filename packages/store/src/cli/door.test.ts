@@ -31,7 +31,15 @@ const admin: Admin = {
     preflist: [],
     replicas: [],
   }),
-  status: async () => ({ members: [], ready: true, claimant: 'n1', epoch: 2, clusterId: 'c' }),
+  status: async () => ({
+    members: [],
+    ready: true,
+    claimant: 'n1',
+    epoch: 2,
+    clusterId: 'c',
+    ringSize: 8,
+    pending: 0,
+  }),
   ring: async () => ({ ringSize: 8, version: 2, claimant: 'n1', owners: [], pending: [], buckets: [] }),
   transfers: async () => ({ active: [], waiting: [] }),
   async join() {
