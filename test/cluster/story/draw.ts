@@ -1,0 +1,52 @@
+/** A story that is drawn step by step: what may happen next depends on who is a member, and on the seed. */
+import { Prng } from '@rkv/core';
+import { atRest, copiesAgree, served } from './claims.ts';
+import type { Stage } from './stage.ts';
+import {
+  during,
+  join,
+  killed,
+  leave,
+  quiet,
+  restartOfAll,
+  rollingRestart,
+  stopped,
+  suffers,
+  whole,
+  type Change,
+  type Role,
+  type Step,
+} from './steps.ts';
+
+const MEMBERS_MIN = 3;
+const MEMBERS_MAX = 6;
+const ROLES: readonly Role[] = ['sender', 'receiver', 'claimant'];
+const NAMES = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8'];
+
+/** Its dice are its own: what is drawn does not hang on how fast the machine is. */
+export function drawnStory(seed: number): (stage: Stage) => Step {
+  const prng = new Prng(seed);
+  const oneOf = <T>(things: readonly T[]): T => things[prng.u32() % things.length] as T;
+
+  const change = (stage: Stage): Change => {
+    const members = [...stage.members.keys()].toSorted();
+    const others = NAMES.filter((name) => !stage.members.has(name));
+    const mayGrow = members.length < MEMBERS_MAX;
+    const mayShrink = members.length > MEMBERS_MIN;
+    return mayGrow && (!mayShrink || prng.u32() % 2 === 0) ? join(oneOf(others)) : leave(oneOf(members));
+  };
+  const member = (stage: Stage): string => oneOf([...stage.members.keys()].toSorted());
+
+  const kinds: readonly ((stage: Stage) => Step)[] = [
+    () => quiet(3, served(1), atRest),
+    (stage) => whole(change(stage), served(0.999), atRest, copiesAgree),
+    (stage) => during(change(stage), oneOf(ROLES), killed, atRest),
+    (stage) => during(change(stage), oneOf(ROLES), killed, atRest),
+    (stage) => during(change(stage), oneOf(ROLES), stopped(oneOf([1, 4, 10])), atRest),
+    (stage) => suffers(member(stage), killed, atRest),
+    (stage) => suffers(member(stage), stopped(oneOf([1, 5, 20])), atRest),
+    () => rollingRestart(served(0.95), atRest),
+    () => restartOfAll(atRest),
+  ];
+  return (stage) => oneOf(kinds)(stage);
+}
