@@ -26,8 +26,8 @@ const STORY: readonly Step[] = [
   during(join('n4'), 'receiver', killed, atRest),
   during(join('n5'), 'claimant', killed, atRest),
   suffers('n2', stopped(20), othersServe('n2', 0.95), atRest),
-  whole(leave('n5'), served(0.999), atRest, copiesAgree),
-  rollingRestart(served(0.95), atRest),
+  whole(leave('n5'), othersServe('n5', 0.999), atRest, copiesAgree),
+  rollingRestart(served(0.9), atRest),
   restartOfAll(atRest),
 ];
 

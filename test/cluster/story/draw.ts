@@ -1,6 +1,6 @@
 /** A story that is drawn step by step: what may happen next depends on who is a member, and on the seed. */
 import { Prng } from '@rkv/core';
-import { atRest, copiesAgree, served } from './claims.ts';
+import { atRest, copiesAgree, othersServe, served } from './claims.ts';
 import type { Stage } from './stage.ts';
 import {
   during,
@@ -28,24 +28,29 @@ export function drawnStory(seed: number): (stage: Stage) => Step {
   const prng = new Prng(seed);
   const oneOf = <T>(things: readonly T[]): T => things[prng.u32() % things.length] as T;
 
-  const change = (stage: Stage): Change => {
+  const change = (stage: Stage): { readonly name: string; readonly change: Change } => {
     const members = [...stage.members.keys()].toSorted();
     const others = NAMES.filter((name) => !stage.members.has(name));
     const mayGrow = members.length < MEMBERS_MAX;
     const mayShrink = members.length > MEMBERS_MIN;
-    return mayGrow && (!mayShrink || prng.u32() % 2 === 0) ? join(oneOf(others)) : leave(oneOf(members));
+    const grows = mayGrow && (!mayShrink || prng.u32() % 2 === 0);
+    const name = oneOf(grows ? others : members);
+    return { name, change: grows ? join(name) : leave(name) };
   };
   const member = (stage: Stage): string => oneOf([...stage.members.keys()].toSorted());
 
   const kinds: readonly ((stage: Stage) => Step)[] = [
     () => quiet(3, served(1), atRest),
-    (stage) => whole(change(stage), served(0.999), atRest, copiesAgree),
-    (stage) => during(change(stage), oneOf(ROLES), killed, atRest),
-    (stage) => during(change(stage), oneOf(ROLES), killed, atRest),
-    (stage) => during(change(stage), oneOf(ROLES), stopped(oneOf([1, 4, 10])), atRest),
+    (stage) => {
+      const drawn = change(stage);
+      return whole(drawn.change, othersServe(drawn.name, 0.999), atRest, copiesAgree);
+    },
+    (stage) => during(change(stage).change, oneOf(ROLES), killed, atRest),
+    (stage) => during(change(stage).change, oneOf(ROLES), killed, atRest),
+    (stage) => during(change(stage).change, oneOf(ROLES), stopped(oneOf([1, 4, 10])), atRest),
     (stage) => suffers(member(stage), killed, atRest),
     (stage) => suffers(member(stage), stopped(oneOf([1, 5, 20])), atRest),
-    () => rollingRestart(served(0.95), atRest),
+    () => rollingRestart(served(0.9), atRest),
     () => restartOfAll(atRest),
   ];
   return (stage) => oneOf(kinds)(stage);

@@ -47,6 +47,8 @@ const TURN_MS = 5;
 /** Operations on the same few keys are what overwrites and deletes come from. */
 const OWN_KEYS = 2_000;
 const PIPELINE = 100;
+/** Of a step, those that differ. */
+const FAILURES_TOLD = 4;
 
 /** Padded, so that a value cut short or mixed with another one is not taken for it. */
 export function padded(value: string, bytes: number): string {
@@ -70,7 +72,7 @@ export class Load {
   #spans: number[] = [];
   #failed = 0;
   #unknown = 0;
-  #firstFailures: string[] = [];
+  #failures = new Set<string>();
   #byNode = new Map<string, Asked>();
   readonly #open = new Set<Promise<void>>();
 
@@ -116,10 +118,10 @@ export class Load {
       p50: at(0.5),
       p99: at(0.99),
       max: at(1),
-      failures: this.#firstFailures,
+      failures: [...this.#failures],
       byNode: this.#byNode,
     };
-    [this.#spans, this.#failed, this.#unknown, this.#firstFailures] = [[], 0, 0, []];
+    [this.#spans, this.#failed, this.#unknown, this.#failures] = [[], 0, 0, new Set()];
     this.#byNode = new Map();
     return figures;
   }
@@ -144,7 +146,7 @@ export class Load {
     this.#byNode.set(node, { operations: operations + 1, missed: missed + Number(outcome !== 'ok') });
     if (outcome === 'failed') this.#failed++;
     if (outcome === 'unknown') this.#unknown++;
-    if (outcome !== 'ok' && this.#firstFailures.length < 5) this.#firstFailures.push(error ?? '');
+    if (error !== undefined && this.#failures.size < FAILURES_TOLD) this.#failures.add(error);
   }
 
   /** Of ten: three new keys, two overwritten, one deleted, four read. */

@@ -205,7 +205,10 @@ export function restartOfAll(...claims: Claim[]): Step {
   );
 }
 
-/** As an upgrade does it. */
+/**
+ * As an upgrade does it. What a client has just sent to a node that closes its connections it does not hear of again: a few
+ * of the operations that are under way, and as many as are waiting behind each other where the machine is busy.
+ */
 export function rollingRestart(...claims: Claim[]): Step {
   return step(
     'each ends in turn and starts again',
