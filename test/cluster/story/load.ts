@@ -5,7 +5,8 @@
  * which stands still for a second shows as many slow operations. Each client has one connection; when that breaks or
  * does not answer, it goes on at the next node, as a client of a cluster does. It asks nothing twice.
  *
- * A client writes keys of its own, one operation at a time on each, and reads its own and those of others.
+ * A client writes keys of its own, one operation at a time on each, and a few that all clients write, whenever it likes. It
+ * reads its own and those of others.
  */
 import type { Redis } from 'ioredis';
 import type { TestNode } from '../nodes.ts';
@@ -46,6 +47,8 @@ const ANSWER_MS = 2_500;
 const TURN_MS = 5;
 /** Operations on the same few keys are what overwrites and deletes come from. */
 const OWN_KEYS = 2_000;
+/** Written by all clients, often at the same time. */
+const SHARED_KEYS = 50;
 const PIPELINE = 100;
 /** Of a step, those that differ. */
 const FAILURES_TOLD = 4;
@@ -65,7 +68,8 @@ export function unpadded(text: string | null, bytes: number): string | null {
 export class Load {
   readonly #init: LoadInit;
   readonly #clients: Client[];
-  readonly #keys: string[] = [];
+  readonly #shared = Array.from({ length: SHARED_KEYS }, (_, at) => `shared:${at}`);
+  readonly #keys: string[] = [...this.#shared];
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
   #begun = 0;
@@ -149,10 +153,11 @@ export class Load {
     if (error !== undefined && this.#failures.size < FAILURES_TOLD) this.#failures.add(error);
   }
 
-  /** Of ten: three new keys, two overwritten, one deleted, four read. */
+  /** Of twelve: three new keys, two overwritten, one deleted, one of all clients overwritten or deleted, five read. */
   #ask(client: Client): Promise<Operation> {
     const { random } = this.#init;
-    const die = Math.floor(random() * 10);
+    const die = Math.floor(random() * 12);
+    const oneOf = (keys: readonly string[]): string => keys[Math.floor(random() * keys.length)] as string;
     const known = client.someOwnKey();
     if (known === undefined || die < 3) {
       const key = client.newKey();
@@ -161,8 +166,12 @@ export class Load {
     }
     if (die < 5) return client.write(known);
     if (die < 6) return client.delete(known);
-    const any = this.#keys[Math.floor(random() * this.#keys.length)] as string;
-    return client.read(die < 8 ? known : any);
+    if (die < 7) {
+      const shared = oneOf(this.#shared);
+      return random() < 0.8 ? client.write(shared) : client.delete(shared);
+    }
+    if (die < 8) return client.read(oneOf(this.#shared));
+    return client.read(die < 10 ? known : oneOf(this.#keys));
   }
 }
 
