@@ -20,7 +20,7 @@ const story = (network: Network): readonly Step[] => [
   suffers('n2', cutOff(network, 'both', 10), othersServe('n2', 0.9), atRest),
   suffers('n3', cutOff(network, 'in', 10), othersServe('n3', 0.9), atRest),
   suffers('n1', cutOff(network, 'out', 10), othersServe('n1', 0.9), atRest),
-  suffers('n2', losing(network, 20, 10), served(0.8), atRest),
+  suffers('n2', losing(network, 20, 10), served(0.7), atRest),
   during(join('n4'), 'receiver', cutOff(network, 'both', 10), atRest),
   suffers('n3', killed, atRest),
 ];

@@ -104,10 +104,21 @@ export class Load {
     this.#timer = setInterval(() => this.#turn(), TURN_MS);
   }
 
+  /** Each client goes to another node, as far as there are so many: they drift together when nodes fail. */
+  spread(): void {
+    const nodes = this.#init.nodes();
+    this.#clients.forEach((client, at) => client.moveTo(nodes[at % nodes.length] as TestNode));
+  }
+
+  /** Resolves when every operation that has begun by now has its outcome, and stands in the history. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#open);
+  }
+
   /** Resolves when every operation has its outcome. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all(this.#open);
+    await this.settle();
     for (const client of this.#clients) client.close();
   }
 
@@ -287,7 +298,18 @@ class Client {
     if (this.#connection !== undefined) return this.#connection;
     const nodes = this.#init.nodes();
     const node = nodes[this.#turn++ % Math.max(1, nodes.length)];
-    if (node === undefined) return undefined;
+    return node === undefined ? undefined : this.#connect(node);
+  }
+
+  /** What is under way is still answered where it was asked. */
+  moveTo(node: TestNode): void {
+    const former = this.#connection;
+    if (former?.node === node) return;
+    this.#connect(node);
+    former?.redis.quit().catch(() => {}); // it breaks, or is closed by the node
+  }
+
+  #connect(node: TestNode): Connection {
     const redis = connect(node, ANSWER_MS);
     const connection = { name: `${this.#name}/${++this.#connections}`, node, redis, wasReady: false };
     redis.on('ready', () => (connection.wasReady = true));

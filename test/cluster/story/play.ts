@@ -27,6 +27,8 @@ const COPIES = 3;
 /** Keys whose replicas are looked at one by one in the end: the first and the last. */
 const KEYS_BY_ALL = 4_000;
 const AGREE_MS = 30_000;
+/** After a wire that lost packets TCP itself waits, seconds at a time, before it sends again what was lost. */
+const SERVED_AGAIN_MS = 30_000;
 /** After a step, of the keys written last. */
 const KEYS_BETWEEN = 300;
 
@@ -91,6 +93,7 @@ async function lookBetween(stage: Stage): Promise<void> {
   const keys = stage.load.keys.slice(-KEYS_BETWEEN);
   for (const node of stage.members.values()) await readAll(stage, node, keys, 'between');
   stage.history.addQuiet({ from, to: performance.now() });
+  await stage.load.settle(); // what was begun meanwhile may have been read
   stage.history.flush();
   const verdict = checkHistory(readHistory(stage.history.path));
   if (verdict.findings.length > 0) throw new Error(describeVerdict(verdict));
@@ -125,8 +128,12 @@ async function readByAll(stage: Stage, node: TestNode, key: string): Promise<voi
 async function readAll(stage: Stage, node: TestNode, keys: readonly string[], who: string): Promise<void> {
   const redis = connect(node);
   const read = async (key: string): Promise<void> => {
+    await stage.until(`${key} from ${node.name}`, () => readOnce(key), SERVED_AGAIN_MS);
+  };
+  const readOnce = async (key: string): Promise<boolean> => {
     const begin = performance.now();
     noteRead(stage, node, { who, key, text: await redis.get(key), begin });
+    return true;
   };
   try {
     for (let at = 0; at < keys.length; at += READS_UNDER_WAY)

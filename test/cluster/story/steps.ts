@@ -184,6 +184,7 @@ export function suffers(name: string, fault: Fault, ...claims: Claim[]): Step {
     `${name} is ${fault.title}`,
     async (stage) => {
       const victim = stage.member(name);
+      stage.load.spread();
       await fault.strike(stage, victim);
       await fault.heal(stage, victim);
     },
