@@ -95,31 +95,61 @@ export function silentTransfers(document: RingDocument, member: NodeId, why: str
 }
 
 export function planView(plan: Plan, document: RingDocument): PlanView {
-  const { owners, transfers, warnings } = plan.transition;
-  const before = countOwned(document.owners);
-  const after = countOwned(owners);
-  const leaving = new Set(
-    plan.changes.filter((change) => change.action === 'leave').map((change) => change.node),
-  );
+  const names = (node: NodeId): string => nameOf(document, node);
+  const named = ({ from, to, ...rest }: { from: NodeId; to: NodeId }) => ({
+    ...rest,
+    from: names(from),
+    to: names(to),
+  });
   return {
     id: plan.planId,
-    changes: plan.changes.map(({ action, node }) => ({ action, node: nameOf(document, node) })),
-    transitions: [
-      {
-        owners: owners.map((owner) => nameOf(document, owner)),
-        transfers: transfers.map(({ partition, from, to }) => {
-          return { partition, from: nameOf(document, from), to: nameOf(document, to) };
-        }),
-        warnings,
-        members: document.members.map(({ id, name }) => ({
-          name,
-          status: leaving.has(id) ? 'leaving' : 'valid',
-          ringPercent: percent(before.get(id), document),
-          pendingPercent: percent(after.get(id), document),
-        })),
+    changes: plan.changes.map((change) => ({
+      ...change,
+      ...('node' in change && { node: names(change.node) }),
+      ...('by' in change && { by: names(change.by) }),
+    })),
+    transitions: plan.transitions.map((transition) => ({
+      ringSize: transition.ringSize,
+      owners: transition.owners.map(names),
+      reassigned: transition.reassigned.map(named) as PlanMove[],
+      transfers: transition.transfers.map(named) as PlanMove[],
+      pairs: transition.pairs.map(named) as PlanPair[],
+      ...(transition.copies && { copies: transition.copies }),
+      certificate: {
+        ...transition.certificate,
+        counts: transition.certificate.counts.map(({ node, count }) => ({ node: names(node), count })),
       },
-    ],
+      warnings: transition.warnings,
+      members: membersAfter(plan, document),
+    })),
   };
+}
+
+type TransitionView = PlanView['transitions'][number];
+type PlanMove = TransitionView['transfers'][number];
+type PlanPair = TransitionView['pairs'][number];
+
+/** The members once the plan is committed, with what they own then and what once all has moved. */
+function membersAfter(plan: Plan, document: RingDocument): TransitionView['members'] {
+  const [{ owners, ringSize, reassigned }] = plan.transitions;
+  const atOnce = [...document.owners];
+  for (const { partition, to } of reassigned) atOnce[partition] = to;
+  const before = countOwned(atOnce);
+  const after = countOwned(owners);
+  const leaving = new Set<NodeId>();
+  const removed = new Set<NodeId>();
+  for (const change of plan.changes) {
+    if (change.action === 'leave' || change.action === 'replace') leaving.add(change.node);
+    if (change.action === 'force-remove' || change.action === 'force-replace') removed.add(change.node);
+  }
+  return document.members
+    .filter(({ id }) => !removed.has(id))
+    .map(({ id, name, status }) => ({
+      name,
+      status: leaving.has(id) ? 'leaving' : status === 'joining' ? 'valid' : status,
+      ringPercent: percent(before.get(id), document),
+      pendingPercent: percent(after.get(id), { ringSize }),
+    }));
 }
 
 function targetOwners(document: RingDocument): NodeId[] {
@@ -134,8 +164,8 @@ function countOwned(owners: readonly NodeId[]): Map<NodeId, number> {
   return counts;
 }
 
-function percent(count: number | undefined, document: RingDocument): number {
-  return Math.round(((count ?? 0) / document.ringSize) * 1000) / 10;
+function percent(count: number | undefined, { ringSize }: { readonly ringSize: number }): number {
+  return Math.round(((count ?? 0) / ringSize) * 1000) / 10;
 }
 
 export function nameOf(document: RingDocument, id: NodeId): string {

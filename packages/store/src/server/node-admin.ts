@@ -18,10 +18,15 @@ import {
   type RequestResult,
   type RingDocument,
   type ServicePort,
+  type WantedMember,
+  type WantedStep,
+  wayTo,
 } from '@rkv/core';
 import {
   AdminError,
   type Admin,
+  type ApplyView,
+  type ChangeByName,
   type KeyView,
   type KvOptions,
   type LoadView,
@@ -49,7 +54,6 @@ import {
   type Service,
   type ServiceReply,
 } from '../kv/index.ts';
-
 import {
   indexText,
   namedTransfers,
@@ -186,12 +190,53 @@ export class NodeAdmin implements Admin {
     return { claimant: nameOf(this.#node.prospect ?? this.#node.document, result.via) };
   }
 
-  async leave(name: string | undefined): Promise<{ claimant: string }> {
+  async stage(change: ChangeByName): Promise<{ claimant: string }> {
     const document = this.#node.prospect ?? this.#node.document;
-    const node = name === undefined ? this.#node.id : this.#memberId(document, name);
-    const result = await this.#request({ kind: 'leave', node });
+    const idOf = (name: string | undefined): NodeId =>
+      name === undefined ? this.#node.id : this.#memberId(document, name);
+    const node = idOf(change.node);
+    const result = await this.#request(
+      'by' in change ? { ...change, node, by: idOf(change.by) } : { ...change, node },
+    );
     if (result.kind !== 'staged') throw refusalError(result);
     return { claimant: nameOf(document, result.via) };
+  }
+
+  async down(names: readonly string[], force: boolean): Promise<{ epoch: number }> {
+    const nodes = names.map((name) => this.#memberId(this.#node.document, name));
+    const result = await this.#request({ kind: 'down', nodes, force });
+    if (result.kind !== 'done') throw refusalError(result);
+    return { epoch: result.epoch };
+  }
+
+  async apply(wanted: readonly WantedMember[]): Promise<ApplyView> {
+    const { done, steps, waiting } = wayTo(this.#node.document, wanted);
+    const told: string[] = [];
+    for (const step of steps) told.push(...(await this.#take(step)));
+    return { done, steps: told, waiting };
+  }
+
+  /** Another may have taken the same step meanwhile: what is so already is no failure. */
+  async #take(step: WantedStep): Promise<string[]> {
+    switch (step.kind) {
+      case 'invite': {
+        const { name, address } = step;
+        const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
+        if (result.kind !== 'staged') throw refusalError(result);
+        return [`${name} is invited and its join is staged`];
+      }
+      case 'ask': {
+        const result = await this.#request(step.request);
+        if (result.kind === 'refused' && result.code !== 'already_leaving') throw refusalError(result);
+        return [`asked ${step.what}`];
+      }
+      case 'carryOut': {
+        const plan = await this.plan();
+        const { epoch } = await this.commit(plan.id);
+        const warnings = plan.transitions.flatMap((transition) => transition.warnings);
+        return [...warnings.map((text) => `WARNING: ${text}`), `the plan is committed as epoch ${epoch}`];
+      }
+    }
   }
 
   async clear(): Promise<void> {
