@@ -7,10 +7,12 @@ import { atRest, copiesAgree, othersServe, served } from './story/claims.ts';
 import { play } from './story/play.ts';
 import {
   during,
+  forget,
   join,
   killed,
   leave,
   quiet,
+  replace,
   restartOfAll,
   rollingRestart,
   stopped,
@@ -29,6 +31,9 @@ const STORY: readonly Step[] = [
   whole(leave('n5'), othersServe('n5', 0.999), atRest, copiesAgree),
   rollingRestart(served(0.9), atRest),
   restartOfAll(atRest),
+  during(replace('n4', 'n5'), 'receiver', killed, atRest),
+  whole(forget('n2', 'n6'), atRest),
+  whole(forget('n6'), atRest),
 ];
 
 it(

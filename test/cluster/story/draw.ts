@@ -4,10 +4,12 @@ import { atRest, copiesAgree, othersServe, served } from './claims.ts';
 import type { Stage } from './stage.ts';
 import {
   during,
+  forget,
   join,
   killed,
   leave,
   quiet,
+  replace,
   restartOfAll,
   rollingRestart,
   stopped,
@@ -20,17 +22,23 @@ import {
 
 const MEMBERS_MIN = 3;
 const MEMBERS_MAX = 6;
+/** Names that the next newcomer may have. */
+const STRANGERS = 5;
 const ROLES: readonly Role[] = ['sender', 'receiver', 'claimant'];
-const NAMES = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8'];
+const NAMES = Array.from({ length: 40 }, (_, at) => `n${at + 1}`);
 
 /** Its dice are its own: what is drawn does not hang on how fast the machine is. */
 export function drawnStory(seed: number): (stage: Stage) => Step {
   const prng = new Prng(seed);
   const oneOf = <T>(things: readonly T[]): T => things[prng.u32() % things.length] as T;
 
+  /** What is left of a node that was given up must not come back under its name. */
+  const givenUp = new Set<string>();
+  const strangers = (stage: Stage): string[] =>
+    NAMES.filter((name) => !stage.members.has(name) && !givenUp.has(name)).slice(0, STRANGERS);
   const change = (stage: Stage): { readonly name: string; readonly change: Change } => {
     const members = [...stage.members.keys()].toSorted();
-    const others = NAMES.filter((name) => !stage.members.has(name));
+    const others = strangers(stage);
     const mayGrow = members.length < MEMBERS_MAX;
     const mayShrink = members.length > MEMBERS_MIN;
     const grows = mayGrow && (!mayShrink || prng.u32() % 2 === 0);
@@ -48,6 +56,13 @@ export function drawnStory(seed: number): (stage: Stage) => Step {
     (stage) => during(change(stage).change, oneOf(ROLES), killed, atRest),
     (stage) => during(change(stage).change, oneOf(ROLES), killed, atRest),
     (stage) => during(change(stage).change, oneOf(ROLES), stopped(oneOf([1, 4, 10])), atRest),
+    (stage) => during(replace(member(stage), oneOf(strangers(stage))), oneOf(ROLES), killed, atRest),
+    (stage) => {
+      const lost = member(stage);
+      givenUp.add(lost);
+      const mayShrink = stage.members.size > MEMBERS_MIN;
+      return whole(forget(lost, mayShrink ? undefined : oneOf(strangers(stage))), atRest);
+    },
     (stage) => suffers(member(stage), killed, atRest),
     (stage) => suffers(member(stage), stopped(oneOf([1, 5, 20])), atRest),
     () => rollingRestart(served(0.9), atRest),

@@ -84,6 +84,37 @@ export function leave(name: string): Change {
   };
 }
 
+/** Another node takes over all that a member owns. */
+export function replace(old: string, by: string): Change {
+  const [coming, going] = [join(by), leave(old)];
+  return {
+    title: `${by} replaces ${old}`,
+    async stage(stage) {
+      await coming.stage(stage);
+      stage.leaving.add(old);
+      await stage.someone.tell('cluster', 'replace', old, by);
+    },
+    end: going.end,
+  };
+}
+
+/** The same for a member that is lost for good, or nobody in its place. */
+export function forget(lost: string, by?: string): Change {
+  return {
+    title: by === undefined ? `${lost} is lost and removed` : `${lost} is lost and ${by} takes its place`,
+    async stage(stage) {
+      await stage.member(lost).kill9();
+      stage.members.delete(lost);
+      if (by === undefined) await stage.someone.tell('cluster', 'force-remove', lost);
+      else {
+        await join(by).stage(stage);
+        await stage.someone.tell('cluster', 'force-replace', lost, by);
+      }
+    },
+    end: () => Promise.resolve(),
+  };
+}
+
 /** A change, from the plan until everything has moved. */
 export function whole(change: Change, ...claims: Claim[]): Step {
   return step(
