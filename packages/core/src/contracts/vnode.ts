@@ -133,6 +133,12 @@ export interface VnodeModule<Command, Reply> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. */
   readonly name: string;
   readonly codec: Codec<Command, Reply>;
+  /**
+   * True for a command that only merges something in. Sent under an earlier ring to a node that has given the partition
+   * away since, it is taken there as by a stand-in and handed over: its sender may have had answers enough, and hears of no
+   * refusal any more. All others are refused as `moved` then; so is every one where this is left out.
+   */
+  merges?(command: Command): boolean;
   /** Called once per partition and life of the node; the vnode finds again what it stored before. */
   open(context: VnodeContext): Vnode<Command, Reply>;
 }

@@ -4,8 +4,9 @@
  * A vnode here is called at once and with the command itself. For a vnode elsewhere the command becomes a frame on
  * the data lane; its answer finds the request by number, and is taken once and only from the node that was asked.
  *
- * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`; a frame from a later
- * ring than this node has waits, for as long as its asker does, until the ring arrives.
+ * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`, but what is only to be
+ * merged is taken by a stand-in, as its asker may listen no more; a frame from a later ring than this node has waits, for
+ * as long as its asker does, until the ring arrives.
  */
 import { assert } from '../base/assert.ts';
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
@@ -170,9 +171,8 @@ export class DataPlane {
       token.refuse('overload');
       return;
     }
-    const vnode = this.#vnodeFor(module, header);
-    if (vnode === undefined) return token.refuse('moved');
-    token.host = vnode;
+    const owner = this.#vnodeFor(module, header);
+    if (owner === undefined && !this.#wasSentBefore(header)) return token.refuse('moved');
     let command: unknown;
     try {
       command = module.codec.decodeCommand(body);
@@ -181,7 +181,26 @@ export class DataPlane {
       logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
       return token.refuse('bad_request');
     }
+    const vnode = owner ?? this.#standInFor(module, header, command);
+    if (vnode === undefined) return token.refuse('moved');
+    token.host = vnode;
     vnode.handle(command, token);
+  }
+
+  /** Under a ring that this node has left behind, for a partition of it. */
+  #wasSentBefore({ epoch, ringBits: bits, partition }: Header): boolean {
+    const { document } = this.#init.view;
+    const isOfThisSize = bits === ringBits(document.ringSize) && partition < document.ringSize;
+    return isOfThisSize && epoch < document.epoch;
+  }
+
+  #standInFor(
+    module: VnodeModule<unknown, unknown>,
+    { partition }: Header,
+    command: unknown,
+  ): VnodeHost | undefined {
+    if (module.merges?.(command) !== true) return undefined;
+    return this.#init.vnodes.findOrStandIn(module.name, partition);
   }
 
   /** The vnode that this frame is for, or undefined when the partition is another node's now. */

@@ -34,6 +34,8 @@ export interface MemberView {
   readonly address: string;
   readonly status: MemberStatus;
   readonly up: boolean;
+  /** Partitions owned now. */
+  readonly partitions: number;
   /** Share of the ring owned now, percent, one decimal. */
   readonly ringPercent: number;
   /** Share owned once all pending transfers are done. */
@@ -45,6 +47,7 @@ export interface MemberView {
   readonly partialVnodes: number;
 }
 
+/** As the node that is asked knows it: it asks nobody. */
 export interface StatusView {
   readonly members: readonly MemberView[];
   /** All live members hold this node's ring document. */
@@ -52,6 +55,9 @@ export interface StatusView {
   readonly claimant: string;
   readonly epoch: number;
   readonly clusterId: string;
+  readonly ringSize: number;
+  /** Partitions that are about to change their owner. */
+  readonly pending: number;
 }
 
 export interface RingView {

@@ -14,6 +14,7 @@ const status: StatusView = {
       address: '127.0.0.1:8099',
       status: 'valid',
       up: true,
+      partitions: 8,
       ringPercent: 100,
       pendingPercent: 50,
       location: '',
@@ -25,6 +26,7 @@ const status: StatusView = {
       address: '127.0.0.1:8199',
       status: 'joining',
       up: false,
+      partitions: 0,
       ringPercent: 0,
       pendingPercent: 50,
       location: '',
@@ -35,6 +37,8 @@ const status: StatusView = {
   claimant: 'n1',
   epoch: 7,
   clusterId: 'c',
+  ringSize: 8,
+  pending: 1,
 };
 const ring: RingView = {
   ringSize: 8,
@@ -218,7 +222,8 @@ describe('pages', () => {
   });
 
   it('metrics ask no other node', async () => {
-    await open({ transfers: () => new Promise(() => {}) }, { requestMs: 2_000 });
+    const hangs = (): Promise<never> => new Promise(() => {});
+    await open({ transfers: hangs, ring: hangs }, { requestMs: 2_000 });
     expect((await ask('GET', '/metrics')).status).toBe(200);
   });
 

@@ -26,15 +26,17 @@ export function statusView(node: Node): StatusView {
     address,
     status,
     up: node.isUp(id),
+    partitions: current.get(id) ?? 0,
     ringPercent: percent(current.get(id), document),
     pendingPercent: percent(target.get(id), document),
     location,
     partialVnodes: node.members.partialOf(id),
     ...servicesOf(node, id),
   }));
-  const { epoch, clusterId } = document;
+  const { epoch, clusterId, ringSize } = document;
   const ready = node.prospect === undefined && node.ringReady;
-  return { members, ready, claimant: claimantName(node), epoch, clusterId };
+  const pending = document.pending.length;
+  return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending };
 }
 
 export function ringView(node: Node, { active, waiting }: TransfersView): RingView {
