@@ -74,6 +74,13 @@ export interface RingView {
     status: 'waiting' | 'active' | 'complete';
   }[];
   readonly buckets: readonly { prefix: string; n: number; level: string }[];
+  /** The ring of another size that is being filled: its owners, and how many of the transfers into it have brought all. */
+  readonly resize?: {
+    readonly ringSize: number;
+    readonly owners: readonly string[];
+    readonly done: number;
+    readonly total: number;
+  };
 }
 
 /** One change of a plan, nodes by name; `from` and `to` are ring sizes. */
@@ -123,6 +130,7 @@ export type ChangeByName =
   /** This node when left out. */
   | { readonly kind: 'leave'; readonly node?: string | undefined }
   | { readonly kind: 'force-remove'; readonly node: string }
+  | { readonly kind: 'resize'; readonly ringSize: number }
   | { readonly kind: 'replace' | 'force-replace'; readonly node: string; readonly by: string };
 
 /** One step towards the members that are wanted. */
@@ -136,7 +144,7 @@ export interface ApplyView {
 }
 
 interface TransferName {
-  readonly kind: 'ownership' | 'hinted' | 'repair';
+  readonly kind: 'ownership' | 'hinted' | 'repair' | 'resize';
   readonly service?: string;
   readonly partition: number;
   /** Another than `partition` where a repair brings what other partitions hold. */
@@ -330,6 +338,8 @@ export interface Admin {
   join(address: string): Promise<{ claimant: string }>;
   /** Resolves once the claimant has staged it. */
   stage(change: ChangeByName): Promise<{ claimant: string }>;
+  /** The ring keeps its size, whether the other is staged or being filled. */
+  abortResize(): Promise<{ epoch: number }>;
   /** These are away and not to be waited for. `force`: though no majority is there to agree. */
   down(names: readonly string[], force: boolean): Promise<{ epoch: number }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */

@@ -109,6 +109,7 @@ function mapAdmin() {
       asked.push(['stage', change]);
       return { claimant: 'n1' };
     },
+    abortResize: async () => ({ epoch: 8 }),
     async down(names, force) {
       asked.push(['down', names, force]);
       return { epoch: 8 };

@@ -117,6 +117,7 @@ function kvOptions(query: Query): KvOptions {
 const joinBody = v.strictObject({ address: v.pipe(v.string(), v.nonEmpty()) });
 const name = v.pipe(v.string(), v.nonEmpty());
 const leaveBody = v.strictObject({ name: v.optional(name) });
+const resizeBody = v.strictObject({ ringSize: v.pipe(v.number(), v.safeInteger()) });
 const nameBody = v.strictObject({ name });
 const replaceBody = v.strictObject({ name, by: name });
 const downBody = v.strictObject({
@@ -164,6 +165,14 @@ function clusterRoutes(admin: Admin, node: string): Rows {
 
 function stagingRoutes(admin: Admin): Rows {
   return [
+    [
+      '/api/ring/resize',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'resize', ringSize: (await fields(call, resizeBody)).ringSize })),
+      },
+    ],
+    ['/api/ring/resize/abort', { POST: async () => json(await admin.abortResize()) }],
     [
       '/api/cluster/leave',
       {

@@ -50,13 +50,26 @@ function describeMissingServices(members: StatusView['members']): string[] {
   });
 }
 
-export function describeRingView({ owners, pending, version, claimant }: RingView): string {
+export function describeRingView({ owners, pending, resize, version, claimant }: RingView): string {
   const moves = pending.map(
     ({ partition, from, to, status }) =>
       `  partition ${partition} from ${quote(from)} to ${quote(to)}: ${status}`,
   );
   const heading = moves.length === 0 ? [] : ['', `Pending: ${moves.length}`, ...moves];
-  return [describeRing(owners), ...heading, '', `Claimant: ${quote(claimant)}, epoch ${version}`].join('\n');
+  const coming =
+    resize === undefined
+      ? []
+      : [
+          '',
+          `Resizing to ${resize.ringSize} partitions: ${resize.done} of ${resize.total} transfers have brought everything`,
+        ];
+  return [
+    describeRing(owners),
+    ...heading,
+    ...coming,
+    '',
+    `Claimant: ${quote(claimant)}, epoch ${version}`,
+  ].join('\n');
 }
 
 export function describePlan({ changes, transitions }: PlanView): string {

@@ -50,6 +50,7 @@ const admin: Admin = {
     return { claimant: 'n1' };
   },
   stage: async () => ({ claimant: 'n1' }),
+  abortResize: async () => ({ epoch: 3 }),
   down: async () => ({ epoch: 3 }),
   apply: async () => ({ done: true, steps: [], waiting: [] }),
   async clear() {

@@ -39,6 +39,9 @@ export function statusView(node: Node): StatusView {
   return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending };
 }
 
+/** How the reason begins of a transfer that has brought everything (core's handoff). */
+const ALL_THERE = 'all items';
+
 export function ringView(node: Node, { active, waiting }: TransfersView): RingView {
   const { document } = node;
   const statusOf = (partition: number): 'waiting' | 'active' | 'complete' => {
@@ -47,7 +50,7 @@ export function ringView(node: Node, { active, waiting }: TransfersView): RingVi
     const held = waiting.find(
       (transfer) => transfer.kind === 'ownership' && transfer.partition === partition,
     );
-    return held?.reason.startsWith('all items') === true ? 'complete' : 'waiting';
+    return held?.reason.startsWith(ALL_THERE) === true ? 'complete' : 'waiting';
   };
   return {
     ringSize: document.ringSize,
@@ -63,7 +66,20 @@ export function ringView(node: Node, { active, waiting }: TransfersView): RingVi
       };
     }),
     buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
+    ...resizeView(document, { active, waiting }),
   };
+}
+
+function resizeView(
+  { resize, ...document }: RingDocument,
+  { active, waiting }: TransfersView,
+): Pick<RingView, 'resize'> {
+  if (resize === undefined) return {};
+  const held = waiting.filter(({ kind }) => kind === 'resize');
+  const done = held.filter(({ reason }) => reason.startsWith(ALL_THERE)).length;
+  const total = held.length + active.filter(({ kind }) => kind === 'resize').length;
+  const owners = resize.owners.map((owner) => nameOf({ ...document, resize }, owner));
+  return { resize: { ringSize: resize.ringSize, owners, done, total } };
 }
 
 /** What a node answers to `transfers`. */

@@ -18,6 +18,7 @@ import {
   type RequestResult,
   type RingDocument,
   type ServicePort,
+  type StagedChange,
   type WantedMember,
   type WantedStep,
   wayTo,
@@ -216,14 +217,23 @@ export class NodeAdmin implements Admin {
 
   async stage(change: ChangeByName): Promise<{ claimant: string }> {
     const document = this.#node.prospect ?? this.#node.document;
-    const idOf = (name: string | undefined): NodeId =>
-      name === undefined ? this.#node.id : this.#memberId(document, name);
-    const node = idOf(change.node);
-    const result = await this.#request(
-      'by' in change ? { ...change, node, by: idOf(change.by) } : { ...change, node },
-    );
+    const result = await this.#request(this.#changeById(document, change));
     if (result.kind !== 'staged') throw refusalError(result);
     return { claimant: nameOf(document, result.via) };
+  }
+
+  #changeById(document: RingDocument, change: ChangeByName): StagedChange {
+    if (change.kind === 'resize') return change;
+    const node = change.node === undefined ? this.#node.id : this.#memberId(document, change.node);
+    return 'by' in change
+      ? { ...change, node, by: this.#memberId(document, change.by) }
+      : { kind: change.kind, node };
+  }
+
+  async abortResize(): Promise<{ epoch: number }> {
+    const result = await this.#request({ kind: 'abortResize' });
+    if (result.kind !== 'done') throw refusalError(result);
+    return { epoch: result.epoch };
   }
 
   async down(names: readonly string[], force: boolean): Promise<{ epoch: number }> {
@@ -246,8 +256,10 @@ export class NodeAdmin implements Admin {
       case 'invite': {
         const { name, address } = step;
         const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
-        if (result.kind !== 'staged') throw refusalError(result);
-        return [`${name} is invited and its join is staged`];
+        if (result.kind === 'staged') return [`${name} is invited and its join is staged`];
+        // Its answer got lost, perhaps with the connection of a stranger that is a member now: the next look tells.
+        if (result.kind === 'refused' && !result.definite) return [`${name} is invited`];
+        throw refusalError(result);
       }
       case 'ask': {
         const result = await this.#request(step.request);
