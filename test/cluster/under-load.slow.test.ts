@@ -13,6 +13,7 @@ import {
   leave,
   quiet,
   replace,
+  resize,
   restartOfAll,
   rollingRestart,
   stopped,
@@ -32,6 +33,8 @@ const STORY: readonly Step[] = [
   rollingRestart(served(0.9), atRest),
   restartOfAll(atRest),
   during(replace('n4', 'n5'), 'receiver', killed, atRest),
+  whole(resize(64), served(0.999), atRest, copiesAgree),
+  during(resize(16), 'sender', killed, atRest, copiesAgree),
   whole(forget('n2', 'n6'), atRest),
   whole(forget('n6'), atRest),
 ];

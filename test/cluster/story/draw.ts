@@ -10,6 +10,7 @@ import {
   leave,
   quiet,
   replace,
+  resize,
   restartOfAll,
   rollingRestart,
   stopped,
@@ -24,6 +25,7 @@ const MEMBERS_MIN = 3;
 const MEMBERS_MAX = 6;
 /** Names that the next newcomer may have. */
 const STRANGERS = 5;
+const SIZES = [16, 32, 64] as const;
 const ROLES: readonly Role[] = ['sender', 'receiver', 'claimant'];
 const NAMES = Array.from({ length: 40 }, (_, at) => `n${at + 1}`);
 
@@ -47,6 +49,9 @@ export function drawnStory(seed: number): (stage: Stage) => Step {
   };
   const member = (stage: Stage): string => oneOf([...stage.members.keys()].toSorted());
 
+  let size = 16;
+  const otherSize = (): number => (size = oneOf(SIZES.filter((other) => other !== size)));
+
   const kinds: readonly ((stage: Stage) => Step)[] = [
     () => quiet(3, served(1), atRest),
     (stage) => {
@@ -63,6 +68,8 @@ export function drawnStory(seed: number): (stage: Stage) => Step {
       const mayShrink = stage.members.size > MEMBERS_MIN;
       return whole(forget(lost, mayShrink ? undefined : oneOf(strangers(stage))), atRest);
     },
+    () => whole(resize(otherSize()), served(0.999), atRest, copiesAgree),
+    () => during(resize(otherSize()), oneOf(ROLES), killed, atRest),
     (stage) => suffers(member(stage), killed, atRest),
     (stage) => suffers(member(stage), stopped(oneOf([1, 5, 20])), atRest),
     () => rollingRestart(served(0.9), atRest),

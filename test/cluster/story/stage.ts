@@ -33,6 +33,8 @@ export interface StatusView {
   readonly claimant: string;
   /** Partitions that are about to change their owner. */
   readonly pending: number;
+  /** The size of a ring that is being filled. */
+  readonly resizingTo?: number;
 }
 
 export interface RingView {

@@ -8,7 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TestNode } from '../nodes.ts';
 import type { Claim } from './claims.ts';
-import type { Stage } from './stage.ts';
+import type { Stage, StatusView } from './stage.ts';
 
 export interface Step {
   readonly title: string;
@@ -115,6 +115,17 @@ export function forget(lost: string, by?: string): Change {
   };
 }
 
+/** The ring gets another number of partitions. */
+export function resize(size: number): Change {
+  return {
+    title: `the ring is resized to ${size} partitions`,
+    async stage(stage) {
+      await stage.someone.tell('ring', 'resize', String(size));
+    },
+    end: () => Promise.resolve(),
+  };
+}
+
 /** A change, from the plan until everything has moved. */
 export function whole(change: Change, ...claims: Claim[]): Step {
   return step(
@@ -136,7 +147,7 @@ export function during(change: Change, role: Role, fault: Fault, ...claims: Clai
       await commit(stage, change);
       const victim = await whileMoving(stage, role);
       await fault.strike(stage, victim);
-      if ((await stage.status()).pending === 0) throw new Error('all had moved before: more data is needed');
+      if (!isMoving(await stage.status())) throw new Error('all had moved before: more data is needed');
       await fault.heal(stage, victim);
       await hasMoved(stage);
       await change.end(stage);
@@ -172,10 +183,14 @@ async function whileMoving(stage: Stage, role: Role): Promise<TestNode> {
   return stage.member(name as string);
 }
 
+function isMoving({ pending, resizingTo }: StatusView): boolean {
+  return pending > 0 || resizingTo !== undefined;
+}
+
 export async function hasMoved(stage: Stage): Promise<void> {
   await stage.until(
     'the ring without pending transfers',
-    async () => (await stage.status()).pending === 0,
+    async () => !isMoving(await stage.status()),
     SETTLE_MS,
   );
 }

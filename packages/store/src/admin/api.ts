@@ -58,6 +58,8 @@ export interface StatusView {
   readonly ringSize: number;
   /** Partitions that are about to change their owner. */
   readonly pending: number;
+  /** The size of the ring that is being filled; missing while the ring keeps its size. */
+  readonly resizingTo?: number;
 }
 
 export interface RingView {

@@ -36,7 +36,8 @@ export function statusView(node: Node): StatusView {
   const { epoch, clusterId, ringSize } = document;
   const ready = node.prospect === undefined && node.ringReady;
   const pending = document.pending.length;
-  return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending };
+  const resizing = document.resize === undefined ? {} : { resizingTo: document.resize.ringSize };
+  return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending, ...resizing };
 }
 
 /** How the reason begins of a transfer that has brought everything (core's handoff). */
