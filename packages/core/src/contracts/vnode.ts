@@ -57,7 +57,8 @@ export type Refusal =
   | 'overload' // a queue on the way was full
   | 'read_only' // the store takes no writes now
   | 'bad_request' // the bytes made no sense to the module
-  | 'stopping'; // the node is draining
+  | 'stopping' // the node is draining
+  | 'no_service'; // the node does not run this service
 
 /** Where the answer to one command goes. Called exactly once, now or later. */
 export interface ReplyToken<Reply> {
@@ -125,6 +126,11 @@ export interface VnodeModule<Command, Reply> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. */
   readonly name: string;
   readonly codec: Codec<Command, Reply>;
+  /**
+   * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
+   * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.
+   */
+  readonly reopens?: boolean;
   /** Called once per partition and life of the node; the vnode finds again what it stored before. */
   open(context: VnodeContext): Vnode<Command, Reply>;
 }

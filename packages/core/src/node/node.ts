@@ -355,7 +355,7 @@ export class Node {
 
   /** The first ring: open the vnodes, then let others in. */
   #beginRunning(document: RingDocument): void {
-    const { host, store, transport, logger, durability } = this.#init;
+    const { host, store, transport, logger, durability, mailboxMax } = this.#init;
     const self = this.id;
     const modules = this.#modules;
     const view = new RingView(
@@ -365,7 +365,7 @@ export class Node {
       (node, service) => this.#membership.runs(node, service),
     );
     const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
-    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
+    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
     const data = new DataPlane({
       self,
       host,

@@ -73,7 +73,7 @@ describe('numbers that are part of the wire', () => {
       handoffItems: 8,
       handoffAck: 9,
     });
-    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping']);
+    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping', 'no_service']);
     expect(serviceNumber('rkv')).toBe(0x6189);
   });
 });

@@ -42,6 +42,8 @@ export const FLAG_FALLBACK = 1;
 /** The answering vnode cannot prove that it holds everything it should: its "not found" is no answer. */
 export const FLAG_PARTIAL = 2;
 export const FLAG_SECTIONS = 4;
+/** Position of the replica in its list travels in the upper bits of the flags. */
+export const AT_SHIFT = 3;
 
 export interface Header {
   type: number;
@@ -110,4 +112,11 @@ export const REPLY_FAILED = 2;
 export const REPLY_CROWDED = 3;
 
 /** In the order of their numbers on the wire. */
-export const REFUSALS: readonly Refusal[] = ['moved', 'overload', 'read_only', 'bad_request', 'stopping'];
+export const REFUSALS: readonly Refusal[] = [
+  'moved',
+  'overload',
+  'read_only',
+  'bad_request',
+  'stopping',
+  'no_service',
+];

@@ -23,6 +23,8 @@ export interface VnodeManagerInit {
   readonly logger: Logger;
   readonly durability: 'process' | 'power';
   readonly modules: readonly VnodeModule<unknown, unknown>[];
+  /** Commands that a vnode has taken and not answered, at most; `MAILBOX_MAX` when left out. */
+  readonly mailboxMax?: number | undefined;
 }
 
 /** What the node knows of its lives before this one. */
@@ -135,7 +137,7 @@ export class VnodeManager {
 
   /** Of each kind, that of the fullest vnode. */
   limits(): LimitUse[] {
-    return fullestOf(this.all().flatMap(({ vnode }) => vnode.limits?.() ?? []));
+    return fullestOf(this.all().flatMap((vnode) => vnode.limits()));
   }
 
   /** Vnodes that are open, in no particular order. */
@@ -214,6 +216,7 @@ export class VnodeManager {
       intact: this.#intact,
       forgotten: this.#forgotten.has(keyOf(module.name, partition)),
       epoch: this.#document.epoch,
+      mailboxMax: this.#init.mailboxMax,
     });
     (this.#hosts.get(module.name) as (VnodeHost | undefined)[])[partition] = opened;
     return opened;

@@ -1,0 +1,32 @@
+/** The kinds of request that go to vnodes: how each looks on the wire, and what of a vnode it is brought to. */
+import type { Codec, VnodeModule } from '../contracts/vnode.ts';
+import { MESSAGE, serviceNumber } from '../request/message.ts';
+import type { VnodeToken } from '../vnode/mailbox.ts';
+import type { VnodeHost } from '../vnode/vnode-host.ts';
+
+export interface Way {
+  /** Of the service. */
+  readonly name: string;
+  readonly service: number;
+  /** Types of the messages there and back. */
+  readonly request: number;
+  readonly answer: number;
+  readonly codec: Codec<unknown, unknown>;
+  bring(host: VnodeHost, command: unknown, token: VnodeToken, remainingMs: number): void;
+}
+
+/** One number for a message's type and service. */
+export function wayNumber(type: number, service: number): number {
+  return (type << 16) | service;
+}
+
+export function commandWay({ name, codec }: VnodeModule<unknown, unknown>): Way {
+  return {
+    name,
+    service: serviceNumber(name),
+    request: MESSAGE.command,
+    answer: MESSAGE.reply,
+    codec,
+    bring: (host, command, token, remainingMs) => host.handle(command, token, remainingMs),
+  };
+}
