@@ -42,7 +42,7 @@ import { Gossip, heartbeatOf } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
-import type { ClaimFunction } from './plan.ts';
+import type { ClaimFunction } from './planned-ring.ts';
 import type { MembershipPreset } from './preset.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
@@ -461,7 +461,8 @@ export class Membership {
   #sendReports(now: number): void {
     this.#reportsDueAt = now + this.#init.preset.reportIntervalMs;
     const info: Report = { kind: 'memberInfo', info: this.#init.self };
-    if (isOutstanding(this.current().document, info)) this.#bring(info, now);
+    const back: Report = { kind: 'back', node: this.#self };
+    for (const own of [info, back]) if (isOutstanding(this.current().document, own)) this.#bring(own, now);
     for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
   }
 
@@ -507,6 +508,7 @@ export class Membership {
       isUp: (node) => this.isUp(node),
       hasCurrent: (node) => node === this.#self || this.#gossip.has(node, current),
       servicesOf: (node) => this.servicesOf(node),
+      partialOf: (node) => this.partialOf(node),
     };
   }
 

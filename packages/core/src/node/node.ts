@@ -28,7 +28,7 @@ import {
   type MembershipMessage,
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
-import { refuse, unsure } from '../membership/refusal.ts';
+import { unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
@@ -36,6 +36,7 @@ import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
+import { Joining } from './joining.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
@@ -48,7 +49,6 @@ import { Wholeness } from './wholeness.ts';
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
-const JOIN_HOPS_MAX = 4;
 /** In the header of what concerns no vnode. */
 const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
 
@@ -77,6 +77,7 @@ export class Node {
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   readonly #saves = new SaveQueue(() => this.#init);
   readonly #neighbours: Neighbours;
+  readonly #joining: Joining;
   readonly #proof: StoreProof;
   #running: Running | undefined;
   #lastRequest = 0;
@@ -100,6 +101,13 @@ export class Node {
         this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
+    this.#joining = new Joining({
+      address: init.address,
+      transport: init.transport,
+      neighbours: this.#neighbours,
+      questions: this.#questions,
+      joinVia: (peer, done) => this.#ask({ kind: 'joinVia', requestId: this.#await(done), peer }),
+    });
     this.#membership = this.#makeMembership();
     const ring = this.#membership.current().document;
     this.#proof = new StoreProof({
@@ -212,20 +220,13 @@ export class Node {
   }
 
   /** Ask the cluster at `address` to let this node in. */
-  join(address: string, done: (result: RequestResult) => void, hops = 0): void {
-    if (address === this.#init.address) return done(refuse('self_join', 'a node cannot join itself'));
-    this.#neighbours.joinsUnderWay++;
-    const answered = (result: RequestResult): void => {
-      this.#neighbours.joinsUnderWay--;
-      if (result.kind === 'not_claimant' && hops < JOIN_HOPS_MAX)
-        this.join(result.claimant.address, done, hops + 1);
-      else done(result);
-    };
-    this.#init.transport.dial(address, 'join', (dialled) => {
-      if (dialled.kind === 'connected') {
-        this.#ask({ kind: 'joinVia', requestId: this.#await(answered), peer: dialled.peer.nodeId });
-      } else answered(refuse('not_reachable', `${address} cannot be joined: ${dialled.reason}`));
-    });
+  join(address: string, done: (result: RequestResult) => void): void {
+    this.#joining.join(address, done);
+  }
+
+  /** Have the node at `address` ask to be let into this cluster. */
+  invite(address: string, done: (result: RequestResult) => void): void {
+    this.#joining.invite(address, done);
   }
 
   /** Ask another node; see `answer`. */
