@@ -86,6 +86,7 @@ export class Membership {
   readonly #after = new Map<number, After>();
   #peers: readonly PeerAddress[] = [];
   #completed: PendingTransfer[] = [];
+  #stopping = false;
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
@@ -218,6 +219,9 @@ export class Membership {
       case 'transferBroken':
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
+      case 'stopping':
+        this.#stopping = true;
+        return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
       default:
@@ -454,7 +458,9 @@ export class Membership {
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
     if (shared === undefined) return;
-    const { wallClock, services, partial } = this.#init;
+    const { wallClock, partial } = this.#init;
+    // Whoever runs nothing is stood in for at once, and is a member and votes all the same.
+    const services = this.#stopping ? [] : this.#init.services;
     this.#send(to, heartbeatOf(shared, wallClock(), { services, partial: partial() }));
   }
 

@@ -37,6 +37,7 @@ import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
 import { Joining } from './joining.ts';
+import { sayFarewell, type FarewellParts } from './farewell.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
@@ -128,9 +129,19 @@ export class Node {
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
-  /** Stop taking commands; what is under way goes on until `stop`. */
-  drain(): void {
-    this.#running?.data.drain();
+  /** Before `stop`, in good order: others route round this node, and what is under way is finished, within five seconds. */
+  drain(done: () => void): void {
+    const running = this.#running;
+    if (running === undefined) return done();
+    const { data, vnodes } = running;
+    const parts: FarewellParts = {
+      host: this.#init.host,
+      announce: () => this.#ask({ kind: 'stopping' }),
+      heard: () => data.heard,
+      open: () => this.#table.open + vnodes.open,
+      refuse: () => data.drain(),
+    };
+    sayFarewell(parts, done);
   }
 
   /** Close everything; `done` when the store is closed. Answers that have not come by now never will. */

@@ -145,6 +145,11 @@ export class VnodeManager {
     return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
   }
 
+  /** Commands that vnodes have taken and not answered. */
+  get open(): number {
+    return this.all().reduce((sum, host) => sum + host.open, 0);
+  }
+
   /** Owners that lack, or may lack, what they should hold. */
   get partialOwned(): VnodeHost[] {
     return this.all().filter((host) => host.standing === 'owner' && !host.whole);
