@@ -12,7 +12,7 @@ import type { LimitUse } from './limit.ts';
 import type { Host } from './host.ts';
 import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
-import type { HashRange, Place, Store } from './store.ts';
+import type { HashRange, Place, RecordKey, Store } from './store.ts';
 
 /** Appends to a growing frame. All integers are big-endian. */
 export interface ByteWriter {
@@ -100,9 +100,31 @@ export interface ItemPage {
   readonly next: ItemCursor | undefined;
 }
 
+/** What one vnode is asked of a coverage request: what it holds of some ranges, page by page. Borrowed. */
+export interface CoverageQuery<Command> {
+  readonly command: Command;
+  /** In hash order. Of what else it holds it must say nothing: other vnodes are asked for that. */
+  readonly ranges: readonly HashRange[];
+  /** Where it ended last, in hash order; undefined: it begins. */
+  readonly after: RecordKey | undefined;
+  /** So many items make a page. A page takes at most about a millisecond, or a job of the pool. */
+  readonly limit: number;
+}
+
+export interface CoveragePage<Reply> {
+  readonly reply: Reply;
+  /** The reply speaks for the ranges up to here, this key with them; undefined: for all that was left of them. */
+  readonly upTo: RecordKey | undefined;
+}
+
 export interface Vnode<Command, Reply> {
   /** Handle one command. Borrowed: who answers later keeps a copy. Never throws for bad input: refuses it. */
   handleCommand(command: Command, token: ReplyToken<Reply>): void;
+  /**
+   * One page of a coverage request. Hash order is what makes it resumable: what a vnode has not given when it fails, or
+   * when the ring changes, is asked of another from there on. Left out: such requests are refused.
+   */
+  handleCoverage?(query: CoverageQuery<Command>, token: ReplyToken<CoveragePage<Reply>>): void;
   /** The store has committed or flushed further (or failed from `failedFrom` on): answer who waited. */
   onStoreProgress(failedFrom?: number): void;
   /** True when there is nothing to hand over. */

@@ -30,6 +30,7 @@ import {
   writeHeader,
   type Header,
 } from '../request/message.ts';
+import type { CoveragePort } from '../request/coverage.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from '../request/port.ts';
 import type { RequestTable } from '../request/request-table.ts';
 import type { RingDocument } from '../ring/document.ts';
@@ -39,7 +40,7 @@ import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
 import { LocalToken, RemoteToken } from './reply-tokens.ts';
 import type { ListOf, RingView } from './ring-view.ts';
-import { commandWay, wayNumber, type Way } from './way.ts';
+import { commandWay, coverageWay, wayNumber, type Way } from './way.ts';
 
 export interface DataPlaneInit {
   readonly self: NodeId;
@@ -78,7 +79,8 @@ export class DataPlane {
 
   constructor(init: DataPlaneInit) {
     this.#init = init;
-    for (const module of init.modules) this.#add(commandWay(module));
+    for (const module of init.modules)
+      for (const way of [commandWay(module), coverageWay(module)]) this.#add(way);
   }
 
   limits(): LimitUse[] {
@@ -100,15 +102,21 @@ export class DataPlane {
     return new WayPort(this.#init, way) as ServicePort<unknown, unknown> as ServicePort<Command, Reply>;
   }
 
+  coveragePort<Command, Reply>(module: VnodeModule<Command, Reply>): CoveragePort<Command, Reply> {
+    const way = coverageWay(module as unknown as VnodeModule<unknown, unknown>);
+    return new WayPort(this.#init, way) as ServicePort<unknown, unknown> as CoveragePort<Command, Reply>;
+  }
+
   onFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
     const header = this.#header;
     const reader = this.#reader.on(bytes, start, end);
     readHeader(reader, header);
     const way = this.#ways.get(wayNumber(header.type, header.service));
-    if (header.type === MESSAGE.reply) this.#handleReply(from, header, reader, way);
-    else if (header.type === MESSAGE.command)
+    const { type } = header;
+    if (type === MESSAGE.reply || type === MESSAGE.coveragePage) this.#handleReply(from, header, reader, way);
+    else if (type === MESSAGE.command || type === MESSAGE.coverage)
       this.#handleCommand(from, header, reader, bytes.subarray(start, end), way);
-    else throw new WireError(`a message of type ${header.type} on the data lane`);
+    else throw new WireError(`a message of type ${type} on the data lane`);
   }
 
   #add(way: Way): void {

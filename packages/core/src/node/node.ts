@@ -30,6 +30,7 @@ import {
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
+import type { CoveragePort } from '../request/coverage.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
@@ -191,6 +192,11 @@ export class Node {
   /** Through which a coordinator of this service reaches its vnodes. */
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
     return this.#live.data.port(module);
+  }
+
+  /** Through which a coverage request (`coverage`) reaches the vnodes of this service. */
+  coveragePort<Command, Reply>(module: VnodeModule<Command, Reply>): CoveragePort<Command, Reply> {
+    return this.#live.data.coveragePort(module);
   }
 
   /** What the members have said of themselves. */

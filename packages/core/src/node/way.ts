@@ -1,6 +1,7 @@
 /** The kinds of request that go to vnodes: how each looks on the wire, and what of a vnode it is brought to. */
-import type { Codec, VnodeModule } from '../contracts/vnode.ts';
+import type { Codec, CoverageQuery, VnodeModule } from '../contracts/vnode.ts';
 import { MESSAGE, serviceNumber } from '../request/message.ts';
+import { coverageCodec } from '../request/coverage-wire.ts';
 import type { VnodeToken } from '../vnode/mailbox.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 
@@ -28,5 +29,17 @@ export function commandWay({ name, codec }: VnodeModule<unknown, unknown>): Way 
     answer: MESSAGE.reply,
     codec,
     bring: (host, command, token, remainingMs) => host.handle(command, token, remainingMs),
+  };
+}
+
+export function coverageWay({ name, codec }: VnodeModule<unknown, unknown>): Way {
+  return {
+    name,
+    service: serviceNumber(name),
+    request: MESSAGE.coverage,
+    answer: MESSAGE.coveragePage,
+    codec: coverageCodec(codec) as Codec<unknown, unknown>,
+    bring: (host, query, token, remainingMs) =>
+      host.handleCoverage(query as CoverageQuery<unknown>, token, remainingMs),
   };
 }

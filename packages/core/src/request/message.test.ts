@@ -72,6 +72,8 @@ describe('numbers that are part of the wire', () => {
       handoffAnswer: 7,
       handoffItems: 8,
       handoffAck: 9,
+      coverage: 10,
+      coveragePage: 11,
     });
     expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping', 'no_service']);
     expect(serviceNumber('rkv')).toBe(0x6189);

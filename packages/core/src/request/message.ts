@@ -35,6 +35,9 @@ export const MESSAGE = {
   handoffAnswer: 7,
   handoffItems: 8,
   handoffAck: 9,
+  /** Data lane: a page of a coverage request, asked of one vnode, and that page. */
+  coverage: 10,
+  coveragePage: 11,
 } as const;
 
 /** The command is meant for a stand-in: take it though the partition is not yours. In a reply: a stand-in answered. */

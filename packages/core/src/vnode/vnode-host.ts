@@ -14,7 +14,7 @@ import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import type { Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
+import type { CoverageQuery, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
 import { covers } from '../ring/ranges.ts';
 import { Mailbox, MAILBOX_MAX, type VnodeToken } from './mailbox.ts';
 import {
@@ -127,6 +127,18 @@ export class VnodeHost {
     const { telling } = this;
     try {
       this.#vnode.handleCommand(command, token);
+    } catch (error) {
+      this.#survive(error, token, telling);
+    }
+    if (!token.answered) this.#mailbox.keep(token, remainingMs);
+  }
+
+  handleCoverage(query: CoverageQuery<unknown>, token: VnodeToken, remainingMs: number): void {
+    if (this.#mailbox.full || this.#reopensAt !== undefined) return token.refuse('overload');
+    const { telling } = this;
+    try {
+      if (this.#vnode.handleCoverage === undefined) token.refuse('bad_request');
+      else this.#vnode.handleCoverage(query, token);
     } catch (error) {
       this.#survive(error, token, telling);
     }
