@@ -88,6 +88,7 @@ export class Membership {
   #completed: PendingTransfer[] = [];
   /** All that is to be owned here in a ring of another size is there. */
   #filled = false;
+  #stopping = false;
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
@@ -220,6 +221,9 @@ export class Membership {
       case 'transferBroken':
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
+      case 'stopping':
+        this.#stopping = true;
+        return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
       case 'filled':
@@ -461,7 +465,9 @@ export class Membership {
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
     if (shared === undefined) return;
-    const { wallClock, services, partial } = this.#init;
+    const { wallClock, partial } = this.#init;
+    // Whoever runs nothing is stood in for at once, and is a member and votes all the same.
+    const services = this.#stopping ? [] : this.#init.services;
     this.#send(to, heartbeatOf(shared, wallClock(), { services, partial: partial() }));
   }
 
