@@ -138,7 +138,7 @@ export class Membership {
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf'> {
+  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
     return this.#circle;
   }
 
@@ -169,13 +169,13 @@ export class Membership {
   #handleEvent(event: MembershipEvent, now: number): void {
     switch (event.kind) {
       case 'message':
-        this.#tellUp(this.#circle.heard(event.from, now));
+        this.#hear(event.from, event.message, now);
         return this.#handleMessage(event.from, event.message, now);
       case 'peerUp':
         // It can be told something, and is up once it is heard: until its own link to us stands, its answers are lost.
         return this.#heartbeat(event.peer);
       case 'peerDown':
-        this.#tellUp(this.#circle.connectionLost(event.peer));
+        this.#tellUp(this.#circle.connectionLost(event.peer, now));
         return this.#perform(this.#candidacy.peerLost(event.peer), now);
       case 'request':
         return this.#handleRequest(event.requestId, event.request, now);
@@ -193,6 +193,13 @@ export class Membership {
       default:
         unreachable(event);
     }
+  }
+
+  /** Whoever is heard anew learns at once that it is: it waits for that before it takes us for up. */
+  #hear(from: NodeId, message: MembershipMessage, now: number): void {
+    const heardBefore = this.#circle.hears(from);
+    this.#tellUp(this.#circle.heard(from, message, now));
+    if (!heardBefore) this.#heartbeat(from);
   }
 
   #handleMessage(from: NodeId, message: MembershipMessage, now: number): void {
@@ -410,7 +417,7 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared !== undefined) this.#send(to, this.#circle.heartbeat(shared));
+    if (shared !== undefined) this.#send(to, this.#circle.heartbeat(shared, to));
   }
 
   #sendReports(now: number): void {

@@ -72,6 +72,7 @@ const members: StatusView['members'] = [
     address: '127.0.0.1:8099',
     status: 'valid',
     up: true,
+    slow: true,
     ringPercent: 37.5,
     pendingPercent: 37.5,
     location: '',
@@ -84,6 +85,7 @@ const members: StatusView['members'] = [
     address: '127.0.0.1:8199',
     status: 'valid',
     up: false,
+    slow: false,
     ringPercent: 62.5,
     pendingPercent: 62.5,
     location: 'r1',
@@ -291,6 +293,7 @@ describe('cluster', () => {
     expect(members).toContain(' Membership ');
     expect(members).toMatch(/^valid {6}37\.5% {6}-- {6}'n1'$/m);
     expect(members).toContain("Not reached: 'n2'");
+    expect(members).toContain("Slow: 'n1'");
     expect(members).toContain("Healing: 'n2' (5 partial vnodes)");
     expect(members).toContain("Not run by 'n2': locks");
     const picture = (await run('ring')).out;

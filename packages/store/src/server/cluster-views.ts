@@ -25,6 +25,7 @@ export function statusView(node: Node): StatusView {
     address,
     status,
     up: node.isUp(id),
+    slow: node.members.isSlow(id),
     ringPercent: percent(current.get(id), document),
     pendingPercent: percent(target.get(id), document),
     location,
