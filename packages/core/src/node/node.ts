@@ -207,8 +207,8 @@ export class Node {
   }
 
   /** What the members have said of themselves. */
-  get members(): Pick<Membership, 'runs' | 'servicesOf' | 'partialOf'> {
-    return this.#membership;
+  get members(): Membership['peers'] {
+    return this.#membership.peers;
   }
 
   isUp(node: NodeId): boolean {
@@ -389,7 +389,7 @@ export class Node {
       self,
       document,
       (node) => this.isUp(node),
-      (node, service) => this.#membership.runs(node, service),
+      (node, service) => this.#membership.peers.runs(node, service),
     );
     const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
     const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
@@ -559,7 +559,7 @@ export class Node {
       },
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
-      runs: (node, service) => this.#membership.runs(node, service),
+      runs: (node, service) => this.#membership.peers.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
       find: (service, place) => vnodes.findAt(service, place),
