@@ -157,7 +157,7 @@ export class HandoffManager {
       case MESSAGE.handoffOffer:
         return this.#receiver.onOffer(from, header, service, body);
       case MESSAGE.handoffItems:
-        return this.#receiver.onItems(from, body);
+        return this.#receiver.onItems(from, header, service, body);
       case MESSAGE.handoffCompare:
         return this.#receiver.onCompare(from, body);
       case MESSAGE.handoffEnd:

@@ -264,7 +264,7 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo' | 'filled'> {
     return this.#live.handoff;
   }
 

@@ -13,7 +13,7 @@
  *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
-import type { NodeId } from '@rkv/core';
+import type { NodeId, WaitingTransfer } from '@rkv/core';
 import {
   describeFaults,
   unleash,
@@ -336,6 +336,16 @@ class Scenario {
     };
   }
 
+  #describeTransfers(): string[] {
+    return citizensOf(this.#realm).flatMap(({ machine, node }) => {
+      const { handoff } = node;
+      const lines = [...handoff.active().map((one) => ({ ...one, reason: 'runs' })), ...handoff.waiting()]
+        .map((transfer) => describeTransfer(transfer as WaitingTransfer))
+        .filter((line) => !line.includes(': all items are there'));
+      return [`--- transfers of ${machine} (${node.id.slice(0, 4)}), filled: ${handoff.filled}`, ...lines];
+    });
+  }
+
   #describe(): string {
     const { ringSize, durability, machines, atFirst, link, skewMsMax, faults } = this.#draw;
     const keys = this.#history.keys.filter((key) =>
@@ -346,10 +356,17 @@ class Scenario {
         `${link.delayMs}..${link.delayMs + link.jitterMs} ms apart, clocks off by up to ${skewMsMax} ms`,
       `--- faults\n${describeFaults(faults)}`,
       `--- the operator\n${this.#operator.diary}`,
+      ...this.#describeTransfers(),
       ...keys.map((key) => this.#history.describe(key)),
       this.#cluster.describe(),
     ].join('\n');
   }
+}
+
+/** What is not done in the end is mostly waiting for something. */
+function describeTransfer(transfer: WaitingTransfer): string {
+  const { kind, sourcePartition, partition, from, to, reason } = transfer;
+  return `${kind} ${sourcePartition}>${partition} ${from.slice(0, 4)}>${to.slice(0, 4)}: ${reason}`;
 }
 
 /** Errors that come of a disk which was made to fail. */
