@@ -23,7 +23,7 @@ import {
   type StagedChange,
 } from '../ring/document.ts';
 import { ringSizeProblem } from '../ring/hash-space.ts';
-import { refuse, type Refusal } from './refusal.ts';
+import { isRefusal, refuse, type Refusal } from './refusal.ts';
 
 /** How a document follows from the current one. Called again whenever another document came in between. */
 export type Build = (current: AgreedDocument) => RingDocument | Refusal;
@@ -110,9 +110,7 @@ export function stageLeave(document: RingDocument, node: NodeId): RingDocument |
   if (member.status === 'leaving' || staged) {
     return refuse('already_leaving', `${member.name} is already ${staged ? 'staged to leave' : 'leaving'}`);
   }
-  if (!isKeptBesides(document, node)) return onlyMember(member);
-  if (member.status === 'joining') return withoutJoiner(document, node);
-  return withChange(document, { kind: 'leave', node });
+  return withoutMember(document, member, 'leave');
 }
 
 /** Of a member that is up too: the plan warns. One that is still `joining` has nothing to lose. */
@@ -120,9 +118,7 @@ function stageRemove(document: RingDocument, node: NodeId): RingDocument | Refus
   const member = memberOf(document, node);
   if (member === undefined) return refuse('not_member', 'there is no such member');
   if (changeOf(document, node)?.kind === 'force-remove') return document;
-  if (!isKeptBesides(document, node)) return onlyMember(member);
-  if (member.status === 'joining') return withoutJoiner(document, node);
-  return withChange(document, { kind: 'force-remove', node });
+  return withoutMember(document, member, 'force-remove');
 }
 
 function stageReplace(
@@ -229,11 +225,6 @@ export function stayers(document: RingDocument): Member[] {
   );
 }
 
-/** Whether somebody else stays who can take partitions. */
-function isKeptBesides(document: RingDocument, node: NodeId): boolean {
-  return stayers(document).some((stayer) => stayer.id !== node && stayer.status !== 'down');
-}
-
 /** The first full member in member order other than `leaver`: who takes the claimant's duty over. */
 export function successorOf(document: RingDocument, leaver: NodeId): NodeId | undefined {
   return document.members.find((member) => member.status === 'valid' && member.id !== leaver)?.id;
@@ -245,6 +236,17 @@ export function withClaimant(document: RingDocument): RingDocument {
   const claimant = successorOf(document, document.claimant);
   assert(claimant !== undefined, 'somebody stays');
   return { ...document, claimant };
+}
+
+/** Somebody must stay who can take partitions. */
+function withoutMember(
+  document: RingDocument,
+  { id, name, status }: Member,
+  kind: 'leave' | 'force-remove',
+): RingDocument | Refusal {
+  const next = status === 'joining' ? withoutJoiner(document, id) : withChange(document, { kind, node: id });
+  if (isRefusal(next) || stayers(next).some((stayer) => stayer.status !== 'down')) return next;
+  return refuse('only_member', `${name} is the only member that would stay`);
 }
 
 function withChange(document: RingDocument, change: NodeChange): RingDocument | Refusal {
@@ -265,10 +267,6 @@ function withoutJoiner(document: RingDocument, joiner: NodeId): RingDocument {
 
 function besideResize(): Refusal {
   return refuse('changes_staged', 'a resize is staged and stands alone; commit or clear it first');
-}
-
-function onlyMember({ name }: Member): Refusal {
-  return refuse('only_member', `${name} is the only member that would stay`);
 }
 
 function isDown({ name }: Member, instead: string): Refusal {
