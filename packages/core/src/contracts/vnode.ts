@@ -12,7 +12,7 @@ import type { LimitUse } from './limit.ts';
 import type { Host } from './host.ts';
 import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
-import type { Place, Store } from './store.ts';
+import type { HashRange, Place, RecordKey, Store } from './store.ts';
 
 /** Appends to a growing frame. All integers are big-endian. */
 export interface ByteWriter {
@@ -57,7 +57,8 @@ export type Refusal =
   | 'overload' // a queue on the way was full
   | 'read_only' // the store takes no writes now
   | 'bad_request' // the bytes made no sense to the module
-  | 'stopping'; // the node is draining
+  | 'stopping' // the node is draining
+  | 'no_service'; // the node does not run this service
 
 /** Where the answer to one command goes. Called exactly once, now or later. */
 export interface ReplyToken<Reply> {
@@ -83,13 +84,13 @@ export interface VnodeContext {
    */
   beforeChange(): void;
   /**
-   * Tell the framework that an item changed. While the partition is being handed over, the encoded item is
-   * passed on to the receiver. Cheap when nothing moves: `encode` is then not called.
+   * Tell the framework that an item changed; `hashHi` is the first word of its key's hash. While it is being handed
+   * over, the encoded item is passed on to the receiver. Cheap when nothing moves: `encode` is then not called.
    */
-  changed(encode: () => Uint8Array): void;
+  changed(hashHi: number, encode: () => Uint8Array): void;
 }
 
-/** Opaque place in a walk over a vnode's items; made and read by the module only. */
+/** Opaque place in a walk over a vnode's items; made and read by the module only. Compared as bytes they stand in the order of the walk. */
 export type ItemCursor = Uint8Array;
 
 export interface ItemPage {
@@ -99,17 +100,50 @@ export interface ItemPage {
   readonly next: ItemCursor | undefined;
 }
 
+/** What one vnode is asked of a coverage request: what it holds of some ranges, page by page. Borrowed. */
+export interface CoverageQuery<Command> {
+  readonly command: Command;
+  /** In hash order. Of what else it holds it must say nothing: other vnodes are asked for that. */
+  readonly ranges: readonly HashRange[];
+  /** Where it ended last, in hash order; undefined: it begins. */
+  readonly after: RecordKey | undefined;
+  /** So many items make a page. A page takes at most about a millisecond, or a job of the pool. */
+  readonly limit: number;
+}
+
+export interface CoveragePage<Reply> {
+  readonly reply: Reply;
+  /** The reply speaks for the ranges up to here, this key with them; undefined: for all that was left of them. */
+  readonly upTo: RecordKey | undefined;
+}
+
 export interface Vnode<Command, Reply> {
   /** Handle one command. Borrowed: who answers later keeps a copy. Never throws for bad input: refuses it. */
   handleCommand(command: Command, token: ReplyToken<Reply>): void;
+  /**
+   * One page of a coverage request. Hash order is what makes it resumable: what a vnode has not given when it fails, or
+   * when the ring changes, is asked of another from there on. Left out: such requests are refused.
+   */
+  handleCoverage?(query: CoverageQuery<Command>, token: ReplyToken<CoveragePage<Reply>>): void;
   /** The store has committed or flushed further (or failed from `failedFrom` on): answer who waited. */
   onStoreProgress(failedFrom?: number): void;
   /** True when there is nothing to hand over. */
   isEmpty(): boolean;
-  /** Up to `budgetBytes` of items after `cursor`, in a fixed order: an item present throughout a walk is in it. */
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number): ItemPage;
+  /**
+   * Up to `budgetBytes` of the items within a range of hashes, after `cursor`, in hash order: an item present throughout a
+   * walk is in it. At most some tenths of a millisecond. Nothing after `upTo`, where it is given: a module that does not
+   * heed it is compared item by item where a transfer resumes, instead of by one sum.
+   */
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage;
   /** Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+  /** About how many items there are within these ranges, where that is known without a walk: what progress is measured by. */
+  countItems?(within: readonly HashRange[]): number;
   /** The receiver holds `item` durably: forget it, unless it has changed since it was sent. */
   handleItemHandedOff(item: Uint8Array): void;
   /** Forget everything, in steps; called until it returns true. Each call takes at most about a millisecond. */
@@ -122,6 +156,17 @@ export interface VnodeModule<Command, Reply> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. */
   readonly name: string;
   readonly codec: Codec<Command, Reply>;
+  /**
+   * True for a command that only merges something in. Sent under an earlier ring to a node that has given the partition
+   * away since, it is taken there as by a stand-in and handed over: its sender may have had answers enough, and hears of no
+   * refusal any more. All others are refused as `moved` then; so is every one where this is left out.
+   */
+  merges?(command: Command): boolean;
+  /**
+   * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
+   * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.
+   */
+  readonly reopens?: boolean;
   /** Called once per partition and life of the node; the vnode finds again what it stored before. */
   open(context: VnodeContext): Vnode<Command, Reply>;
 }

@@ -1,11 +1,10 @@
 /**
- * Decides which transfers run, performs what their machines ask for, receives those of others, and can say of
- * every partition that waits why it does.
+ * Decides which transfers run out of this node, performs what their machines ask for, and can say of every one that
+ * waits why it does. What comes in is the receiver's affair (receiver.ts), what is owed a pure question (duties.ts),
+ * what a repair asks of others is in repairs.ts, and how sources are deleted in clearing.ts.
  *
- * Two causes move items. A *pending* entry of the ring whose `from` is this node: ownership. A vnode here that
- * holds items though another node owns its partition - a stand-in's hints, or what a node held before it joined:
- * hinted. The source is deleted last: when the switch is agreed, everything passed on is acknowledged by a
- * receiver that is durably whole, and every live member has seen the epoch.
+ * A transfer that is stopped - paused, cancelled, in excess of a limit that was lowered - ends like one that broke,
+ * only that its receiver is told; when it runs again, what the receiver holds is compared and not sent anew.
  *
  * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
  */
@@ -14,99 +13,102 @@ import type { Reader, Writer } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import { MESSAGE, type Header } from '../request/message.ts';
-import { ringBits } from '../ring/hash-space.ts';
+import { MESSAGE, newHeader, type Header } from '../request/message.ts';
+import { Clearing } from './clearing.ts';
+import { DEFAULT_LIMITS, Pauses, type TransferLimits } from './controls.ts';
+import { dutiesOf, dutyKey, type Duty } from './duties.ts';
+import { provenSources } from './filling.ts';
 import {
   readAck,
   readAnswer,
-  readItems,
-  readOffer,
-  writeAck,
-  writeAnswer,
+  readHeld,
+  writeCompare,
+  writeEnd,
   writeItems,
   writeOffer,
 } from './handoff-wire.ts';
+import { describeHold, Holds, type Hold } from './holds.ts';
 import { Outbox } from './outbox.ts';
 import {
   OutboundTransfer,
   PASSED_ON_BYTES_MAX,
   type TransferEffect,
   type TransferEvent,
-  type TransferKind,
 } from './outbound-transfer.ts';
-import type { HandoffPort, TransferableVnode } from './port.ts';
+import type { CopyRequest, HandoffPort, Sink, TransferableVnode } from './port.ts';
+import { Rate } from './rate.ts';
+import { HandoffReceiver, type InboundStatus } from './receiver.ts';
+import { CopyRequests, Repairs } from './repairs.ts';
+import { jobForEach, Slices, WorkLine } from './slices.ts';
+import { withSelf } from './self-frames.ts';
+import { Throttle } from './throttle.ts';
+import {
+  describeBytes,
+  nameOf,
+  statusOf,
+  type Measured,
+  type TransferStatus,
+  type WaitingTransfer,
+} from './transfer-status.ts';
 
-export interface TransferStatus {
-  readonly kind: TransferKind;
-  readonly partition: PartitionId;
-  readonly from: NodeId;
-  readonly to: NodeId;
-  readonly items: number;
-  readonly bytes: number;
-}
-
-export interface WaitingTransfer {
-  readonly kind: TransferKind;
-  readonly partition: PartitionId;
-  readonly from: NodeId;
-  readonly to: NodeId;
-  readonly reason: string;
-}
-
-interface Wanted {
-  readonly kind: TransferKind;
-  readonly service: string;
-  readonly partition: PartitionId;
-  readonly to: NodeId;
-}
-
-interface Running extends Wanted {
+interface Running extends Measured {
   readonly id: number;
-  readonly machine: OutboundTransfer;
+  readonly key: string;
   readonly vnode: TransferableVnode;
-  readonly sink: { passOn(item: Uint8Array): void };
+  readonly sink: Sink;
+  /** What is to be done at the vnode because of acknowledgements, in their order. */
+  readonly work: WorkLine;
+  /** All items are there since. */
+  completeAt: number | undefined;
 }
 
-type ItemsEffect = Extract<TransferEffect, { kind: 'items' }>;
+type EffectOf<Kind extends TransferEffect['kind']> = Extract<TransferEffect, { kind: Kind }>;
 
-interface Inbound {
-  readonly from: NodeId;
-  readonly id: number;
-  readonly vnode: TransferableVnode;
-  readonly kind: TransferKind;
-  /** The last frame came; what still comes was passed on. */
-  finished: boolean;
-  lastHeard: number;
-}
-
-/** Transfers out of one node at a time, and into it. */
-const OUTBOUND_MAX = 4;
-const INBOUND_MAX = 8;
-/** Bytes of items in one page, about: it is walked in well under a millisecond. */
-const PAGE_BYTES = 16 * 1024;
+/** Bytes of items in one page, about: it is walked in some tenths of a millisecond. */
+const PAGE_BYTES = 64 * 1024;
+/** Items forgotten in one step. */
+const STEP_ITEMS = 64;
 const TICK_MS = 250;
-const RETRY_MS = 1_000;
-/** An inbound transfer that says nothing for this long makes room for another. */
-const INBOUND_SILENT_MS = 20_000;
+/** Hints that could not be forgotten, or came meanwhile, are handed over after a while. */
+const LEFT_RETRY_MS = 1_000;
+/** A transfer that an operator cancelled begins anew after this long; who wants it to stay away pauses it. */
+const CANCELLED_MS = 60_000;
 
 export class HandoffManager {
   readonly #port: HandoffPort;
   readonly #running = new Map<number, Running>();
-  readonly #inbound = new Map<string, Inbound>();
-  /** Why a wanted transfer does not run, and when it is tried again, by its key. */
-  readonly #held = new Map<string, { readonly reason: string; readonly retryAt: number }>();
-  readonly #clearing = new Set<TransferableVnode>();
+  readonly #byKey = new Map<string, Running>();
+  readonly #holds = new Holds();
+  readonly #pauses = new Pauses();
+  readonly #throttle = new Throttle();
+  readonly #slices: Slices;
+  readonly #clearing: Clearing;
   readonly #outbox: Outbox;
+  readonly #receiver: HandoffReceiver;
+  readonly #repairs: Repairs;
+  readonly #copyRequests: CopyRequests;
+  #limits = DEFAULT_LIMITS;
   #timer: Timer | undefined;
-  #clearTimer: Timer | undefined;
   /** Drawn, because acknowledgements meant for a former life of this node may still be on their way. */
   #lastId: number;
-  /** Offers refused for want of a place. */
-  #turnedAway = 0;
 
   constructor(port: HandoffPort) {
-    this.#port = port;
+    this.#port = withSelf(port, (type, service, place, body) => {
+      const { epoch } = port.document;
+      this.onFrame(port.self, { ...newHeader(), type, epoch, ...place }, service, body);
+    });
+    this.#slices = new Slices(port.host);
+    this.#clearing = new Clearing(this.#port);
     this.#outbox = new Outbox(port.host);
+    this.#repairs = new Repairs(this.#port);
+    this.#copyRequests = new CopyRequests(this.#port);
+    this.#receiver = new HandoffReceiver({
+      port: this.#port,
+      outbox: this.#outbox,
+      slices: this.#slices,
+      expectsRepair: (vnode, from, source) => this.#repairs.expects(vnode, from, source),
+      onRepaired: (vnode, from, source) => this.#repairs.onMerged(vnode, from, source),
+    });
     this.#lastId = port.host.random();
   }
 
@@ -117,18 +119,24 @@ export class HandoffManager {
 
   stop(): void {
     this.#timer?.cancel();
-    this.#clearTimer?.cancel();
+    this.#clearing.stop();
+    this.#slices.stop();
     this.#outbox.stop();
     for (const transfer of this.#running.values()) transfer.vnode.removeSink(transfer.sink);
     this.#running.clear();
+    this.#byKey.clear();
   }
 
   /** The node has a newer ring; vnode standings are already in line with it. */
   adopt(): void {
-    for (const transfer of this.#running.values()) this.#reconsider(transfer);
-    for (const [key, inbound] of this.#inbound)
-      if (!this.#isStillExpected(inbound)) this.#inbound.delete(key);
-    this.#held.clear();
+    const { epoch } = this.#port.document;
+    const proven = provenSources(this.#port.document, this.#running.values());
+    const owed = new Set(this.#duties().map(dutyKey));
+    for (const transfer of this.#running.values()) this.#reconsider(transfer, owed);
+    for (const vnode of proven) if (vnode.standing === 'hint') vnode.become('retired', epoch);
+    this.#receiver.adopt();
+    this.#copyRequests.clear();
+    this.#holds.clear();
     this.#schedule();
   }
 
@@ -139,7 +147,7 @@ export class HandoffManager {
         if (transfer.to === node)
           this.#step(transfer, { kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
       }
-      for (const [key, inbound] of this.#inbound) if (inbound.from === node) this.#inbound.delete(key);
+      this.#receiver.onDown(node);
     }
     this.#schedule();
   }
@@ -147,63 +155,136 @@ export class HandoffManager {
   onFrame(from: NodeId, header: Header, service: string, body: Reader): void {
     switch (header.type) {
       case MESSAGE.handoffOffer:
-        return this.#handleOffer(from, header, service, body);
+        return this.#receiver.onOffer(from, header, service, body);
+      case MESSAGE.handoffItems:
+        return this.#receiver.onItems(from, body);
+      case MESSAGE.handoffCompare:
+        return this.#receiver.onCompare(from, body);
+      case MESSAGE.handoffEnd:
+        return this.#receiver.onEnd(from, body);
       case MESSAGE.handoffAnswer: {
-        const answer = readAnswer(body);
+        const { id, refusal, compare } = readAnswer(body);
         const event: TransferEvent =
-          answer.refusal === undefined ? { kind: 'accepted' } : { kind: 'refused', reason: answer.refusal };
-        return this.#stepFrom(from, answer.id, event);
+          refusal === undefined ? { kind: 'accepted', compare } : { kind: 'refused', reason: refusal };
+        return this.#stepFrom(from, id, event);
       }
-      case MESSAGE.handoffAck: {
-        const ack = readAck(body);
-        return this.#stepFrom(from, ack.id, { kind: 'acked', seq: ack.seq, stored: ack.stored });
+      case MESSAGE.handoffHeld: {
+        const { id, seq, digests } = readHeld(body);
+        return this.#stepFrom(from, id, { kind: 'held', seq, digests });
       }
-      default:
-        return this.#handleItems(from, body);
+      default: {
+        const { id, seq, stored } = readAck(body);
+        return this.#stepFrom(from, id, { kind: 'acked', seq, stored });
+      }
     }
   }
 
   active(): TransferStatus[] {
+    const now = this.#port.host.monotonic();
     return [...this.#running.values()]
       .filter((transfer) => transfer.machine.state !== 'complete')
-      .map(({ kind, partition, to, machine }) => ({
-        kind,
-        partition,
-        from: this.#port.self,
-        to,
-        items: machine.itemsAcked,
-        bytes: machine.bytesAcked,
-      }));
+      .map((transfer) => statusOf(this.#port.self, transfer, this.#noteOf(transfer, now), now));
+  }
+
+  /** What comes into this node. */
+  inbound(): InboundStatus[] {
+    return this.#receiver.active();
   }
 
   waiting(): WaitingTransfer[] {
-    const waiting: WaitingTransfer[] = [];
-    for (const wanted of this.#wanted()) {
-      const running = this.#find(wanted);
-      if (running !== undefined && running.machine.state !== 'complete') continue;
-      const reason =
-        running !== undefined
-          ? 'all items are there; waiting for the ring to switch'
-          : (this.#held.get(keyOf(wanted))?.reason ??
-            `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
-      waiting.push({
-        kind: wanted.kind,
-        partition: wanted.partition,
-        from: this.#port.self,
-        to: wanted.to,
-        reason,
-      });
-    }
-    return waiting;
+    const now = this.#port.host.monotonic();
+    return [...this.#waitingOut(now), ...this.#repairs.waiting(this.#receiver.active(), now)];
   }
 
   limits(): LimitUse[] {
     const passedOn = [...this.#running.values()].map(({ machine }) => machine.passedOnBytes);
     return [
-      { limit: 'handoff_out', used: this.active().length, max: OUTBOUND_MAX },
-      { limit: 'handoff_in', used: this.#inboundOpen, max: INBOUND_MAX, reached: this.#turnedAway },
+      { limit: 'handoff_out', used: this.#activeCount, max: this.#limits.out },
+      this.#receiver.limit,
       { limit: 'handoff_passed_on_bytes', used: Math.max(0, ...passedOn), max: PASSED_ON_BYTES_MAX },
     ];
+  }
+
+  get transferLimits(): TransferLimits {
+    return this.#limits;
+  }
+
+  /** From now on. Transfers in excess stop, the latest first, and wait like others. */
+  limitTo(limits: Partial<TransferLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
+    if ('bytesPerSecond' in limits) this.#throttle.limitTo(limits.bytesPerSecond);
+    this.#receiver.limitTo(this.#limits.in);
+    const active = [...this.#running.values()].filter(({ machine }) => machine.state !== 'complete');
+    for (const transfer of active.slice(this.#limits.out)) this.#stopTransfer(transfer);
+    this.#schedule();
+  }
+
+  get paused(): Pauses['list'] {
+    return this.#pauses.list;
+  }
+
+  /** Transfers out of this node, into one partition or all: they stop, and wait until they are resumed. */
+  pause(partition?: PartitionId): void {
+    this.#pauses.pause(partition);
+    for (const transfer of this.#running.values()) {
+      const { machine, target } = transfer;
+      if (machine.state !== 'complete' && this.#pauses.reasonFor(target.partition) !== undefined)
+        this.#stopTransfer(transfer);
+    }
+    this.#schedule();
+  }
+
+  resume(partition?: PartitionId): void {
+    this.#pauses.resume(partition);
+    this.#holds.releaseIf((reason) => reason === CANCELLED);
+    this.#schedule();
+  }
+
+  /**
+   * Stop the transfers of this partition that run out of this node, to begin anew after a minute. A repair that was
+   * asked for here is given up altogether. How many there were.
+   */
+  cancel(partition: PartitionId): number {
+    let cancelled = this.#repairs.giveUp(partition) ? 1 : 0;
+    const now = this.#port.host.monotonic();
+    for (const transfer of this.#running.values()) {
+      if (transfer.target.partition !== partition || transfer.machine.state === 'complete') continue;
+      cancelled++;
+      this.#stopTransfer(transfer);
+      this.#holds.hold(transfer.key, CANCELLED, now, now + CANCELLED_MS);
+    }
+    this.#schedule();
+    return cancelled;
+  }
+
+  /** Merge all other copies of this partition's ranges into the vnodes of this node. A sentence when that is refused. */
+  repair(partition: PartitionId): { readonly refusal: string } | { readonly begun: boolean } {
+    const { document, self } = this.#port;
+    const owner = document.owners[partition];
+    if (owner !== self)
+      return { refusal: `partition ${partition} is not owned by ${this.#port.nameOf(self)}` };
+    if (document.resize !== undefined)
+      return { refusal: 'the ring is being resized; repair when that is done' };
+    if (document.pending.some((transfer) => transfer.partition === partition))
+      return { refusal: `partition ${partition} is moving to another node; repair it when it has arrived` };
+    const now = this.#port.host.monotonic();
+    const vnodes = this.#port
+      .all()
+      .filter((vnode) => vnode.standing === 'owner' && vnode.place.partition === partition);
+    const begun = vnodes.map((vnode) => this.#repairs.askFor(vnode, now));
+    return { begun: begun.includes(true) };
+  }
+
+  /** Another node wants a copy that this one holds. The reason why not, or undefined. */
+  takeCopyRequest(from: NodeId, request: CopyRequest): string | undefined {
+    const refusal = this.#copyRequests.take(from, request, dutyKey);
+    if (refusal === undefined) this.#schedule();
+    return refusal;
+  }
+
+  /** All that this node is to own in a coming ring is there and kept up; also when it is to own nothing. */
+  get filled(): boolean {
+    return this.#receiver.filled;
   }
 
   /** Nothing of others is left on this node. */
@@ -215,83 +296,111 @@ export class HandoffManager {
       );
   }
 
+  get #activeCount(): number {
+    let active = 0;
+    for (const { machine } of this.#running.values()) if (machine.state !== 'complete') active++;
+    return active;
+  }
+
+  #noteOf({ machine, to }: Running, now: number): string | undefined {
+    if (machine.state === 'offered') return `waits for the answer of ${this.#port.nameOf(to)}`;
+    const { bytesPerSecond } = this.#limits;
+    if (bytesPerSecond === undefined || this.#throttle.waitMs(now) === 0) return undefined;
+    return `bandwidth limit ${describeBytes(bytesPerSecond)}/s reached`;
+  }
+
+  #waitingOut(now: number): WaitingTransfer[] {
+    return this.#duties().flatMap((duty) => {
+      const running = this.#find(duty);
+      if (running !== undefined && running.machine.state !== 'complete') return [];
+      const hold: Hold =
+        running?.completeAt === undefined
+          ? (this.#holds.get(dutyKey(duty)) ?? { reason: this.#noPlace, since: now, retryAt: undefined })
+          : { reason: ALL_THERE, since: running.completeAt, retryAt: undefined };
+      const { since, retryAt } = hold;
+      return [
+        {
+          ...nameOf(this.#port.self, duty),
+          reason: describeHold(hold, now),
+          sinceMs: Math.round(now - since),
+          retryInMs: retryAt && Math.max(0, Math.round(retryAt - now)),
+        },
+      ];
+    });
+  }
+
+  get #noPlace(): string {
+    return `waits for a place: ${this.#limits.out} transfers at a time`;
+  }
+
   #tick(): void {
     const now = this.#port.host.monotonic();
     for (const transfer of this.#running.values()) {
+      const { items, bytes } = transfer.machine.progress;
+      transfer.rate.look(now, items, bytes);
       this.#perform(transfer, transfer.machine.tick(now));
     }
-    this.#dropSilent(now);
+    this.#receiver.tick(now);
+    this.#copyRequests.dropSilent(now);
+    this.#repairs.tick(now);
     this.#schedule();
     this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
   }
 
-  /** Forget inbound transfers that ended or went silent; one that still waits for its switch may pass items on any time. */
-  #dropSilent(now: number): void {
-    const awaited = new Set(this.#port.document.pending.map((transfer) => transfer.partition));
-    for (const [key, inbound] of this.#inbound) {
-      if (inbound.finished && inbound.kind === 'ownership' && awaited.has(inbound.vnode.place.partition))
-        continue;
-      if (now - inbound.lastHeard > INBOUND_SILENT_MS) this.#inbound.delete(key);
-    }
-  }
-
-  /** All transfers that should happen under the present ring, running or not. */
-  #wanted(): Wanted[] {
-    const { document, self, services } = this.#port;
-    const wanted: Wanted[] = [];
-    for (const { partition, from, to } of document.pending) {
-      if (from === self)
-        for (const service of services) wanted.push({ kind: 'ownership', service, partition, to });
-    }
-    for (const vnode of this.#port.all()) {
-      if (vnode.standing !== 'hint' || vnode.vnode.isEmpty()) continue;
-      const partition = vnode.place.partition;
-      wanted.push({
-        kind: 'hinted',
-        service: vnode.service,
-        partition,
-        to: document.owners[partition] as NodeId,
-      });
-    }
-    return wanted;
+  #duties(): Duty[] {
+    const { self, document, services } = this.#port;
+    const owed = dutiesOf({ self, document, services, vnodes: this.#port.all() });
+    return [...owed, ...this.#copyRequests.duties];
   }
 
   #schedule(): void {
     const now = this.#port.host.monotonic();
-    this.#tidyUp();
-    for (const wanted of this.#wanted()) {
-      if (this.#find(wanted) !== undefined) continue;
-      const key = keyOf(wanted);
-      if (!this.#port.isUp(wanted.to)) {
-        this.#held.set(key, { reason: `${this.#port.nameOf(wanted.to)} is down`, retryAt: now });
-        continue;
-      }
-      if (!this.#port.runs(wanted.to, wanted.service)) {
-        const reason = `${this.#port.nameOf(wanted.to)} does not run the service ${wanted.service}`;
-        this.#held.set(key, { reason, retryAt: now });
-        continue;
-      }
-      const held = this.#held.get(key);
-      if (held !== undefined && held.retryAt > now) continue;
-      if (this.active().length >= OUTBOUND_MAX) {
-        this.#held.delete(key);
-        continue;
-      }
-      this.#held.delete(key);
-      this.#begin(wanted);
+    this.#clearing.tick((vnode) => this.#isBusy(vnode));
+    const duties = this.#duties();
+    this.#holds.keepOnly(new Set(duties.map(dutyKey)));
+    for (const duty of duties) {
+      if (this.#find(duty) !== undefined) continue;
+      const key = dutyKey(duty);
+      const obstacle = this.#obstacle(duty);
+      if (obstacle !== undefined) this.#holds.hold(key, obstacle, now);
+      else if (this.#holds.isWaiting(key, now)) continue;
+      else if (this.#activeCount >= this.#limits.out) this.#holds.hold(key, this.#noPlace, now);
+      else this.#begin(duty, key, now);
     }
   }
 
-  #begin(wanted: Wanted): void {
-    const vnode = this.#port.find(wanted.service, wanted.partition);
+  /** What is known to be in its way; undefined: it may be tried. */
+  #obstacle({ to, service, target }: Duty): string | undefined {
+    const paused = this.#pauses.reasonFor(target.partition);
+    if (paused !== undefined) return paused;
+    if (!this.#port.isUp(to)) return `${this.#port.nameOf(to)} is down`;
+    if (!this.#port.runs(to, service)) return `${this.#port.nameOf(to)} does not run the service ${service}`;
+    return undefined;
+  }
+
+  #begin(duty: Duty, key: string, now: number): void {
+    const vnode = this.#port.find(duty.service, duty.source);
     if (vnode === undefined) return;
-    const now = this.#port.host.monotonic();
-    const machine = new OutboundTransfer(wanted.kind, now);
-    const sink = { passOn: (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item }) };
+    const { kind, ranges } = duty;
+    const machine = new OutboundTransfer({ kind, ranges, now });
+    const passOn = (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item });
     this.#lastId = (this.#lastId + 1) >>> 0;
-    const transfer: Running = { ...wanted, id: this.#lastId, machine, vnode, sink };
+    const transfer: Running = {
+      ...duty,
+      id: this.#lastId,
+      key,
+      machine,
+      vnode,
+      sink: { ranges, passOn },
+      begunAt: now,
+      total: vnode.vnode.countItems?.(ranges),
+      rate: new Rate(now),
+      work: new WorkLine(this.#slices),
+      completeAt: undefined,
+    };
     this.#running.set(transfer.id, transfer);
-    if (wanted.kind === 'ownership') vnode.addSink(sink);
+    this.#byKey.set(key, transfer);
+    if (kind === 'ownership' || kind === 'resize') vnode.addSink(transfer.sink);
     this.#perform(transfer, machine.begin());
   }
 
@@ -302,6 +411,7 @@ export class HandoffManager {
 
   #step(transfer: Running, event: TransferEvent): void {
     this.#perform(transfer, transfer.machine.step(event, this.#port.host.monotonic()));
+    if (event.kind === 'acked' && event.stored) this.#holds.progress(transfer.key);
   }
 
   #perform(transfer: Running, effects: readonly TransferEffect[]): void {
@@ -309,26 +419,27 @@ export class HandoffManager {
   }
 
   #performOne(transfer: Running, effect: TransferEffect): void {
-    const { vnode, partition, to, kind, id } = transfer;
     switch (effect.kind) {
       case 'offer':
         return this.#sendOffer(transfer);
       case 'items':
         return this.#sendItems(transfer, effect);
+      case 'compare':
+        return this.#send(transfer, MESSAGE.handoffCompare, (out) =>
+          writeCompare(out, { id: transfer.id, seq: effect.seq, stretch: effect.stretch }),
+        );
       case 'walk':
-        // A turn between pages, so that a walk never holds up requests.
-        this.#port.host.setTimer(0, () => {
-          if (!this.#running.has(id)) return;
-          this.#step(transfer, { kind: 'page', page: vnode.vnode.walkItems(effect.cursor, PAGE_BYTES) });
+        return this.#walk(transfer, effect);
+      case 'forget':
+        return transfer.work.add(
+          jobForEach(effect.items, STEP_ITEMS, (item) => this.#forget(transfer, item)),
+        );
+      case 'complete':
+        transfer.work.add(() => {
+          if (this.#running.has(transfer.id)) this.#handleComplete(transfer);
+          return false;
         });
         return;
-      case 'forget':
-        if (vnode.standing === 'hint') for (const item of effect.items) vnode.vnode.handleItemHandedOff(item);
-        return;
-      case 'complete':
-        if (kind === 'hinted') this.#endHinted(transfer);
-        else if (this.#haveAllServicesArrived(transfer)) this.#port.reportComplete(partition, to);
-        return this.#schedule();
       case 'failed':
         return this.#fail(transfer, effect.reason);
       default:
@@ -337,61 +448,116 @@ export class HandoffManager {
   }
 
   #sendOffer(transfer: Running): void {
-    const { to, service, partition, id, kind } = transfer;
-    const taken = this.#port.send(to, MESSAGE.handoffOffer, service, partition, (out) =>
-      writeOffer(out, { id, kind }),
+    const { to, service, source, target, id, kind } = transfer;
+    const taken = this.#port.send(to, MESSAGE.handoffOffer, service, target, (out) =>
+      writeOffer(out, { id, kind, source }),
     );
     if (taken) return;
     const reason = `the lane to ${this.#port.nameOf(to)} is closed or full`;
     this.#step(transfer, { kind: 'lost', reason });
   }
 
-  #sendItems({ to, service, partition, id, vnode }: Running, effect: ItemsEffect): void {
-    const write = (out: Writer): void => writeItems(out, { id, ...effect, partial: !vnode.whole });
+  #sendItems(transfer: Running, effect: EffectOf<'items'>): void {
+    const { id, vnode } = transfer;
+    let bytes = 0;
+    for (const item of effect.items) bytes += item.length;
+    this.#throttle.charge(bytes, this.#port.host.monotonic());
+    this.#send(transfer, MESSAGE.handoffItems, (out) =>
+      writeItems(out, { id, ...effect, partial: !vnode.whole }),
+    );
+  }
+
+  #send({ to, service, target, id }: Running, type: number, write: (out: Writer) => void): void {
     this.#outbox.put(to, {
-      send: () => this.#port.send(to, MESSAGE.handoffItems, service, partition, write),
+      send: () => this.#port.send(to, type, service, target, write),
       isWanted: () => this.#running.has(id),
     });
   }
 
-  /** A partition switches for all services at once. */
-  #haveAllServicesArrived({ kind, partition, to }: Wanted): boolean {
-    return this.#port.services.every(
-      (service) => this.#find({ kind, service, partition, to })?.machine.state === 'complete',
-    );
+  /** In a slice of background work, and not before the bandwidth allows it. */
+  #walk(transfer: Running, effect: EffectOf<'walk'>): void {
+    const waitMs = this.#throttle.waitMs(this.#port.host.monotonic());
+    if (waitMs > 0) {
+      this.#port.host.setTimer(waitMs, () => this.#walk(transfer, effect));
+      return;
+    }
+    this.#slices.add(() => {
+      if (!this.#running.has(transfer.id)) return false;
+      const page = transfer.vnode.vnode.walkItems(effect.cursor, this.#pageBytes, effect.within);
+      this.#step(transfer, { kind: 'page', page });
+      return false;
+    });
   }
 
-  /** What came meanwhile, or could not be read, is left: not a moment later again. */
-  #endHinted(transfer: Running): void {
+  /** What goes out slowly goes out evenly. */
+  get #pageBytes(): number {
+    return Math.min(PAGE_BYTES, this.#limits.bytesPerSecond ?? PAGE_BYTES);
+  }
+
+  #forget({ id, vnode }: Running, item: Uint8Array): void {
+    if (this.#running.has(id) && vnode.standing === 'hint') vnode.vnode.handleItemHandedOff(item);
+  }
+
+  #handleComplete(transfer: Running): void {
+    const { kind, key, to } = transfer;
+    const now = this.#port.host.monotonic();
+    transfer.completeAt = now;
+    this.#holds.progress(key);
+    if (kind === 'ownership' && this.#haveAllServicesArrived(transfer))
+      this.#port.reportComplete(transfer.target.partition, to);
+    // What changes is passed on until the ring has switched.
+    if (kind === 'ownership' || kind === 'resize') return this.#schedule();
     this.#end(transfer);
-    if (transfer.vnode.vnode.isEmpty()) return;
-    const reason = `some items are left, next try in ${RETRY_MS / 1000} s`;
-    this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+    if (kind === 'repair') this.#copyRequests.remove(key);
+    // What came meanwhile, or could not be read, is left: not a moment later again.
+    else if (!transfer.vnode.vnode.isEmpty())
+      this.#holds.hold(key, 'some items are left', now, now + LEFT_RETRY_MS);
+    this.#schedule();
+  }
+
+  /** A partition switches for all services at once. */
+  #haveAllServicesArrived(duty: Duty): boolean {
+    return this.#port.services.every(
+      (service) => this.#find({ ...duty, service })?.machine.state === 'complete',
+    );
   }
 
   #fail(transfer: Running, reason: string): void {
-    this.#end(transfer);
-    const { partition, to, kind } = transfer;
-    // Items change from now on without being passed on: the receiver is not what it was said to be.
-    if (kind === 'ownership') this.#port.withdrawComplete(partition, to);
+    const { to, kind, key } = transfer;
+    const { partition } = transfer.target;
+    this.#stopTransfer(transfer);
     this.#port.logger.debug(
       { partition, to: this.#port.nameOf(to), kind, reason },
-      'a transfer stopped and will begin anew',
+      'a transfer stopped and will go on later',
     );
-    this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+    this.#holds.fail(key, reason, this.#port.host.monotonic());
+  }
+
+  /** Politely: the receiver need not wait until it is silent for too long. */
+  #stopTransfer(transfer: Running): void {
+    this.#send(transfer, MESSAGE.handoffEnd, (out) => writeEnd(out, transfer.id));
+    this.#end(transfer);
   }
 
   #end(transfer: Running): void {
-    transfer.vnode.removeSink(transfer.sink);
-    this.#running.delete(transfer.id);
+    const { vnode, sink, id, key, kind, target, to, work } = transfer;
+    vnode.removeSink(sink);
+    work.stop();
+    this.#running.delete(id);
+    this.#byKey.delete(key);
+    // Items change from now on without being passed on: the receiver is not what it was said to be.
+    const isOwed = this.#port.document.pending.some((p) => p.partition === target.partition && p.to === to);
+    if (kind === 'ownership' && isOwed) this.#port.withdrawComplete(target.partition, to);
   }
 
   /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
-  #reconsider(transfer: Running): void {
+  #reconsider(transfer: Running, owed: ReadonlySet<string>): void {
     const { document, self } = this.#port;
-    const { kind, partition, to, vnode, machine } = transfer;
-    if (kind === 'hinted') {
-      if (vnode.standing !== 'hint' || document.owners[partition] !== to) this.#end(transfer);
+    const { kind, to, vnode, machine } = transfer;
+    const { partition } = transfer.target;
+    if (kind === 'repair') return this.#stopTransfer(transfer);
+    if (kind === 'hinted' || kind === 'resize') {
+      if (!owed.has(transfer.key)) this.#end(transfer);
       return;
     }
     if (document.pending.some((p) => p.partition === partition && p.from === self && p.to === to)) return;
@@ -401,141 +567,15 @@ export class HandoffManager {
       vnode.become('retired', document.epoch);
   }
 
-  #find(wanted: Wanted): Running | undefined {
-    const key = keyOf(wanted);
-    for (const transfer of this.#running.values()) if (keyOf(transfer) === key) return transfer;
-    return undefined;
+  #find(duty: Duty): Running | undefined {
+    return this.#byKey.get(dutyKey(duty));
   }
 
-  /** Empty stand-ins are closed; what is retired is cleared once nobody can ask this node for it any more. */
-  #tidyUp(): void {
-    const safeToClear = this.#port.allLiveHave(this.#port.document.epoch);
-    for (const vnode of this.#port.all()) {
-      if (vnode.standing === 'retired' && safeToClear) this.#clearing.add(vnode);
-      if (vnode.standing === 'hint' && vnode.vnode.isEmpty() && !this.#busy(vnode)) this.#port.discard(vnode);
-    }
-    if (this.#clearing.size > 0) this.#clearTimer ??= this.#port.host.setTimer(1, () => this.#clear());
-  }
-
-  #clear(): void {
-    this.#clearTimer = undefined;
-    for (const vnode of this.#clearing) {
-      const redundant = vnode.standing === 'retired';
-      const empty = redundant && vnode.vnode.clearSome();
-      if (empty) this.#port.discard(vnode);
-      if (empty || !redundant) this.#clearing.delete(vnode);
-    }
-    if (this.#clearing.size > 0) this.#clearTimer = this.#port.host.setTimer(1, () => this.#clear());
-  }
-
-  #busy(vnode: TransferableVnode): boolean {
+  #isBusy(vnode: TransferableVnode): boolean {
     for (const transfer of this.#running.values()) if (transfer.vnode === vnode) return true;
-    for (const inbound of this.#inbound.values())
-      if (inbound.vnode === vnode && !inbound.finished) return true;
-    return false;
-  }
-
-  #handleOffer(from: NodeId, header: Header, service: string, body: Reader): void {
-    const { id, kind } = readOffer(body);
-    this.#dropEarlier(from, id, service, header.partition, kind);
-    const refusal = this.#refusalOf(from, header, kind);
-    if (refusal === undefined) {
-      const vnode = this.#port.findOrStandIn(service, header.partition);
-      this.#inbound.set(`${from}/${id}`, {
-        from,
-        id,
-        vnode,
-        kind,
-        finished: false,
-        lastHeard: this.#port.host.monotonic(),
-      });
-    }
-    this.#port.send(from, MESSAGE.handoffAnswer, service, header.partition, (out) =>
-      writeAnswer(out, { id, refusal }),
-    );
-  }
-
-  /** A sender that begins anew has given up what it had begun, and takes no second place here. */
-  #dropEarlier(from: NodeId, id: number, service: string, partition: PartitionId, kind: TransferKind): void {
-    for (const [key, { vnode, ...inbound }] of this.#inbound) {
-      const same = inbound.from === from && inbound.kind === kind && vnode.service === service;
-      if (same && vnode.place.partition === partition && inbound.id !== id) this.#inbound.delete(key);
-    }
-  }
-
-  #refusalOf(from: NodeId, header: Header, kind: TransferKind): string | undefined {
-    const { document, self } = this.#port;
-    const me = this.#port.nameOf(self);
-    if (header.ringBits !== ringBits(document.ringSize)) return `${me} has a ring of another size`;
-    const { partition } = header;
-    const expected =
-      kind === 'hinted'
-        ? document.owners[partition] === self
-        : document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
-    if (!expected) return `${me} does not expect it under epoch ${document.epoch}`;
-    if (this.#inboundOpen < INBOUND_MAX) return undefined;
-    this.#turnedAway++;
-    return `${me} is full, next try in ${RETRY_MS / 1000} s`;
-  }
-
-  get #inboundOpen(): number {
-    return [...this.#inbound.values()].filter((inbound) => !inbound.finished).length;
-  }
-
-  /** Hints only come to the owner; what was passed on to it before it was one may still be under way. */
-  #isStillExpected({ kind, vnode, from }: Inbound): boolean {
-    const { document, self } = this.#port;
-    const { partition } = vnode.place;
-    if (document.owners[partition] === self) return true;
-    return (
-      kind === 'ownership' &&
-      document.pending.some((p) => p.partition === partition && p.from === from && p.to === self)
-    );
-  }
-
-  #handleItems(from: NodeId, body: Reader): void {
-    const { id, seq, last, partial, items } = readItems(body);
-    const inbound = this.#inbound.get(`${from}/${id}`);
-    if (inbound === undefined) return;
-    inbound.lastHeard = this.#port.host.monotonic();
-    const { vnode } = inbound;
-    let open = items.length + 1;
-    let stored = true;
-    const settle = (ok: boolean): void => {
-      stored &&= ok;
-      if (--open > 0) return;
-      if (stored && last) return this.#finishInbound(from, inbound, { seq, partial });
-      this.#ack(from, vnode, { id, seq, stored });
-    };
-    for (const item of items) vnode.vnode.handleHandoffItem(item, settle);
-    settle(true);
-  }
-
-  /**
-   * The last frame: everything came. A vnode that takes ownership says so durably before it is acknowledged; from a
-   * source that lacks something itself it has everything that there was, and is not whole.
-   */
-  #finishInbound(from: NodeId, inbound: Inbound, { seq, partial }: { seq: number; partial: boolean }): void {
-    const { vnode, id, kind } = inbound;
-    inbound.finished = true;
-    const becomesWhole = kind === 'ownership' && vnode.standing === 'receiving' && !partial;
-    if (becomesWhole) vnode.become('receiving', this.#port.document.epoch, 'whole');
-    this.#port.whenAllStored(() => this.#ack(from, vnode, { id, seq, stored: true }));
-  }
-
-  #ack(
-    to: NodeId,
-    { service, place }: TransferableVnode,
-    ack: { id: number; seq: number; stored: boolean },
-  ): void {
-    const write = (out: Writer): void => writeAck(out, ack);
-    this.#outbox.put(to, {
-      send: () => this.#port.send(to, MESSAGE.handoffAck, service, place.partition, write),
-      isWanted: () => this.#port.isUp(to),
-    });
+    return this.#receiver.isTaking(vnode);
   }
 }
 
-function keyOf(transfer: Wanted): string {
-  return `${transfer.kind}/${transfer.service}/${transfer.partition}/${transfer.to}`;
-}
+const ALL_THERE = 'all items are there; waiting for the ring to switch';
+const CANCELLED = 'cancelled by an operator';

@@ -86,6 +86,9 @@ export class Membership {
   readonly #after = new Map<number, After>();
   #peers: readonly PeerAddress[] = [];
   #completed: PendingTransfer[] = [];
+  /** All that is to be owned here in a ring of another size is there. */
+  #filled = false;
+  #stopping = false;
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
@@ -218,8 +221,15 @@ export class Membership {
       case 'transferBroken':
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
+      case 'stopping':
+        this.#stopping = true;
+        return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
+      case 'filled':
+        if (event.full === this.#filled) return;
+        this.#filled = event.full;
+        return this.#bringFilled(now);
       default:
         unreachable(event);
     }
@@ -417,6 +427,7 @@ export class Membership {
     this.#completed = this.#completed.filter((transfer) =>
       isOutstanding(agreed.document, { kind: 'transferComplete', transfer }),
     );
+    if (agreed.document.resize === undefined) this.#filled = false;
     this.#refreshPeers();
     this.#heartbeatAll();
     this.#reportsDueAt ??= now;
@@ -454,7 +465,9 @@ export class Membership {
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
     if (shared === undefined) return;
-    const { wallClock, services, partial } = this.#init;
+    const { wallClock, partial } = this.#init;
+    // Whoever runs nothing is stood in for at once, and is a member and votes all the same.
+    const services = this.#stopping ? [] : this.#init.services;
     this.#send(to, heartbeatOf(shared, wallClock(), { services, partial: partial() }));
   }
 
@@ -464,6 +477,14 @@ export class Membership {
     const back: Report = { kind: 'back', node: this.#self };
     for (const own of [info, back]) if (isOutstanding(this.current().document, own)) this.#bring(own, now);
     for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
+    if (this.#filled) this.#bringFilled(now);
+  }
+
+  #bringFilled(now: number): void {
+    const { resize, epoch } = this.current().document;
+    if (resize === undefined) return;
+    const { ringSize } = resize;
+    this.#bring({ kind: 'filled', node: this.#self, ringSize, epoch, full: this.#filled }, now);
   }
 
   /** To the acting claimant. A lone ring that is about to be left does not change any more. */

@@ -23,7 +23,7 @@ import {
   type StagedChange,
 } from '../ring/document.ts';
 import { ringSizeProblem } from '../ring/hash-space.ts';
-import { isRefusal, refuse, type Refusal } from './refusal.ts';
+import { refuse, type Refusal } from './refusal.ts';
 
 /** How a document follows from the current one. Called again whenever another document came in between. */
 export type Build = (current: AgreedDocument) => RingDocument | Refusal;
@@ -110,7 +110,9 @@ export function stageLeave(document: RingDocument, node: NodeId): RingDocument |
   if (member.status === 'leaving' || staged) {
     return refuse('already_leaving', `${member.name} is already ${staged ? 'staged to leave' : 'leaving'}`);
   }
-  return withoutMember(document, member, 'leave');
+  if (member.status === 'joining') return takeJoinBack(document, member);
+  if (!isKeptBesides(document, node)) return onlyMember(member);
+  return withChange(document, { kind: 'leave', node });
 }
 
 /** Of a member that is up too: the plan warns. One that is still `joining` has nothing to lose. */
@@ -118,7 +120,9 @@ function stageRemove(document: RingDocument, node: NodeId): RingDocument | Refus
   const member = memberOf(document, node);
   if (member === undefined) return refuse('not_member', 'there is no such member');
   if (changeOf(document, node)?.kind === 'force-remove') return document;
-  return withoutMember(document, member, 'force-remove');
+  if (member.status === 'joining') return takeJoinBack(document, member);
+  if (!isKeptBesides(document, node)) return onlyMember(member);
+  return withChange(document, { kind: 'force-remove', node });
 }
 
 function stageReplace(
@@ -225,6 +229,11 @@ export function stayers(document: RingDocument): Member[] {
   );
 }
 
+/** Whether somebody else stays who can take partitions. */
+function isKeptBesides(document: RingDocument, node: NodeId): boolean {
+  return stayers(document).some((stayer) => stayer.id !== node && stayer.status !== 'down');
+}
+
 /** The first full member in member order other than `leaver`: who takes the claimant's duty over. */
 export function successorOf(document: RingDocument, leaver: NodeId): NodeId | undefined {
   return document.members.find((member) => member.status === 'valid' && member.id !== leaver)?.id;
@@ -238,17 +247,6 @@ export function withClaimant(document: RingDocument): RingDocument {
   return { ...document, claimant };
 }
 
-/** Somebody must stay who can take partitions. */
-function withoutMember(
-  document: RingDocument,
-  { id, name, status }: Member,
-  kind: 'leave' | 'force-remove',
-): RingDocument | Refusal {
-  const next = status === 'joining' ? withoutJoiner(document, id) : withChange(document, { kind, node: id });
-  if (isRefusal(next) || stayers(next).some((stayer) => stayer.status !== 'down')) return next;
-  return refuse('only_member', `${name} is the only member that would stay`);
-}
-
 function withChange(document: RingDocument, change: NodeChange): RingDocument | Refusal {
   if (stagedResize(document) !== undefined) return besideResize();
   if (document.resize !== undefined) return pendingRefusal(document) as Refusal;
@@ -257,16 +255,21 @@ function withChange(document: RingDocument, change: NodeChange): RingDocument | 
 }
 
 /** A replacement that does not come replaces nobody. */
-function withoutJoiner(document: RingDocument, joiner: NodeId): RingDocument {
-  return {
+function takeJoinBack(document: RingDocument, joiner: Member): RingDocument | Refusal {
+  const without = {
     ...document,
-    members: document.members.filter((member) => member.id !== joiner),
-    staged: document.staged.filter((change) => !('by' in change) || change.by !== joiner),
+    members: document.members.filter((member) => member.id !== joiner.id),
+    staged: document.staged.filter((change) => !('by' in change) || change.by !== joiner.id),
   };
+  return isKeptBesides(without, joiner.id) ? without : onlyMember(joiner);
 }
 
 function besideResize(): Refusal {
   return refuse('changes_staged', 'a resize is staged and stands alone; commit or clear it first');
+}
+
+function onlyMember({ name }: Member): Refusal {
+  return refuse('only_member', `${name} is the only member that would stay`);
 }
 
 function isDown({ name }: Member, instead: string): Refusal {

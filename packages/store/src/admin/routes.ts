@@ -39,6 +39,7 @@ export function adminRoutes(admin: Admin, node: string): Routes {
     ...pageRoutes(admin, node),
     ...keyRoutes(admin),
     ...clusterRoutes(admin, node),
+    ...transferRoutes(admin),
   ]);
 }
 
@@ -114,21 +115,44 @@ function kvOptions(query: Query): KvOptions {
 }
 
 const joinBody = v.strictObject({ address: v.pipe(v.string(), v.nonEmpty()) });
-const leaveBody = v.strictObject({ name: v.optional(v.string()) });
+const name = v.pipe(v.string(), v.nonEmpty());
+const leaveBody = v.strictObject({ name: v.optional(name) });
+const resizeBody = v.strictObject({ ringSize: v.pipe(v.number(), v.safeInteger()) });
+const nameBody = v.strictObject({ name });
+const replaceBody = v.strictObject({ name, by: name });
+const downBody = v.strictObject({
+  names: v.pipe(v.array(name), v.nonEmpty()),
+  force: v.optional(v.boolean()),
+});
+const applyBody = v.strictObject({
+  members: v.pipe(
+    v.array(v.strictObject({ name, address: v.optional(name), replaces: v.optional(name) })),
+    v.nonEmpty(),
+  ),
+});
 const commitBody = v.strictObject({ planId: v.optional(v.string()) });
 
 function clusterRoutes(admin: Admin, node: string): Rows {
   return [
     ['/api/status', { GET: async () => json({ ...(await admin.status()), node }) }],
     ['/api/ring', { GET: async () => json(await admin.ring()) }],
-    ['/api/transfers', { GET: async () => json(await admin.transfers()) }],
     [
       '/api/cluster/join',
       { POST: async (call) => json(await admin.join((await fields(call, joinBody)).address)) },
     ],
+    ...stagingRoutes(admin),
     [
-      '/api/cluster/leave',
-      { POST: async (call) => json(await admin.leave((await fields(call, leaveBody)).name)) },
+      '/api/cluster/down',
+      {
+        POST: async (call) => {
+          const { names, force = false } = await fields(call, downBody);
+          return json(await admin.down(names, force));
+        },
+      },
+    ],
+    [
+      '/api/cluster/apply',
+      { POST: async (call) => json(await admin.apply((await fields(call, applyBody)).members)) },
     ],
     ['/api/cluster/plan', { POST: async () => json(await admin.plan()) }],
     [
@@ -136,6 +160,79 @@ function clusterRoutes(admin: Admin, node: string): Rows {
       { POST: async (call) => json(await admin.commit((await fields(call, commitBody)).planId)) },
     ],
     ['/api/cluster/clear', { POST: async () => admin.clear().then(() => json({ result: 'ok' })) }],
+  ];
+}
+
+function stagingRoutes(admin: Admin): Rows {
+  return [
+    [
+      '/api/ring/resize',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'resize', ringSize: (await fields(call, resizeBody)).ringSize })),
+      },
+    ],
+    ['/api/ring/resize/abort', { POST: async () => json(await admin.abortResize()) }],
+    [
+      '/api/cluster/leave',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'leave', node: (await fields(call, leaveBody)).name })),
+      },
+    ],
+    [
+      '/api/cluster/force-remove',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'force-remove', node: (await fields(call, nameBody)).name })),
+      },
+    ],
+    ...(['replace', 'force-replace'] as const).map((kind): Rows[number] => [
+      `/api/cluster/${kind}`,
+      {
+        POST: async (call) => {
+          const { name: node, by } = await fields(call, replaceBody);
+          return json(await admin.stage({ kind, node, by }));
+        },
+      },
+    ]),
+  ];
+}
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const nodeField = { node: v.optional(v.string()) };
+const scopeBody = v.strictObject({ partition: v.optional(whole), ...nodeField });
+const cancelBody = v.strictObject({ partition: whole, ...nodeField });
+const repairBody = v.strictObject({ partition: whole });
+const limitBody = v.strictObject({
+  out: v.optional(whole),
+  in: v.optional(whole),
+  bytesPerSecond: v.optional(v.nullable(v.pipe(whole, v.minValue(1_000)))),
+  ...nodeField,
+});
+
+function transferRoutes(admin: Admin): Rows {
+  const control = (what: 'pause' | 'resume' | 'cancel'): Handler => {
+    const schema = what === 'cancel' ? cancelBody : scopeBody;
+    return async (call) => json(await admin.controlTransfers(what, await fields(call, schema)));
+  };
+  const limit: Handler = async (call) => {
+    const { node, ...limits } = await fields(call, limitBody);
+    return json(await admin.limitTransfers(limits, node));
+  };
+  return [
+    ['/api/transfers', { GET: async () => json(await admin.transfers()) }],
+    ['/api/transfers/pause', { POST: control('pause') }],
+    ['/api/transfers/resume', { POST: control('resume') }],
+    ['/api/transfers/cancel', { POST: control('cancel') }],
+    [
+      '/api/transfers/limit',
+      { GET: async () => json(await admin.limitTransfers({}, undefined)), POST: limit },
+    ],
+    [
+      '/api/repair',
+      { POST: async (call) => json(await admin.repair((await fields(call, repairBody)).partition)) },
+    ],
   ];
 }
 

@@ -2,7 +2,7 @@
  * What operators read: the views of a node as text, in the manner of Riak's console.
  */
 import { describeMembership, describeRing, type MemberStatus } from '@rkv/core';
-import type { KeyView, PlanView, RingView, StatusView, TransfersView, Whereabouts } from '../admin/api.ts';
+import type { KeyView, PlanView, RingView, StatusView, Whereabouts } from '../admin/api.ts';
 
 const WIDTH = 79;
 
@@ -50,13 +50,26 @@ function describeMissingServices(members: StatusView['members']): string[] {
   });
 }
 
-export function describeRingView({ owners, pending, version, claimant }: RingView): string {
+export function describeRingView({ owners, pending, resize, version, claimant }: RingView): string {
   const moves = pending.map(
     ({ partition, from, to, status }) =>
       `  partition ${partition} from ${quote(from)} to ${quote(to)}: ${status}`,
   );
   const heading = moves.length === 0 ? [] : ['', `Pending: ${moves.length}`, ...moves];
-  return [describeRing(owners), ...heading, '', `Claimant: ${quote(claimant)}, epoch ${version}`].join('\n');
+  const coming =
+    resize === undefined
+      ? []
+      : [
+          '',
+          `Resizing to ${resize.ringSize} partitions: ${resize.done} of ${resize.total} transfers have brought everything`,
+        ];
+  return [
+    describeRing(owners),
+    ...heading,
+    ...coming,
+    '',
+    `Claimant: ${quote(claimant)}, epoch ${version}`,
+  ].join('\n');
 }
 
 export function describePlan({ changes, transitions }: PlanView): string {
@@ -67,7 +80,7 @@ export function describePlan({ changes, transitions }: PlanView): string {
     rule(' Staged Changes ', '='),
     'Action         Details(s)',
     '-'.repeat(WIDTH),
-    ...changes.map((change) => `${change.action.padEnd(15)}${describeChange(change)}`.trimEnd()),
+    ...changes.map(describeChange),
     '-'.repeat(WIDTH),
     '',
     `Committing this takes ${transition}.`,
@@ -78,16 +91,18 @@ export function describePlan({ changes, transitions }: PlanView): string {
   ].join('\n');
 }
 
-function describeChange({ node, by, from, to }: PlanView['changes'][number]): string {
-  const which = node === undefined ? '' : quote(node);
-  if (from !== undefined && to !== undefined) return `from ${from} to ${to} partitions`;
-  return by === undefined ? which : `${which} with ${quote(by)}`;
+/** In Riak's words: `replace` has both names, a resize is `resize-ring`. */
+function describeChange({ action, node, by, from, to }: PlanView['changes'][number]): string {
+  const row = (name: string, details: string): string => `${name.padEnd(15)}${details}`.trimEnd();
+  if (from !== undefined && to !== undefined) return row('resize-ring', `${from} to ${to} partitions`);
+  if (node === undefined) return row(action, '');
+  return row(action, by === undefined ? quote(node) : `${quote(node)} with ${quote(by)}`);
 }
 
 type Transition = PlanView['transitions'][number];
 
 function describeTransition(
-  { members, transfers, warnings }: Transition,
+  { members, transfers, pairs, reassigned, copies, certificate, warnings }: Transition,
   number: number,
   total: number,
 ): string[] {
@@ -96,15 +111,15 @@ function describeTransition(
     rule(`After cluster transition ${number}/${total}`, ' ').trimEnd(),
     '#'.repeat(WIDTH),
   ];
-  const counts = new Map<string, number>();
-  for (const { from, to } of transfers) {
-    const pair = `from ${quote(from)} to ${quote(to)}`;
-    counts.set(pair, (counts.get(pair) ?? 0) + 1);
-  }
-  const lines = [...counts].map(
-    ([pair, count]) => `  ${count} ${count === 1 ? 'transfer' : 'transfers'} ${pair}`,
-  );
   const caveats = warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `WARNING: ${warning}`)];
+  const atOnce =
+    reassigned.length === 0
+      ? []
+      : ['', `Partitions reassigned at once: ${reassigned.length}`, ...describePairs(reassigned)];
+  const copied =
+    copies === undefined
+      ? []
+      : [`Copies of ranges: ${copies.total}, of which ${copies.moved} come to lie on another node`];
   return [
     '',
     ...banner,
@@ -112,30 +127,42 @@ function describeTransition(
     describeShares(members),
     ...caveats,
     '',
+    ...describeCertificate(certificate),
+    ...atOnce,
+    '',
     `Transfers of this transition: ${transfers.length}`,
-    ...lines,
+    ...pairs.map(
+      ({ from, to, count }) => `  ${counted(count, 'transfer')} from ${quote(from)} to ${quote(to)}`,
+    ),
+    ...copied,
   ];
 }
 
-export function describeTransfers({ active, waiting }: TransfersView): string {
-  if (active.length + waiting.length === 0) return 'No transfers are active or waiting.';
-  const moving = active.map(
-    ({ kind, partition, from, to, items, bytes }) =>
-      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${items} items, ${bytes} bytes so far`,
-  );
-  return [
-    `Active: ${active.length}`,
-    ...moving,
-    `Waiting: ${waiting.length}`,
-    ...describeWaiting(waiting),
-  ].join('\n');
+function describePairs(moves: Transition['reassigned']): string[] {
+  const counts = new Map<string, number>();
+  for (const { from, to } of moves) {
+    const pair = `from ${quote(from)} to ${quote(to)}`;
+    counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  }
+  return [...counts].map(([pair, count]) => `  ${counted(count, 'partition')} ${pair}`);
 }
 
-export function describeWaiting(waiting: TransfersView['waiting']): string[] {
-  return waiting.map(
-    ({ kind, partition, from, to, reason }) =>
-      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${reason}`,
-  );
+/** What claim can say for its ring. */
+function describeCertificate(certificate: Transition['certificate']): string[] {
+  const { n3, avoidable, moves, leastMoves, locationViolations } = certificate;
+  const why = n3 === 0 ? '' : avoidable ? ' (fewer would take more moves)' : ' (the fewest possible)';
+  const lines = [
+    'Certificate of claim:',
+    `  successive three partitions with a node twice: ${n3}${why}`,
+    `  partitions that change their owner: ${moves} (at least ${leastMoves} must)`,
+  ];
+  if (locationViolations !== undefined)
+    lines.push(`  successive three in fewer locations than could be: ${locationViolations}`);
+  return lines;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 export function describeKey({ key, keyHex, hash, partition, index, preflist, replicas }: KeyView): string {

@@ -9,6 +9,7 @@ import { addDevCommand } from './dev/dev.ts';
 import { DEFAULT_NODE } from './invocation.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addStartCommand, type StartServer } from './start.ts';
+import { addTransferCommands } from './transfer-commands.ts';
 import { type Terminal, WrongUsage } from './terminal.ts';
 
 export interface RkvComponents {
@@ -36,12 +37,17 @@ function buildProgram({ terminal, startServer }: RkvComponents): Command {
     .option('--json', 'answer in JSON')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(rkv --help tells what there is)')
-    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'rkv: ')),
+    })
     .exitOverride();
   addStartCommand(program, terminal, startServer);
   addDevCommand(program, terminal);
   addKeyCommands(program, terminal);
   addClusterCommands(program, terminal);
+  addTransferCommands(program, terminal);
   addClaimCommand(program, terminal);
   return program;
 }

@@ -10,6 +10,9 @@ import {
   SPACE_ENTRY,
   SPACE_META,
   STAMP_BYTES,
+  covers,
+  rangeOf,
+  type HashRange,
   type HybridClock,
   type LimitUse,
   type ItemCursor,
@@ -33,7 +36,7 @@ import type {
   PageReply,
 } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { positionOf, rangeEnd, rangeStart } from './key-space.ts';
+import { beforeHash, isAfter, positionOf } from './key-space.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
 import { VnodeTallies } from './range-tally.ts';
 
@@ -53,8 +56,6 @@ interface Waiter {
   readonly failed: () => void;
 }
 
-/** Waiters in line before a vnode answers `overload`. */
-const WAITING_MAX = 10_000;
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
 /** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
@@ -77,7 +78,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
-  #overloads = 0;
   /** Of what the node's budget refused, the writes of this vnode. */
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
@@ -123,17 +123,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   limits(): LimitUse[] {
-    return [
-      { limit: 'vnode_waiters', used: this.#waiters.length, max: WAITING_MAX, reached: this.#overloads },
-      { ...this.#inFlight.limit, reached: this.#tooMuch },
-    ];
+    return [{ ...this.#inFlight.limit, reached: this.#tooMuch }];
   }
 
   isEmpty(): boolean {
     return this.#tallies.total === 0 && this.#overlay.size === 0;
   }
 
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number): ItemPage {
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage {
     const items: Uint8Array[] = [];
     let bytes = 0;
     const take = (at: RecordKey, entry: Uint8Array): void => {
@@ -143,13 +145,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     };
     // What is in flight when a walk begins may commit behind its cursor; what changes later is passed on.
     if (cursor === undefined) {
-      for (const { at, entry } of this.#overlay.values()) if (entry !== undefined) take(at, entry);
+      for (const { at, entry } of this.#overlay.values())
+        if (entry !== undefined && covers([within], at.hashHi)) take(at, entry);
     }
-    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    const after = cursor === undefined ? beforeHash(within.start) : decodeCursor(cursor);
+    const end = upTo && decodeCursor(upTo);
     let last: RecordKey | undefined;
+    let inRange = true;
     const { store, place, logger } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
+      inRange = hashHi < within.end && (end === undefined || !isAfter(hashHi, hashLo, key, end));
+      if (!inRange) return false;
       last = { hashHi, hashLo, key };
+      if (hashHi < within.start) return true;
       const problem = problemOf(key, entry);
       if (problem === undefined) take(last, entry);
       else
@@ -159,7 +167,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         );
       return bytes < budgetBytes;
     });
-    return { items, next: more && last !== undefined ? encodeCursor(last) : undefined };
+    return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
+  }
+
+  /** Exact where the ranges are those of partitions, as they mostly are. */
+  countItems(within: readonly HashRange[]): number {
+    return this.#tallies.countWithin(within);
   }
 
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
@@ -209,13 +222,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return !more && this.isEmpty();
   }
 
-  #refuseMore(token: ReplyToken<KvReply>): void {
-    this.#overloads++;
-    token.refuse('overload');
-  }
-
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
-    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const { key, entry } = command;
     if (!this.#inFlight.fits(entry.length)) {
       this.#tooMuch++;
@@ -240,7 +247,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
-    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const waiting = { ...command };
     const answer = (): void => this.#replyHeld(waiting, token);
     this.#waiters.push({ inFlight, stored: answer, failed: answer });
@@ -256,30 +262,34 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   #page({ range, after, limit }: PageCommand): PageReply {
     const { store, place } = this.#context;
-    const start = rangeStart(range, place.ringBits);
-    const end = rangeEnd(range, place.ringBits);
+    const { start, end } = rangeOf(range, place.ringBits);
     const items: PageItem[] = [];
     let inRange = true;
     let keyBytes = 0;
     let first = -1;
-    const from = after ?? (start === 0 ? undefined : { hashHi: start - 1, hashLo: 0xffffffff, key: '' });
-    const more = store.walk(SPACE_ENTRY, place, from, limit, (hashHi, hashLo, key, entry) => {
-      inRange = hashHi < end;
-      if (inRange && hashHi >= start) {
-        items.push({
-          hashHi,
-          hashLo,
-          key,
-          state: entry.slice(STATE_AT, STATE_END),
-          live: this.#isLive(entry),
-        });
-        keyBytes += key.length;
-      }
-      // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
-      const position = positionOf(hashHi, hashLo);
-      if (first < 0) first = position;
-      return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
-    });
+    const more = store.walk(
+      SPACE_ENTRY,
+      place,
+      after ?? beforeHash(start),
+      limit,
+      (hashHi, hashLo, key, entry) => {
+        inRange = hashHi < end;
+        if (inRange && hashHi >= start) {
+          items.push({
+            hashHi,
+            hashLo,
+            key,
+            state: entry.slice(STATE_AT, STATE_END),
+            live: this.#isLive(entry),
+          });
+          keyBytes += key.length;
+        }
+        // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
+        const position = positionOf(hashHi, hashLo);
+        if (first < 0) first = position;
+        return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
+      },
+    );
     return { kind: 'page', items, more: more && inRange };
   }
 
@@ -312,7 +322,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       this.#overlay.set(key, inFlight);
       if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
-    if (after !== undefined) changed(() => encodeItem(at, after));
+    if (after !== undefined) changed(hashHi, () => encodeItem(at, after));
     return seq;
   }
 
