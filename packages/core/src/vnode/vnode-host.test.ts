@@ -92,6 +92,7 @@ function open(reopens: boolean): void {
     intact: true,
     forgotten: false,
     epoch: 1 as Epoch,
+    clusterId: 'c',
   });
   store.commit();
 }

@@ -48,6 +48,8 @@ export interface VnodeHostInit {
   /** A record that may still be in the store was removed, and the removal is on its way. */
   readonly forgotten: boolean;
   readonly epoch: Epoch;
+  /** Whose ring that is. */
+  readonly clusterId: string;
   /** Commands taken and not answered, at most; `MAILBOX_MAX` when left out. */
   readonly mailboxMax?: number | undefined;
 }
@@ -154,6 +156,17 @@ export class VnodeHost {
     this.#write({ ...others, role, epoch, state, ...(stillAsked && { repairAsked }) });
   }
 
+  /**
+   * The ring is of this cluster. What a vnode held when it served another, its node alone, may well be all that there was;
+   * it is not all that an owner in this one should hold.
+   */
+  enter(clusterId: string): void {
+    const record = this.#record;
+    if (record.clusterId === clusterId) return;
+    const state = record.clusterId === undefined ? record.state : 'partial';
+    this.#write({ ...record, clusterId, state });
+  }
+
   /** Somebody asked for a repair, which only an owner is worth. */
   get repairAsked(): boolean {
     return this.#record.repairAsked === true;
@@ -232,7 +245,7 @@ export class VnodeHost {
       }
       return this.#write({ ...record, storeId: store.storeId, state: 'partial', actor: this.#drawActor() });
     }
-    const { standing, whole, epoch } = this.#init;
+    const { standing, whole, epoch, clusterId } = this.#init;
     return this.#write({
       epoch,
       role: standing,
@@ -241,6 +254,7 @@ export class VnodeHost {
       storeId: store.storeId,
       actor: this.#drawActor(),
       treeCheckpoint: '',
+      clusterId,
     });
   }
 

@@ -13,7 +13,7 @@ import { birthDocument, type RingDocument } from '../ring/document.ts';
 import { VnodeToken } from './mailbox.ts';
 import type { VnodeHost } from './vnode-host.ts';
 import { VnodeManager, type StartProof } from './vnode-manager.ts';
-import { decodeVnodeRecord, vnodeRecordKey } from './vnode-record.ts';
+import { decodeVnodeRecord, encodeVnodeRecord, vnodeRecordKey, type VnodeRecord } from './vnode-record.ts';
 
 const self = 'a' as NodeId;
 const FIRST: StartProof = { firstLife: true, intact: true };
@@ -97,6 +97,11 @@ function ring(epoch: number, owners: string, ...pending: string[]): RingDocument
   });
   return { ...document, epoch: epoch as Epoch, owners: [...owners] as NodeId[], pending: transfers };
 }
+
+const placeOf = (ringBits: number, partition: number) => ({
+  ringBits,
+  partition: partition as PartitionId,
+});
 
 let lives = 0;
 
@@ -231,6 +236,42 @@ describe('as the ring changes', () => {
     expect(life.record(0)).toMatchObject({ role: 'owner', state: 'whole', epoch: 3 });
   });
 
+  it('what was whole in the ring of another cluster is partial in this one, owned at once or not', () => {
+    const other = (epoch: number, owners: string, ...pending: string[]): RingDocument => ({
+      ...ring(epoch, owners, ...pending),
+      clusterId: 'd',
+    });
+    const alone = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
+    alone.adopt(other(9, 'aabbbbbb', '2 b a'));
+    expect(alone.standings.slice(0, 4)).toEqual([
+      '0 owner partial',
+      '1 owner partial',
+      '2 receiving partial',
+      '3 hint partial',
+    ]);
+    expect(alone.record(0)).toMatchObject({ state: 'partial', clusterId: 'd' });
+    alone.vnode(0)?.become('owner', 9 as Epoch, 'whole');
+    alone.adopt(other(10, 'aabbbbbb', '2 b a'));
+    expect(alone.standings[0], 'what it has fetched counts').toBe('0 owner whole');
+  });
+
+  it('nor is it when the node died between the two rings', () => {
+    const alone = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
+    expect(alone.next({ ...ring(9, 'abbbbbbb'), clusterId: 'd' }, AGAIN).standings[0]).toBe(
+      '0 owner partial',
+    );
+  });
+
+  it('a record that names no cluster is of the one that the node is in', () => {
+    const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
+    const { clusterId: _, ...former } = life.record(0) as VnodeRecord;
+    life.store.submit([encodeVnodeRecord('kv', placeOf(3, 0), former)]);
+    life.store.commit();
+    const next = life.next(ring(1, 'aaaaaaaa'), AGAIN);
+    expect(next.standings[0]).toBe('0 owner whole');
+    expect(next.record(0)?.clusterId).toBe('c');
+  });
+
   it('a partition that goes leaves a stand-in behind, which proves nothing', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
     life.adopt(ring(2, 'baaaaaaa'));
@@ -290,10 +331,6 @@ describe('as the ring takes another size', () => {
     resize: { ringSize: 16, owners: [...SIXTEEN] as NodeId[] },
   });
   const resized = (epoch: number): RingDocument => ({ ...ring(epoch, SIXTEEN), ringSize: 16 });
-  const placeOf = (ringBits: number, partition: number) => ({
-    ringBits,
-    partition: partition as PartitionId,
-  });
   const standings = (life: Life): string[] =>
     life.manager
       .all()

@@ -102,6 +102,7 @@ export class VnodeManager {
     const resized = document.ringSize !== this.#document.ringSize;
     this.#document = document;
     if (resized) this.#sortAnew();
+    for (const host of this.all()) host.enter(document.clusterId);
     const incoming = new Set(
       document.pending.filter((transfer) => transfer.to === self).map((t) => t.partition),
     );
@@ -258,6 +259,7 @@ export class VnodeManager {
       intact: this.#intact,
       forgotten: this.#forgotten.has(keyOf(module.name, place)),
       epoch: this.#document.epoch,
+      clusterId: this.#document.clusterId,
       mailboxMax: this.#init.mailboxMax,
     });
     this.#keep(opened);

@@ -32,6 +32,8 @@ export interface VnodeRecord {
   readonly treeCheckpoint: string;
   /** Somebody asked for it to be repaired, and not all other copies have been merged since. */
   readonly repairAsked?: boolean;
+  /** The cluster of whose ring `epoch` is. Missing in records of before: it is the one the node was in then. */
+  readonly clusterId?: string;
 }
 
 /** The record of a service's vnode: first of its place in hash order. */
