@@ -74,6 +74,8 @@ export class Membership {
   #nextToken = 1;
   readonly #after = new Map<number, After>();
   #completed: PendingTransfer[] = [];
+  /** All that is to be owned here in a ring of another size is there. */
+  #filled = false;
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
@@ -190,6 +192,10 @@ export class Membership {
         return;
       case 'drained':
         return this.#handleDrained(now);
+      case 'filled':
+        if (event.full === this.#filled) return;
+        this.#filled = event.full;
+        return this.#bringFilled(now);
       default:
         unreachable(event);
     }
@@ -393,6 +399,7 @@ export class Membership {
     this.#completed = this.#completed.filter((transfer) =>
       isOutstanding(agreed.document, { kind: 'transferComplete', transfer }),
     );
+    if (agreed.document.resize === undefined) this.#filled = false;
     this.#refreshPeers();
     this.#heartbeatAll();
     this.#reportsDueAt ??= now;
@@ -426,6 +433,14 @@ export class Membership {
     const back: Report = { kind: 'back', node: this.#self };
     for (const own of [info, back]) if (isOutstanding(this.current().document, own)) this.#bring(own, now);
     for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
+    if (this.#filled) this.#bringFilled(now);
+  }
+
+  #bringFilled(now: number): void {
+    const { resize, epoch } = this.current().document;
+    if (resize === undefined) return;
+    const { ringSize } = resize;
+    this.#bring({ kind: 'filled', node: this.#self, ringSize, epoch, full: this.#filled }, now);
   }
 
   /** To the acting claimant. A lone ring that is about to be left does not change any more. */

@@ -4,8 +4,9 @@
  * A vnode here is called at once and with the command itself. For a vnode elsewhere the command becomes a frame on
  * the data lane; its answer finds the request by number, and is taken once and only from the node that was asked.
  *
- * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`; a frame from a later
- * ring than this node has waits, for as long as its asker does, until the ring arrives.
+ * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`, but what is only to be
+ * merged is taken by a stand-in, as its asker may listen no more; a frame from a later ring than this node has waits, for
+ * as long as its asker does, until the ring arrives.
  */
 import { assert } from '../base/assert.ts';
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
@@ -170,9 +171,8 @@ export class DataPlane {
       token.refuse('overload');
       return;
     }
-    const vnode = this.#vnodeFor(module, header);
-    if (vnode === undefined) return token.refuse('moved');
-    token.host = vnode;
+    const owner = this.#vnodeFor(module, header);
+    if (owner === undefined && !this.#wasSentBefore(header)) return token.refuse('moved');
     let command: unknown;
     try {
       command = module.codec.decodeCommand(body);
@@ -181,7 +181,26 @@ export class DataPlane {
       logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
       return token.refuse('bad_request');
     }
+    const vnode = owner ?? this.#standInFor(module, header, command);
+    if (vnode === undefined) return token.refuse('moved');
+    token.host = vnode;
     vnode.handle(command, token);
+  }
+
+  /** Under a ring that this node has left behind, for a partition of it. */
+  #wasSentBefore({ epoch, ringBits: bits, partition }: Header): boolean {
+    const { document } = this.#init.view;
+    const isOfThisSize = bits === ringBits(document.ringSize) && partition < document.ringSize;
+    return isOfThisSize && epoch < document.epoch;
+  }
+
+  #standInFor(
+    module: VnodeModule<unknown, unknown>,
+    { partition }: Header,
+    command: unknown,
+  ): VnodeHost | undefined {
+    if (module.merges?.(command) !== true) return undefined;
+    return this.#init.vnodes.findOrStandIn(module.name, partition);
   }
 
   /** The vnode that this frame is for, or undefined when the partition is another node's now. */
@@ -259,8 +278,8 @@ class ModulePort implements ServicePort<unknown, unknown> {
     else this.#sendAway(id, at, replica, command, remainingMs);
   }
 
-  #sendHere(id: RequestId, at: number, { role, partition }: Replica, command: unknown): void {
-    const host = role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  #sendHere(id: RequestId, at: number, replica: Replica, command: unknown): void {
+    const host = this.#vnodeHere(replica);
     if (host === undefined) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
@@ -268,12 +287,18 @@ class ModulePort implements ServicePort<unknown, unknown> {
     host.handle(command, new LocalToken(this.#table, this.self, id, at, host));
   }
 
+  /** Undefined for one of a ring that is past. */
+  #vnodeHere({ role, partition, ringSize }: Replica): VnodeHost | undefined {
+    if (ringSize !== this.#view.document.ringSize) return undefined;
+    return role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  }
+
   #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
     const { out, transport } = this.#init;
     const { document } = this.#view;
     const header = this.#header;
     header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
-    header.ringBits = ringBits(document.ringSize);
+    header.ringBits = ringBits(replica.ringSize);
     header.requestId = id;
     header.epoch = document.epoch;
     header.partition = replica.partition;

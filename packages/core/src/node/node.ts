@@ -18,6 +18,7 @@ import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
+import { readOffer, writeAnswer } from '../handoff/handoff-wire.ts';
 import type { TransferableVnode } from '../handoff/port.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
@@ -29,13 +30,21 @@ import {
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
-import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
+import {
+  MESSAGE,
+  newHeader,
+  readHeader,
+  serviceNumber,
+  writeHeader,
+  type Header,
+} from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
+import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
@@ -240,8 +249,13 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo'> {
     return this.#live.handoff;
+  }
+
+  /** Where this node has vnodes, of whatever ring and standing. */
+  get places(): Place[] {
+    return this.#live.vnodes.all().map((host) => host.place);
   }
 
   /** A vnode of this node, for looking at it from inside. */
@@ -252,11 +266,6 @@ export class Node {
   /** Owned partitions of a service whose vnode is partial: it lacks, or may lack, what it should hold. */
   partialPartitions(service: string): PartitionId[] {
     return this.#live.wholeness.partial(service);
-  }
-
-  /** The service has made a partial vnode whole: it has merged from all other replicas. */
-  declareWhole(service: string, partition: PartitionId): void {
-    this.#live.wholeness.declare(service, partition);
   }
 
   get #live(): Running {
@@ -304,6 +313,8 @@ export class Node {
       (member) => member.id === this.id && member.status === 'leaving',
     );
     if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
+    if (running?.view.document.resize !== undefined)
+      this.#ask({ kind: 'filled', full: running.handoff.filled });
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
@@ -443,12 +454,7 @@ export class Node {
     this.#questions.answer('inDoubt', (body, answer) =>
       answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
     );
-    this.#questions.answer('transfers', (_body, answer) =>
-      answer({
-        kind: 'answered',
-        body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() },
-      }),
-    );
+    answerAboutHandoff(this.#questions, () => this.#running?.handoff);
   }
 
   #transportHandler(): TransportHandler {
@@ -499,14 +505,27 @@ export class Node {
       case MESSAGE.handoffOffer:
       case MESSAGE.handoffAnswer:
       case MESSAGE.handoffItems:
-      case MESSAGE.handoffAck: {
+      case MESSAGE.handoffAck:
+      case MESSAGE.handoffCompare:
+      case MESSAGE.handoffHeld:
+      case MESSAGE.handoffEnd: {
         const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
-        if (module === undefined) throw new WireError('a transfer of an unknown service');
+        if (module === undefined) return this.#refuseTransfer(from, header, reader);
         return this.#live.handoff.onFrame(from, header, module.name, reader);
       }
       default:
         throw new WireError(`a message of unknown type ${header.type}`);
     }
+  }
+
+  /** Of a service that is not run here. */
+  #refuseTransfer(from: NodeId, { type, service, ringBits, partition }: Header, body: Reader): void {
+    if (type !== MESSAGE.handoffOffer) throw new WireError('a transfer of an unknown service');
+    const { id } = readOffer(body);
+    this.#writeHeader(MESSAGE.handoffAnswer, service, { ringBits, partition });
+    const refusal = `${this.#init.name} does not run this service`;
+    writeAnswer(this.#out, { id, refusal, compare: false });
+    this.#init.transport.send(from, 'bulk', this.#out.buffer, 0, this.#out.length);
   }
 
   #sendMembership(to: NodeId, message: MembershipMessage): void {
@@ -549,8 +568,8 @@ export class Node {
       runs: (node, service) => this.#membership.peers.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
-      find: (service, { partition }) => vnodes.find(service, partition),
-      findOrStandIn: (service, { partition }) => vnodes.findOrStandIn(service, partition),
+      find: (service, place) => vnodes.findAt(service, place),
+      findOrStandIn: (service, place) => vnodes.findOrOpenAt(service, place),
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(vnodes, done),
@@ -559,6 +578,8 @@ export class Node {
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },
+      askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
+      declareWhole: (service, partition) => this.#live.wholeness.declare(service, partition),
       withdrawComplete: (partition, to) =>
         this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
       reportComplete: (partition, to) =>

@@ -72,6 +72,9 @@ describe('numbers that are part of the wire', () => {
       handoffAnswer: 7,
       handoffItems: 8,
       handoffAck: 9,
+      handoffCompare: 10,
+      handoffHeld: 11,
+      handoffEnd: 12,
     });
     expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping']);
     expect(serviceNumber('rkv')).toBe(0x6189);

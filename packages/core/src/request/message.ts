@@ -35,6 +35,9 @@ export const MESSAGE = {
   handoffAnswer: 7,
   handoffItems: 8,
   handoffAck: 9,
+  handoffCompare: 10,
+  handoffHeld: 11,
+  handoffEnd: 12,
 } as const;
 
 /** The command is meant for a stand-in: take it though the partition is not yours. In a reply: a stand-in answered. */

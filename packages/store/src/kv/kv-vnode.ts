@@ -36,7 +36,7 @@ import type {
   PageReply,
 } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { beforeHash, positionOf } from './key-space.ts';
+import { beforeHash, isAfter, positionOf } from './key-space.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
 import { VnodeTallies } from './range-tally.ts';
 
@@ -136,7 +136,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return this.#tallies.total === 0 && this.#overlay.size === 0;
   }
 
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage {
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage {
     const items: Uint8Array[] = [];
     let bytes = 0;
     const take = (at: RecordKey, entry: Uint8Array): void => {
@@ -150,11 +155,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         if (entry !== undefined && covers([within], at.hashHi)) take(at, entry);
     }
     const after = cursor === undefined ? beforeHash(within.start) : decodeCursor(cursor);
+    const end = upTo && decodeCursor(upTo);
     let last: RecordKey | undefined;
     let inRange = true;
     const { store, place, logger } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
-      inRange = hashHi < within.end;
+      inRange = hashHi < within.end && (end === undefined || !isAfter(hashHi, hashLo, key, end));
       if (!inRange) return false;
       last = { hashHi, hashLo, key };
       if (hashHi < within.start) return true;
@@ -168,6 +174,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return bytes < budgetBytes;
     });
     return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
+  }
+
+  /** Exact where the ranges are those of partitions, as they mostly are. */
+  countItems(within: readonly HashRange[]): number {
+    return this.#tallies.countWithin(within);
   }
 
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {

@@ -294,6 +294,19 @@ describe('a partition that moves', () => {
     expect(outcomes).toContain('written 1000');
   });
 
+  it('whatever the last of the old ring say while the new one is waited for', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put();
+    port.refuse('b', 'moved');
+    port.refuse('c', 'moved');
+    port.reply('a', merged);
+    expect(outcomes).toEqual([]);
+    port.adopt(ringFor('k', 'adcbadcb'));
+    port.reply('d', merged);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+
   it('an answer under the old ring is none under the new one', () => {
     // While d is down the list is 1@b 2@b 0@c!, then 0@d 1@b 2@b: in second place stands b, with another partition.
     const { port, outcomes, put } = stage('dbbcdbbc', { down: 'd' });

@@ -26,16 +26,7 @@ import {
 } from '@rkv/core';
 import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import {
-  Healer,
-  KV_SERVICE,
-  kvModule,
-  readBudget,
-  QuorumStore,
-  Service,
-  type Coordinator,
-  type HealingPort,
-} from '../kv/index.ts';
+import { kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -143,7 +134,6 @@ class Server implements RunningServer {
   #service!: Service;
   #redis: RedisServer | undefined;
   #http: AdminServer | undefined;
-  #healer: Healer | undefined;
   #ports!: Ports;
   #finish!: (why: 'left' | 'stopped') => void;
   #becomeReady!: () => void;
@@ -225,8 +215,6 @@ class Server implements RunningServer {
       service: this.#service,
       load: () => this.#load(),
     });
-    this.#healer = new Healer(coordinator, this.#healingPort(), logger);
-    this.#healer.start();
     this.#sayWhatTheRingRules();
     try {
       const http = await this.#openHttp(config.http);
@@ -250,7 +238,6 @@ class Server implements RunningServer {
     if (this.#admin !== undefined) this.#admin.stopping = true;
     await this.#redis?.close();
     await this.#http?.close();
-    this.#healer?.stop();
     this.#node.drain();
     await new Promise<void>((resolve) => this.#node.stop(resolve));
     this.#loopDelay.stop();
@@ -273,13 +260,6 @@ class Server implements RunningServer {
       redis: this.#redis,
       http: this.#http,
     });
-  }
-
-  #healingPort(): HealingPort {
-    return {
-      partial: () => this.#node.partialPartitions(KV_SERVICE),
-      declareWhole: (partition) => this.#node.declareWhole(KV_SERVICE, partition),
-    };
   }
 
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {
