@@ -12,7 +12,7 @@ import type { LimitUse } from './limit.ts';
 import type { Host } from './host.ts';
 import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
-import type { HashRange, Place, Store } from './store.ts';
+import type { HashRange, Place, RecordKey, Store } from './store.ts';
 
 /** Appends to a growing frame. All integers are big-endian. */
 export interface ByteWriter {
@@ -57,7 +57,8 @@ export type Refusal =
   | 'overload' // a queue on the way was full
   | 'read_only' // the store takes no writes now
   | 'bad_request' // the bytes made no sense to the module
-  | 'stopping'; // the node is draining
+  | 'stopping' // the node is draining
+  | 'no_service'; // the node does not run this service
 
 /** Where the answer to one command goes. Called exactly once, now or later. */
 export interface ReplyToken<Reply> {
@@ -99,9 +100,31 @@ export interface ItemPage {
   readonly next: ItemCursor | undefined;
 }
 
+/** What one vnode is asked of a coverage request: what it holds of some ranges, page by page. Borrowed. */
+export interface CoverageQuery<Command> {
+  readonly command: Command;
+  /** In hash order. Of what else it holds it must say nothing: other vnodes are asked for that. */
+  readonly ranges: readonly HashRange[];
+  /** Where it ended last, in hash order; undefined: it begins. */
+  readonly after: RecordKey | undefined;
+  /** So many items make a page. A page takes at most about a millisecond, or a job of the pool. */
+  readonly limit: number;
+}
+
+export interface CoveragePage<Reply> {
+  readonly reply: Reply;
+  /** The reply speaks for the ranges up to here, this key with them; undefined: for all that was left of them. */
+  readonly upTo: RecordKey | undefined;
+}
+
 export interface Vnode<Command, Reply> {
   /** Handle one command. Borrowed: who answers later keeps a copy. Never throws for bad input: refuses it. */
   handleCommand(command: Command, token: ReplyToken<Reply>): void;
+  /**
+   * One page of a coverage request. Hash order is what makes it resumable: what a vnode has not given when it fails, or
+   * when the ring changes, is asked of another from there on. Left out: such requests are refused.
+   */
+  handleCoverage?(query: CoverageQuery<Command>, token: ReplyToken<CoveragePage<Reply>>): void;
   /** The store has committed or flushed further (or failed from `failedFrom` on): answer who waited. */
   onStoreProgress(failedFrom?: number): void;
   /** True when there is nothing to hand over. */
@@ -139,6 +162,11 @@ export interface VnodeModule<Command, Reply> {
    * refusal any more. All others are refused as `moved` then; so is every one where this is left out.
    */
   merges?(command: Command): boolean;
+  /**
+   * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
+   * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.
+   */
+  readonly reopens?: boolean;
   /** Called once per partition and life of the node; the vnode finds again what it stored before. */
   open(context: VnodeContext): Vnode<Command, Reply>;
 }

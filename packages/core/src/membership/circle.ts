@@ -32,6 +32,7 @@ export class Circle {
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
   #peers: readonly PeerAddress[] = [];
+  #stopping = false;
 
   constructor(init: CircleInit) {
     this.#init = init;
@@ -139,8 +140,14 @@ export class Circle {
     return this.#gossip.isDue(now);
   }
 
+  /** From now on this node says that it runs nothing: it is stood in for at once, and is a member and votes all the same. */
+  becomeStopping(): void {
+    this.#stopping = true;
+  }
+
   heartbeat(shared: AgreedDocument, to: NodeId): Heartbeat {
-    const { wallClock, services, partial } = this.#init;
+    const { wallClock, partial } = this.#init;
+    const services = this.#stopping ? [] : this.#init.services;
     return heartbeatOf(shared, wallClock(), { services, partial: partial(), ...this.#liveness.wordFor(to) });
   }
 }

@@ -45,7 +45,9 @@ export type MembershipEvent =
    * Nothing foreign is left on this node. Counts only while it is leaving and owns nothing any more, so it is said
    * again whenever it is found to be so.
    */
-  | { readonly kind: 'drained' };
+  | { readonly kind: 'drained' }
+  /** This node is about to end: others are to route round it. */
+  | { readonly kind: 'stopping' };
 
 export type RequestResult =
   /** The change (or join) is staged, or already was. `via` is the claimant that staged it. */

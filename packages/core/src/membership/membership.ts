@@ -190,6 +190,9 @@ export class Membership {
       case 'transferBroken':
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
+      case 'stopping':
+        this.#circle.becomeStopping();
+        return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
       case 'filled':

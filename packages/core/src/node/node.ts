@@ -30,22 +30,18 @@ import {
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
-import {
-  MESSAGE,
-  newHeader,
-  readHeader,
-  serviceNumber,
-  writeHeader,
-  type Header,
-} from '../request/message.ts';
+import { MESSAGE, newHeader, readHeader, serviceNumber, type Header } from '../request/message.ts';
+import type { CoveragePort } from '../request/coverage.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
+import { ColdFrames } from './cold-frames.ts';
 import { DataPlane } from './data-plane.ts';
 import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
+import { sayFarewell, type FarewellParts } from './farewell.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
@@ -58,8 +54,6 @@ import { Wholeness } from './wholeness.ts';
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
-/** In the header of what concerns no vnode. */
-const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -81,6 +75,7 @@ export class Node {
   readonly #table: RequestTable;
   readonly #modules: readonly VnodeModule<unknown, unknown>[];
   readonly #out = new Writer(64 * 1024);
+  readonly #frames: ColdFrames;
   readonly #reader = new Reader();
   readonly #header = newHeader();
   readonly #requests = new Map<number, (result: RequestResult) => void>();
@@ -103,11 +98,16 @@ export class Node {
     this.#modules = init.modules;
     this.#start = init.host.random() as StartNumber;
     this.#table = new RequestTable(init.host);
+    this.#frames = new ColdFrames({
+      transport: init.transport,
+      out: this.#out,
+      epoch: () => this.#running?.view.document.epoch ?? (0 as Epoch),
+    });
     this.#questions = new Questions({
       self: init.id,
       host: init.host,
       send: (to, kind, bytes) =>
-        this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
+        this.#frames.control(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#joining = new Joining({
@@ -137,9 +137,19 @@ export class Node {
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
-  /** Stop taking commands; what is under way goes on until `stop`. */
-  drain(): void {
-    this.#running?.data.drain();
+  /** Before `stop`, in good order: others route round this node, and what is under way is finished, within five seconds. */
+  drain(done: () => void): void {
+    const running = this.#running;
+    if (running === undefined) return done();
+    const { data, vnodes } = running;
+    const parts: FarewellParts = {
+      host: this.#init.host,
+      announce: () => this.#ask({ kind: 'stopping' }),
+      heard: () => data.heard,
+      open: () => this.#table.open + vnodes.open,
+      refuse: () => data.drain(),
+    };
+    sayFarewell(parts, done);
   }
 
   /** Close everything; `done` when the store is closed. Answers that have not come by now never will. */
@@ -189,6 +199,11 @@ export class Node {
   /** Through which a coordinator of this service reaches its vnodes. */
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
     return this.#live.data.port(module);
+  }
+
+  /** Through which a coverage request (`coverage`) reaches the vnodes of this service. */
+  coveragePort<Command, Reply>(module: VnodeModule<Command, Reply>): CoveragePort<Command, Reply> {
+    return this.#live.data.coveragePort(module);
   }
 
   /** What the members have said of themselves. */
@@ -367,7 +382,7 @@ export class Node {
 
   /** The first ring: open the vnodes, then let others in. */
   #beginRunning(document: RingDocument): void {
-    const { host, store, transport, logger, durability } = this.#init;
+    const { host, store, transport, logger, durability, mailboxMax } = this.#init;
     const self = this.id;
     const modules = this.#modules;
     const view = new RingView(
@@ -377,7 +392,7 @@ export class Node {
       (node, service) => this.#membership.peers.runs(node, service),
     );
     const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
-    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
+    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
     const data = new DataPlane({
       self,
       host,
@@ -522,40 +537,19 @@ export class Node {
   #refuseTransfer(from: NodeId, { type, service, ringBits, partition }: Header, body: Reader): void {
     if (type !== MESSAGE.handoffOffer) throw new WireError('a transfer of an unknown service');
     const { id } = readOffer(body);
-    this.#writeHeader(MESSAGE.handoffAnswer, service, { ringBits, partition });
     const refusal = `${this.#init.name} does not run this service`;
-    writeAnswer(this.#out, { id, refusal, compare: false });
-    this.#init.transport.send(from, 'bulk', this.#out.buffer, 0, this.#out.length);
+    this.#frames.bulk(from, MESSAGE.handoffAnswer, service, { ringBits, partition }, (out) =>
+      writeAnswer(out, { id, refusal, compare: false }),
+    );
   }
 
   #sendMembership(to: NodeId, message: MembershipMessage): void {
-    if (this.#sendJson(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
+    if (this.#frames.control(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
     this.#neighbours.keepFor(to, message);
   }
 
-  #sendJson(to: NodeId, type: number, bytes: Uint8Array): boolean {
-    this.#writeHeader(type, 0, NOWHERE);
-    this.#out.bytes(bytes);
-    return this.#init.transport.send(to, 'control', this.#out.buffer, 0, this.#out.length);
-  }
-
-  #writeHeader(type: number, service: number, place: Place): void {
-    const document = this.#running?.view.document;
-    const header = this.#header;
-    header.type = type;
-    header.flags = 0;
-    header.ringBits = place.ringBits;
-    header.requestId = 0;
-    header.epoch = document?.epoch ?? (0 as Epoch);
-    header.partition = place.partition;
-    header.service = service;
-    header.remainingMs = 0;
-    this.#out.reset();
-    writeHeader(this.#out, header);
-  }
-
   #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
-    const { host, logger, transport } = this.#init;
+    const { host, logger } = this.#init;
     return {
       self: this.id,
       host,
@@ -573,11 +567,8 @@ export class Node {
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(vnodes, done),
-      send: (to, type, service, place, body) => {
-        this.#writeHeader(type, serviceNumber(service), place);
-        body(this.#out);
-        return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
-      },
+      send: (to, type, service, place, body) =>
+        this.#frames.bulk(to, type, serviceNumber(service), place, body),
       askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
       declareWhole: (service, partition) => this.#live.wholeness.declare(service, partition),
       withdrawComplete: (partition, to) =>

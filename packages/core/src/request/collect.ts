@@ -129,6 +129,11 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
     this.#judge();
   }
 
+  onKept(at: number): void {
+    this.#reached = true;
+    this.onRefused(at, 'moved');
+  }
+
   onAlarm(): void {
     this.#reached = true;
     this.#end('timeout');

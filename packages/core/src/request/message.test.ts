@@ -75,8 +75,10 @@ describe('numbers that are part of the wire', () => {
       handoffCompare: 10,
       handoffHeld: 11,
       handoffEnd: 12,
+      coverage: 13,
+      coveragePage: 14,
     });
-    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping']);
+    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping', 'no_service']);
     expect(serviceNumber('rkv')).toBe(0x6189);
   });
 });

@@ -1,3 +1,4 @@
 export * from './vnode-record.ts';
 export * from './vnode-host.ts';
 export * from './vnode-manager.ts';
+export * from './mailbox.ts';

@@ -1,15 +1,22 @@
 /**
- * One partition's life on one node: the module's vnode, its durable record, and how it stands to the ring.
+ * One partition's life on one node: the module's vnode, its mailbox, its durable record, and how it stands to the ring.
  *
  * The host keeps the record true (written before what follows from it, in the same store and order as the items),
  * tells the vnode in which capacity it answers, and passes changed items on to whoever is taking the partition over.
+ *
+ * A vnode that throws over a command has a bug, and a bug of one service is not to take the node down: who asked is told
+ * that it failed, the log has the error, and the vnode lives on. One that keeps throwing is opened anew from the store, if
+ * its module says that it can be (`reopens`). A broken invariant is not caught: it crashes.
  */
+import { BrokenInvariant } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
-import type { ReplyToken, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
+import type { LimitUse } from '../contracts/limit.ts';
+import type { CoverageQuery, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
 import { covers } from '../ring/ranges.ts';
+import { Mailbox, MAILBOX_MAX, type VnodeToken } from './mailbox.ts';
 import {
   decodeVnodeRecord,
   encodeVnodeRecord,
@@ -41,13 +48,27 @@ export interface VnodeHostInit {
   /** A record that may still be in the store was removed, and the removal is on its way. */
   readonly forgotten: boolean;
   readonly epoch: Epoch;
+  /** Commands taken and not answered, at most; `MAILBOX_MAX` when left out. */
+  readonly mailboxMax?: number | undefined;
 }
+
+/** A vnode that throws so often within this time is opened anew. */
+const FAULTS_MAX = 3;
+const FAULTS_WITHIN_MS = 60_000;
 
 export class VnodeHost {
   readonly place: Place;
   readonly service: string;
   readonly #init: VnodeHostInit;
-  readonly #vnode: Vnode<unknown, unknown>;
+  readonly #mailbox: Mailbox;
+  readonly #context: VnodeContext;
+  #vnode: Vnode<unknown, unknown>;
+  /** When it threw, of late. */
+  #faults: number[] = [];
+  /** The batch that must be stored before the vnode is opened anew; until then it takes no commands. */
+  #reopensAt: number | undefined;
+  /** Askers that are just being told an answer: what is thrown there is not this vnode's. */
+  telling = 0;
   #record: VnodeRecord;
   /** The batch that holds the record; undefined: the store did not take it. */
   #recordSeq: number | undefined;
@@ -57,8 +78,10 @@ export class VnodeHost {
     this.#init = init;
     this.place = init.place;
     this.service = init.module.name;
+    this.#mailbox = new Mailbox(init.mailboxMax ?? MAILBOX_MAX, () => init.host.monotonic());
     this.#record = this.#findOrMakeRecord();
-    this.#vnode = init.module.open(this.#context());
+    this.#context = this.#makeContext();
+    this.#vnode = init.module.open(this.#context);
   }
 
   get standing(): VnodeStanding {
@@ -88,8 +111,38 @@ export class VnodeHost {
     return this.#vnode;
   }
 
-  handle(command: unknown, token: ReplyToken<unknown>): void {
-    this.#vnode.handleCommand(command, token);
+  /** Commands taken and not answered. */
+  get open(): number {
+    return this.#mailbox.open;
+  }
+
+  /** Of the host and of the module. */
+  limits(): LimitUse[] {
+    return [this.#mailbox.limit, ...(this.#vnode.limits?.() ?? [])];
+  }
+
+  /** `remainingMs`: how long the asker waits. */
+  handle(command: unknown, token: VnodeToken, remainingMs: number): void {
+    if (this.#mailbox.full || this.#reopensAt !== undefined) return token.refuse('overload');
+    const { telling } = this;
+    try {
+      this.#vnode.handleCommand(command, token);
+    } catch (error) {
+      this.#survive(error, token, telling);
+    }
+    if (!token.answered) this.#mailbox.keep(token, remainingMs);
+  }
+
+  handleCoverage(query: CoverageQuery<unknown>, token: VnodeToken, remainingMs: number): void {
+    if (this.#mailbox.full || this.#reopensAt !== undefined) return token.refuse('overload');
+    const { telling } = this;
+    try {
+      if (this.#vnode.handleCoverage === undefined) token.refuse('bad_request');
+      else this.#vnode.handleCoverage(query, token);
+    } catch (error) {
+      this.#survive(error, token, telling);
+    }
+    if (!token.answered) this.#mailbox.keep(token, remainingMs);
   }
 
   /** Take another standing under the ring of `epoch`. A vnode that becomes owner keeps its wholeness. */
@@ -123,6 +176,7 @@ export class VnodeHost {
     if (failedFrom !== undefined && this.#recordSeq !== undefined && this.#recordSeq >= failedFrom)
       this.#recordSeq = undefined;
     this.#vnode.onStoreProgress(failedFrom);
+    if (this.#reopensAt !== undefined) this.#maybeReopen(failedFrom);
   }
 
   /** Remove the record of a vnode that is empty and stands in for nobody. The batch that does it, if the store took it. */
@@ -131,6 +185,40 @@ export class VnodeHost {
     return this.#init.store.submit([
       { ...vnodeRecordKey(this.service), space: SPACE_META, place, value: undefined },
     ]);
+  }
+
+  #survive(error: unknown, token: VnodeToken, telling: number): void {
+    const isAskers = this.telling > telling;
+    this.telling = telling;
+    if (isAskers || error instanceof BrokenInvariant) throw error;
+    const { module, logger, host, store } = this.#init;
+    const { partition } = this.place;
+    logger.error(
+      { service: module.name, partition, error },
+      'a vnode threw over a command; who asked is told',
+    );
+    token.abandon(`the vnode threw: ${String(error)}`);
+    const now = host.monotonic();
+    this.#faults = [...this.#faults.filter((at) => now - at < FAULTS_WITHIN_MS), now];
+    if (module.reopens !== true || this.#faults.length < FAULTS_MAX || this.#reopensAt !== undefined) return;
+    // What is on its way must have arrived, and whoever waits for it been told, before another vnode reads it.
+    this.#reopensAt = store.submit([]);
+    if (this.#reopensAt !== undefined) this.#maybeReopen(undefined);
+  }
+
+  #maybeReopen(failedFrom: number | undefined): void {
+    const { module, logger, store, durability } = this.#init;
+    const at = this.#reopensAt as number;
+    const reached = durability === 'power' ? store.flushedSeq : store.committedSeq;
+    if (reached < at && (failedFrom === undefined || failedFrom > at)) return;
+    this.#reopensAt = undefined;
+    this.#faults = [];
+    this.#vnode = module.open(this.#context);
+    const { partition } = this.place;
+    logger.error(
+      { service: module.name, partition },
+      'a vnode that kept throwing was opened anew from the store',
+    );
   }
 
   #findOrMakeRecord(): VnodeRecord {
@@ -178,7 +266,7 @@ export class VnodeHost {
     return word() + word();
   }
 
-  #context(): VnodeContext {
+  #makeContext(): VnodeContext {
     const { self, place, host, store, logger, durability } = this.#init;
     return {
       self,

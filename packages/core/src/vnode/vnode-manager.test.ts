@@ -10,6 +10,7 @@ import { silentLogger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META } from '../contracts/store.ts';
 import type { ReplyToken, Vnode, VnodeContext, VnodeModule } from '../contracts/vnode.ts';
 import { birthDocument, type RingDocument } from '../ring/document.ts';
+import { VnodeToken } from './mailbox.ts';
 import type { VnodeHost } from './vnode-host.ts';
 import { VnodeManager, type StartProof } from './vnode-manager.ts';
 import { decodeVnodeRecord, vnodeRecordKey } from './vnode-record.ts';
@@ -63,7 +64,24 @@ const moduleNamed = (name: string): VnodeModule<unknown, unknown> => ({
   codec,
   open: (context) => new KeyVnode(context) as Vnode<unknown, unknown>,
 });
-const token: ReplyToken<unknown> = { reply() {}, refuse() {}, fail() {} };
+class Token extends VnodeToken {
+  told = '';
+  reply(reply: unknown): void {
+    if (this.use()) this.told = `reply ${String(reply)}`;
+  }
+  refuse(why: string): void {
+    if (this.use()) this.told = `refuse ${why}`;
+  }
+  fail(why: string): void {
+    if (this.use()) this.told = `fail ${why}`;
+  }
+}
+
+function handle(host: VnodeHost | undefined, command: string): Token {
+  const token = new Token();
+  host?.handle(command, token, 1_000);
+  return token;
+}
 
 function ring(epoch: number, owners: string, ...pending: string[]): RingDocument {
   const document = birthDocument({
@@ -358,7 +376,7 @@ describe('in which capacity it answers', () => {
 describe('the record comes first', () => {
   it('a stand-in has its record in the store before its first item', () => {
     const life = new Life().start(ring(2, 'bbbbbbbb'), AGAIN);
-    life.manager.findOrStandIn('kv', 0 as PartitionId).handle('k', token);
+    handle(life.manager.findOrStandIn('kv', 0 as PartitionId), 'k');
     expect(life.store.submitted.at(-2)).toBe('+(vnode:kv)');
     expect(life.store.submitted.at(-1)).toBe('+k');
   });
@@ -367,9 +385,9 @@ describe('the record comes first', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST).adopt(ring(2, 'baaaaaaa'));
     const host = life.vnode(0);
     host?.become('retired', 2 as Epoch);
-    host?.handle('get k', token);
+    handle(host, 'get k');
     expect(host?.standing).toBe('retired');
-    host?.handle('k', token);
+    handle(host, 'k');
     expect(host?.standing).toBe('hint');
     expect(life.store.submitted.slice(-2)).toEqual(['+(vnode:kv)', '+k']);
   });
@@ -379,7 +397,7 @@ describe('the record comes first', () => {
     life.store.full = true;
     life.manager.adopt(ring(2, 'baaaaaaa'));
     life.store.full = false;
-    life.vnode(0)?.handle('k', token);
+    handle(life.vnode(0), 'k');
     life.store.commit();
     expect(life.record(0)).toMatchObject({ role: 'hint', epoch: 2 });
   });
@@ -389,7 +407,7 @@ describe('the record comes first', () => {
     life.manager.adopt(ring(2, 'baaaaaaa'));
     life.store.fail();
     life.store.full = false;
-    life.vnode(0)?.handle('k', token);
+    handle(life.vnode(0), 'k');
     life.store.commit();
     expect(life.record(0)).toMatchObject({ role: 'hint', epoch: 2 });
   });
@@ -434,12 +452,12 @@ describe('what changes', () => {
     const passOn = (item: Uint8Array) => passed.push(item[0] as number);
     const sink = { ranges: [{ start: 0, end: 3 * BY_LENGTH }], passOn };
     const host = life.vnode(0);
-    host?.handle('a', token);
+    handle(host, 'a');
     host?.addSink(sink);
-    host?.handle('bb', token);
-    host?.handle('longer', token);
+    handle(host, 'bb');
+    handle(host, 'longer');
     host?.removeSink(sink);
-    host?.handle('ccc', token);
+    handle(host, 'ccc');
     expect(passed).toEqual([2]);
   });
 });

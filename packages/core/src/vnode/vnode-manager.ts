@@ -31,6 +31,8 @@ export interface VnodeManagerInit {
   readonly logger: Logger;
   readonly durability: 'process' | 'power';
   readonly modules: readonly VnodeModule<unknown, unknown>[];
+  /** Commands that a vnode has taken and not answered, at most; `MAILBOX_MAX` when left out. */
+  readonly mailboxMax?: number | undefined;
 }
 
 /** What the node knows of its lives before this one. */
@@ -121,7 +123,7 @@ export class VnodeManager {
     }
     for (const host of this.#others.values()) {
       if (host.standing === 'owner') host.become('hint', document.epoch, 'partial');
-      else if (host.standing === 'receiving' && !this.#isToFill(host.place))
+      else if (host.standing === 'receiving' && !this.isToFill(host.place))
         host.become('retired', document.epoch, 'partial');
     }
   }
@@ -139,13 +141,21 @@ export class VnodeManager {
 
   /** The vnode of this place; opened, when it is not there, to be filled for a coming ring or to stand in. */
   findOrOpenAt(service: string, place: Place): VnodeHost {
-    const filling = this.#isToFill(place);
+    const filling = this.isToFill(place);
     const found = this.findAt(service, place);
     if (found === undefined)
       return this.#openAnew(this.#moduleOf(service), place, filling ? 'receiving' : 'hint');
     // One of a former ring of that size, and on its way out.
     if (filling && found.standing !== 'receiving') found.become('receiving', this.#document.epoch, 'partial');
     return found;
+  }
+
+  /** Whether this node is to own the place under a ring that is being filled. */
+  isToFill({ ringBits: bits, partition }: Place): boolean {
+    const { resize } = this.#document;
+    return (
+      resize !== undefined && 1 << bits === resize.ringSize && resize.owners[partition] === this.#init.self
+    );
   }
 
   of(service: string): ServiceVnodes {
@@ -164,7 +174,7 @@ export class VnodeManager {
 
   /** Of each kind, that of the fullest vnode. */
   limits(): LimitUse[] {
-    return fullestOf(this.all().flatMap(({ vnode }) => vnode.limits?.() ?? []));
+    return fullestOf(this.all().flatMap((vnode) => vnode.limits()));
   }
 
   /** Vnodes that are open, in no particular order. */
@@ -173,6 +183,11 @@ export class VnodeManager {
       hosts.filter((host) => host !== undefined),
     );
     return [...ofThisRing, ...this.#others.values()];
+  }
+
+  /** Commands that vnodes have taken and not answered. */
+  get open(): number {
+    return this.all().reduce((sum, host) => sum + host.open, 0);
   }
 
   /** Owners that lack, or may lack, what they should hold. */
@@ -243,6 +258,7 @@ export class VnodeManager {
       intact: this.#intact,
       forgotten: this.#forgotten.has(keyOf(module.name, place)),
       epoch: this.#document.epoch,
+      mailboxMax: this.#init.mailboxMax,
     });
     this.#keep(opened);
     return opened;
@@ -264,14 +280,6 @@ export class VnodeManager {
 
   #isOfThisRing(place: Place): boolean {
     return 1 << place.ringBits === this.#document.ringSize;
-  }
-
-  /** Whether this node is to own the place under a ring that is being filled. */
-  #isToFill({ ringBits: bits, partition }: Place): boolean {
-    const { resize } = this.#document;
-    return (
-      resize !== undefined && 1 << bits === resize.ringSize && resize.owners[partition] === this.#init.self
-    );
   }
 
   #placeOf(partition: number): Place {

@@ -12,6 +12,7 @@ export function kvModule(clock: HybridClock): VnodeModule<KvCommand, KvReply> {
     name: KV_SERVICE,
     codec: kvCodec,
     merges: (command) => command.kind === 'merge',
+    reopens: true,
     open: (context) => new KvVnode(context, clock, inFlight),
   };
 }

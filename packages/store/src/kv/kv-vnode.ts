@@ -56,8 +56,6 @@ interface Waiter {
   readonly failed: () => void;
 }
 
-/** Waiters in line before a vnode answers `overload`. */
-const WAITING_MAX = 10_000;
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
 /** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
@@ -80,7 +78,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
-  #overloads = 0;
   /** Of what the node's budget refused, the writes of this vnode. */
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
@@ -126,10 +123,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   limits(): LimitUse[] {
-    return [
-      { limit: 'vnode_waiters', used: this.#waiters.length, max: WAITING_MAX, reached: this.#overloads },
-      { ...this.#inFlight.limit, reached: this.#tooMuch },
-    ];
+    return [{ ...this.#inFlight.limit, reached: this.#tooMuch }];
   }
 
   isEmpty(): boolean {
@@ -228,13 +222,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return !more && this.isEmpty();
   }
 
-  #refuseMore(token: ReplyToken<KvReply>): void {
-    this.#overloads++;
-    token.refuse('overload');
-  }
-
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
-    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const { key, entry } = command;
     if (!this.#inFlight.fits(entry.length)) {
       this.#tooMuch++;
@@ -259,7 +247,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
-    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const waiting = { ...command };
     const answer = (): void => this.#replyHeld(waiting, token);
     this.#waiters.push({ inFlight, stored: answer, failed: answer });

@@ -294,6 +294,16 @@ describe('a partition that moves', () => {
     expect(outcomes).toContain('written 1000');
   });
 
+  it('a hint kept for the new owner counts for nothing, and makes the outcome unsure', () => {
+    const { port, outcomes, put } = stage();
+    put({ w: 1 });
+    for (const node of 'ab') port.refuse(node, 'moved');
+    port.keep('c');
+    expect(outcomes).toEqual([]);
+    port.host.advance(1_050);
+    expect(outcomes).toEqual(['timeout']);
+  });
+
   it('whatever the last of the old ring say while the new one is waited for', () => {
     const { port, outcomes, put } = stage('abcdabcd');
     put();

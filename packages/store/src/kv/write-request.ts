@@ -112,6 +112,11 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#judge();
   }
 
+  onKept(at: number): void {
+    this.#reached = true;
+    this.onRefused(at, 'moved');
+  }
+
   onAlarm(): void {
     if (!this.#count.settled) this.#reached = true;
     this.#fail('timeout');

@@ -297,7 +297,7 @@ export class NodeAdmin implements Admin {
   }
 
   readiness(): Readiness {
-    const reasons = this.stopping ? ['this node is stopping'] : this.#node.troubles;
+    const reasons = this.stopping ? ['draining: this node was asked to end'] : this.#node.troubles;
     return { ready: reasons.length === 0, reasons };
   }
 

@@ -1,8 +1,9 @@
 /**
  * A whole node of the store in this process: data directory, engine, ring node, Redis door, operator's door.
  *
- * It comes up in the order in which things rest on each other, and goes down the other way: first no new work, then
- * what is under way is finished, then the store is flushed and closed, last the lock goes.
+ * It comes up in the order in which things rest on each other, and goes down the other way: first no new work and the
+ * other nodes are told, then what is under way is finished, then the store is flushed and closed, last the lock goes. The
+ * operator's door stays open to monitors as long as there is something to see.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -236,9 +237,10 @@ class Server implements RunningServer {
   async #stop(): Promise<void> {
     const { directory } = this.#parts;
     if (this.#admin !== undefined) this.#admin.stopping = true;
-    await this.#redis?.close();
+    this.#http?.drain();
+    const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
+    await Promise.all([this.#redis?.close(), drained]);
     await this.#http?.close();
-    this.#node.drain();
     await new Promise<void>((resolve) => this.#node.stop(resolve));
     this.#loopDelay.stop();
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
