@@ -31,6 +31,7 @@ export class Circle {
   readonly #init: CircleInit;
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
+  #stopping = false;
   #peers: readonly PeerAddress[] = [];
   #stopping = false;
 
@@ -140,8 +141,8 @@ export class Circle {
     return this.#gossip.isDue(now);
   }
 
-  /** From now on this node says that it runs nothing: it is stood in for at once, and is a member and votes all the same. */
-  becomeStopping(): void {
+  /** From now on this node says that it runs nothing, and is stood in for at once; it is a member and votes all the same. */
+  beginStopping(): void {
     this.#stopping = true;
   }
 

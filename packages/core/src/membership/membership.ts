@@ -191,7 +191,7 @@ export class Membership {
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
       case 'stopping':
-        this.#circle.becomeStopping();
+        this.#circle.beginStopping();
         return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
