@@ -33,7 +33,6 @@ export class Circle {
   readonly #gossip: Gossip;
   #stopping = false;
   #peers: readonly PeerAddress[] = [];
-  #stopping = false;
 
   constructor(init: CircleInit) {
     this.#init = init;
