@@ -65,7 +65,9 @@ interface Peer {
 
 /** A node that was up and says it is deaf has so many heartbeats' time: what we sent may be under way. */
 const DEAF_HEARTBEATS = 2;
-/** The second fall costs so many heartbeats of proof, each further one twice as many as the one before. */
+/** So many falls cost nothing: a node that is restarted twice is no flapping one. */
+const FREE_FALLS = 2;
+/** The next costs so many heartbeats of proof, each further one twice as many as the one before. */
 const PROOF_HEARTBEATS = 2;
 const PROOF_HEARTBEATS_MAX = 32;
 /** Our own lag is averaged over about so many ticks: five seconds of 50 ms. */
@@ -213,7 +215,7 @@ export class Liveness {
   }
 
   #proofMs(peer: Peer, now: number): number {
-    const again = Math.round(this.#fallsOf(peer, now)) - 1;
+    const again = Math.round(this.#fallsOf(peer, now)) - FREE_FALLS;
     if (again < 1) return 0;
     const heartbeats = Math.min(PROOF_HEARTBEATS_MAX, PROOF_HEARTBEATS * 2 ** (again - 1));
     return heartbeats * this.#timing.heartbeatIntervalMs;

@@ -83,7 +83,10 @@ export class DetectorPlay {
     while (this.#now < end) {
       this.#now += this.#preset.tickIntervalMs;
       this.#beat(weather);
-      if (weather.stopped !== true || this.#now >= end) this.#live();
+      if (weather.stopped === true && this.#now < end) continue;
+      // Timers ring before sockets are read: whoever stood still sees the silence before the words.
+      if (weather.stopped === true) this.#tell(this.#liveness.tick(this.#now));
+      this.#live();
     }
   }
 
