@@ -110,6 +110,8 @@ export class HandoffNode {
   allHave = true;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
+  /** A service whose items it holds and that it does not run. */
+  unserved: string | undefined;
 
   constructor(stage: HandoffStage, name: string, services: readonly string[]) {
     this.stage = stage;
@@ -152,6 +154,7 @@ export class HandoffNode {
         return documentNow();
       },
       services,
+      unserved: () => this.unserved,
       isUp: (node) => !this.down.has(node),
       runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,

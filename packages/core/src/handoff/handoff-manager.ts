@@ -147,7 +147,7 @@ export class HandoffManager {
       if (running !== undefined && running.machine.state !== 'complete') return [];
       const reason =
         running !== undefined
-          ? 'all items are there; waiting for the ring to switch'
+          ? this.#describeComplete(duty)
           : (this.#held.get(dutyKey(duty))?.reason ??
             `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
       return [{ ...this.#nameOf(duty), reason }];
@@ -165,11 +165,18 @@ export class HandoffManager {
 
   /** Nothing of others is left on this node. */
   get drained(): boolean {
-    return this.#port
+    const isDone = this.#port
       .all()
       .every(
         (vnode) => vnode.standing === 'owner' || vnode.standing === 'receiving' || vnode.vnode.isEmpty(),
       );
+    return isDone && this.#port.unserved() === undefined;
+  }
+
+  #describeComplete({ source }: Duty): string {
+    const service = this.#port.unserved(source);
+    if (service === undefined) return 'all items are there; waiting for the ring to switch';
+    return `this node holds items of ${service}, which it does not run: start it with that service`;
   }
 
   #nameOf({ kind, target, to }: Duty): TransferName {
@@ -296,9 +303,9 @@ export class HandoffManager {
 
   /** A partition switches for all services at once. */
   #haveAllServicesArrived(duty: Duty): boolean {
-    return this.#port.services.every(
-      (service) => this.#find({ ...duty, service })?.machine.state === 'complete',
-    );
+    const isHere = (service: string): boolean =>
+      this.#find({ ...duty, service })?.machine.state === 'complete';
+    return this.#port.services.every(isHere) && this.#port.unserved(duty.source) === undefined;
   }
 
   /** What came meanwhile, or could not be read, is left: not a moment later again. */

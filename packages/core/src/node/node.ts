@@ -564,6 +564,10 @@ export class Node {
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
       runs: (node, service) => this.#membership.runs(node, service),
+      unserved: (place) =>
+        vnodes.unserved(place, (service) =>
+          view.document.members.some(({ id }) => this.#membership.runs(id, service)),
+        ),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
       find: (service, { partition }) => vnodes.find(service, partition),

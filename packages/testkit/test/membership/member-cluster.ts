@@ -46,6 +46,9 @@ export interface MemberClusterInit {
   readonly seed?: number;
   readonly ringSize?: number;
   readonly durability?: 'process' | 'power';
+  /** The module of a service in one life of a node. Default `echo`. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly module?: (service: string, life: NodeLife) => VnodeModule<any, any>;
   /** A planted bug: damaged documents are taken for what they said before. */
   readonly hidesDamage?: boolean;
 }
@@ -205,7 +208,7 @@ export class MemberCluster {
       logger,
       durability: this.#init.durability ?? 'power',
       bootId,
-      modules: services.map(echo),
+      modules: services.map((service) => (this.#init.module ?? echo)(service, life)),
       onRing: ({ document, digest }) => {
         this.onRing(name, document.epoch);
         this.agreement.report(`${document.clusterId} ${document.epoch}`, digest, name);
