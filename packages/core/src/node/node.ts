@@ -151,6 +151,7 @@ export class Node {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#running?.handoff.stop();
+    this.#running?.vnodes.stop();
     this.#neighbours.stop();
     this.#questions.stop();
     this.#table.stop();

@@ -15,6 +15,7 @@ import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { VnodeHost } from './vnode-host.ts';
 import { serviceOfRecord, vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 export interface VnodeManagerInit {
   readonly self: NodeId;
@@ -50,6 +51,7 @@ export class VnodeManager {
   /** By service name, by partition. */
   readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
+  readonly #pool: WorkerPool;
   #document!: RingDocument;
   #intact = true;
   /** Vnodes on disk of services that do not run here. */
@@ -59,6 +61,7 @@ export class VnodeManager {
 
   constructor(init: VnodeManagerInit) {
     this.#init = init;
+    this.#pool = new WorkerPool(init.host);
     for (const module of init.modules) this.#hosts.set(module.name, []);
   }
 
@@ -143,12 +146,17 @@ export class VnodeManager {
 
   /** Of each kind, that of the fullest vnode. */
   limits(): LimitUse[] {
-    return fullestOf(this.all().flatMap((vnode) => vnode.limits()));
+    return [this.#pool.limit, ...fullestOf(this.all().flatMap((vnode) => vnode.limits()))];
   }
 
   /** Vnodes that are open, in no particular order. */
   all(): VnodeHost[] {
     return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
+  }
+
+  /** No job of a vnode runs any more, and none is taken. */
+  stop(): void {
+    this.#pool.stop();
   }
 
   /** Commands that vnodes have taken and not answered. */
@@ -246,6 +254,7 @@ export class VnodeManager {
       host,
       store,
       logger,
+      pool: this.#pool,
       durability,
       standing,
       whole,
