@@ -166,11 +166,19 @@ export interface Vnode<Command, Reply> {
   isEmpty(): boolean;
   /**
    * Up to `budgetBytes` of the items within a range of hashes, after `cursor`, in hash order: an item present throughout a
-   * walk is in it.
+   * walk is in it. At most some tenths of a millisecond. Nothing after `upTo`, where it is given: a module that does not
+   * heed it is compared item by item where a transfer resumes, instead of by one sum.
    */
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage;
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage;
   /** Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+  /** About how many items there are within these ranges, where that is known without a walk: what progress is measured by. */
+  countItems?(within: readonly HashRange[]): number;
   /** The receiver holds `item` durably: forget it, unless it has changed since it was sent. */
   handleItemHandedOff(item: Uint8Array): void;
   /** Forget everything, in steps; called until it returns true. Each call takes at most about a millisecond. */
@@ -183,6 +191,12 @@ export interface VnodeModule<Command, Reply> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. */
   readonly name: string;
   readonly codec: Codec<Command, Reply>;
+  /**
+   * True for a command that only merges something in. Sent under an earlier ring to a node that has given the partition
+   * away since, it is taken there as by a stand-in and handed over: its sender may have had answers enough, and hears of no
+   * refusal any more. All others are refused as `moved` then; so is every one where this is left out.
+   */
+  merges?(command: Command): boolean;
   /**
    * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
    * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.

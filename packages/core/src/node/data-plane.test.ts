@@ -1,6 +1,6 @@
 /**
  * Two nodes, a and b, and the wire between them, which carries a frame when the test says so. The vnodes of their
- * service do as they are told: `echo x`, `refuse overload`, `fail`, or `later x`, which is answered when asked for.
+ * service do as they are told: `echo x`, `merge x`, `refuse overload`, `fail`, or `later x`, which is answered when asked for.
  */
 import { describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
@@ -69,7 +69,12 @@ class EchoVnode implements Vnode<string, string> {
 }
 
 type EchoModule = VnodeModule<string, string>;
-const module: EchoModule = { name: SERVICE, codec, open: () => new EchoVnode() };
+const module: EchoModule = {
+  name: SERVICE,
+  codec,
+  merges: (command) => command.startsWith('merge '),
+  open: () => new EchoVnode(),
+};
 /** A second service, which not every node runs. */
 const other: EchoModule = { ...module, name: 'other' };
 
@@ -81,6 +86,9 @@ class Asker implements ReplicaRequest<string> {
   }
   onRefused(at: number, why: Refusal): void {
     this.told.push(`${at} refused: ${why}`);
+  }
+  onKept(at: number): void {
+    this.told.push(`${at} kept`);
   }
   onFailed(at: number, sent: boolean, crowded = false): void {
     this.told.push(`${at} failed${sent ? '' : ', not sent'}${crowded ? ', crowded' : ''}`);
@@ -198,7 +206,8 @@ class TestNode {
     for (const [at, [drawing, command]] of commands.entries()) {
       const [partition, node = this.#self] = drawing.replace('!', '').split('@');
       const role = drawing.endsWith('!') ? 'fallback' : 'primary';
-      const replica: Replica = { partition: Number(partition) as PartitionId, node: node as NodeId, role };
+      const place = { partition: Number(partition) as PartitionId, ringSize: 8 };
+      const replica: Replica = { ...place, node: node as NodeId, role };
       port.send(id, at, replica, command, 1_000);
     }
     return asker;
@@ -382,6 +391,35 @@ describe('rings that differ', () => {
     stage.deliver();
     expect(asker.told).toEqual(['0 refused: moved', '1: hello']);
     expect(stage.b.vnode(4)?.heard).toEqual([]);
+  });
+
+  it('but what only merges is taken there as by a stand-in: who sent it may listen no more', () => {
+    const stage = new Stage();
+    stage.b.adopt(ring(3, 'aaaaabbb'));
+    const asker = stage.a.ask(['4@b', 'merge kept']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 kept']);
+    expect(stage.b.vnode(4)?.heard).toEqual(['merge kept']);
+    expect(stage.b.vnodes.find(SERVICE, 4 as PartitionId)?.standing).toBe('hint');
+  });
+
+  it('likewise under a ring that has another size now', () => {
+    const stage = new Stage();
+    const owners = [...'aaaaaaaabbbbbbbb'] as NodeId[];
+    stage.b.adopt({ ...ring(3, 'aaaaabbb'), ringSize: 16, owners });
+    const asker = stage.a.ask(['5@b', 'merge kept'], ['6@b', 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 kept', '1 refused: moved']);
+    const place = { ringBits: 3, partition: 5 as PartitionId };
+    expect(stage.b.vnodes.findAt(SERVICE, place)?.standing).toBe('hint');
+  });
+
+  it('under the present ring whoever sends it to the wrong node is told', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['3@b', 'merge lost']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 refused: moved']);
+    expect(stage.b.vnode(3)).toBeUndefined();
   });
 
   // In these rings partition 3 is given away without a transfer, so that its new owner is partial.

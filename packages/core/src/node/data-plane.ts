@@ -4,15 +4,17 @@
  * A vnode here is called at once and with the command itself. For a vnode elsewhere the command becomes a frame on
  * the data lane; its answer finds the request by number, and is taken once and only from the node that was asked.
  *
- * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`; a frame from a later
- * ring than this node has waits, for as long as its asker does, until the ring arrives. A command for a service that this
- * node does not run is refused at once. So it is for every module and every kind of request, and no module knows of it.
+ * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`, but what is only to be
+ * merged is taken by a stand-in, as its asker may listen no more; a frame from a later ring than this node has waits, for
+ * as long as its asker does, until the ring arrives. A command for a service that this node does not run is refused at
+ * once. So it is for every module and every kind of request, and no module knows of it.
  */
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
+import type { Place } from '../contracts/store.ts';
 import type { Transport } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import {
@@ -25,6 +27,7 @@ import {
   REFUSALS,
   REPLY_CROWDED,
   REPLY_FAILED,
+  REPLY_KEPT,
   REPLY_OK,
   REPLY_REFUSED,
   writeHeader,
@@ -34,7 +37,7 @@ import type { CoveragePort } from '../request/coverage.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from '../request/port.ts';
 import type { RequestTable } from '../request/request-table.ts';
 import type { RingDocument } from '../ring/document.ts';
-import { ringBits } from '../ring/hash-space.ts';
+import { RING_SIZE_MAX, ringBits } from '../ring/hash-space.ts';
 import type { Replica } from '../ring/preference-list.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
@@ -61,6 +64,7 @@ interface EarlyFrame {
   readonly until: number;
 }
 
+const RING_BITS_MAX = ringBits(RING_SIZE_MAX);
 /** Frames of a later ring that wait for it, and their bytes; beyond, they are refused. */
 const EARLY_FRAMES_MAX = 1_000;
 const EARLY_BYTES_MAX = 32 * 1024 * 1024;
@@ -164,6 +168,7 @@ export class DataPlane {
       else request.onReply(at, reply, standIn);
     } else if (status === REPLY_REFUSED && body.left > 0)
       request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
+    else if (status === REPLY_KEPT && request.onKept !== undefined) request.onKept(at);
     else request.onFailed(at, true, status === REPLY_CROWDED);
   }
 
@@ -181,9 +186,8 @@ export class DataPlane {
       token.refuse('overload');
       return;
     }
-    const vnode = this.#vnodeFor(way, header);
-    if (vnode === undefined) return token.refuse('moved');
-    token.host = vnode;
+    const owner = this.#vnodeFor(way, header);
+    if (owner === undefined && !this.#wasSentBefore(header)) return token.refuse('moved');
     let command: unknown;
     try {
       command = way.codec.decodeCommand(body);
@@ -192,7 +196,25 @@ export class DataPlane {
       logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
       return token.refuse('bad_request');
     }
+    const vnode = owner ?? this.#standInFor(way, header, command);
+    if (vnode === undefined) return token.refuse('moved');
+    token.host = vnode;
+    token.late = owner === undefined;
     way.bring(vnode, command, token, header.remainingMs);
+  }
+
+  /** Under a ring that this node has left behind, which may have been of another size. */
+  #wasSentBefore({ epoch, ringBits: bits, partition }: Header): boolean {
+    return epoch < this.#init.view.document.epoch && bits <= RING_BITS_MAX && partition < 1 << bits;
+  }
+
+  /** Keeps as a hint what comes too late for the ring that it was sent under. */
+  #standInFor(way: Way, { ringBits: bits, partition }: Header, command: unknown): VnodeHost | undefined {
+    const { vnodes } = this.#init;
+    const place: Place = { ringBits: bits, partition };
+    // What is being filled may be given up again, and no hint must be lost with it.
+    if (!way.merges(command) || vnodes.isToFill(place)) return undefined;
+    return vnodes.findOrOpenAt(way.name, place);
   }
 
   /** The vnode that this frame is for, or undefined when the partition is another node's now. */
@@ -270,14 +292,8 @@ class WayPort implements ServicePort<unknown, unknown> {
     else this.#sendAway(id, at, replica, command, remainingMs);
   }
 
-  #sendHere(
-    id: RequestId,
-    at: number,
-    { role, partition }: Replica,
-    command: unknown,
-    remainingMs: number,
-  ): void {
-    const host = role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  #sendHere(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+    const host = this.#vnodeHere(replica);
     if (host === undefined) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
@@ -285,12 +301,18 @@ class WayPort implements ServicePort<unknown, unknown> {
     this.#way.bring(host, command, new LocalToken(this.#table, this.self, id, at, host), remainingMs);
   }
 
+  /** Undefined for one of a ring that is past. */
+  #vnodeHere({ role, partition, ringSize }: Replica): VnodeHost | undefined {
+    if (ringSize !== this.#view.document.ringSize) return undefined;
+    return role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  }
+
   #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
     const { out, transport } = this.#init;
     const { document } = this.#view;
     const header = this.#header;
     header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
-    header.ringBits = ringBits(document.ringSize);
+    header.ringBits = ringBits(replica.ringSize);
     header.requestId = id;
     header.epoch = document.epoch;
     header.partition = replica.partition;

@@ -12,6 +12,7 @@ import {
   REFUSALS,
   REPLY_CROWDED,
   REPLY_FAILED,
+  REPLY_KEPT,
   REPLY_OK,
   REPLY_REFUSED,
   writeHeader,
@@ -92,6 +93,8 @@ export class RemoteToken extends VnodeToken {
   readonly #partition: PartitionId;
   readonly #service: number;
   host: VnodeHost | undefined = undefined;
+  /** The command came too late for its ring: what it was to merge is kept as a hint, and the asker is to ask anew. */
+  late = false;
 
   constructor(init: RemoteTokenInit, way: Way | undefined, to: NodeId, header: Header) {
     super();
@@ -106,6 +109,7 @@ export class RemoteToken extends VnodeToken {
   }
 
   reply(reply: unknown): void {
+    if (this.late) return this.#replyKept();
     // First of all: a codec that throws over it leaves the command unanswered, and who asked can be told.
     this.#way?.codec.encodeReply(reply, this.#begin(REPLY_OK));
     if (!this.use() || this.#send()) return;
@@ -123,6 +127,12 @@ export class RemoteToken extends VnodeToken {
   fail(): void {
     if (!this.use()) return;
     this.#begin(REPLY_FAILED);
+    this.#send();
+  }
+
+  #replyKept(): void {
+    if (!this.use()) return;
+    this.#begin(REPLY_KEPT);
     this.#send();
   }
 

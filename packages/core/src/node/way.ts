@@ -13,6 +13,8 @@ export interface Way {
   readonly request: number;
   readonly answer: number;
   readonly codec: Codec<unknown, unknown>;
+  /** True for what only merges something in (contracts/vnode.ts). */
+  merges(command: unknown): boolean;
   bring(host: VnodeHost, command: unknown, token: VnodeToken, remainingMs: number): void;
 }
 
@@ -21,13 +23,15 @@ export function wayNumber(type: number, service: number): number {
   return (type << 16) | service;
 }
 
-export function commandWay({ name, codec }: VnodeModule<unknown, unknown>): Way {
+export function commandWay(module: VnodeModule<unknown, unknown>): Way {
+  const { name, codec } = module;
   return {
     name,
     service: serviceNumber(name),
     request: MESSAGE.command,
     answer: MESSAGE.reply,
     codec,
+    merges: (command) => module.merges?.(command) === true,
     bring: (host, command, token, remainingMs) => host.handle(command, token, remainingMs),
   };
 }
@@ -39,6 +43,7 @@ export function coverageWay({ name, codec }: VnodeModule<unknown, unknown>): Way
     request: MESSAGE.coverage,
     answer: MESSAGE.coveragePage,
     codec: coverageCodec(codec) as Codec<unknown, unknown>,
+    merges: () => false,
     bring: (host, query, token, remainingMs) =>
       host.handleCoverage(query as CoverageQuery<unknown>, token, remainingMs),
   };

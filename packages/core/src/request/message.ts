@@ -35,9 +35,12 @@ export const MESSAGE = {
   handoffAnswer: 7,
   handoffItems: 8,
   handoffAck: 9,
+  handoffCompare: 10,
+  handoffHeld: 11,
+  handoffEnd: 12,
   /** Data lane: a page of a coverage request, asked of one vnode, and that page. */
-  coverage: 10,
-  coveragePage: 11,
+  coverage: 13,
+  coveragePage: 14,
 } as const;
 
 /** The command is meant for a stand-in: take it though the partition is not yours. In a reply: a stand-in answered. */
@@ -113,6 +116,8 @@ export const REPLY_REFUSED = 1;
 export const REPLY_FAILED = 2;
 /** It was handled, perhaps acted on, and the lane had no room for the answer. Who does not know this takes it for failed. */
 export const REPLY_CROWDED = 3;
+/** It came too late for its ring. What it was to merge is kept as a hint, and counts for nothing: the newer ring is to be asked. */
+export const REPLY_KEPT = 4;
 
 /** In the order of their numbers on the wire. */
 export const REFUSALS: readonly Refusal[] = [

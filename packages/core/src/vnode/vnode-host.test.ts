@@ -171,14 +171,14 @@ it('long work is done in the pool, and answers when it is done', () => {
   open(false);
   const told = ask('count');
   expect(told).toEqual([]);
-  clock.advance(0);
+  clock.advance(10);
   expect(told).toEqual(['counted 3']);
 });
 
 it('a job that throws fails its command, or, if that was answered, is only logged', () => {
   open(false);
   const [stumbled, counted] = [ask('stumble'), ask('count badly')];
-  clock.advance(0);
+  clock.advance(10);
   expect(stumbled).toEqual(['failed: the vnode threw: TypeError: z is not a function']);
   expect(counted).toEqual(['counted 3']);
   expect(errors).toHaveLength(2);

@@ -152,7 +152,19 @@ export class VnodeHost {
   become(role: VnodeStanding, epoch: Epoch, state: VnodeRecord['state'] = this.#record.state): void {
     const record = this.#record;
     if (record.role === role && record.state === state && this.#recordSeq !== undefined) return;
-    this.#write({ ...record, role, epoch, state });
+    const { repairAsked, ...others } = record;
+    const stillAsked = repairAsked === true && role === 'owner';
+    this.#write({ ...others, role, epoch, state, ...(stillAsked && { repairAsked }) });
+  }
+
+  /** Somebody asked for a repair, which only an owner is worth. */
+  get repairAsked(): boolean {
+    return this.#record.repairAsked === true;
+  }
+
+  askForRepair(asked: boolean): void {
+    const { repairAsked: _, ...record } = this.#record;
+    this.#write({ ...record, ...(asked && { repairAsked: true }) });
   }
 
   addSink(sink: ItemSink): void {

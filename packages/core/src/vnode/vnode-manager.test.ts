@@ -279,10 +279,82 @@ describe('as the ring changes', () => {
     before.store.commit();
     expect(before.next(ring(2, 'baaaaaaa'), AGAIN).standings[0]).toBe('0 retired partial');
   });
+});
 
-  it('the ring keeps its size', () => {
-    const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
-    expect(() => life.manager.adopt({ ...ring(2, 'aaaaaaaa'), ringSize: 16 })).toThrow('keeps its ring size');
+/** Of a ring of eight that becomes one of sixteen; a place is said with its ring: `8/0`. */
+describe('as the ring takes another size', () => {
+  const EIGHT = 'abababab';
+  const SIXTEEN = 'babababababababa';
+  const resizing = (epoch: number): RingDocument => ({
+    ...ring(epoch, EIGHT),
+    resize: { ringSize: 16, owners: [...SIXTEEN] as NodeId[] },
+  });
+  const resized = (epoch: number): RingDocument => ({ ...ring(epoch, SIXTEEN), ringSize: 16 });
+  const placeOf = (ringBits: number, partition: number) => ({
+    ringBits,
+    partition: partition as PartitionId,
+  });
+  const standings = (life: Life): string[] =>
+    life.manager
+      .all()
+      .map(
+        ({ place, standing, whole }) =>
+          `${1 << place.ringBits}/${place.partition} ${standing} ${whole ? 'whole' : 'partial'}`,
+      )
+      .toSorted();
+
+  function filling() {
+    const life = new Life().start(ring(1, EIGHT), FIRST).adopt(resizing(2));
+    for (const partition of [1, 3])
+      life.manager.findOrOpenAt('kv', placeOf(4, partition)).become('receiving', 2 as Epoch, 'whole');
+    life.store.commit();
+    return life;
+  }
+
+  it('its places are opened when they are filled, beside those that serve', () => {
+    expect(standings(filling())).toEqual([
+      '16/1 receiving whole',
+      '16/3 receiving whole',
+      '8/0 owner whole',
+      '8/2 owner whole',
+      '8/4 owner whole',
+      '8/6 owner whole',
+    ]);
+    expect(filling().vnode(1), 'of the ring that serves there is none').toBeUndefined();
+  });
+
+  it('with the switch those that were filled are owners, the others too but partial, and the old ones hand over', () => {
+    const life = filling().adopt(resized(3));
+    expect(standings(life).slice(0, 3)).toEqual([
+      '16/1 owner whole',
+      '16/11 owner partial',
+      '16/13 owner partial',
+    ]);
+    expect(standings(life).filter((line) => line.startsWith('8/'))).toEqual(
+      [0, 2, 4, 6].map((partition) => `8/${partition} hint partial`),
+    );
+    expect(life.vnode(1)?.place).toEqual(placeOf(4, 1));
+  });
+
+  it('when it is aborted what was filled is redundant', () => {
+    const life = filling().adopt(ring(3, EIGHT));
+    expect(standings(life).slice(0, 2)).toEqual(['16/1 retired partial', '16/3 retired partial']);
+  });
+
+  it('after a start what was being filled may lack what was passed on meanwhile', () => {
+    const life = filling().next(resizing(2), AGAIN);
+    expect(standings(life).slice(0, 2)).toEqual(['16/1 receiving partial', '16/3 receiving partial']);
+  });
+
+  it('after a start under the new ring the old places are there until they are empty', () => {
+    const life = filling().next(resized(3), AGAIN);
+    expect(standings(life).filter((line) => line.startsWith('8/'))).toHaveLength(4);
+    expect(standings(life)[0], 'it may have missed the last').toBe('16/1 owner partial');
+  });
+
+  it('a place of a former ring of that size is filled anew once it is on its way out', () => {
+    const life = filling().adopt(ring(3, EIGHT)).adopt(resizing(4));
+    expect(life.manager.findOrOpenAt('kv', placeOf(4, 1)).standing).toBe('receiving');
   });
 });
 

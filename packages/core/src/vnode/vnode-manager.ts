@@ -3,6 +3,14 @@
  *
  * Every owned partition is open from the start, so that each has its durable record from the birth of the ring on;
  * a vnode that stands in, or that holds items from before a join, is open as long as it holds something.
+ *
+ * Vnodes of the ring that serves are found by partition, which requests do all the time. Beside them there may be some
+ * of rings of other sizes: of the one that is being filled, each opened when its first transfer is offered, and of
+ * those that were, as long as they hold something. When the ring takes another size the ones become owners and the
+ * others hints, which are handed over.
+ *
+ * What was filled for a ring that never came is redundant: nobody but transfers has written to it, and the sources of
+ * those are whole. It is retired.
  */
 import { assert } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
@@ -48,8 +56,10 @@ export interface ServiceVnodes {
 
 export class VnodeManager {
   readonly #init: VnodeManagerInit;
-  /** By service name, by partition. */
+  /** Of the ring that serves: by service name, by partition. */
   readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
+  /** Of rings of other sizes: by service name and place. */
+  readonly #others = new Map<string, VnodeHost>();
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
   readonly #pool: WorkerPool;
   #document!: RingDocument;
@@ -69,23 +79,22 @@ export class VnodeManager {
   start(document: RingDocument, { firstLife, intact }: StartProof): void {
     this.#document = document;
     this.#intact = intact;
-    const bits = ringBits(document.ringSize);
     for (const module of this.#init.modules) {
       for (const place of this.#init.store.places(SPACE_META)) {
-        if (place.ringBits !== bits) continue;
         const known = this.#init.store.get(SPACE_META, place, vnodeRecordKey(module.name));
-        if (known !== undefined) this.#open(module, place.partition, 'hint', false);
+        if (known !== undefined) this.#open(module, place, 'hint', false);
       }
       // Items without a record would be nobody's; there should be none.
-      for (const place of this.#init.store.places(SPACE_ENTRY)) {
-        if (place.ringBits === bits) this.#open(module, place.partition, 'hint', false);
-      }
+      for (const place of this.#init.store.places(SPACE_ENTRY)) this.#open(module, place, 'hint', false);
       for (let p = 0; p < document.ringSize; p++) {
         // Nothing can be missing from the vnodes of a ring that is being born; of any other they must have a record.
         if (document.owners[p] === this.#init.self)
-          this.#open(module, p as PartitionId, 'owner', firstLife && document.epoch === 1);
+          this.#open(module, this.#placeOf(p), 'owner', firstLife && document.epoch === 1);
       }
     }
+    // What was passed on while this node was down is missing there.
+    for (const host of this.all())
+      if (host.standing === 'receiving') host.become('receiving', document.epoch, 'partial');
     this.adopt(document);
     this.#findUnserved();
     const partial = this.partialOwned.length;
@@ -99,8 +108,9 @@ export class VnodeManager {
   /** Bring every vnode's standing in line with a newer ring. */
   adopt(document: RingDocument): void {
     const self = this.#init.self;
-    assert(document.ringSize === this.#document.ringSize, 'a node keeps its ring size');
+    const resized = document.ringSize !== this.#document.ringSize;
     this.#document = document;
+    if (resized) this.#sortAnew();
     const incoming = new Set(
       document.pending.filter((transfer) => transfer.to === self).map((t) => t.partition),
     );
@@ -110,8 +120,8 @@ export class VnodeManager {
         const owner = document.owners[p] === self;
         const host = this.find(module.name, partition);
         if (host === undefined) {
-          if (owner) this.#openAnew(module, partition, 'owner');
-          else if (incoming.has(partition)) this.#openAnew(module, partition, 'receiving');
+          if (owner) this.#openAnew(module, this.#placeOf(p), 'owner');
+          else if (incoming.has(partition)) this.#openAnew(module, this.#placeOf(p), 'receiving');
         } else if (owner) host.become('owner', document.epoch);
         else if (incoming.has(partition)) {
           if (host.standing !== 'receiving') host.become('receiving', document.epoch, 'partial');
@@ -120,15 +130,45 @@ export class VnodeManager {
         }
       }
     }
+    for (const host of this.#others.values()) {
+      if (host.standing === 'owner') host.become('hint', document.epoch, 'partial');
+      else if (host.standing === 'receiving' && !this.isToFill(host.place))
+        host.become('retired', document.epoch, 'partial');
+    }
   }
 
+  /** Of the ring that serves. */
   find(service: string, partition: PartitionId): VnodeHost | undefined {
     return this.#hosts.get(service)?.[partition];
   }
 
+  /** Of whatever ring. */
+  findAt(service: string, place: Place): VnodeHost | undefined {
+    if (this.#isOfThisRing(place)) return this.find(service, place.partition);
+    return this.#others.get(keyOf(service, place));
+  }
+
+  /** The vnode of this place; opened, when it is not there, to be filled for a coming ring or to stand in. */
+  findOrOpenAt(service: string, place: Place): VnodeHost {
+    const filling = this.isToFill(place);
+    const found = this.findAt(service, place);
+    if (found === undefined)
+      return this.#openAnew(this.#moduleOf(service), place, filling ? 'receiving' : 'hint');
+    // One of a former ring of that size, and on its way out.
+    if (filling && found.standing !== 'receiving') found.become('receiving', this.#document.epoch, 'partial');
+    return found;
+  }
+
+  /** Whether this node is to own the place under a ring that is being filled. */
+  isToFill({ ringBits: bits, partition }: Place): boolean {
+    const { resize } = this.#document;
+    return (
+      resize !== undefined && 1 << bits === resize.ringSize && resize.owners[partition] === this.#init.self
+    );
+  }
+
   of(service: string): ServiceVnodes {
-    const hosts = this.#hosts.get(service);
-    assert(hosts !== undefined, 'a service of this node');
+    const hosts = this.#hostsOf(service);
     return {
       find: (partition) => hosts[partition],
       findOrStandIn: (partition) => hosts[partition] ?? this.findOrStandIn(service, partition),
@@ -138,10 +178,7 @@ export class VnodeManager {
   /** The vnode of this partition, opened as a stand-in when it is not there. */
   findOrStandIn(service: string, partition: PartitionId): VnodeHost {
     const found = this.find(service, partition);
-    if (found !== undefined) return found;
-    const module = this.#init.modules.find((candidate) => candidate.name === service);
-    assert(module !== undefined, 'a service of this node');
-    return this.#openAnew(module, partition, 'hint');
+    return found ?? this.#openAnew(this.#moduleOf(service), this.#placeOf(partition), 'hint');
   }
 
   /** Of each kind, that of the fullest vnode. */
@@ -151,7 +188,10 @@ export class VnodeManager {
 
   /** Vnodes that are open, in no particular order. */
   all(): VnodeHost[] {
-    return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
+    const ofThisRing = [...this.#hosts.values()].flatMap((hosts) =>
+      hosts.filter((host) => host !== undefined),
+    );
+    return [...ofThisRing, ...this.#others.values()];
   }
 
   /** No job of a vnode runs any more, and none is taken. */
@@ -197,10 +237,11 @@ export class VnodeManager {
   /** Close a vnode that is empty and stands in for nobody any more. */
   discard(host: VnodeHost): void {
     assert(host.standing === 'hint' || host.standing === 'retired', 'an owned vnode stays open');
+    const key = keyOf(host.service, host.place);
     const seq = host.forget();
-    if (seq !== undefined) this.#forgotten.set(keyOf(host.service, host.place.partition), seq);
-    const hosts = this.#hosts.get(host.service) as (VnodeHost | undefined)[];
-    hosts[host.place.partition] = undefined;
+    if (seq !== undefined) this.#forgotten.set(key, seq);
+    if (this.#isOfThisRing(host.place)) this.#hostsOf(host.service)[host.place.partition] = undefined;
+    else this.#others.delete(key);
   }
 
   /** Call back once everything submitted to the store so far is as durable as an acknowledged write. */
@@ -211,6 +252,7 @@ export class VnodeManager {
 
   onStoreProgress(failedFrom?: number): void {
     for (const hosts of this.#hosts.values()) for (const host of hosts) host?.onStoreProgress(failedFrom);
+    for (const host of this.#others.values()) host.onStoreProgress(failedFrom);
     for (const [key, seq] of this.#forgotten)
       if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity))
         this.#forgotten.delete(key);
@@ -227,26 +269,21 @@ export class VnodeManager {
   }
 
   /** A vnode that was not here. A record that could not be removed when it last was says nothing of how it stands now. */
-  #openAnew(
-    module: VnodeModule<unknown, unknown>,
-    partition: PartitionId,
-    standing: VnodeStanding,
-  ): VnodeHost {
-    const host = this.#open(module, partition, standing, false);
+  #openAnew(module: VnodeModule<unknown, unknown>, place: Place, standing: VnodeStanding): VnodeHost {
+    const host = this.#open(module, place, standing, false);
     host.become(standing, this.#document.epoch, 'partial');
     return host;
   }
 
   #open(
     module: VnodeModule<unknown, unknown>,
-    partition: PartitionId,
+    place: Place,
     standing: VnodeStanding,
     whole: boolean,
   ): VnodeHost {
-    const found = this.find(module.name, partition);
+    const found = this.findAt(module.name, place);
     if (found !== undefined) return found;
     const { self, host, store, logger, durability } = this.#init;
-    const place: Place = { ringBits: ringBits(this.#document.ringSize), partition };
     const opened = new VnodeHost({
       self,
       place,
@@ -259,17 +296,51 @@ export class VnodeManager {
       standing,
       whole,
       intact: this.#intact,
-      forgotten: this.#forgotten.has(keyOf(module.name, partition)),
+      forgotten: this.#forgotten.has(keyOf(module.name, place)),
       epoch: this.#document.epoch,
       mailboxMax: this.#init.mailboxMax,
     });
-    (this.#hosts.get(module.name) as (VnodeHost | undefined)[])[partition] = opened;
+    this.#keep(opened);
     return opened;
+  }
+
+  /** The ring has another size: which vnodes are of it, and which are not. */
+  #sortAnew(): void {
+    const all = this.all();
+    for (const hosts of this.#hosts.values()) hosts.length = 0;
+    this.#others.clear();
+    for (const host of all) this.#keep(host);
+  }
+
+  #keep(host: VnodeHost): void {
+    const { service, place } = host;
+    if (this.#isOfThisRing(place)) this.#hostsOf(service)[place.partition] = host;
+    else this.#others.set(keyOf(service, place), host);
+  }
+
+  #isOfThisRing(place: Place): boolean {
+    return 1 << place.ringBits === this.#document.ringSize;
+  }
+
+  #placeOf(partition: number): Place {
+    return { ringBits: ringBits(this.#document.ringSize), partition: partition as PartitionId };
+  }
+
+  #hostsOf(service: string): (VnodeHost | undefined)[] {
+    const hosts = this.#hosts.get(service);
+    assert(hosts !== undefined, 'a service of this node');
+    return hosts;
+  }
+
+  #moduleOf(service: string): VnodeModule<unknown, unknown> {
+    const module = this.#init.modules.find((candidate) => candidate.name === service);
+    assert(module !== undefined, 'a service of this node');
+    return module;
   }
 }
 
-function keyOf(service: string, partition: PartitionId): string {
-  return `${service}/${partition}`;
+function keyOf(service: string, { ringBits: bits, partition }: Place): string {
+  return `${service}/${bits}:${partition}`;
 }
 
 /** One for each limit: what is used at most, and all that was refused. */

@@ -30,6 +30,8 @@ export interface VnodeRecord {
   readonly actor: string;
   /** Place of the last anti-entropy checkpoint; empty: none. */
   readonly treeCheckpoint: string;
+  /** Somebody asked for it to be repaired, and not all other copies have been merged since. */
+  readonly repairAsked?: boolean;
 }
 
 /** The record of a service's vnode: first of its place in hash order. */

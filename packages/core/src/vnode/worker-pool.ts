@@ -2,8 +2,8 @@
  * The worker pool of a node: long work of its vnodes, cut in slices, run in turn between requests.
  *
  * A job is a function that does about a millisecond of work each time it is called and says when it is done. One thread
- * does everything, so the pool is a queue and a timer: some jobs run at one time, one of each vnode, turn and turn about;
- * the others wait, first come, first served. After each slice of a millisecond requests have their turn.
+ * does everything, so the pool is a queue: some jobs run at one time, one of each vnode, turn and turn about, in slices of
+ * background work (handoff/slices.ts); the others wait, first come, first served.
  *
  * Holds: of one vnode jobs run one after the other, in the order they came. Nothing waits without a limit. A node that
  * drains finishes what it has within its farewell; one that stops refuses what waits and fails what runs.
@@ -11,16 +11,18 @@
  *
  * Source: Riak's riak_core_vnode_worker_pool (fifo), without its processes.
  */
-import type { Host, Timer } from '../contracts/host.ts';
+import type { Host } from '../contracts/host.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { ReplyToken } from '../contracts/vnode.ts';
+import { Slices } from '../handoff/slices.ts';
 
 export type JobToken = Pick<ReplyToken<never>, 'refuse' | 'fail'>;
 
-interface Job {
+interface VnodeJob {
   /** Whose it is: one of each owner runs at a time. */
   readonly owner: object;
   readonly token: JobToken;
+  /** Called later, until it returns true; it answers through the token, and does not throw. */
   readonly step: () => boolean;
 }
 
@@ -28,28 +30,23 @@ interface Job {
 const RUNNING_MAX = 8;
 /** Jobs that wait. */
 export const JOBS_WAITING_MAX = 1_000;
-const SLICE_MS = 1;
-/** Steps in one slice, where they are shorter than that; on virtual time they all are. */
-const STEPS_MAX = 16;
 
 export class WorkerPool {
-  readonly #host: Pick<Host, 'monotonic' | 'setTimer'>;
-  #waiting: Job[] = [];
-  #running: Job[] = [];
-  #timer: Timer | undefined;
+  readonly #slices: Slices;
+  #waiting: VnodeJob[] = [];
+  readonly #running = new Set<VnodeJob>();
   #refused = 0;
   #stopped = false;
 
-  constructor(host: Pick<Host, 'monotonic' | 'setTimer'>) {
-    this.#host = host;
+  constructor(host: Host) {
+    this.#slices = new Slices(host);
   }
 
   get limit(): LimitUse {
     return { limit: 'pool_jobs', used: this.#waiting.length, max: JOBS_WAITING_MAX, reached: this.#refused };
   }
 
-  /** `step` is called later, until it returns true; it answers through the token it was made with. It must not throw. */
-  add(job: Job): void {
+  add(job: VnodeJob): void {
     if (this.#stopped) return job.token.refuse('stopping');
     if (this.#waiting.length >= JOBS_WAITING_MAX) {
       this.#refused++;
@@ -57,44 +54,36 @@ export class WorkerPool {
     }
     this.#waiting.push(job);
     this.#admit();
-    this.#schedule();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#timer?.cancel();
+    this.#slices.stop();
     for (const { token } of this.#waiting.splice(0)) token.refuse('stopping');
-    for (const { token } of this.#running.splice(0)) token.fail('the node stops');
+    for (const { token } of this.#running) token.fail('the node stops');
+    this.#running.clear();
   }
 
   #admit(): void {
-    for (let at = 0; at < this.#waiting.length && this.#running.length < RUNNING_MAX;) {
-      const job = this.#waiting[at] as Job;
-      if (this.#running.some(({ owner }) => owner === job.owner)) at++;
-      else this.#running.push(...this.#waiting.splice(at, 1));
+    const owners = new Set([...this.#running].map(({ owner }) => owner));
+    for (let at = 0; at < this.#waiting.length && this.#running.size < RUNNING_MAX;) {
+      const job = this.#waiting[at] as VnodeJob;
+      if (owners.has(job.owner)) at++;
+      else {
+        this.#waiting.splice(at, 1);
+        owners.add(job.owner);
+        this.#begin(job);
+      }
     }
   }
 
-  #schedule(): void {
-    if (this.#running.length === 0 || this.#stopped) return;
-    this.#timer ??= this.#host.setTimer(0, () => {
-      this.#timer = undefined;
-      this.#slice();
-      this.#schedule();
-    });
-  }
-
-  #slice(): void {
-    const endsAt = this.#host.monotonic() + SLICE_MS;
-    for (let steps = 0; steps < STEPS_MAX; steps++) {
-      const [job] = this.#running;
-      if (job === undefined) return;
+  #begin(job: VnodeJob): void {
+    this.#running.add(job);
+    this.#slices.add(() => {
       const isDone = job.step();
-      // It may have stopped the pool, or made it longer.
-      if (this.#running[0] === job) this.#running.shift();
-      if (!isDone && !this.#stopped) this.#running.push(job);
-      if (isDone) this.#admit();
-      if (this.#host.monotonic() >= endsAt) return;
-    }
+      // The last step may have stopped the pool.
+      if (isDone && this.#running.delete(job)) this.#admit();
+      return !isDone && !this.#stopped;
+    });
   }
 }

@@ -11,6 +11,7 @@ export function kvModule(clock: HybridClock): VnodeModule<KvCommand, KvReply> {
   return {
     name: KV_SERVICE,
     codec: kvCodec,
+    merges: (command) => command.kind === 'merge',
     reopens: true,
     open: (context) => new KvVnode(context, clock, inFlight),
   };

@@ -27,7 +27,7 @@ import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { beforeHash } from './key-space.ts';
+import { beforeHash, isAfter } from './key-space.ts';
 import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
 
@@ -121,7 +121,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return this.#tallies.total === 0 && this.#overlay.size === 0;
   }
 
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage {
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage {
     const items: Uint8Array[] = [];
     let bytes = 0;
     const take = (at: RecordKey, entry: Uint8Array): void => {
@@ -135,11 +140,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         if (entry !== undefined && covers([within], at.hashHi)) take(at, entry);
     }
     const after = cursor === undefined ? beforeHash(within.start) : decodeCursor(cursor);
+    const end = upTo && decodeCursor(upTo);
     let last: RecordKey | undefined;
     let inRange = true;
     const { store, place, logger } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
-      inRange = hashHi < within.end;
+      inRange = hashHi < within.end && (end === undefined || !isAfter(hashHi, hashLo, key, end));
       if (!inRange) return false;
       last = { hashHi, hashLo, key };
       if (hashHi < within.start) return true;
@@ -153,6 +159,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return bytes < budgetBytes;
     });
     return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
+  }
+
+  /** Exact where the ranges are those of partitions, as they mostly are. */
+  countItems(within: readonly HashRange[]): number {
+    return this.#tallies.countWithin(within);
   }
 
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {

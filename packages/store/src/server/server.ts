@@ -13,6 +13,7 @@ import {
   FileStableStore,
   HybridClock,
   LoopDelay,
+  membershipPresets,
   Node,
   openDataDirectory,
   SystemHost,
@@ -26,16 +27,7 @@ import {
 } from '@rkv/core';
 import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import {
-  Healer,
-  KV_SERVICE,
-  kvModule,
-  readBudget,
-  QuorumStore,
-  Service,
-  type Coordinator,
-  type HealingPort,
-} from '../kv/index.ts';
+import { kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -143,7 +135,6 @@ class Server implements RunningServer {
   #service!: Service;
   #redis: RedisServer | undefined;
   #http: AdminServer | undefined;
-  #healer: Healer | undefined;
   #ports!: Ports;
   #finish!: (why: 'left' | 'stopped') => void;
   #becomeReady!: () => void;
@@ -179,6 +170,7 @@ class Server implements RunningServer {
       durability: config.durability,
       bootId: machineBootId(),
       modules: [this.#module],
+      preset: membershipPresets[config.preset],
       onReady: () => this.#becomeReady(),
       onRemoved: () => {
         this.#left = true;
@@ -224,8 +216,6 @@ class Server implements RunningServer {
       service: this.#service,
       load: () => this.#load(),
     });
-    this.#healer = new Healer(coordinator, this.#healingPort(), logger);
-    this.#healer.start();
     this.#sayWhatTheRingRules();
     try {
       const http = await this.#openHttp(config.http);
@@ -248,7 +238,6 @@ class Server implements RunningServer {
     const { directory } = this.#parts;
     if (this.#admin !== undefined) this.#admin.stopping = true;
     this.#http?.drain();
-    this.#healer?.stop();
     const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
     await Promise.all([this.#redis?.close(), drained]);
     await this.#http?.close();
@@ -273,13 +262,6 @@ class Server implements RunningServer {
       redis: this.#redis,
       http: this.#http,
     });
-  }
-
-  #healingPort(): HealingPort {
-    return {
-      partial: () => this.#node.partialPartitions(KV_SERVICE),
-      declareWhole: (partition) => this.#node.declareWhole(KV_SERVICE, partition),
-    };
   }
 
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {

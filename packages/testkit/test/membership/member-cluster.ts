@@ -6,6 +6,7 @@
  */
 import {
   jsonDecode,
+  membershipPresets,
   Node,
   sha1Hex,
   sha1Latin1,
@@ -13,6 +14,7 @@ import {
   type ByteReader,
   type ByteWriter,
   type NodeId,
+  type PresetName,
   type RequestResult,
   type StableName,
   type StableStore,
@@ -51,6 +53,7 @@ export interface MemberClusterInit {
   readonly module?: (service: string, life: NodeLife) => VnodeModule<any, any>;
   /** A planted bug: damaged documents are taken for what they said before. */
   readonly hidesDamage?: boolean;
+  readonly preset?: PresetName;
 }
 
 /** The versions of one document, and whether the last cannot be read. */
@@ -209,6 +212,7 @@ export class MemberCluster {
       durability: this.#init.durability ?? 'power',
       bootId,
       modules: services.map((service) => (this.#init.module ?? echo)(service, life)),
+      preset: membershipPresets[this.#init.preset ?? 'local'],
       onRing: ({ document, digest }) => {
         this.onRing(name, document.epoch);
         this.agreement.report(`${document.clusterId} ${document.epoch}`, digest, name);

@@ -214,7 +214,7 @@ describe('hints', () => {
             port.send(
               id,
               0,
-              { partition: p as PartitionId, node: port.self, role: 'fallback' },
+              { partition: p as PartitionId, ringSize: document.ringSize, node: port.self, role: 'fallback' },
               'get k1',
               100,
             );
