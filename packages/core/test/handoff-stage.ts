@@ -127,6 +127,8 @@ export class HandoffNode {
   storing: (() => void)[] | undefined;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
+  /** A service whose items it holds and that it does not run. */
+  unserved: string | undefined;
   readonly #services: readonly string[];
 
   constructor(stage: HandoffStage, name: string, services: readonly string[]) {
@@ -184,6 +186,7 @@ export class HandoffNode {
         return documentNow();
       },
       services,
+      unserved: () => this.unserved,
       isUp: (node) => !this.down.has(node),
       runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,

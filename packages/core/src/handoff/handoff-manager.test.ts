@@ -422,3 +422,21 @@ describe('lives and connections', () => {
     expect(stage.wire.filter((frame) => frame.startsWith('a>'))).toEqual([]);
   });
 });
+
+describe('a node is drained', () => {
+  it('when what it stood in for has been handed over', () => {
+    const { stage, a } = hinting();
+    expect(a.manager.drained).toBe(false);
+    stage.run(1_000);
+    expect(a.manager.drained).toBe(true);
+  });
+
+  it('and not while it holds what a service left behind that it does not run', () => {
+    const { stage, a } = hinting();
+    a.unserved = 'locks';
+    stage.run(1_000);
+    expect(a.manager.drained).toBe(false);
+    a.unserved = undefined;
+    expect(a.manager.drained).toBe(true);
+  });
+});

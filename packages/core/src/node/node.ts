@@ -158,6 +158,7 @@ export class Node {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#running?.handoff.stop();
+    this.#running?.vnodes.stop();
     this.#neighbours.stop();
     this.#questions.stop();
     this.#table.stop();
@@ -548,6 +549,11 @@ export class Node {
     this.#neighbours.keepFor(to, message);
   }
 
+  /** A member that is up runs it. */
+  #isRun(service: string): boolean {
+    return this.document.members.some(({ id }) => this.#membership.peers.runs(id, service));
+  }
+
   #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
     const { host, logger } = this.#init;
     return {
@@ -560,6 +566,7 @@ export class Node {
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
       runs: (node, service) => this.#membership.peers.runs(node, service),
+      unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
       find: (service, place) => vnodes.findAt(service, place),

@@ -48,6 +48,9 @@ export interface MemberClusterInit {
   readonly seed?: number;
   readonly ringSize?: number;
   readonly durability?: 'process' | 'power';
+  /** The module of a service in one life of a node. Default `echo`. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly module?: (service: string, life: NodeLife) => VnodeModule<any, any>;
   /** A planted bug: damaged documents are taken for what they said before. */
   readonly hidesDamage?: boolean;
   readonly preset?: PresetName;
@@ -208,7 +211,7 @@ export class MemberCluster {
       logger,
       durability: this.#init.durability ?? 'power',
       bootId,
-      modules: services.map(echo),
+      modules: services.map((service) => (this.#init.module ?? echo)(service, life)),
       preset: membershipPresets[this.#init.preset ?? 'local'],
       onRing: ({ document, digest }) => {
         this.onRing(name, document.epoch);
