@@ -66,7 +66,8 @@ describe('durability process', () => {
     expect(count(n3, /the machine went down under this node/g)).toBe(1);
     expect(count(n3, PARTIAL)).toBe(1);
     await until(
-      async () => (await member(n1, 'n3'))?.partialVnodes === 0 && count(n3, /are whole again/g) === 1,
+      async () =>
+        (await member(n1, 'n3'))?.partialVnodes === 0 && count(n3, /have merged all other copies/g) === 1,
     );
     const metrics = await fetch(`${n1.url}/metrics`).then((answer) => answer.text());
     expect(metrics).toContain('rkv_vnodes_partial{member="n3"} 0\n');
