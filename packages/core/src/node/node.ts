@@ -13,6 +13,7 @@ import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
+import { SPACE_ENTRY } from '../contracts/store.ts';
 import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
@@ -49,6 +50,9 @@ import { Wholeness } from './wholeness.ts';
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
 const JOIN_HOPS_MAX = 4;
+const STRANDED =
+  'this node is in no ring any more and still holds data: it was taken out while it was away, or let in by members ' +
+  'whose ring was undone. Its data directory is kept';
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -333,12 +337,19 @@ export class Node {
         return done?.(effect.result);
       }
       case 'removed':
-        return this.#init.onRemoved?.();
+        return this.#becomeRemoved();
       case 'setPeers':
         return this.#neighbours.setMembers(effect.peers);
       case 'log':
         return this.#init.logger[effect.level](effect.fields, effect.text);
     }
+  }
+
+  /** Whoever leaves in good order is empty by then (`drained`). What lies here otherwise may be the only copy. */
+  #becomeRemoved(): void {
+    const isEmpty = this.#init.store.places(SPACE_ENTRY).length === 0;
+    if (!isEmpty) this.#init.logger.warn({ epoch: this.document.epoch }, STRANDED);
+    this.#init.onRemoved?.(isEmpty ? 'left' : 'stranded');
   }
 
   #adopt(document: RingDocument): void {
