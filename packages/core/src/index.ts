@@ -15,7 +15,7 @@ export * from './claim/index.ts';
 export * from './ring/describe.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
 export { membershipPresets, type MembershipPreset } from './membership/preset.ts';
-export type { Plan, PlannedChange, Transition } from './membership/plan.ts';
+export type { Plan, PlanCertificate, PlannedChange, Transition } from './membership/plan.ts';
 export * from './node/index.ts';
 export * from './net/index.ts';
 export * from './host/index.ts';

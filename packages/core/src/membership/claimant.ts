@@ -15,12 +15,22 @@ import { unreachable } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { memberOf, votersOf, type AgreedDocument, type RingDocument } from '../ring/document.ts';
 import type { Outcome } from './agreement.ts';
+import { markDown } from './down.ts';
 import type { AdminRequest, RequestResult } from './events.ts';
-import { commitPlan, encodePlan, makePlan, planRefusal, type ClaimFunction, type Plan } from './plan.ts';
+import { commitPlan, encodePlan, makePlan, type Plan } from './plan.ts';
 import type { MembershipPreset } from './preset.ts';
 import { isRefusal, refuse, unsure, type Refusal } from './refusal.ts';
 import { applyReports, reportKey, type Report } from './reports.ts';
-import { clearStaged, stageJoin, stageLeave, type Build, type Candidate } from './staging.ts';
+import { removedIn, type ClaimFunction } from './planned-ring.ts';
+import {
+  abortResize,
+  clearStaged,
+  pendingRefusal,
+  stageChange,
+  stageJoin,
+  type Build,
+  type Candidate,
+} from './staging.ts';
 
 /** Who waits for an answer: an operator at this node, or a joiner elsewhere. */
 export type Asker =
@@ -37,6 +47,8 @@ export interface ClaimantView {
   readonly hasCurrent: (node: NodeId) => boolean;
   /** Undefined: it has not said. */
   readonly servicesOf: (node: NodeId) => readonly string[] | undefined;
+  /** How many vnodes of a member are partial, as it said last. */
+  readonly partialOf: (node: NodeId) => number;
 }
 
 export type AfterPlanSave = { readonly kind: 'planSaved'; readonly asker: Asker; readonly plan: Plan };
@@ -69,10 +81,10 @@ type Proposed = { readonly asker: Asker; readonly request: ClaimantRequest };
 type Waiting = { readonly asker: Asker; readonly request: PlanOrCommit; readonly until: number };
 type PlanOrCommit = Extract<AdminRequest, { kind: 'plan' | 'commit' }>;
 
-/** The claimant of the document if it is up, else the first voter in member order that is. */
+/** The claimant of the document if it is up and has a vote, else the first voter in member order that is. */
 export function actingClaimant(document: RingDocument, isUp: (node: NodeId) => boolean): NodeId {
-  if (isUp(document.claimant)) return document.claimant;
-  return votersOf(document).find((member) => isUp(member.id))?.id ?? document.claimant;
+  const voters = votersOf(document).filter((member) => isUp(member.id));
+  return (voters.find(({ id }) => id === document.claimant) ?? voters[0])?.id ?? document.claimant;
 }
 
 export class Claimant {
@@ -102,7 +114,17 @@ export class Claimant {
         this.#propose(asker, request, ({ document }) => stageJoin(document, request.candidate));
         break;
       case 'leave':
-        this.#propose(asker, request, ({ document }) => stageLeave(document, request.node));
+      case 'replace':
+      case 'force-replace':
+      case 'force-remove':
+      case 'resize':
+        this.#propose(asker, request, ({ document }) => stageChange(document, request));
+        break;
+      case 'abortResize':
+        this.#propose(asker, request, ({ document }) => abortResize(document));
+        break;
+      case 'down':
+        this.#handleDown(asker, request, view);
         break;
       case 'clear':
         this.#propose(asker, request, ({ document }) => clearStaged(document));
@@ -178,7 +200,8 @@ export class Claimant {
     }
     let served = 0;
     for (const one of waiting) {
-      const unready = planRefusal(view.current.document) === undefined ? unreadyMembers(view) : [];
+      const unready =
+        deskRefusal(view.current.document, this.#self) === undefined ? unreadyMembers(view) : [];
       if (unready.length > 0 && now < one.until) break;
       served++;
       if (unready.length > 0) this.#answer(one.asker, notReady(unready));
@@ -188,10 +211,10 @@ export class Claimant {
     this.#waiting = waiting.slice(served);
   }
 
-  #handlePlan(asker: Asker, { current, isUp, servicesOf }: ClaimantView): void {
-    const refusal = planRefusal(current.document);
-    if (refusal !== undefined) return this.#answer(asker, refusal);
-    const plan = makePlan({ current, claim: this.#claim, isUp, servicesOf });
+  #handlePlan(asker: Asker, view: ClaimantView): void {
+    const refusal = deskRefusal(view.current.document, this.#self);
+    const plan = refusal ?? makePlan({ ...view, claim: this.#claim });
+    if (isRefusal(plan)) return this.#answer(asker, plan);
     this.#out.push({
       kind: 'save',
       name: 'plan',
@@ -200,9 +223,23 @@ export class Claimant {
     });
   }
 
+  /** Who is up says so by being heard, whatever the operator thinks. */
+  #handleDown(asker: Asker, request: Extract<AdminRequest, { kind: 'down' }>, view: ClaimantView): void {
+    const up = request.nodes.filter((node) => view.isUp(node));
+    if (up.length > 0) {
+      const names = up.map((node) => memberOf(view.current.document, node)?.name ?? node).join(', ');
+      return this.#answer(asker, refuse('is_up', `${names} can be reached; a leave moves the data first`));
+    }
+    this.#propose(asker, request, ({ document }) => markDown(document, request.nodes));
+  }
+
   #handleCommit(asker: Asker, request: Extract<AdminRequest, { kind: 'commit' }>): void {
     const plan = this.#plan;
-    this.#propose(asker, request, (current) => commitPlan(current, plan, request.planId));
+    this.#propose(
+      asker,
+      request,
+      (current) => deskRefusal(current.document, this.#self) ?? commitPlan(current, plan, request.planId),
+    );
   }
 
   #propose(asker: Asker, request: ClaimantRequest, build: Build): void {
@@ -218,6 +255,9 @@ export class Claimant {
         return { kind: 'committed', epoch };
       case 'clear':
         return { kind: 'cleared', epoch };
+      case 'down':
+      case 'abortResize':
+        return { kind: 'done', epoch };
       case 'join':
         if (memberOf(document, request.candidate.id) !== undefined) break;
         return unsure('superseded', 'the join was staged and has been cleared since');
@@ -235,6 +275,17 @@ export class Claimant {
     this.#out = [];
     return effects;
   }
+}
+
+/** Why nothing can be planned or committed at this desk just now, whoever is ready, or undefined. */
+function deskRefusal(document: RingDocument, self: NodeId): Refusal | undefined {
+  const refusal = pendingRefusal(document);
+  if (refusal !== undefined || !removedIn(document).has(self)) return refusal;
+  const name = memberOf(document, self)?.name;
+  return refuse(
+    'is_claimant',
+    `${name} is the claimant and would remove itself; stop it first, and another member stands in for it`,
+  );
 }
 
 /** What keeps the ring from being ready, one phrase each; empty when it is. */

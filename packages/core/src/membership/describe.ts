@@ -1,6 +1,6 @@
 /** Membership drawn for people: documents, messages and effects as one line each, for traces and failed tests. */
 import type { NodeId } from '../contracts/ids.ts';
-import type { AgreedDocument, RingDocument } from '../ring/document.ts';
+import type { AgreedDocument, MemberStatus, RingDocument, StagedChange } from '../ring/document.ts';
 import type { Ballot } from './acceptor.ts';
 import type { MembershipEffect, RequestResult } from './events.ts';
 import type { MembershipMessage } from './messages.ts';
@@ -11,11 +11,12 @@ export type NameOf = (node: NodeId) => string;
 
 const asIs: NameOf = (node) => node;
 
-/** `e7 n1 n2+ n3- owners n1:8 n2:8 pending 2 staged leave n3`; + is joining, - leaving, * the claimant. */
+const MARKS: Readonly<Record<MemberStatus, string>> = { joining: '+', valid: '', leaving: '-', down: '!' };
+
+/** `e7 n1 n2+ n3- owners n1:8 n2:8 pending 2 staged leave n3`; + is joining, - leaving, ! down, * the claimant. */
 export function describeDocument(document: RingDocument): string {
   const members = document.members.map(({ id, name, status }) => {
-    const mark = status === 'joining' ? '+' : status === 'leaving' ? '-' : '';
-    return `${name}${mark}${id === document.claimant ? '*' : ''}`;
+    return `${name}${MARKS[status]}${id === document.claimant ? '*' : ''}`;
   });
   const counts = document.members.flatMap(({ id, name }) => {
     const count = document.owners.filter((owner) => owner === id).length;
@@ -23,8 +24,18 @@ export function describeDocument(document: RingDocument): string {
   });
   const nameOf = new Map(document.members.map(({ id, name }) => [id, name]));
   const pending = document.pending.length === 0 ? [] : [`pending ${document.pending.length}`];
-  const staged = document.staged.map(({ kind, node }) => `staged ${kind} ${nameOf.get(node) ?? node}`);
-  return [`e${document.epoch}`, ...members, 'owners', ...counts, ...pending, ...staged].join(' ');
+  const resize = document.resize === undefined ? [] : [`resizing to ${document.resize.ringSize}`];
+  const staged = document.staged.map(
+    (change) => `staged ${describeChange(change, (node) => nameOf.get(node) ?? node)}`,
+  );
+  return [`e${document.epoch}`, ...members, 'owners', ...counts, ...pending, ...resize, ...staged].join(' ');
+}
+
+/** `replace n1 by n4`, `resize 64`. */
+export function describeChange(change: StagedChange, nameOf: NameOf = asIs): string {
+  if (change.kind === 'resize') return `resize ${change.ringSize}`;
+  const by = 'by' in change ? ` by ${nameOf(change.by)}` : '';
+  return `${change.kind} ${nameOf(change.node)}${by}`;
 }
 
 export function describeMessage(message: MembershipMessage, nameOf: NameOf = asIs): string {
@@ -85,10 +96,11 @@ export function describeResult(result: RequestResult): string {
   switch (result.kind) {
     case 'staged':
     case 'cleared':
+    case 'done':
     case 'committed':
       return `${result.kind} e${result.epoch}`;
     case 'planned':
-      return `planned ${result.plan.transition.transfers.length} transfers`;
+      return `planned ${result.plan.transitions.reduce((sum, { transfers }) => sum + transfers.length, 0)} transfers`;
     case 'not_claimant':
       return `not_claimant, ask ${result.claimant.name}`;
     case 'refused':
@@ -103,7 +115,8 @@ function describeReport(report: Report, nameOf: NameOf): string {
       return `transferComplete p${partition} ${nameOf(from)} -> ${nameOf(to)}`;
     }
     case 'drained':
-      return `drained ${nameOf(report.node)}`;
+    case 'back':
+      return `${report.kind} ${nameOf(report.node)}`;
     case 'memberInfo':
       return `memberInfo ${report.info.name} ${report.info.address}`;
   }

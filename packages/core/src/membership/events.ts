@@ -8,14 +8,18 @@
 import type { NodeId } from '../contracts/ids.ts';
 import type { PeerAddress } from '../contracts/transport.ts';
 import type { StableName } from '../contracts/stable-store.ts';
-import type { AgreedDocument, PendingTransfer } from '../ring/document.ts';
+import type { AgreedDocument, PendingTransfer, StagedChange } from '../ring/document.ts';
 import type { MembershipMessage, NotClaimant } from './messages.ts';
 import type { Plan } from './plan.ts';
 import type { Refusal } from './refusal.ts';
 
 /** What an operator asks of the acting claimant. A join comes from the joiner, by `joinVia` there. */
 export type AdminRequest =
-  | { readonly kind: 'leave'; readonly node: NodeId }
+  | StagedChange
+  /** Not staged: what is being resized stays as it is. A resize that is only staged is taken back. */
+  | { readonly kind: 'abortResize' }
+  /** Not staged: these are away and are not to be waited for. `force`: without a majority, which may lose what they know. */
+  | { readonly kind: 'down'; readonly nodes: readonly NodeId[]; readonly force: boolean }
   | { readonly kind: 'clear' }
   | { readonly kind: 'plan' }
   /** Without an id: whatever was planned last. */
@@ -45,6 +49,8 @@ export type RequestResult =
   /** The change (or join) is staged, or already was. `via` is the claimant that staged it. */
   | { readonly kind: 'staged'; readonly epoch: number; readonly via: NodeId }
   | { readonly kind: 'cleared'; readonly epoch: number }
+  /** What is not staged has taken effect. `warnings`: what it may cost, one sentence each. */
+  | { readonly kind: 'done'; readonly epoch: number; readonly warnings?: readonly string[] }
   | { readonly kind: 'planned'; readonly plan: Plan }
   | { readonly kind: 'committed'; readonly epoch: number }
   | NotClaimant

@@ -243,7 +243,7 @@ describe('three nodes', () => {
     play.join('d', 'a');
     play.run(1_000);
     const planned = play.ask('a', { kind: 'plan' });
-    expect(planned?.kind === 'planned' && planned.plan.transition.warnings).toContain(
+    expect(planned?.kind === 'planned' && planned.plan.transitions[0].warnings).toContain(
       'd does not run locks: 4 transfers wait until it does',
     );
   });

@@ -42,7 +42,7 @@ import { forceRing, isForcedSince, warningsOf } from './forced-ring.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
 import type { LivenessChange } from './liveness.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
-import type { ClaimFunction } from './plan.ts';
+import type { ClaimFunction } from './planned-ring.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
 import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
@@ -468,8 +468,8 @@ export class Membership {
   #sendReports(now: number): void {
     this.#reportsDueAt = now + this.#init.preset.reportIntervalMs;
     const own: Report[] = [
-      { kind: 'back', node: this.#self },
       { kind: 'memberInfo', info: this.#init.self },
+      { kind: 'back', node: this.#self },
     ];
     for (const report of own) if (isOutstanding(this.current().document, report)) this.#bring(report, now);
     for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
@@ -517,6 +517,7 @@ export class Membership {
       isUp: (node) => this.isUp(node),
       hasCurrent: (node) => this.#circle.has(node, current),
       servicesOf: (node) => this.#circle.servicesOf(node),
+      partialOf: (node) => this.#circle.partialOf(node),
     };
   }
 

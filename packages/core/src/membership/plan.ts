@@ -5,44 +5,84 @@
  * ring by commit as they are; no node computes a claim again. A plan belongs to the one document it was made
  * for: any document in between, whatever it changes, makes it void (`plan_changed`).
  *
+ * What a commit changes comes in one transition. Partitions of members who hand over move by transfers; those of members
+ * who are removed by force have another owner at once (`reassigned`), who fetches from the other replicas.
+ *
  * Source: Riak's plan and commit, which derives the ring twice from a random seed and compares; PROTOCOLS 2.
  */
-import { assert } from '../base/assert.ts';
 import { jsonDecode, jsonEncode, latin1Encode } from '../base/bytes.ts';
 import { sha1Bytes, sha1Hex } from '../base/sha1.ts';
-import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import { certify } from '../claim/certificate.ts';
+import type { NodeId } from '../contracts/ids.ts';
 import {
-  memberOf,
   type AgreedDocument,
   type Member,
   type PendingTransfer,
   type RingDocument,
 } from '../ring/document.ts';
-import { primariesOf } from '../ring/preference-list.ts';
+import {
+  locationsOf,
+  plannedRing,
+  resizedRing,
+  type ClaimFunction,
+  type PlannedRing,
+} from './planned-ring.ts';
+import { planWarnings } from './plan-warnings.ts';
 import { refuse, type Refusal } from './refusal.ts';
-import { expectShape, isCount, isListOf, isName, isOneOf, isRecord, isText } from './shape.ts';
-import { hasStaged, stayers, successorOf } from './staging.ts';
+import {
+  expectShape,
+  isBoolean,
+  isCount,
+  isKindOf,
+  isListOf,
+  isName,
+  isOptional,
+  isPositive,
+  isRecord,
+  isText,
+} from './shape.ts';
+import { changeOf, hasStaged, pendingRefusal, stagedResize, stayers, withClaimant } from './staging.ts';
 
-/** Claim as far as the membership needs it; `claim` of claim/ fits. */
-export type ClaimFunction = (input: {
-  readonly owners: readonly NodeId[];
-  readonly members: readonly NodeId[];
-  readonly locations?: ReadonlyMap<NodeId, string>;
-}) => {
-  readonly owners: readonly NodeId[];
-  /** Whether a ring of this size and these members could have fewer windows with an owner twice. */
-  readonly certificate: { readonly avoidable: boolean };
-};
+/**
+ * What is planned, one each. Beside what is staged:
+ *
+ *   finish-leave   a member that is leaving already has partitions that nothing takes from it (a transfer was dropped)
+ *   rebalance      nothing is staged, and claim has a better ring for those who are there
+ */
+export type PlannedChange =
+  | { readonly action: 'join' | 'leave' | 'finish-leave' | 'force-remove'; readonly node: NodeId }
+  | { readonly action: 'replace' | 'force-replace'; readonly node: NodeId; readonly by: NodeId }
+  | { readonly action: 'resize'; readonly from: number; readonly to: number }
+  | { readonly action: 'rebalance' };
 
-export interface PlannedChange {
-  readonly action: 'join' | 'leave';
-  readonly node: NodeId;
+/** How good the ring would be: counted anew from its owners (claim/certificate.ts). */
+export interface PlanCertificate {
+  /** Partitions per owner or member that stays. */
+  readonly counts: readonly { readonly node: NodeId; readonly count: number }[];
+  /** Lists of three and of four successive partitions with an owner twice. */
+  readonly n3: number;
+  readonly n4: number;
+  /** Lists of three in fewer locations than could be; missing where no member has told one. */
+  readonly locationViolations?: number;
+  /** Whether a ring of this size and so many members can have a smaller `n3`. */
+  readonly avoidable: boolean;
+  /** Partitions that change owner, and the fewest after which counts differ by at most one. None for another ring size. */
+  readonly moves: number;
+  readonly leastMoves: number;
 }
 
 export interface Transition {
-  /** The owner of each partition once all transfers are done. */
+  readonly ringSize: number;
+  /** The owner of each partition once all of it is done. */
   readonly owners: readonly NodeId[];
+  /** Change owner with the commit, at once: `from` is a member no more. */
+  readonly reassigned: readonly PendingTransfer[];
   readonly transfers: readonly PendingTransfer[];
+  /** The transfers by who gives to whom. */
+  readonly pairs: readonly { readonly from: NodeId; readonly to: NodeId; readonly count: number }[];
+  /** For another ring size only: copies of ranges of keys, and how many of them another node is to hold than now. */
+  readonly copies?: { readonly total: number; readonly moved: number };
+  readonly certificate: PlanCertificate;
   /** One sentence each. */
   readonly warnings: readonly string[];
 }
@@ -53,22 +93,8 @@ export interface Plan {
   /** Digest of the document that the plan was made for. */
   readonly documentDigest: string;
   readonly changes: readonly PlannedChange[];
-  readonly transition: Transition;
-}
-
-/** Fewer partitions than this per member, and load spreads unevenly. */
-const PARTITIONS_PER_MEMBER_MIN = 16;
-
-/** Why nothing can be planned on this document, or undefined. */
-export function planRefusal(document: RingDocument): Refusal | undefined {
-  if (document.pending.length > 0) {
-    return refuse(
-      'pending_changes',
-      `${document.pending.length} transfers of the last commit are not done; wait for them first`,
-    );
-  }
-  if (!hasStaged(document)) return refuse('nothing_planned', 'there are no staged changes');
-  return undefined;
+  /** One: whatever is staged together is done together. */
+  readonly transitions: readonly [Transition];
 }
 
 export interface PlanInput {
@@ -77,37 +103,38 @@ export interface PlanInput {
   readonly isUp: (node: NodeId) => boolean;
   /** Which services a node runs; undefined when it has not said. */
   readonly servicesOf: (node: NodeId) => readonly string[] | undefined;
+  /** How many vnodes of a node are partial, as it said last. */
+  readonly partialOf: (node: NodeId) => number;
 }
 
-/** `planRefusal` of the current document must be undefined. */
-export function makePlan({ current, claim, isUp, servicesOf }: PlanInput): Plan {
-  const { document, digest } = current;
-  const members = stayers(document);
-  assert(members.length > 0, 'somebody stays');
-  const claimed = claim({
-    owners: document.owners,
-    members: members.map((member) => member.id),
-    ...locationsOf(members),
-  });
-  const owners = claimed.owners;
-  assert(owners.length === document.ringSize, 'claim gives every partition an owner');
-  assert(
-    owners.every((owner) => members.some((member) => member.id === owner)),
-    'claim gives partitions to those who stay only',
-  );
-  const transfers = transfersBetween(document.owners, owners);
-  const warnings = [
-    ...sharedReplicas(document, owners, members, claimed.certificate.avoidable),
-    ...fewPartitions(document.ringSize, members.length),
-    ...downMembers(document, transfers, isUp),
-    ...missingServices(document, transfers, servicesOf),
-  ];
-  const planId = planIdOf(digest, owners);
+export function makePlan(input: PlanInput): Plan | Refusal {
+  const { document, digest } = input.current;
+  const refusal = pendingRefusal(document);
+  if (refusal !== undefined) return refusal;
+  if (!stayers(document).some((member) => member.status !== 'down')) {
+    return refuse('only_member', 'nobody who is not down would stay');
+  }
+  const resize = stagedResize(document);
+  const ring =
+    resize === undefined
+      ? plannedRing(document, input.claim)
+      : resizedRing(document, resize.ringSize, input.claim);
+  const changes = changesOf(document, ring);
+  if (changes.length === 0) {
+    return refuse('nothing_planned', 'there are no staged changes, and the ring is as good as it can be');
+  }
+  const transition: Transition = {
+    ...ring,
+    ringSize: ring.owners.length,
+    pairs: pairsOf(ring.transfers),
+    certificate: certificateOf(document, ring),
+    warnings: planWarnings(document, ring, input),
+  };
   return {
-    planId,
+    planId: planIdOf(digest, ring.owners),
     documentDigest: digest,
-    changes: changesOf(document),
-    transition: { owners, transfers, warnings },
+    changes,
+    transitions: [transition],
   };
 }
 
@@ -118,43 +145,87 @@ export function commitPlan(
   planId: string | undefined,
 ): RingDocument | Refusal {
   const { document, digest } = current;
-  const refusal = planRefusal(document);
+  const refusal = pendingRefusal(document);
   if (refusal !== undefined) return refusal;
   if (plan === undefined) return refuse('nothing_planned', 'look at the plan before you commit it');
   if (plan.documentDigest !== digest || (planId !== undefined && planId !== plan.planId)) {
-    return refuse('plan_changed', 'the ring or the staged changes are not what was planned; plan again');
+    return hasStaged(document)
+      ? refuse('plan_changed', 'the ring or the staged changes are not what was planned; plan again')
+      : refuse('nothing_planned', 'there are no staged changes, and the ring is not that of the plan');
   }
-  const leavers = new Set(document.staged.map((change) => change.node));
-  const members = document.members.map((member): Member => {
-    if (leavers.has(member.id)) return { ...member, status: 'leaving' };
-    return member.status === 'joining' ? { ...member, status: 'valid' } : member;
-  });
-  const committed: RingDocument = { ...document, members, staged: [], pending: plan.transition.transfers };
-  if (memberOf(committed, document.claimant)?.status === 'valid') return committed;
-  const claimant = successorOf(committed, document.claimant);
-  assert(claimant !== undefined, 'somebody stays');
-  return { ...committed, claimant };
+  const [{ ringSize, owners, reassigned, transfers }] = plan.transitions;
+  if (ringSize !== document.ringSize) return { ...document, staged: [], resize: { ringSize, owners } };
+  const ownersNow = [...document.owners];
+  for (const { partition, to } of reassigned) ownersNow[partition] = to;
+  const committed: RingDocument = {
+    ...document,
+    members: document.members.flatMap((member) => afterCommit(document, member)),
+    owners: ownersNow,
+    staged: [],
+    pending: transfers,
+  };
+  return withClaimant(committed);
 }
 
-function changesOf(document: RingDocument): PlannedChange[] {
+function afterCommit(document: RingDocument, member: Member): Member[] {
+  const change = changeOf(document, member.id);
+  switch (change?.kind) {
+    case 'force-remove':
+    case 'force-replace':
+      return [];
+    case 'leave':
+    case 'replace':
+      return [{ ...member, status: 'leaving' }];
+    case undefined:
+      return [member.status === 'joining' ? { ...member, status: 'valid' } : member];
+  }
+}
+
+function changesOf(document: RingDocument, ring: PlannedRing): PlannedChange[] {
   const joins = document.members.filter((member) => member.status === 'joining');
-  return [
+  const handers = new Set(ring.transfers.map((transfer) => transfer.from));
+  const unfinished = document.members.filter(({ id, status }) => status === 'leaving' && handers.has(id));
+  const changes: PlannedChange[] = [
     ...joins.map((member): PlannedChange => ({ action: 'join', node: member.id })),
-    ...document.staged.map((change): PlannedChange => ({ action: 'leave', node: change.node })),
+    ...document.staged.map((change): PlannedChange => {
+      if (change.kind === 'resize') return { action: 'resize', from: document.ringSize, to: change.ringSize };
+      const { kind, ...rest } = change;
+      return { action: kind, ...rest } as PlannedChange;
+    }),
+    ...unfinished
+      .filter(({ id }) => changeOf(document, id) === undefined)
+      .map((member): PlannedChange => ({ action: 'finish-leave', node: member.id })),
   ];
+  return changes.length === 0 && ring.transfers.length > 0 ? [{ action: 'rebalance' }] : changes;
 }
 
-function transfersBetween(before: readonly NodeId[], after: readonly NodeId[]): PendingTransfer[] {
-  return after.flatMap((to, partition) => {
-    const from = before[partition] as NodeId;
-    return from === to ? [] : [{ partition: partition as PartitionId, from, to }];
+function pairsOf(transfers: readonly PendingTransfer[]): Transition['pairs'] {
+  const pairs = new Map<string, Transition['pairs'][number]>();
+  for (const { from, to } of transfers) {
+    const key = `${from} ${to}`;
+    pairs.set(key, { from, to, count: (pairs.get(key)?.count ?? 0) + 1 });
+  }
+  return [...pairs.values()];
+}
+
+function certificateOf(document: RingDocument, { owners }: PlannedRing): PlanCertificate {
+  const members = [...new Set([...stayers(document).map((member) => member.id), ...owners])];
+  const locations = locationsOf(document.members.filter((member) => members.includes(member.id)));
+  const before = owners.length === document.ringSize ? document.owners : owners;
+  const { counts, violations, locationViolations, avoidable, moves, leastMoves } = certify({
+    owners: before,
+    members,
+    after: owners,
+    ...(locations && { locations }),
   });
-}
-
-function locationsOf(members: readonly Member[]): { locations?: ReadonlyMap<NodeId, string> } {
-  const told = members.filter((member) => member.location !== '');
-  if (told.length === 0) return {};
-  return { locations: new Map(told.map((member) => [member.id, member.location])) };
+  return {
+    counts: [...counts].map(([node, count]) => ({ node, count })),
+    ...violations,
+    ...(locationViolations !== undefined && { locationViolations }),
+    avoidable,
+    moves,
+    leastMoves,
+  };
 }
 
 function planIdOf(documentDigest: string, owners: readonly NodeId[]): string {
@@ -163,88 +234,51 @@ function planIdOf(documentDigest: string, owners: readonly NodeId[]): string {
   return sha1Hex(words).slice(0, 12);
 }
 
-/** Which preference lists would have two of their copies on one node. */
-function sharedReplicas(
-  document: RingDocument,
-  owners: readonly NodeId[],
-  members: readonly Member[],
-  avoidable: boolean,
-): string[] {
-  const n = Math.max(...document.buckets.map((bucket) => bucket.n));
-  if (members.length < n) {
-    return [
-      `n is ${n} and there will be ${members.length === 1 ? 'one member' : `${members.length} members`}: ` +
-        'one node holds several copies of a key, and losing it loses them together',
-    ];
-  }
-  const shared = owners.flatMap((_, first) => {
-    const replicas = primariesOf(first as PartitionId, n, owners);
-    return new Set(replicas.map((replica) => replica.node)).size < replicas.length ? [first] : [];
-  });
-  if (shared.length === 0) return [];
-  const how = avoidable
-    ? 'a ring with fewer of these exists, but moves more partitions'
-    : `with ${owners.length} partitions and ${members.length} members there is no better ring`;
-  return [
-    `${shared.length} of ${owners.length} preference lists of n=${n} would have two copies on one node, ` +
-      `${shared.length === 1 ? 'the one that begins at partition' : 'those that begin at partitions'} ${shared.join(', ')}` +
-      // Claim knows what is possible for lists of three only.
-      (n === 3 ? ` (${how})` : ''),
-  ];
-}
-
-function fewPartitions(ringSize: number, members: number): string[] {
-  if (ringSize / members >= PARTITIONS_PER_MEMBER_MIN) return [];
-  return [
-    `${ringSize} partitions on ${members} members are fewer than ${PARTITIONS_PER_MEMBER_MIN} each: ` +
-      'load spreads unevenly, a larger ring would be better',
-  ];
-}
-
-function downMembers(
-  document: RingDocument,
-  transfers: readonly PendingTransfer[],
-  isUp: PlanInput['isUp'],
-): string[] {
-  return document.members.flatMap((member) => {
-    const moves = transfers.filter((transfer) => transfer.from === member.id || transfer.to === member.id);
-    if (moves.length === 0 || isUp(member.id)) return [];
-    return [`${member.name} is down: ${moves.length} transfers wait until it is back`];
-  });
-}
-
-/** Receivers that do not run what others do. */
-function missingServices(
-  document: RingDocument,
-  transfers: readonly PendingTransfer[],
-  servicesOf: PlanInput['servicesOf'],
-): string[] {
-  const services = [...new Set(document.members.flatMap(({ id }) => servicesOf(id) ?? []))].toSorted();
-  return document.members.flatMap(({ id, name }) => {
-    const own = servicesOf(id);
-    const moves = transfers.filter((transfer) => transfer.to === id).length;
-    const missing = services.filter((service) => own?.includes(service) === false);
-    if (moves === 0 || missing.length === 0) return [];
-    return [`${name} does not run ${missing.join(', ')}: ${moves} transfers wait until it does`];
-  });
-}
-
+const isMoves = isListOf(isRecord({ partition: isCount, from: isName, to: isName }));
+const isOfNode = isRecord({ node: isName });
+const isOfTwo = isRecord({ node: isName, by: isName });
+const isAction = isKindOf({
+  join: isOfNode,
+  leave: isOfNode,
+  'finish-leave': isOfNode,
+  'force-remove': isOfNode,
+  replace: isOfTwo,
+  'force-replace': isOfTwo,
+  resize: isRecord({ from: isPositive, to: isPositive }),
+  rebalance: isRecord({}),
+});
+const transitionShape = isRecord({
+  ringSize: isPositive,
+  owners: isListOf(isName),
+  reassigned: isMoves,
+  transfers: isMoves,
+  pairs: isListOf(isRecord({ from: isName, to: isName, count: isPositive })),
+  copies: isOptional(isRecord({ total: isPositive, moved: isCount })),
+  certificate: isRecord({
+    counts: isListOf(isRecord({ node: isName, count: isCount })),
+    n3: isCount,
+    n4: isCount,
+    locationViolations: isOptional(isCount),
+    avoidable: isBoolean,
+    moves: isCount,
+    leastMoves: isCount,
+  }),
+  warnings: isListOf(isText),
+});
 const planShape = isRecord({
   planId: isName,
   documentDigest: isName,
-  changes: isListOf(isRecord({ action: isOneOf('join', 'leave'), node: isName })),
-  transition: isRecord({
-    owners: isListOf(isName),
-    transfers: isListOf(isRecord({ partition: isCount, from: isName, to: isName })),
-    warnings: isListOf(isText),
-  }),
+  changes: isListOf((change) =>
+    isAction({ ...(change as object), kind: (change as { action?: unknown })?.action }),
+  ),
+  transitions: (value) => Array.isArray(value) && value.length === 1 && transitionShape(value[0]),
 });
 
 export function encodePlan(plan: Plan): Uint8Array {
   return jsonEncode(plan);
 }
 
-/** `WireError` when damaged. */
+/** `WireError` when damaged, or of a form that this version does not know. */
 export function decodePlan(bytes: Uint8Array): Plan {
   const raw = jsonDecode(bytes);
   expectShape(planShape, raw, 'a plan');

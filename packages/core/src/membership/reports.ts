@@ -8,6 +8,7 @@
  *   transferComplete   partition p is whole and durable at its new owner: switch the owner
  *   drained            the reporter is leaving, owns nothing and holds nothing that is not its own: let it go
  *   memberInfo         the reporter has another name, address, location or store than the document says
+ *   back               the reporter is called down in the document and is not
  */
 import type { NodeId } from '../contracts/ids.ts';
 import {
@@ -17,17 +18,20 @@ import {
   type PendingTransfer,
   type RingDocument,
 } from '../ring/document.ts';
-import { isCount, isName, isOptional, isRecord, isText, type Check } from './shape.ts';
+import { withoutDown } from './down.ts';
+import { isCount, isKindOf, isName, isOptional, isRecord, isText, type Check } from './shape.ts';
 import { successorOf, withMemberInfo, type MemberInfo } from './staging.ts';
 
 export type Report =
   | { readonly kind: 'transferComplete'; readonly transfer: PendingTransfer }
   | { readonly kind: 'drained'; readonly node: NodeId }
-  | { readonly kind: 'memberInfo'; readonly info: MemberInfo };
+  | { readonly kind: 'memberInfo'; readonly info: MemberInfo }
+  | { readonly kind: 'back'; readonly node: NodeId };
 
 const shapes: Readonly<Record<Report['kind'], Check>> = {
   transferComplete: isRecord({ transfer: isRecord({ partition: isCount, from: isName, to: isName }) }),
   drained: isRecord({ node: isName }),
+  back: isRecord({ node: isName }),
   memberInfo: isRecord({
     info: isRecord({
       id: isName,
@@ -38,10 +42,7 @@ const shapes: Readonly<Record<Report['kind'], Check>> = {
     }),
   }),
 };
-export const reportShape: Check = (value) => {
-  const kind = (value as { kind?: Report['kind'] } | null | undefined)?.kind;
-  return typeof kind === 'string' && Object.hasOwn(shapes, kind) && shapes[kind](value);
-};
+export const reportShape: Check = isKindOf(shapes);
 
 /** Equal for two reports that say the same. */
 export function reportKey(report: Report): string {
@@ -66,6 +67,8 @@ function applyReport(document: RingDocument, report: Report): RingDocument {
       return removeDrained(document, report.node);
     case 'memberInfo':
       return updateInfo(document, report.info);
+    case 'back':
+      return withoutDown(document, report.node);
   }
 }
 
@@ -85,6 +88,7 @@ export function isFreeToGo(document: RingDocument, node: NodeId): boolean {
   return (
     memberOf(document, node)?.status === 'leaving' &&
     !document.owners.includes(node) &&
+    document.resize?.owners.includes(node) !== true &&
     !document.pending.some((transfer) => transfer.from === node || transfer.to === node)
   );
 }

@@ -44,6 +44,14 @@ export function isOptional(check: Check): Check {
   return (value) => value === undefined || check(value);
 }
 
+/** A record whose `kind` is one of these and which has the fields of that kind. */
+export function isKindOf(shapes: Readonly<Record<string, Check>>): Check {
+  return (value) => {
+    const kind = (value as { kind?: unknown } | null | undefined)?.kind;
+    return typeof kind === 'string' && Object.hasOwn(shapes, kind) && (shapes[kind] as Check)(value);
+  };
+}
+
 /** Throws `WireError` naming what was expected when the value has another shape. */
 export function expectShape(check: Check, value: unknown, what: string): void {
   if (!check(value)) throw new WireError(`not ${what}`);

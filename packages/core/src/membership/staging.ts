@@ -1,15 +1,18 @@
 /**
  * Staging: what operators asked for, written into the ring document before anything moves. Pure.
  *
- * A join is staged as a member with status `joining` (in the order of arrival), a leave as an entry of
- * `staged`. Nothing is owned, moved or voted on because of it until commit; since the wishes stand in the
- * agreed document, a claimant that dies loses none of them.
+ * A join is staged as a member with status `joining` (in the order of arrival), anything else as an entry of
+ * `staged`: one for each node, of which a later one takes the place of the earlier. Nothing is owned, moved or voted
+ * on because of it until commit; since the wishes stand in the agreed document, a claimant that dies loses none of them.
+ *
+ * A resize stands alone: keys find their partitions by the ring's size, so nothing else may change with it.
  *
  * Each function gives the document as it should be, the very same object when there is nothing to change, or
  * a refusal. Epoch and parent digest are filled in by whoever has it agreed.
  *
  * Source: Riak's riak_core_claimant (stage, clear).
  */
+import { assert } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import {
   memberNamed,
@@ -17,7 +20,9 @@ import {
   type AgreedDocument,
   type Member,
   type RingDocument,
+  type StagedChange,
 } from '../ring/document.ts';
+import { ringSizeProblem } from '../ring/hash-space.ts';
 import { refuse, type Refusal } from './refusal.ts';
 
 /** How a document follows from the current one. Called again whenever another document came in between. */
@@ -55,14 +60,17 @@ export function stageJoin(document: RingDocument, candidate: Candidate): RingDoc
   if (namesake !== undefined && namesake.id !== info.id) {
     return refuse('name_taken', `another member is called ${info.name}; start the node with another --name`);
   }
-  if (ringSize !== document.ringSize) {
+  const size = document.resize?.ringSize ?? document.ringSize;
+  if (ringSize !== size) {
+    const has = document.resize === undefined ? 'has' : 'is about to have';
     return refuse(
       'different_ring_size',
-      `the ring of this cluster has ${document.ringSize} partitions and that of ${info.name} has ${ringSize}; ` +
-        `start it afresh with --ring-size ${document.ringSize}`,
+      `the ring of this cluster ${has} ${size} partitions and that of ${info.name} has ${ringSize}; ` +
+        `start it afresh with --ring-size ${size}`,
     );
   }
   if (member !== undefined) return withMemberInfo(document, info);
+  if (stagedResize(document) !== undefined) return besideResize();
   return { ...document, members: [...document.members, { ...info, status: 'joining' }] };
 }
 
@@ -77,21 +85,118 @@ export function withMemberInfo(document: RingDocument, info: MemberInfo): RingDo
   return { ...document, members };
 }
 
+type NodeChange = Exclude<StagedChange, { kind: 'resize' }>;
+
+export function stageChange(document: RingDocument, change: StagedChange): RingDocument | Refusal {
+  switch (change.kind) {
+    case 'leave':
+      return stageLeave(document, change.node);
+    case 'force-remove':
+      return stageRemove(document, change.node);
+    case 'replace':
+    case 'force-replace':
+      return stageReplace(document, change);
+    case 'resize':
+      return stageResize(document, change.ringSize);
+  }
+}
+
 /** A leave of a member that is still `joining` takes the join back. */
 export function stageLeave(document: RingDocument, node: NodeId): RingDocument | Refusal {
   const member = memberOf(document, node);
   if (member === undefined) return refuse('not_member', 'there is no such member');
-  const staged = document.staged.some((change) => change.node === node);
+  if (member.status === 'down') return isDown(member, `cluster force-remove ${member.name}`);
+  const staged = changeOf(document, node)?.kind === 'leave';
   if (member.status === 'leaving' || staged) {
     return refuse('already_leaving', `${member.name} is already ${staged ? 'staged to leave' : 'leaving'}`);
   }
-  if (stayers(document).every((stayer) => stayer.id === node)) {
-    return refuse('only_member', `${member.name} is the only member that would stay`);
+  if (!isKeptBesides(document, node)) return onlyMember(member);
+  if (member.status === 'joining') return withoutJoiner(document, node);
+  return withChange(document, { kind: 'leave', node });
+}
+
+/** Of a member that is up too: the plan warns. One that is still `joining` has nothing to lose. */
+function stageRemove(document: RingDocument, node: NodeId): RingDocument | Refusal {
+  const member = memberOf(document, node);
+  if (member === undefined) return refuse('not_member', 'there is no such member');
+  if (changeOf(document, node)?.kind === 'force-remove') return document;
+  if (!isKeptBesides(document, node)) return onlyMember(member);
+  if (member.status === 'joining') return withoutJoiner(document, node);
+  return withChange(document, { kind: 'force-remove', node });
+}
+
+function stageReplace(
+  document: RingDocument,
+  { kind, node, by }: Extract<StagedChange, { by: NodeId }>,
+): RingDocument | Refusal {
+  const member = memberOf(document, node);
+  const successor = memberOf(document, by);
+  if (member === undefined || member.status === 'joining') {
+    return refuse('not_member', `${member?.name ?? 'the node to be replaced'} is no member`);
   }
-  if (member.status === 'joining') {
-    return { ...document, members: document.members.filter((other) => other.id !== node) };
+  if (kind === 'replace' && member.status === 'leaving') {
+    return refuse('already_leaving', `${member.name} is already leaving`);
   }
-  return { ...document, staged: [...document.staged, { kind: 'leave', node }] };
+  if (kind === 'replace' && member.status === 'down') {
+    return isDown(member, `cluster force-replace ${member.name}`);
+  }
+  const other = document.staged.find((change) => 'by' in change && change.by === by && change.node !== node);
+  if (other !== undefined) {
+    return refuse('already_replacement', `${successor?.name} is staged to replace another member`);
+  }
+  if (successor?.status !== 'joining') {
+    const who =
+      successor === undefined ? 'the replacement is not known here' : `${successor.name} is a member`;
+    return refuse('invalid_replacement', `${who}; it has to be a node that has asked to join`);
+  }
+  return withChange(document, { kind, node, by });
+}
+
+function stageResize(document: RingDocument, ringSize: number): RingDocument | Refusal {
+  const problem = ringSizeProblem(ringSize);
+  if (problem !== undefined) return refuse('invalid_ring_size', problem);
+  const pending = pendingRefusal(document);
+  if (pending !== undefined) return pending;
+  if (ringSize === document.ringSize) {
+    return refuse('same_size', `the ring has ${ringSize} partitions already`);
+  }
+  const staged = stagedResize(document);
+  if (staged === undefined && hasStaged(document)) {
+    return refuse(
+      'changes_staged',
+      'a resize stands alone; commit or clear the other staged changes, joins included, first',
+    );
+  }
+  if (staged?.ringSize === ringSize) return document;
+  return { ...document, staged: [{ kind: 'resize', ringSize }] };
+}
+
+/**
+ * The ring keeps its size. Whoever asked to join while it was being resized came with a ring of the size that it was
+ * to have, and is not let in.
+ */
+export function abortResize(document: RingDocument): RingDocument | Refusal {
+  const { resize, ...rest } = document;
+  if (resize !== undefined) {
+    return { ...rest, members: document.members.filter((member) => member.status !== 'joining'), staged: [] };
+  }
+  if (stagedResize(document) === undefined) return refuse('not_resizing', 'the ring is not being resized');
+  return { ...document, staged: [] };
+}
+
+/** Why nothing further can be committed, or undefined. */
+export function pendingRefusal({ pending, resize }: RingDocument): Refusal | undefined {
+  if (resize !== undefined) {
+    return refuse(
+      'pending_changes',
+      `the ring is being resized to ${resize.ringSize}; wait for it or abort it`,
+    );
+  }
+  if (pending.length === 0) return undefined;
+  return refuse(
+    'pending_changes',
+    `${pending.length} transfers of the last commit are not done; wait for them first`,
+  );
 }
 
 /** Takes back everything staged, joins included. */
@@ -108,14 +213,67 @@ export function hasStaged(document: RingDocument): boolean {
   return document.staged.length > 0 || document.members.some((member) => member.status === 'joining');
 }
 
-/** Those who would own the ring once everything staged were committed, in member order. */
+/** What is staged about a node. */
+export function changeOf(document: RingDocument, node: NodeId): NodeChange | undefined {
+  return document.staged.find((change): change is NodeChange => 'node' in change && change.node === node);
+}
+
+export function stagedResize(document: RingDocument): { readonly ringSize: number } | undefined {
+  return document.staged.find((change) => change.kind === 'resize');
+}
+
+/** Those who would own the ring once everything staged were committed, in member order; some may be down. */
 export function stayers(document: RingDocument): Member[] {
   return document.members.filter(
-    (member) => member.status !== 'leaving' && !document.staged.some((change) => change.node === member.id),
+    (member) => (member.was ?? member.status) !== 'leaving' && changeOf(document, member.id) === undefined,
   );
+}
+
+/** Whether somebody else stays who can take partitions. */
+function isKeptBesides(document: RingDocument, node: NodeId): boolean {
+  return stayers(document).some((stayer) => stayer.id !== node && stayer.status !== 'down');
 }
 
 /** The first full member in member order other than `leaver`: who takes the claimant's duty over. */
 export function successorOf(document: RingDocument, leaver: NodeId): NodeId | undefined {
   return document.members.find((member) => member.status === 'valid' && member.id !== leaver)?.id;
+}
+
+/** The document with a full member as its claimant; there must be one. */
+export function withClaimant(document: RingDocument): RingDocument {
+  if (memberOf(document, document.claimant)?.status === 'valid') return document;
+  const claimant = successorOf(document, document.claimant);
+  assert(claimant !== undefined, 'somebody stays');
+  return { ...document, claimant };
+}
+
+function withChange(document: RingDocument, change: NodeChange): RingDocument | Refusal {
+  if (stagedResize(document) !== undefined) return besideResize();
+  if (document.resize !== undefined) return pendingRefusal(document) as Refusal;
+  const others = document.staged.filter((staged) => !('node' in staged) || staged.node !== change.node);
+  return { ...document, staged: [...others, change] };
+}
+
+/** A replacement that does not come replaces nobody. */
+function withoutJoiner(document: RingDocument, joiner: NodeId): RingDocument {
+  return {
+    ...document,
+    members: document.members.filter((member) => member.id !== joiner),
+    staged: document.staged.filter((change) => !('by' in change) || change.by !== joiner),
+  };
+}
+
+function besideResize(): Refusal {
+  return refuse('changes_staged', 'a resize is staged and stands alone; commit or clear it first');
+}
+
+function onlyMember({ name }: Member): Refusal {
+  return refuse('only_member', `${name} is the only member that would stay`);
+}
+
+function isDown({ name }: Member, instead: string): Refusal {
+  return refuse(
+    'is_down',
+    `${name} is down and can hand nothing over; wait until it is back, or: ${instead}`,
+  );
 }

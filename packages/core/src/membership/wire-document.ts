@@ -6,10 +6,11 @@
  * know travel on unharmed.
  */
 import { jsonDecode, latin1Decode, latin1Encode, WireError } from '../base/bytes.ts';
-import { decodeDocument, type AgreedDocument } from '../ring/document.ts';
+import { decodeDocument, type AgreedDocument, type StagedChange } from '../ring/document.ts';
 import {
   expectShape,
   isCount,
+  isKindOf,
   isListOf,
   isName,
   isOneOf,
@@ -17,7 +18,16 @@ import {
   isPositive,
   isRecord,
   isText,
+  type Check,
 } from './shape.ts';
+
+const stagedShapes: Readonly<Record<StagedChange['kind'], Check>> = {
+  leave: isRecord({ node: isName }),
+  replace: isRecord({ node: isName, by: isName }),
+  'force-replace': isRecord({ node: isName, by: isName }),
+  'force-remove': isRecord({ node: isName }),
+  resize: isRecord({ ringSize: isPositive }),
+};
 
 const documentShape = isRecord({
   clusterId: isName,
@@ -31,13 +41,14 @@ const documentShape = isRecord({
       address: isText,
       location: isText,
       storeId: isOptional(isName),
-      status: isOneOf('joining', 'valid', 'leaving'),
+      status: isOneOf('joining', 'valid', 'leaving', 'down'),
+      was: isOptional(isOneOf('valid', 'leaving')),
     }),
   ),
   claimant: isName,
   owners: isListOf(isCount),
   pending: isListOf(isRecord({ partition: isCount, from: isName, to: isName })),
-  staged: isListOf(isRecord({ kind: isOneOf('leave'), node: isName })),
+  staged: isListOf(isKindOf(stagedShapes)),
   buckets: isListOf(isRecord({ prefix: isText, n: isPositive, level: isOneOf('eventual', 'strict') })),
   formatLevel: isPositive,
 });

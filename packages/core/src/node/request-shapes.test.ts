@@ -6,6 +6,12 @@ describe('a request from another node', () => {
     [{ kind: 'plan' }],
     [{ kind: 'clear' }],
     [{ kind: 'leave', node: 'n1' }],
+    [{ kind: 'replace', node: 'n1', by: 'n2' }],
+    [{ kind: 'force-replace', node: 'n1', by: 'n2' }],
+    [{ kind: 'force-remove', node: 'n1' }],
+    [{ kind: 'resize', ringSize: 64 }],
+    [{ kind: 'abortResize' }],
+    [{ kind: 'down', nodes: ['n1', 'n2'], force: false }],
     [{ kind: 'commit', planId: 'p1' }],
     [{ kind: 'commit', planId: undefined }],
   ])('%j is one', (body) => expect(adminRequestOf(body)).toEqual(body));
@@ -17,17 +23,23 @@ describe('a request from another node', () => {
     [{}],
     [{ kind: 'leave' }],
     [{ kind: 'leave', node: 1 }],
+    [{ kind: 'replace', node: 'n1' }],
+    [{ kind: 'resize', ringSize: '64' }],
+    [{ kind: 'down', nodes: 'n1', force: false }],
+    [{ kind: 'down', nodes: ['n1'] }],
+    [{ kind: 'toString' }],
     [{ kind: 'commit', planId: 1 }],
     [{ kind: 'burn' }],
   ])('%j is none', (body) => expect(adminRequestOf(body)).toBeUndefined());
 
   it('says no more than what is known of it', () => {
     expect(adminRequestOf({ kind: 'plan', sudo: true })).toEqual({ kind: 'plan' });
+    expect(adminRequestOf({ kind: 'leave', node: 'n1', by: 'n2' })).toEqual({ kind: 'leave', node: 'n1' });
   });
 });
 
 describe('a result from another node', () => {
-  it.each([['staged'], ['cleared'], ['planned'], ['committed'], ['not_claimant'], ['refused']])(
+  it.each([['staged'], ['cleared'], ['done'], ['planned'], ['committed'], ['not_claimant'], ['refused']])(
     '%s is one',
     (kind) => {
       expect(requestResultOf({ kind })).toEqual({ kind });

@@ -1,27 +1,50 @@
 /** Requests and their results as they come from another node: looked at before they are believed. */
-import type { NodeId } from '../contracts/ids.ts';
 import type { AdminRequest, RequestResult } from '../membership/events.ts';
+import {
+  isBoolean,
+  isListOf,
+  isName,
+  isOptional,
+  isPositive,
+  isRecord,
+  isText,
+  type Check,
+} from '../membership/shape.ts';
 import type { QuestionOutcome } from './questions.ts';
+
+/** What is known of each kind, beside the kind. */
+const FIELDS: Readonly<Record<AdminRequest['kind'], Readonly<Record<string, Check>>>> = {
+  leave: { node: isName },
+  replace: { node: isName, by: isName },
+  'force-replace': { node: isName, by: isName },
+  'force-remove': { node: isName },
+  resize: { ringSize: isPositive },
+  abortResize: {},
+  down: { nodes: isListOf(isName), force: isBoolean },
+  clear: {},
+  plan: {},
+  commit: { planId: isOptional(isText) },
+};
 
 /** Undefined when it is no request that this version knows. */
 export function adminRequestOf(body: unknown): AdminRequest | undefined {
-  const { kind, node, planId } = fieldsOf(body);
-  switch (kind) {
-    case 'plan':
-    case 'clear':
-      return { kind };
-    case 'leave':
-      return typeof node === 'string' ? { kind, node: node as NodeId } : undefined;
-    case 'commit':
-      return planId === undefined || typeof planId === 'string' ? { kind, planId } : undefined;
-    default:
-      return undefined;
-  }
+  const raw = recordOf(body);
+  const fields = fieldsOfKind(raw['kind']);
+  if (fields === undefined || !isRecord(fields)(raw)) return undefined;
+  const known = Object.keys(fields).map((name) => [name, raw[name]]);
+  return { kind: raw['kind'], ...Object.fromEntries(known) } as AdminRequest;
+}
+
+function fieldsOfKind(kind: unknown): Readonly<Record<string, Check>> | undefined {
+  return typeof kind === 'string' && Object.hasOwn(FIELDS, kind)
+    ? FIELDS[kind as AdminRequest['kind']]
+    : undefined;
 }
 
 const RESULT_KINDS: ReadonlySet<unknown> = new Set<RequestResult['kind']>([
   'staged',
   'cleared',
+  'done',
   'planned',
   'committed',
   'not_claimant',
@@ -30,7 +53,7 @@ const RESULT_KINDS: ReadonlySet<unknown> = new Set<RequestResult['kind']>([
 
 /** Undefined when it is no result that this version knows. */
 export function requestResultOf(body: unknown): RequestResult | undefined {
-  return RESULT_KINDS.has(fieldsOf(body).kind) ? (body as RequestResult) : undefined;
+  return RESULT_KINDS.has(recordOf(body)['kind']) ? (body as RequestResult) : undefined;
 }
 
 export function describeNoResult(outcome: QuestionOutcome): string {
@@ -38,6 +61,6 @@ export function describeNoResult(outcome: QuestionOutcome): string {
   return outcome.kind === 'refused' ? outcome.message : outcome.reason;
 }
 
-function fieldsOf(body: unknown): { kind?: unknown; node?: unknown; planId?: unknown } {
-  return typeof body === 'object' && body !== null ? body : {};
+function recordOf(body: unknown): Readonly<Record<string, unknown>> {
+  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
 }

@@ -15,9 +15,10 @@ import { ringSizeProblem } from './hash-space.ts';
 
 /**
  * joining: asked to be let in, owns nothing, has no vote. valid: a full member. leaving: hands over what it
- * owns, still votes. A node that left or was removed is in no document any more.
+ * owns, still votes. down: an operator said that it is away; it keeps what it owns, has no vote, and nothing moves
+ * from or to it until it is back. A node that left or was removed is in no document any more.
  */
-export type MemberStatus = 'joining' | 'valid' | 'leaving';
+export type MemberStatus = 'joining' | 'valid' | 'leaving' | 'down';
 
 export interface Member {
   readonly id: NodeId;
@@ -25,6 +26,8 @@ export interface Member {
   /** The cluster port, `host:port`. */
   readonly address: string;
   readonly status: MemberStatus;
+  /** What a member that is `down` was before and becomes again; missing otherwise. */
+  readonly was?: 'valid' | 'leaving';
   /** Failure domain as a path, `rack-1/host-a`; empty when not told. */
   readonly location: string;
   /** The store that its vnodes are kept in, by which an exchanged one is known; missing when not told. */
@@ -48,8 +51,19 @@ export interface PendingResize {
   readonly owners: readonly NodeId[];
 }
 
-/** What an operator asked for and has not committed. Joins are staged as members with status `joining`. */
-export type StagedChange = { readonly kind: 'leave'; readonly node: NodeId };
+/**
+ * What an operator asked for and has not committed. Joins are staged as members with status `joining`.
+ *
+ *   leave           hands its partitions over to those who stay, then goes
+ *   replace         leaves and hands everything it owns to `by`, a joining node
+ *   force-replace   is a member no more at the commit; `by` owns its partitions at once and fetches from the other replicas
+ *   force-remove    likewise; claim gives its partitions to those who stay
+ *   resize          the ring gets another size; alone among the staged changes
+ */
+export type StagedChange =
+  | { readonly kind: 'leave' | 'force-remove'; readonly node: NodeId }
+  | { readonly kind: 'replace' | 'force-replace'; readonly node: NodeId; readonly by: NodeId }
+  | { readonly kind: 'resize'; readonly ringSize: number };
 
 export type ConsistencyLevel = 'eventual' | 'strict';
 
@@ -179,7 +193,7 @@ export function memberNamed(document: RingDocument, name: string): Member | unde
 
 /** Those whose majority agrees on the next epoch. */
 export function votersOf(document: RingDocument): Member[] {
-  return document.members.filter((member) => member.status !== 'joining');
+  return document.members.filter(({ status }) => status === 'valid' || status === 'leaving');
 }
 
 /** The properties of the bucket that a key lies in: the longest prefix that fits. */

@@ -70,9 +70,18 @@ export interface RingView {
   readonly buckets: readonly { prefix: string; n: number; level: string }[];
 }
 
+/** One change of a plan, nodes by name; `from` and `to` are ring sizes. */
+export interface PlannedChangeView {
+  readonly action: string;
+  readonly node?: string;
+  readonly by?: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
 export interface PlanView {
   readonly id: string;
-  readonly changes: readonly { action: string; node: string }[];
+  readonly changes: readonly PlannedChangeView[];
   readonly transitions: readonly {
     readonly owners: readonly string[];
     readonly transfers: readonly { partition: number; from: string; to: string }[];

@@ -67,7 +67,7 @@ export function describePlan({ changes, transitions }: PlanView): string {
     rule(' Staged Changes ', '='),
     'Action         Details(s)',
     '-'.repeat(WIDTH),
-    ...changes.map(({ action, node }) => `${action.padEnd(15)}${quote(node)}`),
+    ...changes.map((change) => `${change.action.padEnd(15)}${describeChange(change)}`.trimEnd()),
     '-'.repeat(WIDTH),
     '',
     `Committing this takes ${transition}.`,
@@ -76,6 +76,12 @@ export function describePlan({ changes, transitions }: PlanView): string {
     ...head,
     ...transitions.flatMap((each, at) => describeTransition(each, at + 1, transitions.length)),
   ].join('\n');
+}
+
+function describeChange({ node, by, from, to }: PlanView['changes'][number]): string {
+  const which = node === undefined ? '' : quote(node);
+  if (from !== undefined && to !== undefined) return `from ${from} to ${to} partitions`;
+  return by === undefined ? which : `${which} with ${quote(by)}`;
 }
 
 type Transition = PlanView['transitions'][number];

@@ -346,15 +346,21 @@ function silentTransfers(document: RingDocument, member: NodeId, why: string): T
 }
 
 function planView(plan: Plan, document: RingDocument): PlanView {
-  const { owners, transfers, warnings } = plan.transition;
+  const [{ owners, transfers, warnings }] = plan.transitions;
   const before = countOwned(document.owners);
   const after = countOwned(owners);
   const leaving = new Set(
-    plan.changes.filter((change) => change.action === 'leave').map((change) => change.node),
+    plan.changes.flatMap((change) =>
+      change.action === 'leave' || change.action === 'replace' ? [change.node] : [],
+    ),
   );
   return {
     id: plan.planId,
-    changes: plan.changes.map(({ action, node }) => ({ action, node: nameOf(document, node) })),
+    changes: plan.changes.map((change) => ({
+      ...change,
+      ...('node' in change && { node: nameOf(document, change.node) }),
+      ...('by' in change && { by: nameOf(document, change.by) }),
+    })),
     transitions: [
       {
         owners: owners.map((owner) => nameOf(document, owner)),

@@ -69,7 +69,7 @@ describe('a node that does not run a service', () => {
     cluster.start('n4');
     expect(cluster.join('n4', 'n1').kind).toBe('staged');
     const planned = cluster.request('n1', { kind: 'plan' });
-    const warnings = planned.kind === 'planned' ? planned.plan.transition.warnings : [];
+    const warnings = planned.kind === 'planned' ? planned.plan.transitions[0].warnings : [];
     expect(warnings).toContain('n4 does not run locks: 4 transfers wait until it does');
     expect(cluster.planAndCommit('n1').kind).toBe('committed');
     cluster.world.runFor(20_000);
