@@ -2,20 +2,21 @@
 import { latin1Decode, latin1Encode, Reader, Writer } from '../src/base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../src/contracts/ids.ts';
 import { silentLogger } from '../src/contracts/logger.ts';
+import type { Place } from '../src/contracts/store.ts';
 import { HandoffManager } from '../src/handoff/handoff-manager.ts';
-import type { HandoffPort, TransferableVnode } from '../src/handoff/port.ts';
+import type { HandoffPort, Sink, TransferableVnode } from '../src/handoff/port.ts';
 import { MESSAGE, newHeader, type Header } from '../src/request/message.ts';
 import { birthDocument, type RingDocument } from '../src/ring/document.ts';
-import { ringBits } from '../src/ring/hash-space.ts';
 import { ManualHost } from './manual-host.ts';
 
 type Standing = TransferableVnode['standing'];
 
+const RING_BITS = 3;
 const ITEMS_PER_PAGE = 2;
 
 /** Items are `key=value`; the later value in the order of letters wins. */
 export class MapVnode implements TransferableVnode {
-  readonly place: { readonly partition: PartitionId };
+  readonly place: Place;
   readonly service: string;
   standing: Standing;
   whole: boolean;
@@ -25,11 +26,11 @@ export class MapVnode implements TransferableVnode {
   /** Items stay though they were handed over: the disk takes no writes. */
   keepsAll = false;
   clearings = 0;
-  readonly #sinks = new Set<{ passOn(item: Uint8Array): void }>();
+  readonly #sinks = new Set<Sink>();
 
   constructor(service: string, partition: number, standing: Standing, items: readonly string[]) {
     this.service = service;
-    this.place = { partition: partition as PartitionId };
+    this.place = { ringBits: RING_BITS, partition: partition as PartitionId };
     this.standing = standing;
     this.whole = standing === 'owner';
     for (const item of items) this.#merge(item);
@@ -72,10 +73,10 @@ export class MapVnode implements TransferableVnode {
     },
   };
 
-  addSink(sink: { passOn(item: Uint8Array): void }): void {
+  addSink(sink: Sink): void {
     this.#sinks.add(sink);
   }
-  removeSink(sink: { passOn(item: Uint8Array): void }): void {
+  removeSink(sink: Sink): void {
     this.#sinks.delete(sink);
   }
   become(standing: Standing, _epoch: Epoch, state?: 'whole' | 'partial'): void {
@@ -155,15 +156,15 @@ export class HandoffNode {
       runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,
       allLiveHave: () => this.allHave,
-      find: (service, partition) => this.vnode(partition, service),
-      findOrStandIn: (service, partition) =>
+      find: (service, { partition }) => this.vnode(partition, service),
+      findOrStandIn: (service, { partition }) =>
         this.vnode(partition, service) ?? this.open(partition, 'hint', [], service),
       all: () => this.vnodes,
       discard: (vnode) => {
         this.vnodes = this.vnodes.filter((other) => other !== vnode);
       },
       whenAllStored: (done) => done(),
-      send: (to, type, service, partition, body) => this.#send(to, type, service, partition, body),
+      send: (to, type, service, place, body) => this.#send(to, type, service, place, body),
       reportComplete: (partition, to) => this.reported.push(`${partition} to ${to}`),
       withdrawComplete: (partition, to) => {
         this.reported.splice(
@@ -179,13 +180,13 @@ export class HandoffNode {
     to: NodeId,
     type: number,
     service: string,
-    partition: PartitionId,
+    { ringBits, partition }: Place,
     body: (out: Writer) => void,
   ): boolean {
     const out = new Writer();
     body(out);
-    const { ringSize, epoch } = this.document;
-    const header = { ...newHeader(), type, partition, epoch, ringBits: ringBits(ringSize) };
+    const { epoch } = this.document;
+    const header = { ...newHeader(), type, partition, epoch, ringBits };
     return this.stage.carry({ from: this.id, to, header, service, body: out.copy() });
   }
 }
@@ -204,7 +205,13 @@ export class HandoffStage {
   constructor(names: string, services: readonly string[] = ['kv'], seed = 1) {
     this.host = new ManualHost(seed);
     const self = { id: 'a' as NodeId, name: 'a', address: 'a:1', location: '' };
-    this.document = birthDocument({ clusterId: 'c', ringSize: 8, self, n: 3, level: 'eventual' });
+    this.document = birthDocument({
+      clusterId: 'c',
+      ringSize: 1 << RING_BITS,
+      self,
+      n: 3,
+      level: 'eventual',
+    });
     for (const name of names) this.nodes.set(name, new HandoffNode(this, name, services));
   }
 

@@ -26,6 +26,12 @@ export interface Place {
   readonly partition: PartitionId;
 }
 
+/** Hashes by their first four bytes, unsigned: from `start` on and before `end`, which may be 2^32. */
+export interface HashRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Where a record lies within a place, in hash order. `key` is a latin1 string: one char per byte, any length. */
 export interface RecordKey {
   /** First and second four bytes of the key's hash, unsigned. */

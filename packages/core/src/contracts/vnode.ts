@@ -12,7 +12,7 @@ import type { LimitUse } from './limit.ts';
 import type { Host } from './host.ts';
 import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
-import type { Place, Store } from './store.ts';
+import type { HashRange, Place, Store } from './store.ts';
 
 /** Appends to a growing frame. All integers are big-endian. */
 export interface ByteWriter {
@@ -83,13 +83,13 @@ export interface VnodeContext {
    */
   beforeChange(): void;
   /**
-   * Tell the framework that an item changed. While the partition is being handed over, the encoded item is
-   * passed on to the receiver. Cheap when nothing moves: `encode` is then not called.
+   * Tell the framework that an item changed; `hashHi` is the first word of its key's hash. While it is being handed
+   * over, the encoded item is passed on to the receiver. Cheap when nothing moves: `encode` is then not called.
    */
-  changed(encode: () => Uint8Array): void;
+  changed(hashHi: number, encode: () => Uint8Array): void;
 }
 
-/** Opaque place in a walk over a vnode's items; made and read by the module only. */
+/** Opaque place in a walk over a vnode's items; made and read by the module only. Compared as bytes they stand in the order of the walk. */
 export type ItemCursor = Uint8Array;
 
 export interface ItemPage {
@@ -106,8 +106,11 @@ export interface Vnode<Command, Reply> {
   onStoreProgress(failedFrom?: number): void;
   /** True when there is nothing to hand over. */
   isEmpty(): boolean;
-  /** Up to `budgetBytes` of items after `cursor`, in a fixed order: an item present throughout a walk is in it. */
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number): ItemPage;
+  /**
+   * Up to `budgetBytes` of the items within a range of hashes, after `cursor`, in hash order: an item present throughout a
+   * walk is in it.
+   */
+  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage;
   /** Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
   /** The receiver holds `item` durably: forget it, unless it has changed since it was sent. */

@@ -1,11 +1,9 @@
 /**
- * Decides which transfers run, performs what their machines ask for, receives those of others, and can say of
- * every partition that waits why it does.
+ * Decides which transfers run out of this node, performs what their machines ask for, and can say of every one that
+ * waits why it does. What comes in is the receiver's affair (receiver.ts), what is owed a pure question (duties.ts).
  *
- * Two causes move items. A *pending* entry of the ring whose `from` is this node: ownership. A vnode here that
- * holds items though another node owns its partition - a stand-in's hints, or what a node held before it joined:
- * hinted. The source is deleted last: when the switch is agreed, everything passed on is acknowledged by a
- * receiver that is durably whole, and every live member has seen the epoch.
+ * The source is deleted last: when the switch is agreed, everything passed on is acknowledged by a receiver that is
+ * durably whole, and every live member has seen the epoch.
  *
  * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
  */
@@ -15,98 +13,69 @@ import type { Timer } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
-import { ringBits } from '../ring/hash-space.ts';
-import {
-  readAck,
-  readAnswer,
-  readItems,
-  readOffer,
-  writeAck,
-  writeAnswer,
-  writeItems,
-  writeOffer,
-} from './handoff-wire.ts';
+import { dutiesOf, dutyKey, type Duty, type TransferKind } from './duties.ts';
+import { readAck, readAnswer, writeItems, writeOffer } from './handoff-wire.ts';
 import { Outbox } from './outbox.ts';
 import {
   OutboundTransfer,
   PASSED_ON_BYTES_MAX,
   type TransferEffect,
   type TransferEvent,
-  type TransferKind,
 } from './outbound-transfer.ts';
-import type { HandoffPort, TransferableVnode } from './port.ts';
+import type { HandoffPort, Sink, TransferableVnode } from './port.ts';
+import { HandoffReceiver } from './receiver.ts';
 
-export interface TransferStatus {
+/** Which transfer: of what, and whose it will be. */
+interface TransferName {
   readonly kind: TransferKind;
+  /** Where it goes, in the ring that the items are for. */
   readonly partition: PartitionId;
   readonly from: NodeId;
   readonly to: NodeId;
+}
+
+export interface TransferStatus extends TransferName {
   readonly items: number;
   readonly bytes: number;
 }
 
-export interface WaitingTransfer {
-  readonly kind: TransferKind;
-  readonly partition: PartitionId;
-  readonly from: NodeId;
-  readonly to: NodeId;
+export interface WaitingTransfer extends TransferName {
   readonly reason: string;
 }
 
-interface Wanted {
-  readonly kind: TransferKind;
-  readonly service: string;
-  readonly partition: PartitionId;
-  readonly to: NodeId;
-}
-
-interface Running extends Wanted {
+interface Running extends Duty {
   readonly id: number;
   readonly machine: OutboundTransfer;
   readonly vnode: TransferableVnode;
-  readonly sink: { passOn(item: Uint8Array): void };
+  readonly sink: Sink;
 }
 
 type ItemsEffect = Extract<TransferEffect, { kind: 'items' }>;
 
-interface Inbound {
-  readonly from: NodeId;
-  readonly id: number;
-  readonly vnode: TransferableVnode;
-  readonly kind: TransferKind;
-  /** The last frame came; what still comes was passed on. */
-  finished: boolean;
-  lastHeard: number;
-}
-
-/** Transfers out of one node at a time, and into it. */
+/** Transfers out of one node at a time. */
 const OUTBOUND_MAX = 4;
-const INBOUND_MAX = 8;
 /** Bytes of items in one page, about: it is walked in well under a millisecond. */
 const PAGE_BYTES = 16 * 1024;
 const TICK_MS = 250;
 const RETRY_MS = 1_000;
-/** An inbound transfer that says nothing for this long makes room for another. */
-const INBOUND_SILENT_MS = 20_000;
 
 export class HandoffManager {
   readonly #port: HandoffPort;
   readonly #running = new Map<number, Running>();
-  readonly #inbound = new Map<string, Inbound>();
-  /** Why a wanted transfer does not run, and when it is tried again, by its key. */
+  /** Why a duty does not run, and when it is tried again, by its key. */
   readonly #held = new Map<string, { readonly reason: string; readonly retryAt: number }>();
   readonly #clearing = new Set<TransferableVnode>();
   readonly #outbox: Outbox;
+  readonly #receiver: HandoffReceiver;
   #timer: Timer | undefined;
   #clearTimer: Timer | undefined;
   /** Drawn, because acknowledgements meant for a former life of this node may still be on their way. */
   #lastId: number;
-  /** Offers refused for want of a place. */
-  #turnedAway = 0;
 
   constructor(port: HandoffPort) {
     this.#port = port;
     this.#outbox = new Outbox(port.host);
+    this.#receiver = new HandoffReceiver(port, this.#outbox);
     this.#lastId = port.host.random();
   }
 
@@ -126,8 +95,7 @@ export class HandoffManager {
   /** The node has a newer ring; vnode standings are already in line with it. */
   adopt(): void {
     for (const transfer of this.#running.values()) this.#reconsider(transfer);
-    for (const [key, inbound] of this.#inbound)
-      if (!this.#isStillExpected(inbound)) this.#inbound.delete(key);
+    this.#receiver.adopt();
     this.#held.clear();
     this.#schedule();
   }
@@ -139,7 +107,7 @@ export class HandoffManager {
         if (transfer.to === node)
           this.#step(transfer, { kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
       }
-      for (const [key, inbound] of this.#inbound) if (inbound.from === node) this.#inbound.delete(key);
+      this.#receiver.onDown(node);
     }
     this.#schedule();
   }
@@ -147,7 +115,7 @@ export class HandoffManager {
   onFrame(from: NodeId, header: Header, service: string, body: Reader): void {
     switch (header.type) {
       case MESSAGE.handoffOffer:
-        return this.#handleOffer(from, header, service, body);
+        return this.#receiver.onOffer(from, header, service, body);
       case MESSAGE.handoffAnswer: {
         const answer = readAnswer(body);
         const event: TransferEvent =
@@ -159,49 +127,38 @@ export class HandoffManager {
         return this.#stepFrom(from, ack.id, { kind: 'acked', seq: ack.seq, stored: ack.stored });
       }
       default:
-        return this.#handleItems(from, body);
+        return this.#receiver.onItems(from, body);
     }
   }
 
   active(): TransferStatus[] {
     return [...this.#running.values()]
       .filter((transfer) => transfer.machine.state !== 'complete')
-      .map(({ kind, partition, to, machine }) => ({
-        kind,
-        partition,
-        from: this.#port.self,
-        to,
-        items: machine.itemsAcked,
-        bytes: machine.bytesAcked,
+      .map((transfer) => ({
+        ...this.#nameOf(transfer),
+        items: transfer.machine.itemsAcked,
+        bytes: transfer.machine.bytesAcked,
       }));
   }
 
   waiting(): WaitingTransfer[] {
-    const waiting: WaitingTransfer[] = [];
-    for (const wanted of this.#wanted()) {
-      const running = this.#find(wanted);
-      if (running !== undefined && running.machine.state !== 'complete') continue;
+    return this.#duties().flatMap((duty) => {
+      const running = this.#find(duty);
+      if (running !== undefined && running.machine.state !== 'complete') return [];
       const reason =
         running !== undefined
           ? 'all items are there; waiting for the ring to switch'
-          : (this.#held.get(keyOf(wanted))?.reason ??
+          : (this.#held.get(dutyKey(duty))?.reason ??
             `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
-      waiting.push({
-        kind: wanted.kind,
-        partition: wanted.partition,
-        from: this.#port.self,
-        to: wanted.to,
-        reason,
-      });
-    }
-    return waiting;
+      return [{ ...this.#nameOf(duty), reason }];
+    });
   }
 
   limits(): LimitUse[] {
     const passedOn = [...this.#running.values()].map(({ machine }) => machine.passedOnBytes);
     return [
       { limit: 'handoff_out', used: this.active().length, max: OUTBOUND_MAX },
-      { limit: 'handoff_in', used: this.#inboundOpen, max: INBOUND_MAX, reached: this.#turnedAway },
+      this.#receiver.limit,
       { limit: 'handoff_passed_on_bytes', used: Math.max(0, ...passedOn), max: PASSED_ON_BYTES_MAX },
     ];
   }
@@ -215,59 +172,37 @@ export class HandoffManager {
       );
   }
 
+  #nameOf({ kind, target, to }: Duty): TransferName {
+    return { kind, partition: target.partition, from: this.#port.self, to };
+  }
+
   #tick(): void {
     const now = this.#port.host.monotonic();
     for (const transfer of this.#running.values()) {
       this.#perform(transfer, transfer.machine.tick(now));
     }
-    this.#dropSilent(now);
+    this.#receiver.dropSilent(now);
     this.#schedule();
     this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
   }
 
-  /** Forget inbound transfers that ended or went silent; one that still waits for its switch may pass items on any time. */
-  #dropSilent(now: number): void {
-    const awaited = new Set(this.#port.document.pending.map((transfer) => transfer.partition));
-    for (const [key, inbound] of this.#inbound) {
-      if (inbound.finished && inbound.kind === 'ownership' && awaited.has(inbound.vnode.place.partition))
-        continue;
-      if (now - inbound.lastHeard > INBOUND_SILENT_MS) this.#inbound.delete(key);
-    }
-  }
-
-  /** All transfers that should happen under the present ring, running or not. */
-  #wanted(): Wanted[] {
-    const { document, self, services } = this.#port;
-    const wanted: Wanted[] = [];
-    for (const { partition, from, to } of document.pending) {
-      if (from === self)
-        for (const service of services) wanted.push({ kind: 'ownership', service, partition, to });
-    }
-    for (const vnode of this.#port.all()) {
-      if (vnode.standing !== 'hint' || vnode.vnode.isEmpty()) continue;
-      const partition = vnode.place.partition;
-      wanted.push({
-        kind: 'hinted',
-        service: vnode.service,
-        partition,
-        to: document.owners[partition] as NodeId,
-      });
-    }
-    return wanted;
+  #duties(): Duty[] {
+    const { self, document, services } = this.#port;
+    return dutiesOf({ self, document, services, vnodes: this.#port.all() });
   }
 
   #schedule(): void {
     const now = this.#port.host.monotonic();
     this.#tidyUp();
-    for (const wanted of this.#wanted()) {
-      if (this.#find(wanted) !== undefined) continue;
-      const key = keyOf(wanted);
-      if (!this.#port.isUp(wanted.to)) {
-        this.#held.set(key, { reason: `${this.#port.nameOf(wanted.to)} is down`, retryAt: now });
+    for (const duty of this.#duties()) {
+      if (this.#find(duty) !== undefined) continue;
+      const key = dutyKey(duty);
+      if (!this.#port.isUp(duty.to)) {
+        this.#held.set(key, { reason: `${this.#port.nameOf(duty.to)} is down`, retryAt: now });
         continue;
       }
-      if (!this.#port.runs(wanted.to, wanted.service)) {
-        const reason = `${this.#port.nameOf(wanted.to)} does not run the service ${wanted.service}`;
+      if (!this.#port.runs(duty.to, duty.service)) {
+        const reason = `${this.#port.nameOf(duty.to)} does not run the service ${duty.service}`;
         this.#held.set(key, { reason, retryAt: now });
         continue;
       }
@@ -278,20 +213,21 @@ export class HandoffManager {
         continue;
       }
       this.#held.delete(key);
-      this.#begin(wanted);
+      this.#begin(duty);
     }
   }
 
-  #begin(wanted: Wanted): void {
-    const vnode = this.#port.find(wanted.service, wanted.partition);
+  #begin(duty: Duty): void {
+    const vnode = this.#port.find(duty.service, duty.source);
     if (vnode === undefined) return;
     const now = this.#port.host.monotonic();
-    const machine = new OutboundTransfer(wanted.kind, now);
-    const sink = { passOn: (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item }) };
+    const { kind, ranges } = duty;
+    const machine = new OutboundTransfer({ kind, ranges, now });
+    const passOn = (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item });
     this.#lastId = (this.#lastId + 1) >>> 0;
-    const transfer: Running = { ...wanted, id: this.#lastId, machine, vnode, sink };
+    const transfer: Running = { ...duty, id: this.#lastId, machine, vnode, sink: { ranges, passOn } };
     this.#running.set(transfer.id, transfer);
-    if (wanted.kind === 'ownership') vnode.addSink(sink);
+    if (kind === 'ownership') vnode.addSink(transfer.sink);
     this.#perform(transfer, machine.begin());
   }
 
@@ -309,7 +245,7 @@ export class HandoffManager {
   }
 
   #performOne(transfer: Running, effect: TransferEffect): void {
-    const { vnode, partition, to, kind, id } = transfer;
+    const { vnode, to, kind, id } = transfer;
     switch (effect.kind) {
       case 'offer':
         return this.#sendOffer(transfer);
@@ -319,7 +255,10 @@ export class HandoffManager {
         // A turn between pages, so that a walk never holds up requests.
         this.#port.host.setTimer(0, () => {
           if (!this.#running.has(id)) return;
-          this.#step(transfer, { kind: 'page', page: vnode.vnode.walkItems(effect.cursor, PAGE_BYTES) });
+          this.#step(transfer, {
+            kind: 'page',
+            page: vnode.vnode.walkItems(effect.cursor, PAGE_BYTES, effect.within),
+          });
         });
         return;
       case 'forget':
@@ -327,7 +266,8 @@ export class HandoffManager {
         return;
       case 'complete':
         if (kind === 'hinted') this.#endHinted(transfer);
-        else if (this.#haveAllServicesArrived(transfer)) this.#port.reportComplete(partition, to);
+        else if (this.#haveAllServicesArrived(transfer))
+          this.#port.reportComplete(transfer.target.partition, to);
         return this.#schedule();
       case 'failed':
         return this.#fail(transfer, effect.reason);
@@ -337,27 +277,27 @@ export class HandoffManager {
   }
 
   #sendOffer(transfer: Running): void {
-    const { to, service, partition, id, kind } = transfer;
-    const taken = this.#port.send(to, MESSAGE.handoffOffer, service, partition, (out) =>
-      writeOffer(out, { id, kind }),
+    const { to, service, source, target, id, kind } = transfer;
+    const taken = this.#port.send(to, MESSAGE.handoffOffer, service, target, (out) =>
+      writeOffer(out, { id, kind, source }),
     );
     if (taken) return;
     const reason = `the lane to ${this.#port.nameOf(to)} is closed or full`;
     this.#step(transfer, { kind: 'lost', reason });
   }
 
-  #sendItems({ to, service, partition, id, vnode }: Running, effect: ItemsEffect): void {
+  #sendItems({ to, service, target, id, vnode }: Running, effect: ItemsEffect): void {
     const write = (out: Writer): void => writeItems(out, { id, ...effect, partial: !vnode.whole });
     this.#outbox.put(to, {
-      send: () => this.#port.send(to, MESSAGE.handoffItems, service, partition, write),
+      send: () => this.#port.send(to, MESSAGE.handoffItems, service, target, write),
       isWanted: () => this.#running.has(id),
     });
   }
 
   /** A partition switches for all services at once. */
-  #haveAllServicesArrived({ kind, partition, to }: Wanted): boolean {
+  #haveAllServicesArrived(duty: Duty): boolean {
     return this.#port.services.every(
-      (service) => this.#find({ kind, service, partition, to })?.machine.state === 'complete',
+      (service) => this.#find({ ...duty, service })?.machine.state === 'complete',
     );
   }
 
@@ -366,19 +306,20 @@ export class HandoffManager {
     this.#end(transfer);
     if (transfer.vnode.vnode.isEmpty()) return;
     const reason = `some items are left, next try in ${RETRY_MS / 1000} s`;
-    this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+    this.#held.set(dutyKey(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
   }
 
   #fail(transfer: Running, reason: string): void {
     this.#end(transfer);
-    const { partition, to, kind } = transfer;
+    const { to, kind } = transfer;
+    const { partition } = transfer.target;
     // Items change from now on without being passed on: the receiver is not what it was said to be.
     if (kind === 'ownership') this.#port.withdrawComplete(partition, to);
     this.#port.logger.debug(
       { partition, to: this.#port.nameOf(to), kind, reason },
       'a transfer stopped and will begin anew',
     );
-    this.#held.set(keyOf(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+    this.#held.set(dutyKey(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
   }
 
   #end(transfer: Running): void {
@@ -389,7 +330,8 @@ export class HandoffManager {
   /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
   #reconsider(transfer: Running): void {
     const { document, self } = this.#port;
-    const { kind, partition, to, vnode, machine } = transfer;
+    const { kind, to, vnode, machine } = transfer;
+    const { partition } = transfer.target;
     if (kind === 'hinted') {
       if (vnode.standing !== 'hint' || document.owners[partition] !== to) this.#end(transfer);
       return;
@@ -401,9 +343,9 @@ export class HandoffManager {
       vnode.become('retired', document.epoch);
   }
 
-  #find(wanted: Wanted): Running | undefined {
-    const key = keyOf(wanted);
-    for (const transfer of this.#running.values()) if (keyOf(transfer) === key) return transfer;
+  #find(duty: Duty): Running | undefined {
+    const key = dutyKey(duty);
+    for (const transfer of this.#running.values()) if (dutyKey(transfer) === key) return transfer;
     return undefined;
   }
 
@@ -430,112 +372,6 @@ export class HandoffManager {
 
   #busy(vnode: TransferableVnode): boolean {
     for (const transfer of this.#running.values()) if (transfer.vnode === vnode) return true;
-    for (const inbound of this.#inbound.values())
-      if (inbound.vnode === vnode && !inbound.finished) return true;
-    return false;
+    return this.#receiver.isTaking(vnode);
   }
-
-  #handleOffer(from: NodeId, header: Header, service: string, body: Reader): void {
-    const { id, kind } = readOffer(body);
-    this.#dropEarlier(from, id, service, header.partition, kind);
-    const refusal = this.#refusalOf(from, header, kind);
-    if (refusal === undefined) {
-      const vnode = this.#port.findOrStandIn(service, header.partition);
-      this.#inbound.set(`${from}/${id}`, {
-        from,
-        id,
-        vnode,
-        kind,
-        finished: false,
-        lastHeard: this.#port.host.monotonic(),
-      });
-    }
-    this.#port.send(from, MESSAGE.handoffAnswer, service, header.partition, (out) =>
-      writeAnswer(out, { id, refusal }),
-    );
-  }
-
-  /** A sender that begins anew has given up what it had begun, and takes no second place here. */
-  #dropEarlier(from: NodeId, id: number, service: string, partition: PartitionId, kind: TransferKind): void {
-    for (const [key, { vnode, ...inbound }] of this.#inbound) {
-      const same = inbound.from === from && inbound.kind === kind && vnode.service === service;
-      if (same && vnode.place.partition === partition && inbound.id !== id) this.#inbound.delete(key);
-    }
-  }
-
-  #refusalOf(from: NodeId, header: Header, kind: TransferKind): string | undefined {
-    const { document, self } = this.#port;
-    const me = this.#port.nameOf(self);
-    if (header.ringBits !== ringBits(document.ringSize)) return `${me} has a ring of another size`;
-    const { partition } = header;
-    const expected =
-      kind === 'hinted'
-        ? document.owners[partition] === self
-        : document.pending.some((p) => p.partition === partition && p.from === from && p.to === self);
-    if (!expected) return `${me} does not expect it under epoch ${document.epoch}`;
-    if (this.#inboundOpen < INBOUND_MAX) return undefined;
-    this.#turnedAway++;
-    return `${me} is full, next try in ${RETRY_MS / 1000} s`;
-  }
-
-  get #inboundOpen(): number {
-    return [...this.#inbound.values()].filter((inbound) => !inbound.finished).length;
-  }
-
-  /** Hints only come to the owner; what was passed on to it before it was one may still be under way. */
-  #isStillExpected({ kind, vnode, from }: Inbound): boolean {
-    const { document, self } = this.#port;
-    const { partition } = vnode.place;
-    if (document.owners[partition] === self) return true;
-    return (
-      kind === 'ownership' &&
-      document.pending.some((p) => p.partition === partition && p.from === from && p.to === self)
-    );
-  }
-
-  #handleItems(from: NodeId, body: Reader): void {
-    const { id, seq, last, partial, items } = readItems(body);
-    const inbound = this.#inbound.get(`${from}/${id}`);
-    if (inbound === undefined) return;
-    inbound.lastHeard = this.#port.host.monotonic();
-    const { vnode } = inbound;
-    let open = items.length + 1;
-    let stored = true;
-    const settle = (ok: boolean): void => {
-      stored &&= ok;
-      if (--open > 0) return;
-      if (stored && last) return this.#finishInbound(from, inbound, { seq, partial });
-      this.#ack(from, vnode, { id, seq, stored });
-    };
-    for (const item of items) vnode.vnode.handleHandoffItem(item, settle);
-    settle(true);
-  }
-
-  /**
-   * The last frame: everything came. A vnode that takes ownership says so durably before it is acknowledged; from a
-   * source that lacks something itself it has everything that there was, and is not whole.
-   */
-  #finishInbound(from: NodeId, inbound: Inbound, { seq, partial }: { seq: number; partial: boolean }): void {
-    const { vnode, id, kind } = inbound;
-    inbound.finished = true;
-    const becomesWhole = kind === 'ownership' && vnode.standing === 'receiving' && !partial;
-    if (becomesWhole) vnode.become('receiving', this.#port.document.epoch, 'whole');
-    this.#port.whenAllStored(() => this.#ack(from, vnode, { id, seq, stored: true }));
-  }
-
-  #ack(
-    to: NodeId,
-    { service, place }: TransferableVnode,
-    ack: { id: number; seq: number; stored: boolean },
-  ): void {
-    const write = (out: Writer): void => writeAck(out, ack);
-    this.#outbox.put(to, {
-      send: () => this.#port.send(to, MESSAGE.handoffAck, service, place.partition, write),
-      isWanted: () => this.#port.isUp(to),
-    });
-  }
-}
-
-function keyOf(transfer: Wanted): string {
-  return `${transfer.kind}/${transfer.service}/${transfer.partition}/${transfer.to}`;
 }

@@ -1,6 +1,7 @@
 /** The bytes of a transfer, once and for all. */
 import { describe, expect, it } from 'vitest';
 import { Reader, WireError, Writer } from '../base/bytes.ts';
+import type { PartitionId } from '../contracts/ids.ts';
 import {
   readAck,
   readAnswer,
@@ -15,12 +16,13 @@ import {
 const hexOf = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const id = 0x01020304;
+const source = { ringBits: 4, partition: 0x0102 as PartitionId };
 
 function cases() {
   const items = [Uint8Array.of(0xaa), Uint8Array.of(), Uint8Array.of(0xbb, 0xcc)];
   return [
-    ['offer of ownership', writeOffer, readOffer, { id, kind: 'ownership' }, '01020304 00'],
-    ['offer of hints', writeOffer, readOffer, { id, kind: 'hinted' }, '01020304 01'],
+    ['offer of ownership', writeOffer, readOffer, { id, kind: 'ownership', source }, '01020304 00 04 0102'],
+    ['offer of hints', writeOffer, readOffer, { id, kind: 'hinted', source }, '01020304 01 04 0102'],
     ['go ahead', writeAnswer, readAnswer, { id, refusal: undefined }, '01020304 01 0000'],
     ['not now', writeAnswer, readAnswer, { id, refusal: 'full' }, '01020304 00 0004 66756c6c'],
     [

@@ -2,27 +2,40 @@
  * How transfers look on the bulk lane. Every body begins with the transfer's number, drawn by the sender.
  *
  * ```
- * offer   u32 id, u8 kind                                       (partition, ring size, service, epoch: header)
+ * offer   u32 id, u8 kind, u8 ring size of the source, log2, u16 its partition     (the target's: header)
  * answer  u32 id, u8 accepted, u16 length + reason
  * items   u32 id, u32 seq, u8 flags {last, partial}, u32 count, {u32 length, bytes}*
  * ack     u32 id, u32 seq, u8 stored
  * ```
  */
-import { type Reader, type Writer } from '../base/bytes.ts';
-import type { TransferKind } from './outbound-transfer.ts';
+import { WireError, type Reader, type Writer } from '../base/bytes.ts';
+import type { PartitionId } from '../contracts/ids.ts';
+import type { Place } from '../contracts/store.ts';
+import type { TransferKind } from './duties.ts';
+
+/** By their numbers on the wire. */
+const KINDS: readonly TransferKind[] = ['ownership', 'hinted'];
 
 export interface Offer {
   readonly id: number;
   readonly kind: TransferKind;
+  /** The vnode that the items come from. */
+  readonly source: Place;
 }
 
-export function writeOffer(out: Writer, offer: Offer): void {
-  out.u32(offer.id);
-  out.u8(offer.kind === 'ownership' ? 0 : 1);
+export function writeOffer(out: Writer, { id, kind, source }: Offer): void {
+  out.u32(id);
+  out.u8(KINDS.indexOf(kind));
+  out.u8(source.ringBits);
+  out.u16(source.partition);
 }
 
 export function readOffer(input: Reader): Offer {
-  return { id: input.u32(), kind: input.u8() === 0 ? 'ownership' : 'hinted' };
+  const id = input.u32();
+  const number = input.u8();
+  const kind = KINDS[number];
+  if (kind === undefined) throw new WireError(`a transfer of the unknown kind ${number}`);
+  return { id, kind, source: { ringBits: input.u8(), partition: input.u16() as PartitionId } };
 }
 
 export interface Answer {

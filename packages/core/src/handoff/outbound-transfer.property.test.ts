@@ -5,12 +5,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { latin1Decode, latin1Encode } from '../base/bytes.ts';
-import {
-  OutboundTransfer,
-  type TransferEffect,
-  type TransferEvent,
-  type TransferKind,
-} from './outbound-transfer.ts';
+import { ALL_HASHES } from '../ring/ranges.ts';
+import type { TransferKind } from './duties.ts';
+import { OutboundTransfer, type TransferEffect, type TransferEvent } from './outbound-transfer.ts';
 
 type Move = { move: 'walk' } | { move: 'ack'; pick: number } | { move: 'write'; key: number };
 
@@ -29,7 +26,7 @@ class Play {
   #page: { cursor: string | undefined } | undefined;
 
   constructor(kind: TransferKind, keys: readonly number[]) {
-    this.machine = new OutboundTransfer(kind, 0);
+    this.machine = new OutboundTransfer({ kind, ranges: [ALL_HASHES], now: 0 });
     for (const key of keys) this.source.set(keyOf(key), 0);
     this.machine.begin();
     this.step({ kind: 'accepted' });
@@ -164,7 +161,7 @@ describe('a transfer', () => {
   });
 
   it('cuts what would not fit a frame', () => {
-    const machine = new OutboundTransfer('ownership', 0);
+    const machine = new OutboundTransfer({ kind: 'ownership', ranges: [ALL_HASHES], now: 0 });
     machine.begin();
     machine.step({ kind: 'accepted' }, 0);
     const items = Array.from({ length: 40 }, () => new Uint8Array(300_000));

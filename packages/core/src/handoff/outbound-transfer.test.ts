@@ -1,5 +1,6 @@
 /** What a transfer may have under way, and so in memory. */
 import { describe, expect, it } from 'vitest';
+import { ALL_HASHES } from '../ring/ranges.ts';
 import {
   OutboundTransfer,
   PASSED_ON_BYTES_MAX,
@@ -11,7 +12,7 @@ const MIB = 1024 * 1024;
 
 /** Accepted, and asked for its first page. */
 function walking() {
-  const machine = new OutboundTransfer('ownership', 0);
+  const machine = new OutboundTransfer({ kind: 'ownership', ranges: [ALL_HASHES], now: 0 });
   machine.begin();
   machine.step({ kind: 'accepted' }, 0);
   return machine;

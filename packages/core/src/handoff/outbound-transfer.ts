@@ -1,7 +1,7 @@
 /**
  * One transfer of a vnode's items to another node, as a machine.
  *
- * The walk goes through all items in the module's order, a page at a time, with a few frames under way. What
+ * The walk goes through the items of some ranges in hash order, a page at a time, with a few frames under way. What
  * changes meanwhile is applied by the vnode and *passed on* here, so that an item present throughout is sent at
  * least once and a changed one again; items are merged at the receiver, so that twice and out of order does no harm.
  *
@@ -17,9 +17,9 @@
  * Not here: resuming. A transfer that failed begins anew.
  */
 import { assert, unreachable } from '../base/assert.ts';
+import type { HashRange } from '../contracts/store.ts';
 import type { ItemCursor, ItemPage } from '../contracts/vnode.ts';
-
-export type TransferKind = 'ownership' | 'hinted';
+import type { TransferKind } from './duties.ts';
 
 export type TransferEvent =
   | { readonly kind: 'accepted' }
@@ -32,7 +32,7 @@ export type TransferEvent =
 export type TransferEffect =
   | { readonly kind: 'offer' }
   /** Walk on from here and step back with `page`. */
-  | { readonly kind: 'walk'; readonly cursor: ItemCursor | undefined }
+  | { readonly kind: 'walk'; readonly cursor: ItemCursor | undefined; readonly within: HashRange }
   | {
       readonly kind: 'items';
       readonly seq: number;
@@ -73,6 +73,13 @@ interface SentFrame {
 
 type State = 'offered' | 'walking' | 'finishing' | 'complete' | 'failed';
 
+export interface OutboundInit {
+  readonly kind: TransferKind;
+  /** What is handed over, in hash order; not empty. */
+  readonly ranges: readonly HashRange[];
+  readonly now: number;
+}
+
 export class OutboundTransfer {
   readonly kind: TransferKind;
   #state: State = 'offered';
@@ -82,6 +89,9 @@ export class OutboundTransfer {
   #walkEndSeq: number | undefined;
   #lastSeq = -1;
   #walkOpen = false;
+  /** Where the walk stands: in which of the ranges, and where in that. */
+  readonly #ranges: readonly HashRange[];
+  #rangeAt = 0;
   #cursor: ItemCursor | undefined;
   #lastProgress: number;
   readonly #unacked = new Map<number, SentFrame>();
@@ -95,8 +105,9 @@ export class OutboundTransfer {
   itemsAcked = 0;
   bytesAcked = 0;
 
-  constructor(kind: TransferKind, now: number) {
+  constructor({ kind, ranges, now }: OutboundInit) {
     this.kind = kind;
+    this.#ranges = ranges;
     this.#lastProgress = now;
   }
 
@@ -158,7 +169,8 @@ export class OutboundTransfer {
     assert(this.#walkOpen, 'a page was asked for');
     this.#walkOpen = false;
     this.#cursor = page.next;
-    this.#walkEnded = page.next === undefined;
+    if (page.next === undefined) this.#rangeAt++;
+    this.#walkEnded = this.#rangeAt === this.#ranges.length;
     this.#toSend = framesOf(page.items);
     return this.#advance();
   }
@@ -213,7 +225,7 @@ export class OutboundTransfer {
   #walkOn(): TransferEffect[] {
     if (this.#walkOpen || !this.#hasRoom) return [];
     this.#walkOpen = true;
-    return [{ kind: 'walk', cursor: this.#cursor }];
+    return [{ kind: 'walk', cursor: this.#cursor, within: this.#ranges[this.#rangeAt] as HashRange }];
   }
 
   #finish(): TransferEffect[] {

@@ -1,48 +1,14 @@
 /** Stage, plan, commit, clear and reports as tables: a ring before, a request, the ring after or the refusal. */
 import { describe, expect, it } from 'vitest';
-import type { NodeId, PartitionId } from '../contracts/ids.ts';
-import {
-  birthDocument,
-  encodeDocument,
-  type Member,
-  type MemberStatus,
-  type RingDocument,
-} from '../ring/document.ts';
+import type { PartitionId } from '../contracts/ids.ts';
+import { id, info, ring, show } from '../../test/ring-text.ts';
+import { encodeDocument, type RingDocument } from '../ring/document.ts';
 import { claim } from '../claim/claim.ts';
 import { actingClaimant } from './claimant.ts';
-import { describeDocument } from './describe.ts';
 import { commitPlan, decodePlan, encodePlan, makePlan, type Plan, type PlanInput } from './plan.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
 import { applyReports, type Report } from './reports.ts';
 import { clearStaged, stageJoin, stageLeave } from './staging.ts';
-
-const id = (name: string): NodeId => name as NodeId;
-const info = (name: string) => ({ id: id(name), name, address: `${name}:1`, location: '' });
-
-/** `a b+ c-`: members; + joining, - leaving. a owns all unless `owners` says otherwise; `staged` to leave. */
-function ring(members: string, extra: { staged?: string; owners?: string } = {}): RingDocument {
-  const born = birthDocument({ clusterId: 'test', ringSize: 16, self: info('a'), n: 3, level: 'eventual' });
-  const statuses: Record<string, MemberStatus> = { '+': 'joining', '-': 'leaving' };
-  return {
-    ...born,
-    members: members.split(' ').map((word): Member => {
-      const name = word[0] as string;
-      return { ...info(name), status: statuses[word[1] ?? ''] ?? 'valid' };
-    }),
-    staged: (extra.staged ?? '')
-      .split(' ')
-      .filter(Boolean)
-      .map((node) => ({ kind: 'leave', node: id(node) })),
-    ...(extra.owners && { owners: [...extra.owners].map(id) }),
-  };
-}
-
-const show = (result: RingDocument | Refusal): string =>
-  isRefusal(result)
-    ? result.code
-    : describeDocument(result)
-        .replace('e1 ', '')
-        .replace(/ ?owners.*?(?=$| pending| staged)/, '');
 
 const abc = 'abcabcabcabcabca';
 
@@ -88,11 +54,11 @@ describe('staging', () => {
     ['a b', 'b', 'b', 'already_leaving'],
     ['a b-', '', 'b', 'already_leaving'],
   ])('leave: %s, staged %s, %s leaves: %s', (before, staged, node, after) => {
-    expect(show(stageLeave(ring(before, { staged }), id(node)))).toBe(after);
+    expect(show(stageLeave(ring(before, { staged: staged && `leave ${staged}` }), id(node)))).toBe(after);
   });
 
   it('clear drops leaves and joins, and nothing when there is nothing', () => {
-    expect(show(clearStaged(ring('a b c+', { staged: 'b' })))).toBe('a* b');
+    expect(show(clearStaged(ring('a b c+', { staged: 'leave b' })))).toBe('a* b');
     const plain = ring('a b');
     expect(clearStaged(plain)).toBe(plain);
   });
@@ -113,7 +79,7 @@ describe('plan', () => {
   it.each([
     ['nothing staged', ring('a b', { owners: 'ab'.repeat(8) }), 'nothing_planned'],
     ['a join', ring('a b+'), undefined],
-    ['a leave', ring('a b', { staged: 'b' }), undefined],
+    ['a leave', ring('a b', { staged: 'leave b' }), undefined],
     [
       'moves under way',
       { ...ring('a b c+'), pending: [{ partition: 0 as PartitionId, from: id('a'), to: id('b') }] },
@@ -142,7 +108,7 @@ describe('plan', () => {
   });
 
   it('says that a cluster smaller than n keeps several copies on one node, and who is down', () => {
-    const [{ warnings }] = planFor(ring('a b c', { staged: 'c', owners: abc }), {
+    const [{ warnings }] = planFor(ring('a b c', { staged: 'leave c', owners: abc }), {
       isUp: (node) => node !== 'c',
     }).transitions;
     expect(warnings[0]).toMatch(/^n is 3 and there will be 2 members/);
@@ -193,7 +159,7 @@ describe('commit', () => {
   });
 
   it('lets a claimant that leaves hand its duty on', () => {
-    const leaving = ring('a b c', { staged: 'a', owners: abc });
+    const leaving = ring('a b c', { staged: 'leave a', owners: abc });
     expect(show(commitPlan(encodeDocument(leaving), planFor(leaving), undefined))).toMatch(
       /^a- b\* c pending \d+/,
     );

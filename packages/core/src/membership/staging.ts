@@ -110,8 +110,8 @@ export function stageLeave(document: RingDocument, node: NodeId): RingDocument |
   if (member.status === 'leaving' || staged) {
     return refuse('already_leaving', `${member.name} is already ${staged ? 'staged to leave' : 'leaving'}`);
   }
+  if (member.status === 'joining') return takeJoinBack(document, member);
   if (!isKeptBesides(document, node)) return onlyMember(member);
-  if (member.status === 'joining') return withoutJoiner(document, node);
   return withChange(document, { kind: 'leave', node });
 }
 
@@ -120,8 +120,8 @@ function stageRemove(document: RingDocument, node: NodeId): RingDocument | Refus
   const member = memberOf(document, node);
   if (member === undefined) return refuse('not_member', 'there is no such member');
   if (changeOf(document, node)?.kind === 'force-remove') return document;
+  if (member.status === 'joining') return takeJoinBack(document, member);
   if (!isKeptBesides(document, node)) return onlyMember(member);
-  if (member.status === 'joining') return withoutJoiner(document, node);
   return withChange(document, { kind: 'force-remove', node });
 }
 
@@ -255,12 +255,13 @@ function withChange(document: RingDocument, change: NodeChange): RingDocument | 
 }
 
 /** A replacement that does not come replaces nobody. */
-function withoutJoiner(document: RingDocument, joiner: NodeId): RingDocument {
-  return {
+function takeJoinBack(document: RingDocument, joiner: Member): RingDocument | Refusal {
+  const without = {
     ...document,
-    members: document.members.filter((member) => member.id !== joiner),
-    staged: document.staged.filter((change) => !('by' in change) || change.by !== joiner),
+    members: document.members.filter((member) => member.id !== joiner.id),
+    staged: document.staged.filter((change) => !('by' in change) || change.by !== joiner.id),
   };
+  return isKeptBesides(without, joiner.id) ? without : onlyMember(joiner);
 }
 
 function besideResize(): Refusal {

@@ -1,3 +1,4 @@
 export * from './node-init.ts';
 export * from './node.ts';
 export * from './questions.ts';
+export { StoreOfAnother } from './store-proof.ts';

@@ -13,7 +13,7 @@ import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import { SPACE_ENTRY } from '../contracts/store.ts';
+import { SPACE_ENTRY, type Place } from '../contracts/store.ts';
 import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
@@ -28,15 +28,15 @@ import {
   type MembershipMessage,
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
-import { refuse, unsure } from '../membership/refusal.ts';
+import { unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
-import { ringBits } from '../ring/hash-space.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import { DataPlane } from './data-plane.ts';
+import { Joining } from './joining.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
@@ -49,7 +49,8 @@ import { Wholeness } from './wholeness.ts';
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
-const JOIN_HOPS_MAX = 4;
+/** In the header of what concerns no vnode. */
+const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
 const STRANDED =
   'this node is in no ring any more and still holds data: it was taken out while it was away, or let in by members ' +
   'whose ring was undone. Its data directory is kept';
@@ -79,6 +80,7 @@ export class Node {
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   readonly #saves = new SaveQueue(() => this.#init);
   readonly #neighbours: Neighbours;
+  readonly #joining: Joining;
   readonly #proof: StoreProof;
   #running: Running | undefined;
   #lastRequest = 0;
@@ -102,6 +104,13 @@ export class Node {
         this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
+    this.#joining = new Joining({
+      address: init.address,
+      transport: init.transport,
+      neighbours: this.#neighbours,
+      questions: this.#questions,
+      joinVia: (peer, done) => this.#ask({ kind: 'joinVia', requestId: this.#await(done), peer }),
+    });
     this.#membership = this.#makeMembership();
     const ring = this.#membership.current().document;
     this.#proof = new StoreProof({
@@ -214,20 +223,13 @@ export class Node {
   }
 
   /** Ask the cluster at `address` to let this node in. */
-  join(address: string, done: (result: RequestResult) => void, hops = 0): void {
-    if (address === this.#init.address) return done(refuse('self_join', 'a node cannot join itself'));
-    this.#neighbours.joinsUnderWay++;
-    const answered = (result: RequestResult): void => {
-      this.#neighbours.joinsUnderWay--;
-      if (result.kind === 'not_claimant' && hops < JOIN_HOPS_MAX)
-        this.join(result.claimant.address, done, hops + 1);
-      else done(result);
-    };
-    this.#init.transport.dial(address, 'join', (dialled) => {
-      if (dialled.kind === 'connected') {
-        this.#ask({ kind: 'joinVia', requestId: this.#await(answered), peer: dialled.peer.nodeId });
-      } else answered(refuse('not_reachable', `${address} cannot be joined: ${dialled.reason}`));
-    });
+  join(address: string, done: (result: RequestResult) => void): void {
+    this.#joining.join(address, done);
+  }
+
+  /** Have the node at `address` ask to be let into this cluster. */
+  invite(address: string, done: (result: RequestResult) => void): void {
+    this.#joining.invite(address, done);
   }
 
   /** Ask another node; see `answer`. */
@@ -523,20 +525,20 @@ export class Node {
   }
 
   #sendJson(to: NodeId, type: number, bytes: Uint8Array): boolean {
-    this.#writeHeader(type, 0, 0 as PartitionId);
+    this.#writeHeader(type, 0, NOWHERE);
     this.#out.bytes(bytes);
     return this.#init.transport.send(to, 'control', this.#out.buffer, 0, this.#out.length);
   }
 
-  #writeHeader(type: number, service: number, partition: PartitionId): void {
+  #writeHeader(type: number, service: number, place: Place): void {
     const document = this.#running?.view.document;
     const header = this.#header;
     header.type = type;
     header.flags = 0;
-    header.ringBits = document === undefined ? 0 : ringBits(document.ringSize);
+    header.ringBits = place.ringBits;
     header.requestId = 0;
     header.epoch = document?.epoch ?? (0 as Epoch);
-    header.partition = partition;
+    header.partition = place.partition;
     header.service = service;
     header.remainingMs = 0;
     this.#out.reset();
@@ -557,13 +559,13 @@ export class Node {
       runs: (node, service) => this.#membership.peers.runs(node, service),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
-      find: (service, partition) => vnodes.find(service, partition),
-      findOrStandIn: (service, partition) => vnodes.findOrStandIn(service, partition),
+      find: (service, { partition }) => vnodes.find(service, partition),
+      findOrStandIn: (service, { partition }) => vnodes.findOrStandIn(service, partition),
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(vnodes, done),
-      send: (to, type, service, partition, body) => {
-        this.#writeHeader(type, serviceNumber(service), partition);
+      send: (to, type, service, place, body) => {
+        this.#writeHeader(type, serviceNumber(service), place);
         body(this.#out);
         return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
       },

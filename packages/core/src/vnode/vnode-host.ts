@@ -7,8 +7,9 @@
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
-import { SPACE_META, type Place, type Store } from '../contracts/store.ts';
+import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
 import type { ReplyToken, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
+import { covers } from '../ring/ranges.ts';
 import {
   decodeVnodeRecord,
   encodeVnodeRecord,
@@ -17,8 +18,10 @@ import {
   type VnodeStanding,
 } from './vnode-record.ts';
 
-/** Takes over what changes while a partition is on its way. */
+/** Takes over what changes while it is on its way to another place. */
 export interface ItemSink {
+  /** What it is interested in. */
+  readonly ranges: readonly HashRange[];
   passOn(item: Uint8Array): void;
 }
 
@@ -153,6 +156,11 @@ export class VnodeHost {
     if (this.#recordSeq === undefined) this.#write(this.#record);
   }
 
+  #passOn(hashHi: number, encode: () => Uint8Array): void {
+    let item: Uint8Array | undefined;
+    for (const sink of this.#sinks) if (covers(sink.ranges, hashHi)) sink.passOn((item ??= encode()));
+  }
+
   #drawActor(): string {
     const word = (): string => this.#init.host.random().toString(16).padStart(8, '0');
     return word() + word();
@@ -169,10 +177,8 @@ export class VnodeHost {
       durability,
       role: () => this.role,
       beforeChange: () => this.#beforeChange(),
-      changed: (encode) => {
-        if (this.#sinks.length === 0) return;
-        const item = encode();
-        for (const sink of this.#sinks) sink.passOn(item);
+      changed: (hashHi, encode) => {
+        if (this.#sinks.length > 0) this.#passOn(hashHi, encode);
       },
     };
   }

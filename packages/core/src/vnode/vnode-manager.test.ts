@@ -19,6 +19,9 @@ const FIRST: StartProof = { firstLife: true, intact: true };
 const AGAIN: StartProof = { firstLife: false, intact: true };
 const DOUBTFUL: StartProof = { firstLife: false, intact: false };
 
+/** A key's hash begins with its length times this. */
+const BY_LENGTH = 0x1000_0000;
+
 /** Writes the key it is told to, and says so. */
 class KeyVnode implements Vnode<string, string> {
   readonly context: VnodeContext;
@@ -33,7 +36,7 @@ class KeyVnode implements Vnode<string, string> {
     if (key.startsWith('get ')) return token.reply(key);
     beforeChange();
     store.submit([{ space: SPACE_ENTRY, place, hashHi: 0, hashLo: 0, key, value: Uint8Array.of(1) }]);
-    changed(() => Uint8Array.of(key.length));
+    changed(key.length * BY_LENGTH, () => Uint8Array.of(key.length));
     token.reply(key);
   }
   onStoreProgress(failedFrom?: number): void {
@@ -353,14 +356,16 @@ describe('a stand-in that has nothing', () => {
 });
 
 describe('what changes', () => {
-  it('is passed on to those who take the partition over, and encoded for nobody else', () => {
+  it('is passed on to those who take it over, and encoded for nobody else', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
     const passed: number[] = [];
-    const sink = { passOn: (item: Uint8Array) => passed.push(item[0] as number) };
+    const passOn = (item: Uint8Array) => passed.push(item[0] as number);
+    const sink = { ranges: [{ start: 0, end: 3 * BY_LENGTH }], passOn };
     const host = life.vnode(0);
     host?.handle('a', token);
     host?.addSink(sink);
     host?.handle('bb', token);
+    host?.handle('longer', token);
     host?.removeSink(sink);
     host?.handle('ccc', token);
     expect(passed).toEqual([2]);

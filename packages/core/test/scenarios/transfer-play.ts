@@ -8,22 +8,27 @@
  *     pass on a
  */
 import { latin1Decode, latin1Encode } from '../../src/base/bytes.ts';
+import type { TransferKind } from '../../src/handoff/duties.ts';
 import {
   OutboundTransfer,
   type TransferEffect,
   type TransferEvent,
-  type TransferKind,
 } from '../../src/handoff/outbound-transfer.ts';
+import { ALL_HASHES } from '../../src/ring/ranges.ts';
 
 export class TransferPlay {
-  #machine = new OutboundTransfer('hinted', 0);
+  #machine = new OutboundTransfer({ kind: 'hinted', ranges: [ALL_HASHES], now: 0 });
   #now = 0;
 
   /** Perform one command; what comes of it, a line each. */
   perform(command: string): string[] {
     const [verb = '', ...words] = command.split(' ');
     if (verb === 'transfer') {
-      this.#machine = new OutboundTransfer(words[0] as TransferKind, this.#now);
+      this.#machine = new OutboundTransfer({
+        kind: words[0] as TransferKind,
+        ranges: [ALL_HASHES],
+        now: this.#now,
+      });
       return this.#describe(this.#machine.begin());
     }
     if (verb === 'tick') {

@@ -4,7 +4,7 @@
  * Shapes that scripts rely on: fields may be added, none is renamed without a major version.
  */
 
-import type { LimitUse, LoopDelayFigures, MemberStatus } from '@rkv/core';
+import type { LimitUse, LoopDelayFigures, MemberStatus, WantedMember } from '@rkv/core';
 
 /** What is known of a request that did not succeed; fields that do not apply are left out. */
 export interface ErrorFacts {
@@ -83,8 +83,25 @@ export interface PlanView {
   readonly id: string;
   readonly changes: readonly PlannedChangeView[];
   readonly transitions: readonly {
+    readonly ringSize: number;
     readonly owners: readonly string[];
+    /** Change owner with the commit, at once, because `from` is removed by force. */
+    readonly reassigned: readonly { partition: number; from: string; to: string }[];
     readonly transfers: readonly { partition: number; from: string; to: string }[];
+    /** The transfers by who gives to whom. */
+    readonly pairs: readonly { from: string; to: string; count: number }[];
+    /** For another ring size: copies of ranges of keys, and how many of them another node is to hold than now. */
+    readonly copies?: { readonly total: number; readonly moved: number };
+    /** How good the ring will be: what `rkv claim` calls violations, and the moves beside the least possible. */
+    readonly certificate: {
+      readonly counts: readonly { node: string; count: number }[];
+      readonly n3: number;
+      readonly n4: number;
+      readonly locationViolations?: number;
+      readonly avoidable: boolean;
+      readonly moves: number;
+      readonly leastMoves: number;
+    };
     readonly warnings: readonly string[];
     readonly members: readonly {
       name: string;
@@ -93,6 +110,23 @@ export interface PlanView {
       pendingPercent: number;
     }[];
   }[];
+}
+
+/** A change to stage, nodes by name. */
+export type ChangeByName =
+  /** This node when left out. */
+  | { readonly kind: 'leave'; readonly node?: string | undefined }
+  | { readonly kind: 'force-remove'; readonly node: string }
+  | { readonly kind: 'replace' | 'force-replace'; readonly node: string; readonly by: string };
+
+/** One step towards the members that are wanted. */
+export interface ApplyView {
+  /** The members are the wanted ones, and nothing is staged or moving. */
+  readonly done: boolean;
+  /** What was done now, a sentence each. */
+  readonly steps: readonly string[];
+  /** What is waited for, a sentence each. */
+  readonly waiting: readonly string[];
 }
 
 export interface TransferView {
@@ -214,8 +248,12 @@ export interface Admin {
   transfers(): Promise<TransfersView>;
   /** Resolves once the claimant of the other cluster has staged the join. */
   join(address: string): Promise<{ claimant: string }>;
-  /** By name; this node when left out. Resolves once the claimant has staged it. */
-  leave(name: string | undefined): Promise<{ claimant: string }>;
+  /** Resolves once the claimant has staged it. */
+  stage(change: ChangeByName): Promise<{ claimant: string }>;
+  /** These are away and not to be waited for. `force`: though no majority is there to agree. */
+  down(names: readonly string[], force: boolean): Promise<{ epoch: number }>;
+  /** Do what is to be done next so that the members become these. Called until it is done. */
+  apply(wanted: readonly WantedMember[]): Promise<ApplyView>;
   clear(): Promise<void>;
   plan(): Promise<PlanView>;
   commit(planId: string | undefined): Promise<{ epoch: number }>;

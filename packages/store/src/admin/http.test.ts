@@ -89,9 +89,17 @@ function mapAdmin() {
       asked.push(['join', address]);
       return { claimant: 'n1' };
     },
-    async leave(name) {
-      asked.push(['leave', name]);
+    async stage(change) {
+      asked.push(['stage', change]);
       return { claimant: 'n1' };
+    },
+    async down(names, force) {
+      asked.push(['down', names, force]);
+      return { epoch: 8 };
+    },
+    async apply(wanted) {
+      asked.push(['apply', wanted]);
+      return { done: true, steps: [], waiting: [] };
     },
     clear: async () => undefined,
     plan: async () => ({ id: 'p1', changes: [], transitions: [] }),
@@ -293,8 +301,8 @@ describe('cluster', () => {
     await ask('POST', '/api/cluster/leave', '{"name":"n2"}');
     expect(asked).toEqual([
       ['join', '127.0.0.1:8099'],
-      ['leave', undefined],
-      ['leave', 'n2'],
+      ['stage', { kind: 'leave' }],
+      ['stage', { kind: 'leave', node: 'n2' }],
     ]);
     expect((await ask('POST', '/api/cluster/plan')).json).toEqual({ id: 'p1', changes: [], transitions: [] });
     expect((await ask('POST', '/api/cluster/commit', '{"planId":"p1"}')).json).toEqual({ epoch: 8 });

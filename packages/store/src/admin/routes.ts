@@ -114,7 +114,20 @@ function kvOptions(query: Query): KvOptions {
 }
 
 const joinBody = v.strictObject({ address: v.pipe(v.string(), v.nonEmpty()) });
-const leaveBody = v.strictObject({ name: v.optional(v.string()) });
+const name = v.pipe(v.string(), v.nonEmpty());
+const leaveBody = v.strictObject({ name: v.optional(name) });
+const nameBody = v.strictObject({ name });
+const replaceBody = v.strictObject({ name, by: name });
+const downBody = v.strictObject({
+  names: v.pipe(v.array(name), v.nonEmpty()),
+  force: v.optional(v.boolean()),
+});
+const applyBody = v.strictObject({
+  members: v.pipe(
+    v.array(v.strictObject({ name, address: v.optional(name), replaces: v.optional(name) })),
+    v.nonEmpty(),
+  ),
+});
 const commitBody = v.strictObject({ planId: v.optional(v.string()) });
 
 function clusterRoutes(admin: Admin, node: string): Rows {
@@ -126,9 +139,19 @@ function clusterRoutes(admin: Admin, node: string): Rows {
       '/api/cluster/join',
       { POST: async (call) => json(await admin.join((await fields(call, joinBody)).address)) },
     ],
+    ...stagingRoutes(admin),
     [
-      '/api/cluster/leave',
-      { POST: async (call) => json(await admin.leave((await fields(call, leaveBody)).name)) },
+      '/api/cluster/down',
+      {
+        POST: async (call) => {
+          const { names, force = false } = await fields(call, downBody);
+          return json(await admin.down(names, force));
+        },
+      },
+    ],
+    [
+      '/api/cluster/apply',
+      { POST: async (call) => json(await admin.apply((await fields(call, applyBody)).members)) },
     ],
     ['/api/cluster/plan', { POST: async () => json(await admin.plan()) }],
     [
@@ -136,6 +159,34 @@ function clusterRoutes(admin: Admin, node: string): Rows {
       { POST: async (call) => json(await admin.commit((await fields(call, commitBody)).planId)) },
     ],
     ['/api/cluster/clear', { POST: async () => admin.clear().then(() => json({ result: 'ok' })) }],
+  ];
+}
+
+function stagingRoutes(admin: Admin): Rows {
+  return [
+    [
+      '/api/cluster/leave',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'leave', node: (await fields(call, leaveBody)).name })),
+      },
+    ],
+    [
+      '/api/cluster/force-remove',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'force-remove', node: (await fields(call, nameBody)).name })),
+      },
+    ],
+    ...(['replace', 'force-replace'] as const).map((kind): Rows[number] => [
+      `/api/cluster/${kind}`,
+      {
+        POST: async (call) => {
+          const { name: node, by } = await fields(call, replaceBody);
+          return json(await admin.stage({ kind, node, by }));
+        },
+      },
+    ]),
   ];
 }
 

@@ -106,11 +106,15 @@ const plan: PlanView = {
   changes: [{ action: 'join', node: 'n2' }],
   transitions: [
     {
+      ringSize: 8,
       owners: ring.owners,
+      reassigned: [],
       transfers: [
         { partition: 1, from: 'n1', to: 'n2' },
         { partition: 2, from: 'n1', to: 'n2' },
       ],
+      pairs: [{ from: 'n1', to: 'n2', count: 2 }],
+      certificate: { counts: [], n3: 3, n4: 4, avoidable: false, moves: 2, leastMoves: 2 },
       warnings: ['3 preference lists have a node twice'],
       members: [{ name: 'n1', status: 'valid', ringPercent: 100, pendingPercent: 37.5 }],
     },
@@ -120,7 +124,9 @@ const plan: PlanView = {
 describe('exit codes', () => {
   it.each([
     [['doctor'], /unknown command 'doctor'/],
-    [['cluster', 'down', 'n1'], /unknown command 'down'/],
+    [['cluster', 'down'], /missing required argument 'names'/],
+    [['cluster', 'replace', 'n1'], /missing required argument 'new'/],
+    [['cluster', 'apply', 'no/such/file'], /ENOENT/],
     [['get'], /missing required argument 'key'/],
     [['get', 'a', 'b'], /too many arguments/],
     [['get', 'k', '--r', 'two'], /must be a whole number/],
@@ -149,6 +155,7 @@ describe('exit codes', () => {
   ])('%j is wrong usage: 2', async (args, why) => {
     const { code, err, out } = await run(...args);
     expect(err).toMatch(why);
+    expect(err).toMatch(/^(rkv|Usage): /);
     expect({ code, out }).toEqual({ code: 2, out: '' });
   });
 

@@ -3,48 +3,63 @@
  */
 import type { Command } from 'commander';
 import type { PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
+import { apply, readWanted } from './apply.ts';
 import { describePlan, describeRingView, describeStatus, describeTransfers } from './describe.ts';
 import { Invocation } from './invocation.ts';
 import { settle } from './settle.ts';
 import type { Terminal } from './terminal.ts';
 
+const WAIT = 'wait until no transfer is active or waiting; 120 s at most';
+
 export function addClusterCommands(program: Command, terminal: Terminal): void {
   const cluster = program.command('cluster').summary('members: who joins, who leaves, what that would move');
-  const wait = 'wait until no transfer is active or waiting; 120 s at most';
   cluster
     .command('join')
     .summary('stage that this node joins another cluster')
     .argument('<address>', 'the cluster port of any of its members, HOST:PORT')
-    .option('--wait', wait)
+    .option('--wait', WAIT)
     .action((address: string, _flags, command: Command) => join(new Invocation(command, terminal), address));
   cluster
     .command('leave')
     .summary('stage that a member leaves')
     .argument('[name]', 'this node when left out')
-    .option('--wait', wait)
+    .option('--wait', WAIT)
     .action((name: string | undefined, _flags, command: Command) =>
-      leave(new Invocation(command, terminal), name),
+      stage(new Invocation(command, terminal), 'leave', { name }),
     );
+  addStagedCommands(cluster, terminal);
+  cluster
+    .command('down')
+    .summary('say that members are away and not to be waited for; they come back by themselves')
+    .argument('<names...>')
+    .option('--force', 'though no majority is there to agree; what the others know may be lost')
+    .action((names: string[], _flags, command: Command) => down(new Invocation(command, terminal), names));
+  cluster
+    .command('apply')
+    .summary('stage, plan and commit until the members are those of a file')
+    .argument('<file>', 'YAML or JSON: members, each a name or {name, address, replaces}')
+    .option('--wait', WAIT)
+    .action((file: string, _flags, command: Command) => applyFile(new Invocation(command, terminal), file));
   cluster
     .command('plan')
     .summary('show what a commit of the staged changes would do')
-    .option('--wait', `first ${wait}`)
+    .option('--wait', `first ${WAIT}`)
     .action((_flags, command: Command) => plan(new Invocation(command, terminal)));
   cluster
     .command('commit')
     .summary('carry out the plan that was shown')
     .option('--plan <id>', 'only if this is still the plan')
-    .option('--wait', wait)
+    .option('--wait', WAIT)
     .action((_flags, command: Command) => commit(new Invocation(command, terminal)));
   cluster
     .command('clear')
     .summary('drop the staged changes')
-    .option('--wait', wait)
+    .option('--wait', WAIT)
     .action((_flags, command: Command) => clear(new Invocation(command, terminal)));
   cluster
     .command('status')
     .summary('the members, what they own and what they will own')
-    .option('--wait', `first ${wait}`)
+    .option('--wait', `first ${WAIT}`)
     .action((_flags, command: Command) => status(new Invocation(command, terminal)));
   program
     .command('ring')
@@ -54,6 +69,36 @@ export function addClusterCommands(program: Command, terminal: Terminal): void {
     .command('transfers')
     .summary('what moves between the nodes, and what waits for what')
     .action((_flags, command: Command) => transfers(new Invocation(command, terminal)));
+}
+
+/** What is staged about members other than oneself. */
+function addStagedCommands(cluster: Command, terminal: Terminal): void {
+  cluster
+    .command('replace')
+    .summary('stage that a node which has asked to join takes over all that a member owns')
+    .argument('<old>')
+    .argument('<new>')
+    .option('--wait', WAIT)
+    .action((old: string, by: string, _flags, command: Command) =>
+      stage(new Invocation(command, terminal), 'replace', { name: old, by }),
+    );
+  cluster
+    .command('force-replace')
+    .summary('the same for a member that is lost: what only it holds is lost with it')
+    .argument('<old>')
+    .argument('<new>')
+    .option('--wait', WAIT)
+    .action((old: string, by: string, _flags, command: Command) =>
+      stage(new Invocation(command, terminal), 'force-replace', { name: old, by }),
+    );
+  cluster
+    .command('force-remove')
+    .summary('stage that a lost member is removed; the others share out what it owned')
+    .argument('<name>')
+    .option('--wait', WAIT)
+    .action((name: string, _flags, command: Command) =>
+      stage(new Invocation(command, terminal), 'force-remove', { name }),
+    );
 }
 
 interface WaitFlags {
@@ -71,14 +116,35 @@ async function join(invocation: Invocation<WaitFlags>, address: string): Promise
   await settleIfAsked(invocation);
 }
 
-async function leave(invocation: Invocation<WaitFlags>, name: string | undefined): Promise<void> {
-  const staged = await invocation
-    .client()
-    .post<{ claimant: string }>('/api/cluster/leave', { body: { name } });
+async function stage(
+  invocation: Invocation<WaitFlags>,
+  change: 'leave' | 'replace' | 'force-replace' | 'force-remove',
+  body: { readonly name: string | undefined; readonly by?: string },
+): Promise<void> {
+  const staged = await invocation.client().post<{ claimant: string }>(`/api/cluster/${change}`, { body });
   invocation.tell(
     staged,
-    () => `The leave is staged at the claimant '${staged.claimant}'; plan and commit come next.`,
+    () => `The ${change} is staged at the claimant '${staged.claimant}'; plan and commit come next.`,
   );
+  await settleIfAsked(invocation);
+}
+
+async function down(invocation: Invocation<{ force?: boolean }>, names: readonly string[]): Promise<void> {
+  const body = { names, force: invocation.flags.force === true };
+  const done = await invocation.client().post<{ epoch: number }>('/api/cluster/down', { body });
+  const who = names.map((name) => `'${name}'`).join(', ');
+  invocation.tell(done, () => `${who} counted as down from epoch ${done.epoch} on, until heard again.`);
+}
+
+async function applyFile(invocation: Invocation<WaitFlags>, file: string): Promise<void> {
+  const wanted = readWanted(file);
+  const steps: string[] = [];
+  const isJson = invocation.flags.json === true;
+  await apply(invocation.client(), wanted, (step) => {
+    steps.push(step);
+    if (!isJson) invocation.terminal.out(`${step}\n`);
+  });
+  invocation.tell({ done: true, steps }, () => 'The members are the wanted ones.');
   await settleIfAsked(invocation);
 }
 

@@ -67,7 +67,7 @@ export function describePlan({ changes, transitions }: PlanView): string {
     rule(' Staged Changes ', '='),
     'Action         Details(s)',
     '-'.repeat(WIDTH),
-    ...changes.map((change) => `${change.action.padEnd(15)}${describeChange(change)}`.trimEnd()),
+    ...changes.map(describeChange),
     '-'.repeat(WIDTH),
     '',
     `Committing this takes ${transition}.`,
@@ -78,16 +78,18 @@ export function describePlan({ changes, transitions }: PlanView): string {
   ].join('\n');
 }
 
-function describeChange({ node, by, from, to }: PlanView['changes'][number]): string {
-  const which = node === undefined ? '' : quote(node);
-  if (from !== undefined && to !== undefined) return `from ${from} to ${to} partitions`;
-  return by === undefined ? which : `${which} with ${quote(by)}`;
+/** In Riak's words: `replace` has both names, a resize is `resize-ring`. */
+function describeChange({ action, node, by, from, to }: PlanView['changes'][number]): string {
+  const row = (name: string, details: string): string => `${name.padEnd(15)}${details}`.trimEnd();
+  if (from !== undefined && to !== undefined) return row('resize-ring', `${from} to ${to} partitions`);
+  if (node === undefined) return row(action, '');
+  return row(action, by === undefined ? quote(node) : `${quote(node)} with ${quote(by)}`);
 }
 
 type Transition = PlanView['transitions'][number];
 
 function describeTransition(
-  { members, transfers, warnings }: Transition,
+  { members, transfers, pairs, reassigned, copies, certificate, warnings }: Transition,
   number: number,
   total: number,
 ): string[] {
@@ -96,15 +98,15 @@ function describeTransition(
     rule(`After cluster transition ${number}/${total}`, ' ').trimEnd(),
     '#'.repeat(WIDTH),
   ];
-  const counts = new Map<string, number>();
-  for (const { from, to } of transfers) {
-    const pair = `from ${quote(from)} to ${quote(to)}`;
-    counts.set(pair, (counts.get(pair) ?? 0) + 1);
-  }
-  const lines = [...counts].map(
-    ([pair, count]) => `  ${count} ${count === 1 ? 'transfer' : 'transfers'} ${pair}`,
-  );
   const caveats = warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `WARNING: ${warning}`)];
+  const atOnce =
+    reassigned.length === 0
+      ? []
+      : ['', `Partitions reassigned at once: ${reassigned.length}`, ...describePairs(reassigned)];
+  const copied =
+    copies === undefined
+      ? []
+      : [`Copies of ranges: ${copies.total}, of which ${copies.moved} come to lie on another node`];
   return [
     '',
     ...banner,
@@ -112,9 +114,42 @@ function describeTransition(
     describeShares(members),
     ...caveats,
     '',
+    ...describeCertificate(certificate),
+    ...atOnce,
+    '',
     `Transfers of this transition: ${transfers.length}`,
-    ...lines,
+    ...pairs.map(
+      ({ from, to, count }) => `  ${counted(count, 'transfer')} from ${quote(from)} to ${quote(to)}`,
+    ),
+    ...copied,
   ];
+}
+
+function describePairs(moves: Transition['reassigned']): string[] {
+  const counts = new Map<string, number>();
+  for (const { from, to } of moves) {
+    const pair = `from ${quote(from)} to ${quote(to)}`;
+    counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  }
+  return [...counts].map(([pair, count]) => `  ${counted(count, 'partition')} ${pair}`);
+}
+
+/** What claim can say for its ring. */
+function describeCertificate(certificate: Transition['certificate']): string[] {
+  const { n3, avoidable, moves, leastMoves, locationViolations } = certificate;
+  const why = n3 === 0 ? '' : avoidable ? ' (fewer would take more moves)' : ' (the fewest possible)';
+  const lines = [
+    'Certificate of claim:',
+    `  successive three partitions with a node twice: ${n3}${why}`,
+    `  partitions that change their owner: ${moves} (at least ${leastMoves} must)`,
+  ];
+  if (locationViolations !== undefined)
+    lines.push(`  successive three in fewer locations than could be: ${locationViolations}`);
+  return lines;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 export function describeTransfers({ active, waiting }: TransfersView): string {

@@ -38,7 +38,9 @@ const admin: Admin = {
     staged = true;
     return { claimant: 'n1' };
   },
-  leave: async () => ({ claimant: 'n1' }),
+  stage: async () => ({ claimant: 'n1' }),
+  down: async () => ({ epoch: 3 }),
+  apply: async () => ({ done: true, steps: [], waiting: [] }),
   async clear() {
     staged = false;
   },

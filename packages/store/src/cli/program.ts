@@ -36,7 +36,11 @@ function buildProgram({ terminal, startServer }: RkvComponents): Command {
     .option('--json', 'answer in JSON')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(rkv --help tells what there is)')
-    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'rkv: ')),
+    })
     .exitOverride();
   addStartCommand(program, terminal, startServer);
   addDevCommand(program, terminal);

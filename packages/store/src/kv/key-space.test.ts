@@ -1,7 +1,7 @@
-import { partitionOf, type PartitionId } from '@rkv/core';
+import { partitionOf, rangeOf, type PartitionId } from '@rkv/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashAt, POSITION_END, positionOf, rangeAt, rangeEnd, rangeStart } from './key-space.ts';
+import { beforeHash, hashAt, POSITION_END, positionOf, rangeAt } from './key-space.ts';
 
 const SIZES = [8, 16, 32, 64, 128, 256, 512, 1024];
 const bitsOf = (size: number): number => Math.log2(size);
@@ -14,9 +14,10 @@ describe('ranges', () => {
       let end = 0;
       // The keys of partition 0 are those before the beginning: they lie at the end.
       for (const range of [...[...Array(size - 1).keys()].map((p) => p + 1), 0] as PartitionId[]) {
-        expect(rangeStart(range, bits)).toBe(end);
-        end = rangeEnd(range, bits);
-        expect(partitionOf(rangeStart(range, bits), bits)).toBe(range);
+        const { start, end: next } = rangeOf(range, bits);
+        expect(start).toBe(end);
+        end = next;
+        expect(partitionOf(start, bits)).toBe(range);
         expect(partitionOf(end - 1, bits)).toBe(range);
       }
       expect(end).toBe(2 ** 32);
@@ -54,14 +55,20 @@ describe('positions', () => {
       fc.property(word, word, (hi, lo) => {
         const range = rangeAt(positionOf(hi, lo), bits);
         expect(range).toBe(partitionOf(hi, bits));
-        expect(positionOf(rangeStart(range, bits), 0)).toBeLessThanOrEqual(positionOf(hi, lo));
-        expect(positionOf(hi, lo)).toBeLessThan(positionOf(rangeEnd(range, bits), 0));
+        const { start, end } = rangeOf(range, bits);
+        expect(positionOf(start, 0)).toBeLessThanOrEqual(positionOf(hi, lo));
+        expect(positionOf(hi, lo)).toBeLessThan(positionOf(end, 0));
       }),
       { numRuns: 50 },
     );
   });
 
   it('end where the last range ends', () => {
-    expect(positionOf(rangeEnd(0 as PartitionId, 4), 0)).toBe(POSITION_END);
+    expect(positionOf(rangeOf(0 as PartitionId, 4).end, 0)).toBe(POSITION_END);
+  });
+
+  it('a walk that begins before a hash comes by all that begin with it', () => {
+    expect(beforeHash(0)).toBeUndefined();
+    expect(beforeHash(0x8000_0000)).toEqual({ hashHi: 0x7fff_ffff, hashLo: 0xffff_ffff, key: '' });
   });
 });

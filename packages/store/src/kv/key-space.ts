@@ -5,17 +5,11 @@
  * the interval before partition f. A *position* is the first 52 bits of a hash: whatever the ring size, a scan goes
  * on from a position, and a position fits a number that every Redis client can carry.
  */
-import { partitionOf, type PartitionId } from '@rkv/core';
+import { partitionOf, type PartitionId, type RecordKey } from '@rkv/core';
 
-/** The first hash word (32 bits) that lies in the range. */
-export function rangeStart(range: PartitionId, ringBits: number): number {
-  const interval = (range - 1) & ((1 << ringBits) - 1);
-  return interval * 2 ** (32 - ringBits);
-}
-
-/** The first hash word behind the range; 2^32 for the last one. */
-export function rangeEnd(range: PartitionId, ringBits: number): number {
-  return rangeStart(range, ringBits) + 2 ** (32 - ringBits);
+/** Where a walk begins that is to come by every hash with this first word or a later one (and perhaps a last one before). */
+export function beforeHash(hashHi: number): RecordKey | undefined {
+  return hashHi === 0 ? undefined : { hashHi: hashHi - 1, hashLo: 0xffffffff, key: '' };
 }
 
 /** One more than the last position. */

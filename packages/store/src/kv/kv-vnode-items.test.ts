@@ -1,5 +1,5 @@
 /** The items of a vnode, as handoff walks, brings and takes them. What a vnode holds is said as `7:text`: written at 7; a tombstone as `7:-`. */
-import { SPACE_ENTRY } from '@rkv/core';
+import { ALL_HASHES, covers, rangeOf, SPACE_ENTRY, type PartitionId } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { ManualStore } from '../../../core/test/manual-store.ts';
 import { merging, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
@@ -15,8 +15,21 @@ describe('a walk over all items', () => {
     for (const key of keys) stage.put(key, 1);
     stage.store.commit();
     expect(walk(stage).toSorted()).toEqual(keys.map((key) => `${key} 1:v`).toSorted());
-    expect(stage.vnode.walkItems(undefined, 1).items).toHaveLength(1);
-    expect(stage.vnode.walkItems(undefined, 1_000_000).items).toHaveLength(20);
+    expect(stage.vnode.walkItems(undefined, 1, ALL_HASHES).items).toHaveLength(1);
+    expect(stage.vnode.walkItems(undefined, 1_000_000, ALL_HASHES).items).toHaveLength(20);
+  });
+
+  it.each(['on disk', 'in flight'])('comes by those of a range of hashes only: %s', (where) => {
+    const stage = new VnodeStage();
+    for (const key of keys) stage.put(key, 1);
+    if (where === 'on disk') stage.store.commit();
+    for (let range = 0; range < 8; range++) {
+      const within = rangeOf(range as PartitionId, 3);
+      const inRange = keys.filter((key) => covers([within], placeKey(key).hashHi));
+      expect(walk(stage, 1, () => {}, within).toSorted()).toEqual(
+        inRange.map((key) => `${key} 1:v`).toSorted(),
+      );
+    }
   });
 
   it('comes by what is on its way when it begins: it may be committed behind the walk', () => {

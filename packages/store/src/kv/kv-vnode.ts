@@ -10,6 +10,9 @@ import {
   SPACE_ENTRY,
   SPACE_META,
   STAMP_BYTES,
+  covers,
+  rangeOf,
+  type HashRange,
   type HybridClock,
   type LimitUse,
   type ItemCursor,
@@ -33,7 +36,7 @@ import type {
   PageReply,
 } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { positionOf, rangeEnd, rangeStart } from './key-space.ts';
+import { beforeHash, positionOf } from './key-space.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
 import { VnodeTallies } from './range-tally.ts';
 
@@ -133,7 +136,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return this.#tallies.total === 0 && this.#overlay.size === 0;
   }
 
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number): ItemPage {
+  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage {
     const items: Uint8Array[] = [];
     let bytes = 0;
     const take = (at: RecordKey, entry: Uint8Array): void => {
@@ -143,13 +146,18 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     };
     // What is in flight when a walk begins may commit behind its cursor; what changes later is passed on.
     if (cursor === undefined) {
-      for (const { at, entry } of this.#overlay.values()) if (entry !== undefined) take(at, entry);
+      for (const { at, entry } of this.#overlay.values())
+        if (entry !== undefined && covers([within], at.hashHi)) take(at, entry);
     }
-    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    const after = cursor === undefined ? beforeHash(within.start) : decodeCursor(cursor);
     let last: RecordKey | undefined;
+    let inRange = true;
     const { store, place, logger } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
+      inRange = hashHi < within.end;
+      if (!inRange) return false;
       last = { hashHi, hashLo, key };
+      if (hashHi < within.start) return true;
       const problem = problemOf(key, entry);
       if (problem === undefined) take(last, entry);
       else
@@ -159,7 +167,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         );
       return bytes < budgetBytes;
     });
-    return { items, next: more && last !== undefined ? encodeCursor(last) : undefined };
+    return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
   }
 
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
@@ -256,30 +264,34 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   #page({ range, after, limit }: PageCommand): PageReply {
     const { store, place } = this.#context;
-    const start = rangeStart(range, place.ringBits);
-    const end = rangeEnd(range, place.ringBits);
+    const { start, end } = rangeOf(range, place.ringBits);
     const items: PageItem[] = [];
     let inRange = true;
     let keyBytes = 0;
     let first = -1;
-    const from = after ?? (start === 0 ? undefined : { hashHi: start - 1, hashLo: 0xffffffff, key: '' });
-    const more = store.walk(SPACE_ENTRY, place, from, limit, (hashHi, hashLo, key, entry) => {
-      inRange = hashHi < end;
-      if (inRange && hashHi >= start) {
-        items.push({
-          hashHi,
-          hashLo,
-          key,
-          state: entry.slice(STATE_AT, STATE_END),
-          live: this.#isLive(entry),
-        });
-        keyBytes += key.length;
-      }
-      // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
-      const position = positionOf(hashHi, hashLo);
-      if (first < 0) first = position;
-      return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
-    });
+    const more = store.walk(
+      SPACE_ENTRY,
+      place,
+      after ?? beforeHash(start),
+      limit,
+      (hashHi, hashLo, key, entry) => {
+        inRange = hashHi < end;
+        if (inRange && hashHi >= start) {
+          items.push({
+            hashHi,
+            hashLo,
+            key,
+            state: entry.slice(STATE_AT, STATE_END),
+            live: this.#isLive(entry),
+          });
+          keyBytes += key.length;
+        }
+        // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
+        const position = positionOf(hashHi, hashLo);
+        if (first < 0) first = position;
+        return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
+      },
+    );
     return { kind: 'page', items, more: more && inRange };
   }
 
@@ -312,7 +324,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       this.#overlay.set(key, inFlight);
       if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
-    if (after !== undefined) changed(() => encodeItem(at, after));
+    if (after !== undefined) changed(hashHi, () => encodeItem(at, after));
     return seq;
   }
 

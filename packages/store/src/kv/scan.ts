@@ -15,6 +15,7 @@ import {
   compareBytes,
   partitionOf,
   quorumOf,
+  rangeOf,
   ringBits,
   type CollectOutcome,
   type PartitionId,
@@ -23,7 +24,7 @@ import {
 import type { Failure } from './api.ts';
 import type { KvCommand, KvReply, PageItem, PageReply, TallyReply } from './commands.ts';
 import { bucketsReplicasMax, majorityOf, type Coordinator } from './coordinator.ts';
-import { hashAt, POSITION_END, positionOf, rangeEnd, rangeStart } from './key-space.ts';
+import { hashAt, POSITION_END, positionOf } from './key-space.ts';
 import { codeOf } from './write-request.ts';
 
 /** Keys of one page of one replica; a page is read within a millisecond. */
@@ -103,7 +104,7 @@ function walkRange(
   done: (outcome: Outcome<{ count: number }>) => void,
 ): void {
   const bits = ringBits(coordinator.port.document.ringSize);
-  const end = positionOf(rangeEnd(range, bits), 0);
+  const end = positionOf(rangeOf(range, bits).end, 0);
   let count = 0;
   const goOn = (from: number, limit: number): void => {
     if (from >= end) return done({ kind: 'ok', count });
@@ -114,7 +115,7 @@ function walkRange(
       coordinator.host.defer(() => goOn(outcome.position, nextLimit));
     });
   };
-  goOn(positionOf(rangeStart(range, bits), 0), PAGE_KEYS_MAX);
+  goOn(positionOf(rangeOf(range, bits).start, 0), PAGE_KEYS_MAX);
 }
 
 /** One merged page of the range in which `position` lies. */
@@ -131,7 +132,7 @@ function scanRange(
   ask(coordinator, range, command, (outcome) => {
     if (outcome.kind === 'failed') return done(outcome);
     const pages = outcome.replies.map(({ reply }) => reply as PageReply);
-    done({ kind: 'ok', ...mergePages(pages, position, positionOf(rangeEnd(range, bits), 0)) });
+    done({ kind: 'ok', ...mergePages(pages, position, positionOf(rangeOf(range, bits).end, 0)) });
   });
 }
 

@@ -7,7 +7,6 @@
 import {
   collect,
   preferenceList,
-  ringIndexOf,
   sha1Hex,
   hashKey,
   stampHex,
@@ -15,21 +14,22 @@ import {
   type Node,
   type NodeId,
   type PartitionId,
-  type Plan,
   type Replica,
   type RequestResult,
   type RingDocument,
   type ServicePort,
-  type TransferStatus,
-  type WaitingTransfer,
+  type WantedMember,
+  type WantedStep,
+  wayTo,
 } from '@rkv/core';
 import {
   AdminError,
   type Admin,
+  type ApplyView,
+  type ChangeByName,
   type KeyView,
   type KvOptions,
   type LoadView,
-  type MemberView,
   type PingView,
   type PlanView,
   type Readiness,
@@ -54,6 +54,16 @@ import {
   type Service,
   type ServiceReply,
 } from '../kv/index.ts';
+import {
+  indexText,
+  namedTransfers,
+  nameOf,
+  planView,
+  ringView,
+  silentTransfers,
+  statusView,
+  type RawTransfers,
+} from './cluster-views.ts';
 
 export interface NodeAdminInit {
   readonly node: Node;
@@ -155,52 +165,12 @@ export class NodeAdmin implements Admin {
   }
 
   status(): Promise<StatusView> {
-    const document = this.#node.prospect ?? this.#node.document;
-    const current = countOwned(document.owners);
-    const target = countOwned(targetOwners(document));
-    const members = document.members.map(({ id, name, address, status, location }): MemberView => ({
-      name,
-      id,
-      address,
-      status,
-      up: this.#node.isUp(id),
-      ringPercent: percent(current.get(id), document),
-      pendingPercent: percent(target.get(id), document),
-      location,
-      partialVnodes: this.#node.members.partialOf(id),
-      ...servicesOf(this.#node, id),
-    }));
-    const { epoch, clusterId } = document;
-    const ready = this.#node.prospect === undefined && this.#node.ringReady;
-    return Promise.resolve({ members, ready, claimant: this.#claimantName(), epoch, clusterId });
+    return Promise.resolve(statusView(this.#node));
   }
 
   async ring(): Promise<RingView> {
-    const { document } = this.#node;
-    const { active, waiting } = await this.transfers();
-    const statusOf = (partition: number): 'waiting' | 'active' | 'complete' => {
-      if (active.some((transfer) => transfer.kind === 'ownership' && transfer.partition === partition))
-        return 'active';
-      const held = waiting.find(
-        (transfer) => transfer.kind === 'ownership' && transfer.partition === partition,
-      );
-      return held?.reason.startsWith('all items') === true ? 'complete' : 'waiting';
-    };
-    return {
-      ringSize: document.ringSize,
-      version: document.epoch,
-      claimant: this.#claimantName(),
-      owners: document.owners.map((owner) => nameOf(document, owner)),
-      pending: document.pending.map(({ partition, from, to }) => {
-        return {
-          partition,
-          from: nameOf(document, from),
-          to: nameOf(document, to),
-          status: statusOf(partition),
-        };
-      }),
-      buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
-    };
+    const transfers = await this.transfers();
+    return ringView(this.#node, transfers);
   }
 
   async transfers(): Promise<TransfersView> {
@@ -220,12 +190,53 @@ export class NodeAdmin implements Admin {
     return { claimant: nameOf(this.#node.prospect ?? this.#node.document, result.via) };
   }
 
-  async leave(name: string | undefined): Promise<{ claimant: string }> {
+  async stage(change: ChangeByName): Promise<{ claimant: string }> {
     const document = this.#node.prospect ?? this.#node.document;
-    const node = name === undefined ? this.#node.id : this.#memberId(document, name);
-    const result = await this.#request({ kind: 'leave', node });
+    const idOf = (name: string | undefined): NodeId =>
+      name === undefined ? this.#node.id : this.#memberId(document, name);
+    const node = idOf(change.node);
+    const result = await this.#request(
+      'by' in change ? { ...change, node, by: idOf(change.by) } : { ...change, node },
+    );
     if (result.kind !== 'staged') throw refusalError(result);
     return { claimant: nameOf(document, result.via) };
+  }
+
+  async down(names: readonly string[], force: boolean): Promise<{ epoch: number }> {
+    const nodes = names.map((name) => this.#memberId(this.#node.document, name));
+    const result = await this.#request({ kind: 'down', nodes, force });
+    if (result.kind !== 'done') throw refusalError(result);
+    return { epoch: result.epoch };
+  }
+
+  async apply(wanted: readonly WantedMember[]): Promise<ApplyView> {
+    const { done, steps, waiting } = wayTo(this.#node.document, wanted);
+    const told: string[] = [];
+    for (const step of steps) told.push(...(await this.#take(step)));
+    return { done, steps: told, waiting };
+  }
+
+  /** Another may have taken the same step meanwhile: what is so already is no failure. */
+  async #take(step: WantedStep): Promise<string[]> {
+    switch (step.kind) {
+      case 'invite': {
+        const { name, address } = step;
+        const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
+        if (result.kind !== 'staged') throw refusalError(result);
+        return [`${name} is invited and its join is staged`];
+      }
+      case 'ask': {
+        const result = await this.#request(step.request);
+        if (result.kind === 'refused' && result.code !== 'already_leaving') throw refusalError(result);
+        return [`asked ${step.what}`];
+      }
+      case 'carryOut': {
+        const plan = await this.plan();
+        const { epoch } = await this.commit(plan.id);
+        const warnings = plan.transitions.flatMap((transition) => transition.warnings);
+        return [...warnings.map((text) => `WARNING: ${text}`), `the plan is committed as epoch ${epoch}`];
+      }
+    }
   }
 
   async clear(): Promise<void> {
@@ -256,11 +267,6 @@ export class NodeAdmin implements Admin {
 
   #request(request: Parameters<Node['request']>[0]): Promise<RequestResult> {
     return new Promise((resolve) => this.#node.request(request, resolve));
-  }
-
-  #claimantName(): string {
-    const { prospect, document, claimant } = this.#node;
-    return prospect === undefined ? nameOf(document, claimant) : nameOf(prospect, prospect.claimant);
   }
 
   #memberId(document: RingDocument, name: string): NodeId {
@@ -317,92 +323,6 @@ export class NodeAdmin implements Admin {
   }
 }
 
-interface RawTransfers {
-  readonly active: readonly TransferStatus[];
-  readonly waiting: readonly WaitingTransfer[];
-}
-
-function namedTransfers(document: RingDocument, { active, waiting }: RawTransfers): TransfersView {
-  const named = <T extends { from: NodeId; to: NodeId }>(transfer: T): T & { from: string; to: string } => ({
-    ...transfer,
-    from: nameOf(document, transfer.from),
-    to: nameOf(document, transfer.to),
-  });
-  return { active: active.map(named), waiting: waiting.map(named) } as unknown as TransfersView;
-}
-
-/** What is known to wait at a member that says nothing. */
-function silentTransfers(document: RingDocument, member: NodeId, why: string): TransfersView {
-  const waiting = document.pending
-    .filter((transfer) => transfer.from === member)
-    .map(({ partition, from, to }) => ({
-      partition,
-      from: nameOf(document, from),
-      to: nameOf(document, to),
-      kind: 'ownership',
-      reason: `${nameOf(document, member)} ${why}`,
-    }));
-  return { active: [], waiting };
-}
-
-function planView(plan: Plan, document: RingDocument): PlanView {
-  const [{ owners, transfers, warnings }] = plan.transitions;
-  const before = countOwned(document.owners);
-  const after = countOwned(owners);
-  const leaving = new Set(
-    plan.changes.flatMap((change) =>
-      change.action === 'leave' || change.action === 'replace' ? [change.node] : [],
-    ),
-  );
-  return {
-    id: plan.planId,
-    changes: plan.changes.map((change) => ({
-      ...change,
-      ...('node' in change && { node: nameOf(document, change.node) }),
-      ...('by' in change && { by: nameOf(document, change.by) }),
-    })),
-    transitions: [
-      {
-        owners: owners.map((owner) => nameOf(document, owner)),
-        transfers: transfers.map(({ partition, from, to }) => {
-          return { partition, from: nameOf(document, from), to: nameOf(document, to) };
-        }),
-        warnings,
-        members: document.members.map(({ id, name }) => ({
-          name,
-          status: leaving.has(id) ? 'leaving' : 'valid',
-          ringPercent: percent(before.get(id), document),
-          pendingPercent: percent(after.get(id), document),
-        })),
-      },
-    ],
-  };
-}
-
-function targetOwners(document: RingDocument): NodeId[] {
-  const owners = [...document.owners];
-  for (const { partition, to } of document.pending) owners[partition] = to;
-  return owners;
-}
-
-function countOwned(owners: readonly NodeId[]): Map<NodeId, number> {
-  const counts = new Map<NodeId, number>();
-  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-  return counts;
-}
-
-function percent(count: number | undefined, document: RingDocument): number {
-  return Math.round(((count ?? 0) / document.ringSize) * 1000) / 10;
-}
-
-function nameOf(document: RingDocument, id: NodeId): string {
-  return document.members.find((member) => member.id === id)?.name ?? id;
-}
-
-function indexText(partition: PartitionId, document: RingDocument): string {
-  return ringIndexOf(partition, document.ringSize).toString();
-}
-
 function whereabouts(reply: { node: string; partition: number; index: bigint }): Whereabouts {
   return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
 }
@@ -415,11 +335,6 @@ function requestOptions({ r, w, pr, pw, timeoutMs }: KvOptions): RequestOptions 
     ...(pw === undefined ? {} : { pw }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
-}
-
-function servicesOf(node: Node, member: NodeId): { services?: readonly string[] } {
-  const services = node.members.servicesOf(member);
-  return services === undefined ? {} : { services };
 }
 
 function okOrThrow(reply: ServiceReply): ServiceReply {

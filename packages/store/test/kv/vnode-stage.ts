@@ -3,6 +3,7 @@
  * than what is written at 3; what a vnode holds is said as `7:text`, a tombstone as `7:-`.
  */
 import {
+  ALL_HASHES,
   HybridClock,
   silentLogger,
   SPACE_ENTRY,
@@ -55,7 +56,7 @@ export class VnodeStage {
       role: () => 'primary',
       durability,
       beforeChange: () => {},
-      changed: (encode) => this.passedOn.push(describeItem(encode())),
+      changed: (_hashHi, encode) => this.passedOn.push(describeItem(encode())),
     };
     this.vnode = new KvVnode(this.#context, this.clock, this.inFlight);
     store.start({
@@ -128,11 +129,16 @@ export const describeItem = (item: Uint8Array): string => {
 };
 
 /** A whole walk, by descriptions; `between` is called after each page. */
-export function walk(stage: VnodeStage, budget = 1, between: () => void = () => {}): string[] {
+export function walk(
+  stage: VnodeStage,
+  budget = 1,
+  between: () => void = () => {},
+  within = ALL_HASHES,
+): string[] {
   const found: string[] = [];
   let cursor: Uint8Array | undefined;
   do {
-    const page = stage.vnode.walkItems(cursor, budget);
+    const page = stage.vnode.walkItems(cursor, budget, within);
     found.push(...page.items.map(describeItem));
     cursor = page.next;
     between();
