@@ -66,18 +66,18 @@ class Fate extends Play {
     if (this.alive.length === 0) this.#reviveAll();
     const name = fate.pick(this.alive);
     const luck = fate.below(100);
-    if (luck < 12) this.cutBetween(...this.#groups());
-    else if (luck < 20) this.heal();
-    else if (luck < 24) this.#late.set(name, { until: this.now + LATE_MS, messages: [] });
-    else if (luck < 27) this.#toggleDisk(name);
+    if (luck < 18) this.cutBetween(...this.#groups());
+    else if (luck < 24) this.heal();
+    else if (luck < 27) this.#late.set(name, { until: this.now + LATE_MS, messages: [] });
+    else if (luck < 30) this.#toggleDisk(name);
     else if (luck < 35) this.#die(name);
     else if (luck < 42) this.#reviveAll();
-    else if (luck < 50) this.joinAny(name);
-    else if (luck < 66) this.#ask(name);
-    else if (luck < 80) this.#force(name);
-    else if (luck < 90) this.#report(name);
+    else if (luck < 50) this.#grow(name);
+    else if (luck < 60) this.#ask(name);
+    else if (luck < 85) this.#force(name);
+    else if (luck < 95) this.#report(name);
     else this.#disorder = fate.pick([0, 0.2, 0.8]);
-    this.run(fate.pick([50, 500, 3_000, 3_000, 10_000]));
+    this.run(fate.pick([50, 500, 3_000, 3_000, 3_000]));
   }
 
   #groups(): string[][] {
@@ -104,9 +104,13 @@ class Fate extends Play {
       if (this.players.get(name)?.alive === false && !this.player(name).removed) this.start(name);
   }
 
-  joinAny(via: string): void {
+  /** Whoever is alone and can be heard comes in at once. */
+  #grow(via: string): void {
     const lone = this.alive.filter((name) => this.machine(name).current().document.members.length === 1);
-    if (lone.length > 0) this.join(this.fate.pick(lone), this.machine(via).actingClaimant());
+    const claimant = this.machine(via).actingClaimant();
+    for (const name of lone) this.join(name, claimant);
+    this.run(600);
+    this.planAndCommit(claimant);
   }
 
   #ask(name: string): void {
@@ -192,13 +196,13 @@ function expectOneRing(fate: Fate, seed: number): void {
 describe('whatever befalls a cluster', () => {
   it('an epoch has one ring, and when all is well again all have the same', () => {
     let [forced, rivals, stranded, largest] = [0, 0, 0, 0];
-    for (let seed = 1; seed <= 200; seed++) {
+    for (let seed = 1; seed <= 150; seed++) {
       const fate = new Fate(seed);
       for (const name of fate.names) fate.start(name);
-      for (const name of fate.names.slice(1, fate.fate.between(2, 5))) fate.join(name, 'a');
+      for (const name of fate.names.slice(1, fate.fate.between(3, 5))) fate.join(name, 'a');
       fate.planAndCommit('a');
       fate.finishTransfers();
-      for (let i = 0; i < 25; i++) fate.befall();
+      for (let i = 0; i < 30; i++) fate.befall();
       fate.peace();
       expect(fate.errors(), `seed ${seed}`).toEqual([]);
       expectOneRing(fate, seed);
@@ -210,10 +214,9 @@ describe('whatever befalls a cluster', () => {
         ...fate.alive.map((name) => fate.machine(name).current().document.members.length),
       );
     }
-    console.log({ forced, rivals, stranded, largest });
     expect(forced).toBeGreaterThan(100);
     expect(rivals, 'several halves force at one time').toBeGreaterThan(20);
-    expect(stranded).toBeGreaterThan(5);
+    expect(stranded, 'some were let in by a half whose ring was undone').toBeGreaterThan(0);
     expect(largest).toBe(5);
   });
 });

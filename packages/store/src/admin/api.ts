@@ -251,7 +251,7 @@ export interface Admin {
   /** Resolves once the claimant has staged it. */
   stage(change: ChangeByName): Promise<{ claimant: string }>;
   /** These are away and not to be waited for. `force`: though no majority is there to agree. */
-  down(names: readonly string[], force: boolean): Promise<{ epoch: number }>;
+  down(names: readonly string[], force: boolean): Promise<{ epoch: number; warnings: readonly string[] }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */
   apply(wanted: readonly WantedMember[]): Promise<ApplyView>;
   clear(): Promise<void>;

@@ -95,7 +95,7 @@ function mapAdmin() {
     },
     async down(names, force) {
       asked.push(['down', names, force]);
-      return { epoch: 8 };
+      return { epoch: 8, warnings: [] };
     },
     async apply(wanted) {
       asked.push(['apply', wanted]);

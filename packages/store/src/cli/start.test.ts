@@ -114,7 +114,9 @@ describe('rkv start', () => {
   it('ends badly when the node is in no ring any more and still holds data, and says what to do', async () => {
     expect(await start([], ({ finish }) => finish('stranded'))).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^rkv: stranded: n1 is in no ring any more .* is kept\. To bring the data home remove/),
+      err: expect.stringMatching(
+        /^rkv: stranded: n1 is in no ring any more .* is kept\. To bring the data home remove/,
+      ),
     });
   });
 
