@@ -71,9 +71,11 @@ export class Household {
     for (let i = 1; i <= count; i++) nodes.push(await this.rkv({ name: `n${i}`, ...options }, components));
     const [first, ...others] = nodes;
     for (const node of others) await post(node, 'join', { address: first.cluster });
-    const { id } = await post(first, 'plan');
-    const { epoch } = await post(first, 'commit', { planId: id });
-    await settled(nodes, epoch, count);
+    if (others.length > 0) {
+      const { id } = await post(first, 'plan');
+      const { epoch } = await post(first, 'commit', { planId: id });
+      await settled(nodes, epoch, count);
+    }
     return { nodes, pids: nodes.flatMap(({ pids }) => pids), port: first.port };
   }
 
@@ -180,7 +182,8 @@ async function isUp(child) {
   throw new Error(`a node ended before it was up:\n${heard.join('\n')}`);
 }
 
-async function post(node, action, body) {
+/** One action of the admin door, as the command line asks for it; rejects when it is refused. */
+export async function post(node, action, body) {
   const response = await fetch(`http://${node.http}/api/cluster/${action}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -208,8 +211,9 @@ async function settled(nodes, epoch, count) {
   });
 }
 
-async function until(what, holds) {
-  const deadline = performance.now() + START_MS;
+/** Resolves when it holds; what it throws counts as no. */
+export async function until(what, holds, limitMs = START_MS) {
+  const deadline = performance.now() + limitMs;
   let last;
   while (performance.now() < deadline) {
     try {
@@ -219,7 +223,7 @@ async function until(what, holds) {
     }
     await pause(25);
   }
-  throw new Error(`waited ${START_MS / 1000} s in vain for ${what}`, { cause: last });
+  throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`, { cause: last });
 }
 
 async function freePort() {

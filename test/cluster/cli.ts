@@ -18,8 +18,14 @@ export interface CliResult {
   readonly err: string;
 }
 
-export async function rkv(...args: readonly string[]): Promise<CliResult> {
-  const child = spawn(process.execPath, [BIN, ...args], {
+export function rkv(...args: readonly string[]): Promise<CliResult> {
+  return rkvAt([], ...args);
+}
+
+/** The same behind a command that runs it elsewhere. */
+export async function rkvAt(enter: readonly string[], ...args: readonly string[]): Promise<CliResult> {
+  const [command, ...rest] = [...enter, process.execPath, BIN, ...args];
+  const child = spawn(command as string, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: cleanEnvironment(),
     timeout: LIMIT_MS,

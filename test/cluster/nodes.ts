@@ -13,7 +13,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { BIN, cleanEnvironment, rkv, type CliResult } from './cli.ts';
+import { BIN, cleanEnvironment, rkvAt, type CliResult } from './cli.ts';
+import { HERE, type HttpAnswer, type HttpInit, type Place } from './place.ts';
 import { freePort } from './ports.ts';
 
 /** Far more than a start ever takes, also on a machine with much else to do. */
@@ -30,6 +31,8 @@ export interface NodesInit {
   readonly storage?: 'memory' | 'lmdb';
   /** Further flags of `rkv start`, for every node. */
   readonly flags?: readonly string[];
+  /** By the name of the node; by default all are on this machine as it is. */
+  readonly placeOf?: (name: string) => Place;
 }
 
 export interface NodeInit {
@@ -56,13 +59,14 @@ export class Nodes {
 
   /** A node with ports and a data directory of its own, not yet started; of a flag given twice the later one rules. */
   async create(name: string, { flags: ownFlags = [] }: NodeInit = {}): Promise<TestNode> {
-    const { ringSize = 16, storage = 'lmdb', flags = [] } = this.#init;
+    const { ringSize = 16, storage = 'lmdb', flags = [], placeOf } = this.#init;
     const settings = ['--name', name, '--ring-size', String(ringSize), '--storage', storage];
     const node = new TestNode({
       name,
       dataDir: join(this.folder, name),
       settings: [...settings, ...flags, ...ownFlags],
       ports: await choosePorts(),
+      place: placeOf?.(name) ?? HERE,
     });
     this.#nodes.push(node);
     return node;
@@ -139,12 +143,14 @@ interface TestNodeInit {
   readonly dataDir: string;
   readonly settings: readonly string[];
   readonly ports: Ports;
+  readonly place: Place;
 }
 
 /** One node: its data directory and ports stay, its processes come and go. */
 export class TestNode {
   readonly name: string;
   readonly dataDir: string;
+  readonly place: Place;
   readonly #settings: readonly string[];
   #ports: Ports;
   #life: Life | undefined;
@@ -153,23 +159,25 @@ export class TestNode {
   /** Flags of Node.js itself, from the next start on. */
   nodeFlags: readonly string[] = [];
 
-  constructor({ name, dataDir, settings, ports }: TestNodeInit) {
+  constructor({ name, dataDir, settings, ports, place }: TestNodeInit) {
     this.name = name;
     this.dataDir = dataDir;
     this.#settings = settings;
     this.#ports = ports;
+    this.place = place;
   }
 
   get ports(): Ports {
     return this.#ports;
   }
 
+  /** Of its HTTP door, for whoever is in the same place. */
   get url(): string {
     return `http://127.0.0.1:${this.#ports.http}`;
   }
 
   get clusterAddress(): string {
-    return `127.0.0.1:${this.#ports.cluster}`;
+    return `${this.place.host}:${this.#ports.cluster}`;
   }
 
   get pid(): number {
@@ -195,8 +203,8 @@ export class TestNode {
   /** The command line that starts this node, without `rkv`. */
   get args(): string[] {
     const { cluster, redis, http } = this.#ports;
-    const at = (port: number): string => `127.0.0.1:${port}`;
-    const doors = ['--cluster', at(cluster), '--redis', at(redis), '--http', at(http)];
+    const at = (port: number): string => `${this.place.host}:${port}`;
+    const doors = ['--cluster', at(cluster), '--redis', at(redis), '--http', `127.0.0.1:${http}`];
     return ['start', '--data-dir', this.dataDir, ...doors, ...this.#settings];
   }
 
@@ -209,7 +217,8 @@ export class TestNode {
   /** Starts the process and waits for nothing. */
   spawn(): void {
     if (this.#life?.isOver === false) throw new Error(`${this.name} runs already`);
-    this.#life = new Life([...this.nodeFlags, BIN, ...this.args], (text) => {
+    const command = [...this.place.enter, process.execPath, ...this.nodeFlags, BIN, ...this.args];
+    this.#life = new Life(command, (text) => {
       this.#log = (this.#log + text).slice(-LOG_CHARS_MAX);
       this.#linesLogged += text.split('\n').length - 1;
     });
@@ -228,10 +237,15 @@ export class TestNode {
 
   /** What /readyz says now; false too when nobody answers. */
   async isReady(): Promise<boolean> {
-    return fetch(`${this.url}/readyz`).then(
-      async (answer) => answer.arrayBuffer().then(() => answer.ok),
+    return this.ask('/readyz').then(
+      ({ status }) => status === 200,
       () => false,
     );
+  }
+
+  /** One request to its HTTP door; quicker than the command line, which must start first. */
+  ask(path: string, init: HttpInit = {}): Promise<HttpAnswer> {
+    return this.place.ask(`${this.url}${path}`, init);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -271,7 +285,7 @@ export class TestNode {
 
   /** The command line, asking this node. */
   rkv(...args: readonly string[]): Promise<CliResult> {
-    return rkv(...args, '--node', this.url);
+    return rkvAt(this.place.enter, ...args, '--node', this.url);
   }
 
   /** The same, which must succeed, answered in JSON. */
@@ -307,8 +321,8 @@ class Life {
   #exit: Exit | undefined;
   #isUp = false;
 
-  constructor(args: readonly string[], onLog: (text: string) => void) {
-    this.#process = spawn(process.execPath, [...args, '--with-parent'], {
+  constructor([command, ...args]: readonly string[], onLog: (text: string) => void) {
+    this.#process = spawn(command as string, [...args, '--with-parent'], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true, // Ctrl-C at the terminal is for the one who started the test
       env: cleanEnvironment(),

@@ -7,12 +7,12 @@ import type { TestNode } from './nodes.ts';
 
 const ANSWER_MS = 60_000;
 
-export function connect({ ports }: TestNode): Redis {
-  const client = new Redis(ports.redis, '127.0.0.1', {
+export function connect({ ports, place }: TestNode, answerMs = ANSWER_MS): Redis {
+  const client = new Redis(ports.redis, place.host, {
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    commandTimeout: ANSWER_MS,
+    commandTimeout: answerMs,
   });
   client.on('error', () => {}); // every command that it hits tells of it
   return client;

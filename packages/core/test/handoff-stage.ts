@@ -2,7 +2,7 @@
 import { latin1Decode, latin1Encode, Reader, Writer } from '../src/base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../src/contracts/ids.ts';
 import { silentLogger } from '../src/contracts/logger.ts';
-import type { Place } from '../src/contracts/store.ts';
+import type { HashRange, Place } from '../src/contracts/store.ts';
 import { HandoffManager } from '../src/handoff/handoff-manager.ts';
 import type { HandoffPort, Sink, TransferableVnode } from '../src/handoff/port.ts';
 import { MESSAGE, newHeader, type Header } from '../src/request/message.ts';
@@ -23,6 +23,7 @@ export class MapVnode implements TransferableVnode {
   readonly items = new Map<string, string>();
   /** Acknowledge at once, not at all, or as not stored. */
   storing: 'well' | 'never' | 'badly' = 'well';
+  repairAsked = false;
   /** Items stay though they were handed over: the disk takes no writes. */
   keepsAll = false;
   clearings = 0;
@@ -51,9 +52,17 @@ export class MapVnode implements TransferableVnode {
 
   readonly vnode = {
     isEmpty: () => this.items.size === 0,
-    walkItems: (cursor: Uint8Array | undefined) => {
+    countItems: () => this.items.size,
+    // Where a key stands in hash space does not matter: all of them lie in every range.
+    walkItems: (
+      cursor: Uint8Array | undefined,
+      _budgetBytes: number,
+      _within: HashRange,
+      upTo?: Uint8Array,
+    ) => {
       const after = cursor === undefined ? '' : latin1Decode(cursor);
-      const keys = [...this.items.keys()].filter((key) => key > after).toSorted();
+      const end = upTo === undefined ? '\xff' : latin1Decode(upTo);
+      const keys = [...this.items.keys()].filter((key) => key > after && key <= end).toSorted();
       const page = keys.slice(0, ITEMS_PER_PAGE);
       const next = keys.length > page.length ? latin1Encode(page.at(-1) ?? '') : undefined;
       return { items: page.map((key) => latin1Encode(`${key}=${this.items.get(key)}`)), next };
@@ -79,6 +88,12 @@ export class MapVnode implements TransferableVnode {
   removeSink(sink: Sink): void {
     this.#sinks.delete(sink);
   }
+  loseSinks(): void {
+    this.#sinks.clear();
+  }
+  askForRepair(asked: boolean): void {
+    this.repairAsked = asked;
+  }
   become(standing: Standing, _epoch: Epoch, state?: 'whole' | 'partial'): void {
     this.standing = standing;
     if (state !== undefined) this.whole = state === 'whole';
@@ -91,7 +106,7 @@ export class MapVnode implements TransferableVnode {
   }
 }
 
-interface Frame {
+export interface Frame {
   readonly from: NodeId;
   readonly to: NodeId;
   readonly header: Header;
@@ -101,18 +116,24 @@ interface Frame {
 
 export class HandoffNode {
   readonly id: NodeId;
-  readonly manager: HandoffManager;
+  manager: HandoffManager;
   vnodes: MapVnode[] = [];
   document: RingDocument;
   down = new Set<NodeId>();
   /** `node service`: up, and not running it. */
   readonly lacking = new Set<string>();
   allHave = true;
+  /** What waits for the disk, while that is slow. */
+  storing: (() => void)[] | undefined;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
+  /** A service whose items it holds and that it does not run. */
+  unserved: string | undefined;
+  readonly #services: readonly string[];
 
   constructor(stage: HandoffStage, name: string, services: readonly string[]) {
     this.stage = stage;
+    this.#services = services;
     this.id = name as NodeId;
     this.document = stage.document;
     this.manager = new HandoffManager(this.#port(services));
@@ -122,6 +143,19 @@ export class HandoffNode {
     const vnode = new MapVnode(service, partition, standing, items);
     this.vnodes.push(vnode);
     return vnode;
+  }
+
+  /** kill -9 and another life: what the vnodes hold is there, what was under way is gone, and the others notice. */
+  dieAndStart(): void {
+    this.manager.stop();
+    for (const vnode of this.vnodes) vnode.loseSinks();
+    this.stage.lose();
+    this.reported.length = 0;
+    this.manager = new HandoffManager(this.#port(this.#services));
+    const others = [...this.stage.nodes.values()].filter((node) => node !== this);
+    for (const other of others) other.manager.onUpChanged(this.id, false);
+    this.manager.start();
+    for (const other of others) other.manager.onUpChanged(this.id, true);
   }
 
   vnode(partition: number, service = 'kv'): MapVnode | undefined {
@@ -152,6 +186,7 @@ export class HandoffNode {
         return documentNow();
       },
       services,
+      unserved: () => this.unserved,
       isUp: (node) => !this.down.has(node),
       runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,
@@ -163,9 +198,22 @@ export class HandoffNode {
       discard: (vnode) => {
         this.vnodes = this.vnodes.filter((other) => other !== vnode);
       },
-      whenAllStored: (done) => done(),
+      whenAllStored: (done) => {
+        if (this.storing === undefined) done();
+        else this.storing.push(done);
+      },
       send: (to, type, service, place, body) => this.#send(to, type, service, place, body),
       reportComplete: (partition, to) => this.reported.push(`${partition} to ${to}`),
+      askForCopy: (to, request, done) => {
+        const { manager } = this.stage.node(to);
+        this.stage.host.setTimer(0, () =>
+          done(this.down.has(to) ? 'no answer' : manager.takeCopyRequest(this.id, request)),
+        );
+      },
+      declareWhole: (service, partition) => {
+        const vnode = this.vnode(partition, service);
+        if (vnode !== undefined) vnode.whole = true;
+      },
       withdrawComplete: (partition, to) => {
         this.reported.splice(
           0,
@@ -200,7 +248,10 @@ export class HandoffStage {
   readonly ids: number[] = [];
   /** The lanes take nothing, or nothing of one type. */
   full: boolean | number = false;
+  /** Sees every frame before it arrives. */
+  onDelivery: ((frame: Frame) => void) | undefined;
   #frames: Frame[] = [];
+  readonly #sent: Frame[] = [];
 
   constructor(names: string, services: readonly string[] = ['kv'], seed = 1) {
     this.host = new ManualHost(seed);
@@ -231,19 +282,30 @@ export class HandoffStage {
   carry(frame: Frame): boolean {
     if (this.full === true || this.full === frame.header.type) return false;
     this.#frames.push(frame);
+    this.#sent.push(frame);
     return true;
   }
 
   /** Deliver what is under way, and what that brings about. */
   deliver(): void {
-    for (let left = 1_000; left > 0; left--) {
-      this.host.advance(0);
-      const frame = this.#frames.shift();
-      if (frame === undefined) return;
-      this.ids.push(new Reader(frame.body).u32());
-      this.wire.push(`${frame.from}>${frame.to} ${nameOf(frame.header.type)} ${frame.header.partition}`);
-      this.node(frame.to).manager.onFrame(frame.from, frame.header, frame.service, new Reader(frame.body));
-    }
+    for (let left = 1_000; left > 0 && this.deliverOne(); left--);
+  }
+
+  /** Deliver the next frame; false: there is none. */
+  deliverOne(): boolean {
+    this.host.advance(0);
+    const frame = this.#frames.shift();
+    if (frame === undefined) return false;
+    this.onDelivery?.(frame);
+    this.ids.push(new Reader(frame.body).u32());
+    this.wire.push(`${frame.from}>${frame.to} ${nameOf(frame.header.type)} ${frame.header.partition}`);
+    this.node(frame.to).manager.onFrame(frame.from, frame.header, frame.service, new Reader(frame.body));
+    return true;
+  }
+
+  /** The first frame of this type comes once more. */
+  repeat(type: number): void {
+    this.#frames.push(this.#sent.find(({ header }) => header.type === type) as Frame);
   }
 
   /** The wire was cut: what is under way is gone. */

@@ -6,13 +6,36 @@
  * *items*; an item that arrives is merged, never overwrites, so that items may come twice, late and in any order.
  * A module keeps its items in the node's store or in memory of its own.
  *
+ * When each callback is called, and what the framework does so that no module has to:
+ *
+ *   open               once per partition and life of the node; again where `reopens` says so
+ *   handleCommand      only under a ring that both sides have, and only at the owner or at a stand-in that was asked as one. Of
+ *   handleCoverage     anybody else the framework answers `moved`, of a full mailbox `overload`, in its last moments
+ *                      `stopping`, without asking the module. The sender learns the newer ring and asks the new owner
+ *   onStoreProgress    each time the store has moved on; whoever waits for it is answered here
+ *   walkItems          page by page, while items are handed over. Commands come all the time: what they change is applied
+ *                      here and passed on to the receiver, if the module says `changed`. Until the ring has switched this
+ *                      vnode is the one that answers
+ *   handleHandoffItem  at the receiver, before, while and after it becomes the owner
+ *   handleItemHandedOff, clearSome   when what was handed over is safe elsewhere, never before
+ *
+ * Hinted handoff waits for no idleness: it begins as soon as the owner is up, however busy its stand-in is. A stand-in
+ * that holds nothing is closed, and opened again when it is asked.
+ *
+ * A throw in `handleCommand`, `handleCoverage` or a job of the pool fails that command and is logged. A throw elsewhere,
+ * and a broken invariant anywhere, ends the node.
+ *
+ * Not done: telling the services of one node apart in `SPACE_ENTRY`. One module of a node keeps its items there, others in
+ * memory, or under keys of their own in `SPACE_META`. And a vnode with its items in memory begins without them after a restart
+ * while its record calls it whole: such a module belongs on rings whose members leave rather than restart.
+ *
  * Source: Riak Core's riak_core_vnode behaviour; names are kept where the duty is the same.
  */
 import type { LimitUse } from './limit.ts';
 import type { Host } from './host.ts';
 import type { NodeId } from './ids.ts';
 import type { Logger } from './logger.ts';
-import type { HashRange, Place, Store } from './store.ts';
+import type { HashRange, Place, RecordKey, Store } from './store.ts';
 
 /** Appends to a growing frame. All integers are big-endian. */
 export interface ByteWriter {
@@ -57,7 +80,8 @@ export type Refusal =
   | 'overload' // a queue on the way was full
   | 'read_only' // the store takes no writes now
   | 'bad_request' // the bytes made no sense to the module
-  | 'stopping'; // the node is draining
+  | 'stopping' // the node is draining
+  | 'no_service'; // the node does not run this service
 
 /** Where the answer to one command goes. Called exactly once, now or later. */
 export interface ReplyToken<Reply> {
@@ -67,12 +91,24 @@ export interface ReplyToken<Reply> {
   fail(why: string): void;
 }
 
+/** Where a vnode does what takes longer than about a millisecond: a fold over its items, a long command. */
+export interface VnodePool {
+  /**
+   * Have `step` called, later and again and again, until it returns true: about a millisecond of work each time, between
+   * requests. It answers through `token`, when it is done or before. Jobs of one vnode run one after the other. The pool
+   * itself refuses with `overload` when too many wait and with `stopping` when the node stops, and fails the token when
+   * `step` throws; after each of these `step` is not called any more.
+   */
+  run(token: Pick<ReplyToken<never>, 'refuse' | 'fail'>, step: () => boolean): void;
+}
+
 export interface VnodeContext {
   readonly self: NodeId;
   readonly place: Place;
   readonly host: Host;
   readonly store: Store;
   readonly logger: Logger;
+  readonly pool: VnodePool;
   /** How this vnode stands to its partition at this moment, under the ring this node has. */
   role(): VnodeRole;
   /** Whether an acknowledgement waits for `committedSeq` (process) or `flushedSeq` (power). */
@@ -99,20 +135,50 @@ export interface ItemPage {
   readonly next: ItemCursor | undefined;
 }
 
+/** What one vnode is asked of a coverage request: what it holds of some ranges, page by page. Borrowed. */
+export interface CoverageQuery<Command> {
+  readonly command: Command;
+  /** In hash order. Of what else it holds it must say nothing: other vnodes are asked for that. */
+  readonly ranges: readonly HashRange[];
+  /** Where it ended last, in hash order; undefined: it begins. */
+  readonly after: RecordKey | undefined;
+  /** So many items make a page. A page takes at most about a millisecond, or a job of the pool. */
+  readonly limit: number;
+}
+
+export interface CoveragePage<Reply> {
+  readonly reply: Reply;
+  /** The reply speaks for the ranges up to here, this key with them; undefined: for all that was left of them. */
+  readonly upTo: RecordKey | undefined;
+}
+
 export interface Vnode<Command, Reply> {
   /** Handle one command. Borrowed: who answers later keeps a copy. Never throws for bad input: refuses it. */
   handleCommand(command: Command, token: ReplyToken<Reply>): void;
+  /**
+   * One page of a coverage request. Hash order is what makes it resumable: what a vnode has not given when it fails, or
+   * when the ring changes, is asked of another from there on. Left out: such requests are refused.
+   */
+  handleCoverage?(query: CoverageQuery<Command>, token: ReplyToken<CoveragePage<Reply>>): void;
   /** The store has committed or flushed further (or failed from `failedFrom` on): answer who waited. */
   onStoreProgress(failedFrom?: number): void;
   /** True when there is nothing to hand over. */
   isEmpty(): boolean;
   /**
    * Up to `budgetBytes` of the items within a range of hashes, after `cursor`, in hash order: an item present throughout a
-   * walk is in it.
+   * walk is in it. At most some tenths of a millisecond. Nothing after `upTo`, where it is given: a module that does not
+   * heed it is compared item by item where a transfer resumes, instead of by one sum.
    */
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage;
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage;
   /** Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+  /** About how many items there are within these ranges, where that is known without a walk: what progress is measured by. */
+  countItems?(within: readonly HashRange[]): number;
   /** The receiver holds `item` durably: forget it, unless it has changed since it was sent. */
   handleItemHandedOff(item: Uint8Array): void;
   /** Forget everything, in steps; called until it returns true. Each call takes at most about a millisecond. */
@@ -125,6 +191,17 @@ export interface VnodeModule<Command, Reply> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. */
   readonly name: string;
   readonly codec: Codec<Command, Reply>;
+  /**
+   * True for a command that only merges something in. Sent under an earlier ring to a node that has given the partition
+   * away since, it is taken there as by a stand-in and handed over: its sender may have had answers enough, and hears of no
+   * refusal any more. All others are refused as `moved` then; so is every one where this is left out.
+   */
+  merges?(command: Command): boolean;
+  /**
+   * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
+   * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.
+   */
+  readonly reopens?: boolean;
   /** Called once per partition and life of the node; the vnode finds again what it stored before. */
   open(context: VnodeContext): Vnode<Command, Reply>;
 }

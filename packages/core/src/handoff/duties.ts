@@ -3,7 +3,8 @@
  *
  * ownership   a pending entry of the ring moves a partition of ours to another node
  * hinted      a vnode here holds items though another node owns its partition: a stand-in's hints, or what a node
- *             held before it joined
+ *             held before it joined, or what a place of a ring of another size still holds
+ * resize      a vnode of ours fills places of a ring of another size (filling.ts)
  *
  * Each is from a place here to a place there, and of certain ranges of hashes.
  *
@@ -11,12 +12,13 @@
  */
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { HashRange, Place } from '../contracts/store.ts';
-import type { RingDocument } from '../ring/document.ts';
+import { replicasMax, type RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
-import { ALL_HASHES } from '../ring/ranges.ts';
+import { ALL_HASHES, placesOwed } from '../ring/ranges.ts';
+import { fillingsOf } from './filling.ts';
 import type { TransferableVnode } from './port.ts';
 
-export type TransferKind = 'ownership' | 'hinted';
+export type TransferKind = 'ownership' | 'hinted' | 'repair' | 'resize';
 
 export interface Duty {
   readonly kind: TransferKind;
@@ -47,12 +49,26 @@ export function dutiesOf({ self, document, services, vnodes }: Situation): Duty[
     for (const service of services)
       duties.push({ kind: 'ownership', service, source: place, target: place, to, ranges: EVERYTHING });
   }
-  for (const { standing, service, place, vnode } of vnodes) {
-    if (standing !== 'hint' || vnode.isEmpty()) continue;
-    const to = document.owners[place.partition] as NodeId;
-    duties.push({ kind: 'hinted', service, source: place, target: place, to, ranges: EVERYTHING });
+  for (const { source, target, from, to, ranges } of fillingsOf(document)) {
+    if (from !== self) continue;
+    for (const service of services) duties.push({ kind: 'resize', service, source, target, to, ranges });
   }
+  for (const vnode of vnodes)
+    if (vnode.standing === 'hint' && !vnode.vnode.isEmpty()) duties.push(...hintsOf(vnode, document));
   return duties;
+}
+
+/** To the owner of its partition; of a place of another ring size, to those of the places that its copies belong in now. */
+function hintsOf({ service, place }: TransferableVnode, document: RingDocument): Duty[] {
+  const bits = ringBits(document.ringSize);
+  const targets =
+    place.ringBits === bits
+      ? [{ target: place, ranges: EVERYTHING }]
+      : placesOwed(place, bits, replicasMax(document));
+  return targets.map(({ target, ranges }) => {
+    const to = document.owners[target.partition] as NodeId;
+    return { kind: 'hinted', service, source: place, target, to, ranges };
+  });
 }
 
 /** The same for two duties that are one. */

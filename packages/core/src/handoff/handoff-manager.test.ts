@@ -46,6 +46,38 @@ describe('ownership', () => {
     expect(a.waiting()).toEqual(['ownership 0 to b: all items are there; waiting for the ring to switch']);
   });
 
+  it('it is not complete before the receiver has it on disk that it is whole', () => {
+    const { stage, a, b } = moving();
+    b.storing = [];
+    stage.run(1_000);
+    expect(a.reported).toEqual([]);
+    for (const done of b.storing.splice(0)) done();
+    stage.deliver();
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('an offer that comes twice begins nothing anew', () => {
+    const { stage, a, b, source, target } = moving();
+    stage.deliver();
+    stage.repeat(MESSAGE.handoffOffer);
+    stage.deliver();
+    expect(b.manager.inbound()).toEqual([]);
+    source.write('k9=v');
+    stage.deliver();
+    expect(target.content).toBe(source.content);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('one that was given up unheard is found out, though nothing is passed on, and begins anew', () => {
+    const { stage, a, b } = moving();
+    stage.deliver();
+    b.manager.onUpChanged('a' as NodeId, false);
+    b.manager.onUpChanged('a' as NodeId, true);
+    stage.run(8_000);
+    expect(stage.wire.filter((line) => line.includes('Offer') || line.includes('offer'))).toHaveLength(2);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
   it('what is written meanwhile is passed on, until the ring has switched', () => {
     const { stage, source, target } = moving();
     stage.host.advance(0);
@@ -87,7 +119,7 @@ describe('ownership', () => {
     const { stage, a } = moving();
     stage.full = MESSAGE.handoffItems;
     stage.run(16_000);
-    expect(a.waiting()).toEqual(['ownership 0 to b: no answer for 15 s']);
+    expect(a.waiting()).toEqual(['ownership 0 to b: no answer for 15 s, next try in 1 s']);
   });
 
   it('the source is cleared when the switch is agreed and every live member has seen it, in steps, and closed', () => {
@@ -206,7 +238,7 @@ describe('hints', () => {
     target.storing = 'badly';
     stage.deliver();
     expect(source.content).toBe(five.join(' '));
-    expect(a.waiting()).toEqual(['hinted 0 to b: the receiver could not store an item']);
+    expect(a.waiting()).toEqual(['hinted 0 to b: the receiver could not store an item, next try in 1 s']);
     target.storing = 'well';
     stage.run(2_000);
     expect(target.content).toBe(five.join(' '));
@@ -273,14 +305,26 @@ describe('why a transfer waits', () => {
     );
   });
 
-  it('the receiver does not know of it yet', () => {
+  it('the receiver does not know of it: the offer waits a second for the ring, then it is refused', () => {
     const { stage, a, b } = moving();
     b.document = stage.document;
     stage.deliver();
-    expect(a.waiting()).toEqual(['ownership 0 to b: b does not expect it under epoch 1']);
+    expect(a.manager.active()).toMatchObject([{ note: 'waits for the answer of b' }]);
+    stage.run(1_250);
+    expect(a.waiting()).toEqual(['ownership 0 to b: b does not expect it under epoch 1, next try in 1 s']);
     b.document = a.document;
     stage.run(2_000);
-    expect(a.reported.length).toBeGreaterThan(0);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('the receiver has the ring a moment later than the sender: nothing is refused and nothing is late', () => {
+    const { stage, a, b } = moving();
+    b.document = stage.document;
+    stage.deliver();
+    b.adopt(a.document);
+    stage.deliver();
+    expect(a.reported).toEqual(['0 to b']);
+    expect(stage.host.monotonic()).toBe(0);
   });
 
   it('the receiver is busy with eight others', () => {
@@ -298,7 +342,7 @@ describe('why a transfer waits', () => {
     stage.deliver();
     const held = names.flatMap((name) => stage.node(name).waiting());
     expect(held).toHaveLength(4);
-    for (const line of held) expect(line).toContain('d is full, next try in 1 s');
+    for (const line of held) expect(line).toContain('receiver d full (8 at a time), next try in 1 s');
     expect(d.manager.limits()).toContainEqual({ limit: 'handoff_in', used: 8, max: 8, reached: 4 });
     expect(stage.node('a').manager.limits()[0]).toMatchObject({ limit: 'handoff_out', max: 4 });
   });
@@ -309,14 +353,14 @@ describe('why a transfer waits', () => {
     stage.full = true;
     a.manager.onUpChanged('b' as NodeId, false);
     a.manager.adopt();
-    expect(a.waiting()).toEqual(['ownership 0 to b: the lane to b is closed or full']);
+    expect(a.waiting()).toEqual(['ownership 0 to b: the lane to b is closed or full, next try in 1 s']);
   });
 
   it('it has a ring of another size', () => {
     const { stage, a, b } = moving();
     b.document = { ...b.document, ringSize: 16 };
     stage.deliver();
-    expect(a.waiting()).toEqual(['ownership 0 to b: b has a ring of another size']);
+    expect(a.waiting()).toEqual(['ownership 0 to b: b has a ring of another size, next try in 1 s']);
   });
 });
 
@@ -376,5 +420,23 @@ describe('lives and connections', () => {
     source.write('k9=v');
     stage.run(5_000);
     expect(stage.wire.filter((frame) => frame.startsWith('a>'))).toEqual([]);
+  });
+});
+
+describe('a node is drained', () => {
+  it('when what it stood in for has been handed over', () => {
+    const { stage, a } = hinting();
+    expect(a.manager.drained).toBe(false);
+    stage.run(1_000);
+    expect(a.manager.drained).toBe(true);
+  });
+
+  it('and not while it holds what a service left behind that it does not run', () => {
+    const { stage, a } = hinting();
+    a.unserved = 'locks';
+    stage.run(1_000);
+    expect(a.manager.drained).toBe(false);
+    a.unserved = undefined;
+    expect(a.manager.drained).toBe(true);
   });
 });

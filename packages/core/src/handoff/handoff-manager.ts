@@ -1,9 +1,10 @@
 /**
  * Decides which transfers run out of this node, performs what their machines ask for, and can say of every one that
- * waits why it does. What comes in is the receiver's affair (receiver.ts), what is owed a pure question (duties.ts).
+ * waits why it does. What comes in is the receiver's affair (receiver.ts), what is owed a pure question (duties.ts),
+ * what a repair asks of others is in repairs.ts, and how sources are deleted in clearing.ts.
  *
- * The source is deleted last: when the switch is agreed, everything passed on is acknowledged by a receiver that is
- * durably whole, and every live member has seen the epoch.
+ * A transfer that is stopped - paused, cancelled, in excess of a limit that was lowered - ends like one that broke,
+ * only that its receiver is told; when it runs again, what the receiver holds is compared and not sent anew.
  *
  * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
  */
@@ -12,9 +13,21 @@ import type { Reader, Writer } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import { MESSAGE, type Header } from '../request/message.ts';
-import { dutiesOf, dutyKey, type Duty, type TransferKind } from './duties.ts';
-import { readAck, readAnswer, writeItems, writeOffer } from './handoff-wire.ts';
+import { MESSAGE, newHeader, type Header } from '../request/message.ts';
+import { Clearing } from './clearing.ts';
+import { DEFAULT_LIMITS, Pauses, type TransferLimits } from './controls.ts';
+import { dutiesOf, dutyKey, type Duty } from './duties.ts';
+import { provenSources } from './filling.ts';
+import {
+  readAck,
+  readAnswer,
+  readHeld,
+  writeCompare,
+  writeEnd,
+  writeItems,
+  writeOffer,
+} from './handoff-wire.ts';
+import { describeHold, Holds, type Hold } from './holds.ts';
 import { Outbox } from './outbox.ts';
 import {
   OutboundTransfer,
@@ -22,60 +35,80 @@ import {
   type TransferEffect,
   type TransferEvent,
 } from './outbound-transfer.ts';
-import type { HandoffPort, Sink, TransferableVnode } from './port.ts';
-import { HandoffReceiver } from './receiver.ts';
+import type { CopyRequest, HandoffPort, Sink, TransferableVnode } from './port.ts';
+import { Rate } from './rate.ts';
+import { HandoffReceiver, type InboundStatus } from './receiver.ts';
+import { CopyRequests, Repairs } from './repairs.ts';
+import { jobForEach, Slices, WorkLine } from './slices.ts';
+import { withSelf } from './self-frames.ts';
+import { Throttle } from './throttle.ts';
+import {
+  describeBytes,
+  nameOf,
+  statusOf,
+  type Measured,
+  type TransferStatus,
+  type WaitingTransfer,
+} from './transfer-status.ts';
 
-/** Which transfer: of what, and whose it will be. */
-interface TransferName {
-  readonly kind: TransferKind;
-  /** Where it goes, in the ring that the items are for. */
-  readonly partition: PartitionId;
-  readonly from: NodeId;
-  readonly to: NodeId;
-}
-
-export interface TransferStatus extends TransferName {
-  readonly items: number;
-  readonly bytes: number;
-}
-
-export interface WaitingTransfer extends TransferName {
-  readonly reason: string;
-}
-
-interface Running extends Duty {
+interface Running extends Measured {
   readonly id: number;
-  readonly machine: OutboundTransfer;
+  readonly key: string;
   readonly vnode: TransferableVnode;
   readonly sink: Sink;
+  /** What is to be done at the vnode because of acknowledgements, in their order. */
+  readonly work: WorkLine;
+  /** All items are there since. */
+  completeAt: number | undefined;
 }
 
-type ItemsEffect = Extract<TransferEffect, { kind: 'items' }>;
+type EffectOf<Kind extends TransferEffect['kind']> = Extract<TransferEffect, { kind: Kind }>;
 
-/** Transfers out of one node at a time. */
-const OUTBOUND_MAX = 4;
-/** Bytes of items in one page, about: it is walked in well under a millisecond. */
-const PAGE_BYTES = 16 * 1024;
+/** Bytes of items in one page, about: it is walked in some tenths of a millisecond. */
+const PAGE_BYTES = 64 * 1024;
+/** Items forgotten in one step. */
+const STEP_ITEMS = 64;
 const TICK_MS = 250;
-const RETRY_MS = 1_000;
+/** Hints that could not be forgotten, or came meanwhile, are handed over after a while. */
+const LEFT_RETRY_MS = 1_000;
+/** A transfer that an operator cancelled begins anew after this long; who wants it to stay away pauses it. */
+const CANCELLED_MS = 60_000;
 
 export class HandoffManager {
   readonly #port: HandoffPort;
   readonly #running = new Map<number, Running>();
-  /** Why a duty does not run, and when it is tried again, by its key. */
-  readonly #held = new Map<string, { readonly reason: string; readonly retryAt: number }>();
-  readonly #clearing = new Set<TransferableVnode>();
+  readonly #byKey = new Map<string, Running>();
+  readonly #holds = new Holds();
+  readonly #pauses = new Pauses();
+  readonly #throttle = new Throttle();
+  readonly #slices: Slices;
+  readonly #clearing: Clearing;
   readonly #outbox: Outbox;
   readonly #receiver: HandoffReceiver;
+  readonly #repairs: Repairs;
+  readonly #copyRequests: CopyRequests;
+  #limits = DEFAULT_LIMITS;
   #timer: Timer | undefined;
-  #clearTimer: Timer | undefined;
   /** Drawn, because acknowledgements meant for a former life of this node may still be on their way. */
   #lastId: number;
 
   constructor(port: HandoffPort) {
-    this.#port = port;
+    this.#port = withSelf(port, (type, service, place, body) => {
+      const { epoch } = port.document;
+      this.onFrame(port.self, { ...newHeader(), type, epoch, ...place }, service, body);
+    });
+    this.#slices = new Slices(port.host);
+    this.#clearing = new Clearing(this.#port);
     this.#outbox = new Outbox(port.host);
-    this.#receiver = new HandoffReceiver(port, this.#outbox);
+    this.#repairs = new Repairs(this.#port);
+    this.#copyRequests = new CopyRequests(this.#port);
+    this.#receiver = new HandoffReceiver({
+      port: this.#port,
+      outbox: this.#outbox,
+      slices: this.#slices,
+      expectsRepair: (vnode, from, source) => this.#repairs.expects(vnode, from, source),
+      onRepaired: (vnode, from, source) => this.#repairs.onMerged(vnode, from, source),
+    });
     this.#lastId = port.host.random();
   }
 
@@ -86,17 +119,24 @@ export class HandoffManager {
 
   stop(): void {
     this.#timer?.cancel();
-    this.#clearTimer?.cancel();
+    this.#clearing.stop();
+    this.#slices.stop();
     this.#outbox.stop();
     for (const transfer of this.#running.values()) transfer.vnode.removeSink(transfer.sink);
     this.#running.clear();
+    this.#byKey.clear();
   }
 
   /** The node has a newer ring; vnode standings are already in line with it. */
   adopt(): void {
-    for (const transfer of this.#running.values()) this.#reconsider(transfer);
+    const { epoch } = this.#port.document;
+    const proven = provenSources(this.#port.document, this.#running.values());
+    const owed = new Set(this.#duties().map(dutyKey));
+    for (const transfer of this.#running.values()) this.#reconsider(transfer, owed);
+    for (const vnode of proven) if (vnode.standing === 'hint') vnode.become('retired', epoch);
     this.#receiver.adopt();
-    this.#held.clear();
+    this.#copyRequests.clear();
+    this.#holds.clear();
     this.#schedule();
   }
 
@@ -116,118 +156,258 @@ export class HandoffManager {
     switch (header.type) {
       case MESSAGE.handoffOffer:
         return this.#receiver.onOffer(from, header, service, body);
+      case MESSAGE.handoffItems:
+        return this.#receiver.onItems(from, header, service, body);
+      case MESSAGE.handoffCompare:
+        return this.#receiver.onCompare(from, body);
+      case MESSAGE.handoffEnd:
+        return this.#receiver.onEnd(from, body);
       case MESSAGE.handoffAnswer: {
-        const answer = readAnswer(body);
+        const { id, refusal, compare } = readAnswer(body);
         const event: TransferEvent =
-          answer.refusal === undefined ? { kind: 'accepted' } : { kind: 'refused', reason: answer.refusal };
-        return this.#stepFrom(from, answer.id, event);
+          refusal === undefined ? { kind: 'accepted', compare } : { kind: 'refused', reason: refusal };
+        return this.#stepFrom(from, id, event);
       }
-      case MESSAGE.handoffAck: {
-        const ack = readAck(body);
-        return this.#stepFrom(from, ack.id, { kind: 'acked', seq: ack.seq, stored: ack.stored });
+      case MESSAGE.handoffHeld: {
+        const { id, seq, digests } = readHeld(body);
+        return this.#stepFrom(from, id, { kind: 'held', seq, digests });
       }
-      default:
-        return this.#receiver.onItems(from, body);
+      default: {
+        const { id, seq, stored } = readAck(body);
+        return this.#stepFrom(from, id, { kind: 'acked', seq, stored });
+      }
     }
   }
 
   active(): TransferStatus[] {
+    const now = this.#port.host.monotonic();
     return [...this.#running.values()]
       .filter((transfer) => transfer.machine.state !== 'complete')
-      .map((transfer) => ({
-        ...this.#nameOf(transfer),
-        items: transfer.machine.itemsAcked,
-        bytes: transfer.machine.bytesAcked,
-      }));
+      .map((transfer) => statusOf(this.#port.self, transfer, this.#noteOf(transfer, now), now));
+  }
+
+  /** What comes into this node. */
+  inbound(): InboundStatus[] {
+    return this.#receiver.active();
   }
 
   waiting(): WaitingTransfer[] {
-    return this.#duties().flatMap((duty) => {
-      const running = this.#find(duty);
-      if (running !== undefined && running.machine.state !== 'complete') return [];
-      const reason =
-        running !== undefined
-          ? 'all items are there; waiting for the ring to switch'
-          : (this.#held.get(dutyKey(duty))?.reason ??
-            `waits for a place: ${OUTBOUND_MAX} transfers at a time`);
-      return [{ ...this.#nameOf(duty), reason }];
-    });
+    const now = this.#port.host.monotonic();
+    return [...this.#waitingOut(now), ...this.#repairs.waiting(this.#receiver.active(), now)];
   }
 
   limits(): LimitUse[] {
     const passedOn = [...this.#running.values()].map(({ machine }) => machine.passedOnBytes);
     return [
-      { limit: 'handoff_out', used: this.active().length, max: OUTBOUND_MAX },
+      { limit: 'handoff_out', used: this.#activeCount, max: this.#limits.out },
       this.#receiver.limit,
       { limit: 'handoff_passed_on_bytes', used: Math.max(0, ...passedOn), max: PASSED_ON_BYTES_MAX },
     ];
   }
 
+  get transferLimits(): TransferLimits {
+    return this.#limits;
+  }
+
+  /** From now on. Transfers in excess stop, the latest first, and wait like others. */
+  limitTo(limits: Partial<TransferLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
+    if ('bytesPerSecond' in limits) this.#throttle.limitTo(limits.bytesPerSecond);
+    this.#receiver.limitTo(this.#limits.in);
+    const active = [...this.#running.values()].filter(({ machine }) => machine.state !== 'complete');
+    for (const transfer of active.slice(this.#limits.out)) this.#stopTransfer(transfer);
+    this.#schedule();
+  }
+
+  get paused(): Pauses['list'] {
+    return this.#pauses.list;
+  }
+
+  /** Transfers out of this node, into one partition or all: they stop, and wait until they are resumed. */
+  pause(partition?: PartitionId): void {
+    this.#pauses.pause(partition);
+    for (const transfer of this.#running.values()) {
+      const { machine, target } = transfer;
+      if (machine.state !== 'complete' && this.#pauses.reasonFor(target.partition) !== undefined)
+        this.#stopTransfer(transfer);
+    }
+    this.#schedule();
+  }
+
+  resume(partition?: PartitionId): void {
+    this.#pauses.resume(partition);
+    this.#holds.releaseIf((reason) => reason === CANCELLED);
+    this.#schedule();
+  }
+
+  /**
+   * Stop the transfers of this partition that run out of this node, to begin anew after a minute. A repair that was
+   * asked for here is given up altogether. How many there were.
+   */
+  cancel(partition: PartitionId): number {
+    let cancelled = this.#repairs.giveUp(partition) ? 1 : 0;
+    const now = this.#port.host.monotonic();
+    for (const transfer of this.#running.values()) {
+      if (transfer.target.partition !== partition || transfer.machine.state === 'complete') continue;
+      cancelled++;
+      this.#stopTransfer(transfer);
+      this.#holds.hold(transfer.key, CANCELLED, now, now + CANCELLED_MS);
+    }
+    this.#schedule();
+    return cancelled;
+  }
+
+  /** Merge all other copies of this partition's ranges into the vnodes of this node. A sentence when that is refused. */
+  repair(partition: PartitionId): { readonly refusal: string } | { readonly begun: boolean } {
+    const { document, self } = this.#port;
+    const owner = document.owners[partition];
+    if (owner !== self)
+      return { refusal: `partition ${partition} is not owned by ${this.#port.nameOf(self)}` };
+    if (document.resize !== undefined)
+      return { refusal: 'the ring is being resized; repair when that is done' };
+    if (document.pending.some((transfer) => transfer.partition === partition))
+      return { refusal: `partition ${partition} is moving to another node; repair it when it has arrived` };
+    const now = this.#port.host.monotonic();
+    const vnodes = this.#port
+      .all()
+      .filter((vnode) => vnode.standing === 'owner' && vnode.place.partition === partition);
+    const begun = vnodes.map((vnode) => this.#repairs.askFor(vnode, now));
+    return { begun: begun.includes(true) };
+  }
+
+  /** Another node wants a copy that this one holds. The reason why not, or undefined. */
+  takeCopyRequest(from: NodeId, request: CopyRequest): string | undefined {
+    const refusal = this.#copyRequests.take(from, request, dutyKey);
+    if (refusal === undefined) this.#schedule();
+    return refusal;
+  }
+
+  /** All that this node is to own in a coming ring is there and kept up; also when it is to own nothing. */
+  get filled(): boolean {
+    return this.#receiver.filled;
+  }
+
   /** Nothing of others is left on this node. */
   get drained(): boolean {
-    return this.#port
+    const isDone = this.#port
       .all()
       .every(
         (vnode) => vnode.standing === 'owner' || vnode.standing === 'receiving' || vnode.vnode.isEmpty(),
       );
+    return isDone && this.#port.unserved() === undefined;
   }
 
-  #nameOf({ kind, target, to }: Duty): TransferName {
-    return { kind, partition: target.partition, from: this.#port.self, to };
+  #describeComplete({ source }: Duty): string {
+    const service = this.#port.unserved(source);
+    if (service === undefined) return ALL_THERE;
+    return `this node holds items of ${service}, which it does not run: start it with that service`;
+  }
+
+  get #activeCount(): number {
+    let active = 0;
+    for (const { machine } of this.#running.values()) if (machine.state !== 'complete') active++;
+    return active;
+  }
+
+  #noteOf({ machine, to }: Running, now: number): string | undefined {
+    if (machine.state === 'offered') return `waits for the answer of ${this.#port.nameOf(to)}`;
+    const { bytesPerSecond } = this.#limits;
+    if (bytesPerSecond === undefined || this.#throttle.waitMs(now) === 0) return undefined;
+    return `bandwidth limit ${describeBytes(bytesPerSecond)}/s reached`;
+  }
+
+  #waitingOut(now: number): WaitingTransfer[] {
+    return this.#duties().flatMap((duty) => {
+      const running = this.#find(duty);
+      if (running !== undefined && running.machine.state !== 'complete') return [];
+      const hold: Hold =
+        running?.completeAt === undefined
+          ? (this.#holds.get(dutyKey(duty)) ?? { reason: this.#noPlace, since: now, retryAt: undefined })
+          : { reason: this.#describeComplete(duty), since: running.completeAt, retryAt: undefined };
+      const { since, retryAt } = hold;
+      return [
+        {
+          ...nameOf(this.#port.self, duty),
+          reason: describeHold(hold, now),
+          sinceMs: Math.round(now - since),
+          retryInMs: retryAt && Math.max(0, Math.round(retryAt - now)),
+        },
+      ];
+    });
+  }
+
+  get #noPlace(): string {
+    return `waits for a place: ${this.#limits.out} transfers at a time`;
   }
 
   #tick(): void {
     const now = this.#port.host.monotonic();
     for (const transfer of this.#running.values()) {
+      const { items, bytes } = transfer.machine.progress;
+      transfer.rate.look(now, items, bytes);
       this.#perform(transfer, transfer.machine.tick(now));
     }
-    this.#receiver.dropSilent(now);
+    this.#receiver.tick(now);
+    this.#copyRequests.dropSilent(now);
+    this.#repairs.tick(now);
     this.#schedule();
     this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
   }
 
   #duties(): Duty[] {
     const { self, document, services } = this.#port;
-    return dutiesOf({ self, document, services, vnodes: this.#port.all() });
+    const owed = dutiesOf({ self, document, services, vnodes: this.#port.all() });
+    return [...owed, ...this.#copyRequests.duties];
   }
 
   #schedule(): void {
     const now = this.#port.host.monotonic();
-    this.#tidyUp();
-    for (const duty of this.#duties()) {
+    this.#clearing.tick((vnode) => this.#isBusy(vnode));
+    const duties = this.#duties();
+    this.#holds.keepOnly(new Set(duties.map(dutyKey)));
+    for (const duty of duties) {
       if (this.#find(duty) !== undefined) continue;
       const key = dutyKey(duty);
-      if (!this.#port.isUp(duty.to)) {
-        this.#held.set(key, { reason: `${this.#port.nameOf(duty.to)} is down`, retryAt: now });
-        continue;
-      }
-      if (!this.#port.runs(duty.to, duty.service)) {
-        const reason = `${this.#port.nameOf(duty.to)} does not run the service ${duty.service}`;
-        this.#held.set(key, { reason, retryAt: now });
-        continue;
-      }
-      const held = this.#held.get(key);
-      if (held !== undefined && held.retryAt > now) continue;
-      if (this.active().length >= OUTBOUND_MAX) {
-        this.#held.delete(key);
-        continue;
-      }
-      this.#held.delete(key);
-      this.#begin(duty);
+      const obstacle = this.#obstacle(duty);
+      if (obstacle !== undefined) this.#holds.hold(key, obstacle, now);
+      else if (this.#holds.isWaiting(key, now)) continue;
+      else if (this.#activeCount >= this.#limits.out) this.#holds.hold(key, this.#noPlace, now);
+      else this.#begin(duty, key, now);
     }
   }
 
-  #begin(duty: Duty): void {
+  /** What is known to be in its way; undefined: it may be tried. */
+  #obstacle({ to, service, target }: Duty): string | undefined {
+    const paused = this.#pauses.reasonFor(target.partition);
+    if (paused !== undefined) return paused;
+    if (!this.#port.isUp(to)) return `${this.#port.nameOf(to)} is down`;
+    if (!this.#port.runs(to, service)) return `${this.#port.nameOf(to)} does not run the service ${service}`;
+    return undefined;
+  }
+
+  #begin(duty: Duty, key: string, now: number): void {
     const vnode = this.#port.find(duty.service, duty.source);
     if (vnode === undefined) return;
-    const now = this.#port.host.monotonic();
     const { kind, ranges } = duty;
     const machine = new OutboundTransfer({ kind, ranges, now });
     const passOn = (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item });
     this.#lastId = (this.#lastId + 1) >>> 0;
-    const transfer: Running = { ...duty, id: this.#lastId, machine, vnode, sink: { ranges, passOn } };
+    const transfer: Running = {
+      ...duty,
+      id: this.#lastId,
+      key,
+      machine,
+      vnode,
+      sink: { ranges, passOn },
+      begunAt: now,
+      total: vnode.vnode.countItems?.(ranges),
+      rate: new Rate(now),
+      work: new WorkLine(this.#slices),
+      completeAt: undefined,
+    };
     this.#running.set(transfer.id, transfer);
-    if (kind === 'ownership') vnode.addSink(transfer.sink);
+    this.#byKey.set(key, transfer);
+    if (kind === 'ownership' || kind === 'resize') vnode.addSink(transfer.sink);
     this.#perform(transfer, machine.begin());
   }
 
@@ -238,6 +418,7 @@ export class HandoffManager {
 
   #step(transfer: Running, event: TransferEvent): void {
     this.#perform(transfer, transfer.machine.step(event, this.#port.host.monotonic()));
+    if (event.kind === 'acked' && event.stored) this.#holds.progress(transfer.key);
   }
 
   #perform(transfer: Running, effects: readonly TransferEffect[]): void {
@@ -245,30 +426,27 @@ export class HandoffManager {
   }
 
   #performOne(transfer: Running, effect: TransferEffect): void {
-    const { vnode, to, kind, id } = transfer;
     switch (effect.kind) {
       case 'offer':
         return this.#sendOffer(transfer);
       case 'items':
         return this.#sendItems(transfer, effect);
+      case 'compare':
+        return this.#send(transfer, MESSAGE.handoffCompare, (out) =>
+          writeCompare(out, { id: transfer.id, seq: effect.seq, stretch: effect.stretch }),
+        );
       case 'walk':
-        // A turn between pages, so that a walk never holds up requests.
-        this.#port.host.setTimer(0, () => {
-          if (!this.#running.has(id)) return;
-          this.#step(transfer, {
-            kind: 'page',
-            page: vnode.vnode.walkItems(effect.cursor, PAGE_BYTES, effect.within),
-          });
+        return this.#walk(transfer, effect);
+      case 'forget':
+        return transfer.work.add(
+          jobForEach(effect.items, STEP_ITEMS, (item) => this.#forget(transfer, item)),
+        );
+      case 'complete':
+        transfer.work.add(() => {
+          if (this.#running.has(transfer.id)) this.#handleComplete(transfer);
+          return false;
         });
         return;
-      case 'forget':
-        if (vnode.standing === 'hint') for (const item of effect.items) vnode.vnode.handleItemHandedOff(item);
-        return;
-      case 'complete':
-        if (kind === 'hinted') this.#endHinted(transfer);
-        else if (this.#haveAllServicesArrived(transfer))
-          this.#port.reportComplete(transfer.target.partition, to);
-        return this.#schedule();
       case 'failed':
         return this.#fail(transfer, effect.reason);
       default:
@@ -286,54 +464,107 @@ export class HandoffManager {
     this.#step(transfer, { kind: 'lost', reason });
   }
 
-  #sendItems({ to, service, target, id, vnode }: Running, effect: ItemsEffect): void {
-    const write = (out: Writer): void => writeItems(out, { id, ...effect, partial: !vnode.whole });
+  #sendItems(transfer: Running, effect: EffectOf<'items'>): void {
+    const { id, vnode } = transfer;
+    let bytes = 0;
+    for (const item of effect.items) bytes += item.length;
+    this.#throttle.charge(bytes, this.#port.host.monotonic());
+    this.#send(transfer, MESSAGE.handoffItems, (out) =>
+      writeItems(out, { id, ...effect, partial: !vnode.whole }),
+    );
+  }
+
+  #send({ to, service, target, id }: Running, type: number, write: (out: Writer) => void): void {
     this.#outbox.put(to, {
-      send: () => this.#port.send(to, MESSAGE.handoffItems, service, target, write),
+      send: () => this.#port.send(to, type, service, target, write),
       isWanted: () => this.#running.has(id),
     });
   }
 
-  /** A partition switches for all services at once. */
-  #haveAllServicesArrived(duty: Duty): boolean {
-    return this.#port.services.every(
-      (service) => this.#find({ ...duty, service })?.machine.state === 'complete',
-    );
+  /** In a slice of background work, and not before the bandwidth allows it. */
+  #walk(transfer: Running, effect: EffectOf<'walk'>): void {
+    const waitMs = this.#throttle.waitMs(this.#port.host.monotonic());
+    if (waitMs > 0) {
+      this.#port.host.setTimer(waitMs, () => this.#walk(transfer, effect));
+      return;
+    }
+    this.#slices.add(() => {
+      if (!this.#running.has(transfer.id)) return false;
+      const page = transfer.vnode.vnode.walkItems(effect.cursor, this.#pageBytes, effect.within);
+      this.#step(transfer, { kind: 'page', page });
+      return false;
+    });
   }
 
-  /** What came meanwhile, or could not be read, is left: not a moment later again. */
-  #endHinted(transfer: Running): void {
+  /** What goes out slowly goes out evenly. */
+  get #pageBytes(): number {
+    return Math.min(PAGE_BYTES, this.#limits.bytesPerSecond ?? PAGE_BYTES);
+  }
+
+  #forget({ id, vnode }: Running, item: Uint8Array): void {
+    if (this.#running.has(id) && vnode.standing === 'hint') vnode.vnode.handleItemHandedOff(item);
+  }
+
+  #handleComplete(transfer: Running): void {
+    const { kind, key, to } = transfer;
+    const now = this.#port.host.monotonic();
+    transfer.completeAt = now;
+    this.#holds.progress(key);
+    if (kind === 'ownership' && this.#haveAllServicesArrived(transfer))
+      this.#port.reportComplete(transfer.target.partition, to);
+    // What changes is passed on until the ring has switched.
+    if (kind === 'ownership' || kind === 'resize') return this.#schedule();
     this.#end(transfer);
-    if (transfer.vnode.vnode.isEmpty()) return;
-    const reason = `some items are left, next try in ${RETRY_MS / 1000} s`;
-    this.#held.set(dutyKey(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+    if (kind === 'repair') this.#copyRequests.remove(key);
+    // What came meanwhile, or could not be read, is left: not a moment later again.
+    else if (!transfer.vnode.vnode.isEmpty())
+      this.#holds.hold(key, 'some items are left', now, now + LEFT_RETRY_MS);
+    this.#schedule();
+  }
+
+  /** A partition switches for all services at once. */
+  #haveAllServicesArrived(duty: Duty): boolean {
+    const isHere = (service: string): boolean =>
+      this.#find({ ...duty, service })?.machine.state === 'complete';
+    return this.#port.services.every(isHere) && this.#port.unserved(duty.source) === undefined;
   }
 
   #fail(transfer: Running, reason: string): void {
-    this.#end(transfer);
-    const { to, kind } = transfer;
+    const { to, kind, key } = transfer;
     const { partition } = transfer.target;
-    // Items change from now on without being passed on: the receiver is not what it was said to be.
-    if (kind === 'ownership') this.#port.withdrawComplete(partition, to);
+    this.#stopTransfer(transfer);
     this.#port.logger.debug(
       { partition, to: this.#port.nameOf(to), kind, reason },
-      'a transfer stopped and will begin anew',
+      'a transfer stopped and will go on later',
     );
-    this.#held.set(dutyKey(transfer), { reason, retryAt: this.#port.host.monotonic() + RETRY_MS });
+    this.#holds.fail(key, reason, this.#port.host.monotonic());
+  }
+
+  /** Politely: the receiver need not wait until it is silent for too long. */
+  #stopTransfer(transfer: Running): void {
+    this.#send(transfer, MESSAGE.handoffEnd, (out) => writeEnd(out, transfer.id));
+    this.#end(transfer);
   }
 
   #end(transfer: Running): void {
-    transfer.vnode.removeSink(transfer.sink);
-    this.#running.delete(transfer.id);
+    const { vnode, sink, id, key, kind, target, to, work } = transfer;
+    vnode.removeSink(sink);
+    work.stop();
+    this.#running.delete(id);
+    this.#byKey.delete(key);
+    // Items change from now on without being passed on: the receiver is not what it was said to be.
+    const isOwed = this.#port.document.pending.some((p) => p.partition === target.partition && p.to === to);
+    if (kind === 'ownership' && isOwed) this.#port.withdrawComplete(target.partition, to);
   }
 
   /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
-  #reconsider(transfer: Running): void {
+  #reconsider(transfer: Running, owed: ReadonlySet<string>): void {
     const { document, self } = this.#port;
     const { kind, to, vnode, machine } = transfer;
     const { partition } = transfer.target;
-    if (kind === 'hinted') {
-      if (vnode.standing !== 'hint' || document.owners[partition] !== to) this.#end(transfer);
+    if (kind === 'repair') return this.#stopTransfer(transfer);
+    if (kind === 'hinted' || kind === 'resize') {
+      if (!owed.has(transfer.key)) this.#end(transfer);
       return;
     }
     if (document.pending.some((p) => p.partition === partition && p.from === self && p.to === to)) return;
@@ -344,34 +575,14 @@ export class HandoffManager {
   }
 
   #find(duty: Duty): Running | undefined {
-    const key = dutyKey(duty);
-    for (const transfer of this.#running.values()) if (dutyKey(transfer) === key) return transfer;
-    return undefined;
+    return this.#byKey.get(dutyKey(duty));
   }
 
-  /** Empty stand-ins are closed; what is retired is cleared once nobody can ask this node for it any more. */
-  #tidyUp(): void {
-    const safeToClear = this.#port.allLiveHave(this.#port.document.epoch);
-    for (const vnode of this.#port.all()) {
-      if (vnode.standing === 'retired' && safeToClear) this.#clearing.add(vnode);
-      if (vnode.standing === 'hint' && vnode.vnode.isEmpty() && !this.#busy(vnode)) this.#port.discard(vnode);
-    }
-    if (this.#clearing.size > 0) this.#clearTimer ??= this.#port.host.setTimer(1, () => this.#clear());
-  }
-
-  #clear(): void {
-    this.#clearTimer = undefined;
-    for (const vnode of this.#clearing) {
-      const redundant = vnode.standing === 'retired';
-      const empty = redundant && vnode.vnode.clearSome();
-      if (empty) this.#port.discard(vnode);
-      if (empty || !redundant) this.#clearing.delete(vnode);
-    }
-    if (this.#clearing.size > 0) this.#clearTimer = this.#port.host.setTimer(1, () => this.#clear());
-  }
-
-  #busy(vnode: TransferableVnode): boolean {
+  #isBusy(vnode: TransferableVnode): boolean {
     for (const transfer of this.#running.values()) if (transfer.vnode === vnode) return true;
     return this.#receiver.isTaking(vnode);
   }
 }
+
+const ALL_THERE = 'all items are there; waiting for the ring to switch';
+const CANCELLED = 'cancelled by an operator';

@@ -2,19 +2,30 @@
  * How transfers look on the bulk lane. Every body begins with the transfer's number, drawn by the sender.
  *
  * ```
- * offer   u32 id, u8 kind, u8 ring size of the source, log2, u16 its partition     (the target's: header)
- * answer  u32 id, u8 accepted, u16 length + reason
- * items   u32 id, u32 seq, u8 flags {last, partial}, u32 count, {u32 length, bytes}*
- * ack     u32 id, u32 seq, u8 stored
+ * offer    u32 id, u8 version, u8 kind, u8 ring size of the source, log2, u16 its partition   (the target's: header)
+ * answer   u32 id, u8 flags {accepted, compare}, u16 length + reason
+ * items    u32 id, u32 seq, u8 flags {last, partial}, u32 count, {u32 length, bytes}*
+ * ack      u32 id, u32 seq, u8 stored
+ * compare  u32 id, u32 seq, range: u32 first hash, u32 last hash, after: cursor, up to: cursor, u32 count, u32 u32 sum
+ * held     u32 id, u32 seq, u32 count, {u32 u32 digest}*
+ * end      u32 id                                                                             (the sender gives it up)
+ *
+ * cursor   u8 there is one, then u32 length, bytes
  * ```
+ * An offer of another version is answered with the one that is spoken here: number and version stand where they stand in
+ * all versions to come.
  */
-import { WireError, type Reader, type Writer } from '../base/bytes.ts';
+import { Reader, type Writer } from '../base/bytes.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import type { Place } from '../contracts/store.ts';
+import type { ItemCursor } from '../contracts/vnode.ts';
 import type { TransferKind } from './duties.ts';
+import type { Stretch } from './outbound-transfer.ts';
+
+export const HANDOFF_VERSION = 1;
 
 /** By their numbers on the wire. */
-const KINDS: readonly TransferKind[] = ['ownership', 'hinted'];
+const KINDS: readonly TransferKind[] = ['ownership', 'hinted', 'repair', 'resize'];
 
 export interface Offer {
   readonly id: number;
@@ -23,18 +34,35 @@ export interface Offer {
   readonly source: Place;
 }
 
+/** An offer of a later version, or of a kind that is not known here. */
+export interface StrangeOffer {
+  readonly id: number;
+  readonly kind: undefined;
+  /** Why it cannot be taken. */
+  readonly strange: string;
+}
+
 export function writeOffer(out: Writer, { id, kind, source }: Offer): void {
   out.u32(id);
+  out.u8(HANDOFF_VERSION);
   out.u8(KINDS.indexOf(kind));
   out.u8(source.ringBits);
   out.u16(source.partition);
 }
 
-export function readOffer(input: Reader): Offer {
+export function readOffer(input: Reader): Offer | StrangeOffer {
   const id = input.u32();
+  const version = input.u8();
+  if (version !== HANDOFF_VERSION) {
+    const strange = `speaks version ${HANDOFF_VERSION} of handoff, not ${version}`;
+    return { id, kind: undefined, strange };
+  }
   const number = input.u8();
   const kind = KINDS[number];
-  if (kind === undefined) throw new WireError(`a transfer of the unknown kind ${number}`);
+  if (kind === undefined) {
+    const strange = `knows no transfer of kind ${number}; it speaks version ${HANDOFF_VERSION} of handoff`;
+    return { id, kind, strange };
+  }
   return { id, kind, source: { ringBits: input.u8(), partition: input.u16() as PartitionId } };
 }
 
@@ -42,21 +70,30 @@ export interface Answer {
   readonly id: number;
   /** Why not, or undefined: go ahead. */
   readonly refusal: string | undefined;
+  /** The place holds something: ask before you send. */
+  readonly compare: boolean;
 }
 
-export function writeAnswer(out: Writer, answer: Answer): void {
-  out.u32(answer.id);
-  out.u8(answer.refusal === undefined ? 1 : 0);
-  const reason = answer.refusal ?? '';
+const ACCEPTED = 1;
+const COMPARE = 2;
+
+export function writeAnswer(out: Writer, { id, refusal, compare }: Answer): void {
+  out.u32(id);
+  out.u8((refusal === undefined ? ACCEPTED : 0) | (compare ? COMPARE : 0));
+  const reason = refusal ?? '';
   out.u16(reason.length);
   out.latin1(reason);
 }
 
 export function readAnswer(input: Reader): Answer {
   const id = input.u32();
-  const accepted = input.u8() === 1;
+  const flags = input.u8();
   const reason = input.latin1(input.u16());
-  return { id, refusal: accepted ? undefined : reason };
+  return {
+    id,
+    refusal: (flags & ACCEPTED) !== 0 ? undefined : reason,
+    compare: (flags & COMPARE) !== 0,
+  };
 }
 
 export interface ItemsFrame {
@@ -82,14 +119,15 @@ export function writeItems(out: Writer, frame: ItemsFrame): void {
   }
 }
 
-/** The items are copies: the vnode may keep them. */
+/** The items are views of a copy of the frame: good for as long as they are wanted, and then they hold all of it. */
 export function readItems(input: Reader): ItemsFrame {
-  const id = input.u32();
-  const seq = input.u32();
-  const flags = input.u8();
-  const count = input.u32();
+  const frame = new Reader(input.rest().slice());
+  const id = frame.u32();
+  const seq = frame.u32();
+  const flags = frame.u8();
+  const count = frame.u32();
   const items: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) items.push(input.view(input.u32()).slice());
+  for (let i = 0; i < count; i++) items.push(frame.view(frame.u32()));
   return { id, seq, last: (flags & LAST) !== 0, partial: (flags & PARTIAL) !== 0, items };
 }
 
@@ -107,4 +145,76 @@ export function writeAck(out: Writer, ack: Ack): void {
 
 export function readAck(input: Reader): Ack {
   return { id: input.u32(), seq: input.u32(), stored: input.u8() === 1 };
+}
+
+export interface CompareFrame {
+  readonly id: number;
+  readonly seq: number;
+  readonly stretch: Stretch;
+}
+
+export function writeCompare(out: Writer, { id, seq, stretch }: CompareFrame): void {
+  const { within, after, upTo, sum } = stretch;
+  out.u32(id);
+  out.u32(seq);
+  out.u32(within.start);
+  out.u32(within.end - 1);
+  writeCursor(out, after);
+  writeCursor(out, upTo);
+  out.u32(sum.count);
+  out.u32(sum.hi);
+  out.u32(sum.lo);
+}
+
+export function readCompare(input: Reader): CompareFrame {
+  const id = input.u32();
+  const seq = input.u32();
+  const within = { start: input.u32(), end: input.u32() + 1 };
+  const after = readCursor(input);
+  const upTo = readCursor(input);
+  const sum = { count: input.u32(), hi: input.u32(), lo: input.u32() };
+  return { id, seq, stretch: { within, after, upTo, sum } };
+}
+
+export interface HeldFrame {
+  readonly id: number;
+  readonly seq: number;
+  /** Two words for each item. */
+  readonly digests: Uint32Array;
+}
+
+export function writeHeld(out: Writer, { id, seq, digests }: HeldFrame): void {
+  out.u32(id);
+  out.u32(seq);
+  out.u32(digests.length / 2);
+  for (const word of digests) out.u32(word);
+}
+
+export function readHeld(input: Reader): HeldFrame {
+  const id = input.u32();
+  const seq = input.u32();
+  const words = 2 * input.u32();
+  // Read to their end before room is made for them: the number may be anything.
+  const bytes = new Reader(input.view(4 * words));
+  return { id, seq, digests: Uint32Array.from({ length: words }, () => bytes.u32()) };
+}
+
+export function writeEnd(out: Writer, id: number): void {
+  out.u32(id);
+}
+
+export function readEnd(input: Reader): number {
+  return input.u32();
+}
+
+function writeCursor(out: Writer, cursor: ItemCursor | undefined): void {
+  out.u8(cursor === undefined ? 0 : 1);
+  if (cursor === undefined) return;
+  out.u32(cursor.length);
+  out.bytes(cursor);
+}
+
+/** A copy. */
+function readCursor(input: Reader): ItemCursor | undefined {
+  return input.u8() === 0 ? undefined : input.view(input.u32()).slice();
 }

@@ -20,24 +20,38 @@ export interface TransferableVnode {
   readonly standing: 'owner' | 'receiving' | 'hint' | 'retired';
   /** Holds everything that an owner of its partition should. */
   readonly whole: boolean;
+  /** Somebody asked for it to be repaired, and it is not done yet. Kept in the vnode's record. */
+  readonly repairAsked: boolean;
   readonly vnode: {
     isEmpty(): boolean;
     walkItems(
       cursor: Uint8Array | undefined,
       budgetBytes: number,
       within: HashRange,
+      upTo?: Uint8Array,
     ): { items: Uint8Array[]; next: Uint8Array | undefined };
     handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+    countItems?(within: readonly HashRange[]): number;
     handleItemHandedOff(item: Uint8Array): void;
     clearSome(): boolean;
   };
   addSink(sink: Sink): void;
   removeSink(sink: Sink): void;
+  askForRepair(asked: boolean): void;
   become(
     standing: 'owner' | 'receiving' | 'hint' | 'retired',
     epoch: Epoch,
     state?: 'whole' | 'partial',
   ): void;
+}
+
+/** One copy that a repair wants, under the ring of this epoch. */
+export interface CopyRequest {
+  readonly service: string;
+  readonly epoch: Epoch;
+  readonly ringBits: number;
+  readonly source: PartitionId;
+  readonly target: PartitionId;
 }
 
 export interface HandoffPort {
@@ -46,6 +60,11 @@ export interface HandoffPort {
   readonly logger: Logger;
   readonly document: RingDocument;
   readonly services: readonly string[];
+  /**
+   * A service that has a vnode on this node's disk, there or anywhere, and that this node does not run while other members
+   * do: what it holds cannot be handed over, and must not be given up.
+   */
+  unserved(place?: Place): string | undefined;
   isUp(node: NodeId): boolean;
   /** Up, and runs vnodes of this service. */
   runs(node: NodeId, service: string): boolean;
@@ -61,6 +80,10 @@ export interface HandoffPort {
   whenAllStored(done: () => void): void;
   /** One frame on the bulk lane, about the vnode of `place` over there; false when it could not be taken. */
   send(to: NodeId, type: number, service: string, place: Place, body: (out: Writer) => void): boolean;
+  /** Ask the node that holds this copy to send it; `done` with the reason why it does not, or undefined: it will. */
+  askForCopy(node: NodeId, request: CopyRequest, done: (refusal: string | undefined) => void): void;
+  /** The vnode has merged from all other copies of its ranges. */
+  declareWhole(service: string, partition: PartitionId): void;
   /** Tell the claimant that a pending transfer of this node is complete. */
   reportComplete(partition: PartitionId, to: NodeId): void;
   /** What was reported complete broke before the ring has switched. */

@@ -13,7 +13,7 @@ import type { PeerAddress } from '../contracts/transport.ts';
 import type { AgreedDocument } from '../ring/document.ts';
 import { Gossip, heartbeatOf, type GossipVerdict } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
-import type { Heartbeat } from './messages.ts';
+import type { Heartbeat, MembershipMessage } from './messages.ts';
 import type { MembershipPreset } from './preset.ts';
 
 export interface CircleInit {
@@ -31,6 +31,7 @@ export class Circle {
   readonly #init: CircleInit;
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
+  #stopping = false;
   #peers: readonly PeerAddress[] = [];
 
   constructor(init: CircleInit) {
@@ -80,12 +81,23 @@ export class Circle {
     return node === this.#init.self || this.#gossip.has(node, agreed);
   }
 
-  heard(node: NodeId, now: number): LivenessChange[] {
-    return this.#liveness.heard(node, now);
+  heard(node: NodeId, message: MembershipMessage, now: number): LivenessChange[] {
+    return this.#liveness.heard(node, now, message.kind === 'heartbeat' ? message : undefined);
   }
 
-  connectionLost(node: NodeId): LivenessChange[] {
-    return this.#liveness.connectionLost(node);
+  connectionLost(node: NodeId, now: number): LivenessChange[] {
+    return this.#liveness.connectionLost(node, now);
+  }
+
+  /** Whether this node hears the peer, though the peer may not hear it. */
+  hears(node: NodeId): boolean {
+    return this.#liveness.wordFor(node).hears === true;
+  }
+
+  /** Up, and its event loop has been late for seconds. */
+  isSlow(node: NodeId): boolean {
+    const { self, preset } = this.#init;
+    return node === self ? this.#liveness.lagMs > preset.slowLagMs : this.#liveness.isSlow(node);
   }
 
   tick(now: number): LivenessChange[] {
@@ -128,9 +140,15 @@ export class Circle {
     return this.#gossip.isDue(now);
   }
 
-  heartbeat(shared: AgreedDocument): Heartbeat {
-    const { wallClock, services, partial } = this.#init;
-    return heartbeatOf(shared, wallClock(), { services, partial: partial() });
+  /** From now on this node says that it runs nothing, and is stood in for at once; it is a member and votes all the same. */
+  beginStopping(): void {
+    this.#stopping = true;
+  }
+
+  heartbeat(shared: AgreedDocument, to: NodeId): Heartbeat {
+    const { wallClock, partial } = this.#init;
+    const services = this.#stopping ? [] : this.#init.services;
+    return heartbeatOf(shared, wallClock(), { services, partial: partial(), ...this.#liveness.wordFor(to) });
   }
 }
 

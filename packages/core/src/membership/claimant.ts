@@ -20,7 +20,8 @@ import type { AdminRequest, RequestResult } from './events.ts';
 import { commitPlan, encodePlan, makePlan, type Plan } from './plan.ts';
 import type { MembershipPreset } from './preset.ts';
 import { isRefusal, refuse, unsure, type Refusal } from './refusal.ts';
-import { applyReports, reportKey, type Report } from './reports.ts';
+import { Fillers } from './fillers.ts';
+import { applyReports, reportKey, switchRing, type Report } from './reports.ts';
 import { removedIn, type ClaimFunction } from './planned-ring.ts';
 import {
   abortResize,
@@ -74,7 +75,7 @@ export interface ClaimantInit {
   /** The plan this node saved last. */
   readonly plan: Plan | undefined;
   readonly claim: ClaimFunction;
-  readonly timing: Pick<MembershipPreset, 'gatherMs' | 'readyWaitMs'>;
+  readonly timing: Pick<MembershipPreset, 'gatherMs' | 'readyWaitMs' | 'reportIntervalMs'>;
 }
 
 type Proposed = { readonly asker: Asker; readonly request: ClaimantRequest };
@@ -99,6 +100,10 @@ export class Claimant {
   #reportsDueAt: number | undefined;
   /** The proposal that carries reports; one at a time, the rest gather. */
   #reporting: number | undefined;
+  /** Who has said of late that its part of a coming ring is there. */
+  readonly #fillers: Fillers;
+  /** The proposal that the ring switch to its other size. */
+  #switching: number | undefined;
   #out: ClaimantEffect[] = [];
 
   constructor({ self, plan, claim, timing }: ClaimantInit) {
@@ -106,6 +111,7 @@ export class Claimant {
     this.#plan = plan;
     this.#claim = claim;
     this.#timing = timing;
+    this.#fillers = new Fillers(timing.reportIntervalMs);
   }
 
   request(asker: Asker, request: ClaimantRequest, view: ClaimantView, now: number): ClaimantEffect[] {
@@ -141,6 +147,10 @@ export class Claimant {
   }
 
   report(report: Report, now: number): ClaimantEffect[] {
+    if (report.kind === 'filled') {
+      this.#fillers.heard(report, now);
+      return [];
+    }
     this.#reports.set(reportKey(report), report);
     this.#reportsDueAt ??= now + this.#timing.gatherMs;
     return [];
@@ -150,6 +160,10 @@ export class Claimant {
   settled(proposal: number, outcome: Outcome): ClaimantEffect[] {
     if (proposal === this.#reporting) {
       this.#reporting = undefined;
+      return [];
+    }
+    if (proposal === this.#switching) {
+      this.#switching = undefined;
       return [];
     }
     const proposed = this.#proposed.get(proposal);
@@ -177,7 +191,15 @@ export class Claimant {
     if (this.#reportsDueAt !== undefined && now >= this.#reportsDueAt && this.#reporting === undefined) {
       this.#proposeReports();
     }
+    const ringSize = this.#fillers.look(view.current.document, now);
+    if (ringSize !== undefined && this.#switching === undefined) this.#proposeSwitch(ringSize);
     return this.#drain();
+  }
+
+  #proposeSwitch(ringSize: number): void {
+    this.#switching = this.#nextProposal++;
+    const build: Build = ({ document }) => switchRing(document, ringSize);
+    this.#out.push({ kind: 'propose', proposal: this.#switching, build });
   }
 
   #proposeReports(): void {

@@ -117,6 +117,8 @@ function describeReport(report: Report, nameOf: NameOf): string {
     case 'drained':
     case 'back':
       return `${report.kind} ${nameOf(report.node)}`;
+    case 'filled':
+      return `filled ${report.ringSize} ${nameOf(report.node)}${report.full ? '' : ' no more'}`;
     case 'memberInfo':
       return `memberInfo ${report.info.name} ${report.info.address}`;
   }

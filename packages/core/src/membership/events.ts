@@ -39,11 +39,15 @@ export type MembershipEvent =
   | { readonly kind: 'transferComplete'; readonly transfer: PendingTransfer }
   /** What was said by `transferComplete` holds no more: the transfer broke before the ring has switched. */
   | { readonly kind: 'transferBroken'; readonly transfer: PendingTransfer }
+  /** Whether all that this node is to own in a ring of another size is there and kept up. May be said any number of times. */
+  | { readonly kind: 'filled'; readonly full: boolean }
   /**
    * Nothing foreign is left on this node. Counts only while it is leaving and owns nothing any more, so it is said
    * again whenever it is found to be so.
    */
-  | { readonly kind: 'drained' };
+  | { readonly kind: 'drained' }
+  /** This node is about to end: others are to route round it. */
+  | { readonly kind: 'stopping' };
 
 export type RequestResult =
   /** The change (or join) is staged, or already was. `via` is the claimant that staged it. */

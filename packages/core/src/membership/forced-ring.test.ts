@@ -4,7 +4,7 @@ import { clusterOf, id, preset, type Play } from '../../test/membership-play.ts'
 import { eraOf } from '../ring/era.ts';
 import type { RequestResult } from './events.ts';
 
-const AWAY_MS = preset.suspectAfterMs + 500;
+const AWAY_MS = preset.suspectMostMs + 500;
 
 const force = (play: Play, at: string, ...names: string[]): RequestResult | undefined =>
   play.ask(at, { kind: 'down', nodes: names.map(id), force: true });

@@ -21,7 +21,15 @@ import {
 } from '../ring/document.ts';
 import { eraOf, forcedEpoch } from '../ring/era.ts';
 import { markDown } from './down.ts';
+import type { RequestResult } from './events.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
+
+/** A forced ring on its way to disk, and what its operator is told once it is there. */
+export interface Forcing {
+  readonly requestId: number;
+  readonly digest: string;
+  readonly result: RequestResult;
+}
 
 export interface ForceInput {
   readonly self: NodeId;

@@ -38,7 +38,7 @@ import {
   type ClaimantView,
 } from './claimant.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from './events.ts';
-import { forceRing, isForcedSince, warningsOf } from './forced-ring.ts';
+import { forceRing, isForcedSince, warningsOf, type Forcing } from './forced-ring.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
 import type { LivenessChange } from './liveness.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
@@ -77,10 +77,11 @@ export class Membership {
   #nextToken = 1;
   readonly #after = new Map<number, After>();
   #completed: PendingTransfer[] = [];
+  /** All that is to be owned here in a ring of another size is there. */
+  #filled = false;
   #reportsDueAt: number | undefined;
   /** A ring forced here that is being saved, and who waits for it. */
-  #forcing:
-    { readonly requestId: number; readonly digest: string; readonly result: RequestResult } | undefined;
+  #forcing: Forcing | undefined;
   /** The ring that was adopted last. */
   #adopted: AgreedDocument | undefined;
   #out: MembershipEffect[] = [];
@@ -147,7 +148,7 @@ export class Membership {
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf'> {
+  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
     return this.#circle;
   }
 
@@ -178,13 +179,13 @@ export class Membership {
   #handleEvent(event: MembershipEvent, now: number): void {
     switch (event.kind) {
       case 'message':
-        this.#tellUp(this.#circle.heard(event.from, now));
+        this.#hear(event.from, event.message, now);
         return this.#handleMessage(event.from, event.message, now);
       case 'peerUp':
         // It can be told something, and is up once it is heard: until its own link to us stands, its answers are lost.
         return this.#heartbeat(event.peer);
       case 'peerDown':
-        this.#tellUp(this.#circle.connectionLost(event.peer));
+        this.#tellUp(this.#circle.connectionLost(event.peer, now));
         return this.#perform(this.#candidacy.peerLost(event.peer), now);
       case 'request':
         return this.#handleRequest(event.requestId, event.request, now);
@@ -197,11 +198,25 @@ export class Membership {
       case 'transferBroken':
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
+      case 'stopping':
+        this.#circle.beginStopping();
+        return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
+      case 'filled':
+        if (event.full === this.#filled) return;
+        this.#filled = event.full;
+        return this.#bringFilled(now);
       default:
         unreachable(event);
     }
+  }
+
+  /** Whoever is heard anew learns at once that it is: it waits for that before it takes us for up. */
+  #hear(from: NodeId, message: MembershipMessage, now: number): void {
+    const heardBefore = this.#circle.hears(from);
+    this.#tellUp(this.#circle.heard(from, message, now));
+    if (!heardBefore) this.#heartbeat(from);
   }
 
   #handleMessage(from: NodeId, message: MembershipMessage, now: number): void {
@@ -387,12 +402,8 @@ export class Membership {
 
   /** Go on without a majority. What was promised to others in the era that is left does not count in the new one. */
   #force(requestId: number, nodes: readonly NodeId[], now: number): void {
-    if (this.#agreement.isAdopting || this.#forcing !== undefined) {
-      return this.#reply(
-        requestId,
-        refuse('ring_not_ready', 'another ring is being saved; ask again in a moment'),
-      );
-    }
+    if (this.#agreement.isAdopting || this.#forcing !== undefined)
+      return this.#reply(requestId, refuse('ring_not_ready', 'another ring is being saved; ask again soon'));
     const { current, isUp, hasCurrent } = this.#view();
     const era = this.#agreement.nextEra;
     const forced = forceRing({ self: this.#self, current, era, nodes, isUp, hasCurrent });
@@ -438,6 +449,7 @@ export class Membership {
     this.#completed = this.#completed.filter((transfer) =>
       isOutstanding(agreed.document, { kind: 'transferComplete', transfer }),
     );
+    if (agreed.document.resize === undefined) this.#filled = false;
     this.#refreshPeers();
     this.#heartbeatAll();
     this.#reportsDueAt ??= now;
@@ -462,7 +474,7 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared !== undefined) this.#send(to, this.#circle.heartbeat(shared));
+    if (shared !== undefined) this.#send(to, this.#circle.heartbeat(shared, to));
   }
 
   #sendReports(now: number): void {
@@ -473,6 +485,14 @@ export class Membership {
     ];
     for (const report of own) if (isOutstanding(this.current().document, report)) this.#bring(report, now);
     for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
+    if (this.#filled) this.#bringFilled(now);
+  }
+
+  #bringFilled(now: number): void {
+    const { resize, epoch } = this.current().document;
+    if (resize === undefined) return;
+    const { ringSize } = resize;
+    this.#bring({ kind: 'filled', node: this.#self, ringSize, epoch, full: this.#filled }, now);
   }
 
   /** To the acting claimant. A lone ring that is about to be left does not change any more. */

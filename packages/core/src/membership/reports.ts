@@ -9,8 +9,10 @@
  *   drained            the reporter is leaving, owns nothing and holds nothing that is not its own: let it go
  *   memberInfo         the reporter has another name, address, location or store than the document says
  *   back               the reporter is called down in the document and is not
+ *   filled             all that the reporter is to own in a ring of another size is there and kept up, or not any more;
+ *                      changes nothing alone: the ring switches when all have said so of late (claimant.ts)
  */
-import type { NodeId } from '../contracts/ids.ts';
+import type { Epoch, NodeId } from '../contracts/ids.ts';
 import {
   memberNamed,
   memberOf,
@@ -19,19 +21,40 @@ import {
   type RingDocument,
 } from '../ring/document.ts';
 import { withoutDown } from './down.ts';
-import { isCount, isKindOf, isName, isOptional, isRecord, isText, type Check } from './shape.ts';
+import {
+  isBoolean,
+  isCount,
+  isKindOf,
+  isName,
+  isOptional,
+  isPositive,
+  isRecord,
+  isText,
+  type Check,
+} from './shape.ts';
 import { successorOf, withMemberInfo, type MemberInfo } from './staging.ts';
 
 export type Report =
   | { readonly kind: 'transferComplete'; readonly transfer: PendingTransfer }
   | { readonly kind: 'drained'; readonly node: NodeId }
   | { readonly kind: 'memberInfo'; readonly info: MemberInfo }
-  | { readonly kind: 'back'; readonly node: NodeId };
+  | { readonly kind: 'back'; readonly node: NodeId }
+  | Filled;
+
+/** Said under the ring of an epoch, of the size that is being filled under it. */
+export interface Filled {
+  readonly kind: 'filled';
+  readonly node: NodeId;
+  readonly ringSize: number;
+  readonly epoch: Epoch;
+  readonly full: boolean;
+}
 
 const shapes: Readonly<Record<Report['kind'], Check>> = {
   transferComplete: isRecord({ transfer: isRecord({ partition: isCount, from: isName, to: isName }) }),
   drained: isRecord({ node: isName }),
   back: isRecord({ node: isName }),
+  filled: isRecord({ node: isName, ringSize: isPositive, epoch: isCount, full: isBoolean }),
   memberInfo: isRecord({
     info: isRecord({
       id: isName,
@@ -56,6 +79,7 @@ export function applyReports(current: AgreedDocument, reports: readonly Report[]
 
 /** True while the document does not show this report and still could. */
 export function isOutstanding(document: RingDocument, report: Report): boolean {
+  if (report.kind === 'filled') return document.resize?.ringSize === report.ringSize;
   return applyReport(document, report) !== document;
 }
 
@@ -69,7 +93,16 @@ function applyReport(document: RingDocument, report: Report): RingDocument {
       return updateInfo(document, report.info);
     case 'back':
       return withoutDown(document, report.node);
+    case 'filled':
+      return document;
   }
+}
+
+/** The ring of the other size takes over, whole and at once; the same object when none of that size is being filled. */
+export function switchRing(document: RingDocument, ringSize: number): RingDocument {
+  const { resize, ...rest } = document;
+  if (resize?.ringSize !== ringSize) return document;
+  return { ...rest, ringSize, owners: resize.owners };
 }
 
 export function sameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {

@@ -1,6 +1,6 @@
 /**
  * Two nodes, a and b, and the wire between them, which carries a frame when the test says so. The vnodes of their
- * service do as they are told: `echo x`, `refuse overload`, `fail`, or `later x`, which is answered when asked for.
+ * service do as they are told: `echo x`, `merge x`, `refuse overload`, `fail`, or `later x`, which is answered when asked for.
  */
 import { describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
@@ -28,6 +28,7 @@ import { DataPlane } from './data-plane.ts';
 import { RingView } from './ring-view.ts';
 
 const SERVICE = 'echo';
+const MAILBOX = 3;
 
 const codec: Codec<string, string> = {
   encodeCommand: (command, out) => (out as Writer).string(command),
@@ -67,7 +68,15 @@ class EchoVnode implements Vnode<string, string> {
   }
 }
 
-const module: VnodeModule<string, string> = { name: SERVICE, codec, open: () => new EchoVnode() };
+type EchoModule = VnodeModule<string, string>;
+const module: EchoModule = {
+  name: SERVICE,
+  codec,
+  merges: (command) => command.startsWith('merge '),
+  open: () => new EchoVnode(),
+};
+/** A second service, which not every node runs. */
+const other: EchoModule = { ...module, name: 'other' };
 
 /** What a request was told. */
 class Asker implements ReplicaRequest<string> {
@@ -77,6 +86,9 @@ class Asker implements ReplicaRequest<string> {
   }
   onRefused(at: number, why: Refusal): void {
     this.told.push(`${at} refused: ${why}`);
+  }
+  onKept(at: number): void {
+    this.told.push(`${at} kept`);
   }
   onFailed(at: number, sent: boolean, crowded = false): void {
     this.told.push(`${at} failed${sent ? '' : ', not sent'}${crowded ? ', crowded' : ''}`);
@@ -107,8 +119,8 @@ class Stage {
   room = Infinity;
 
   constructor(owners = 'aaaabbbb') {
-    for (const name of ['a', 'b'] as NodeId[])
-      this.nodes.set(name, new TestNode(this, name, ring(2, owners)));
+    this.nodes.set('a' as NodeId, new TestNode(this, 'a' as NodeId, ring(2, owners), [module, other]));
+    this.nodes.set('b' as NodeId, new TestNode(this, 'b' as NodeId, ring(2, owners), [module]));
   }
 
   get a(): TestNode {
@@ -134,12 +146,12 @@ class TestNode {
   readonly #view: RingView;
   readonly #self: NodeId;
 
-  constructor(stage: Stage, self: NodeId, document: RingDocument) {
+  constructor(stage: Stage, self: NodeId, document: RingDocument, modules: readonly EchoModule[]) {
     const { host } = stage;
     const store = new ManualStore();
     store.immediate = true;
     store.start({ onProgress() {}, onFailure() {} });
-    const erased = [module as unknown as VnodeModule<unknown, unknown>];
+    const erased = modules as unknown as VnodeModule<unknown, unknown>[];
     this.#self = self;
     this.#view = new RingView(self, document, () => true);
     this.table = new RequestTable(host);
@@ -150,6 +162,7 @@ class TestNode {
       logger: silentLogger,
       durability: 'process',
       modules: erased,
+      mailboxMax: MAILBOX,
     });
     this.vnodes.start(ring(1, document.owners.join('')), { firstLife: true, intact: true });
     this.vnodes.adopt(document);
@@ -183,13 +196,18 @@ class TestNode {
 
   /** Send each command to `partition@node`, a stand-in with an exclamation mark. */
   ask(...commands: [replica: string, command: string][]): Asker {
-    const port = this.plane.port(module);
+    return this.askOf(module, ...commands);
+  }
+
+  askOf(service: EchoModule, ...commands: [replica: string, command: string][]): Asker {
+    const port = this.plane.port(service);
     const asker = new Asker();
     const id = port.open(asker);
     for (const [at, [drawing, command]] of commands.entries()) {
       const [partition, node = this.#self] = drawing.replace('!', '').split('@');
       const role = drawing.endsWith('!') ? 'fallback' : 'primary';
-      const replica: Replica = { partition: Number(partition) as PartitionId, node: node as NodeId, role };
+      const place = { partition: Number(partition) as PartitionId, ringSize: 8 };
+      const replica: Replica = { ...place, node: node as NodeId, role };
       port.send(id, at, replica, command, 1_000);
     }
     return asker;
@@ -253,7 +271,8 @@ describe('a command to a vnode', () => {
     stage.deliver();
     const answer = stage.b.vnode(4)?.waiting[0];
     answer?.();
-    answer?.();
+    expect(answer).toThrow('a vnode answers a command once');
+    stage.frames.push({ ...(stage.frames[0] as Frame), bytes: (stage.frames[0] as Frame).bytes.slice() });
     stage.deliver();
     expect(asker.told).toEqual(['0: hello']);
   });
@@ -278,6 +297,54 @@ describe('a command to a vnode', () => {
     stage.deliver();
     expect(asker.told).toEqual(['0: hello']);
     expect(late.told).toEqual(['0 refused: stopping']);
+  });
+});
+
+describe('a mailbox', () => {
+  it.each([
+    ['here', '0@a', 'a', 0],
+    ['on another node', '4@b', 'b', 4],
+  ] as const)('%s that is full: the next are refused, until answers come', (_, replica, node, partition) => {
+    const stage = new Stage();
+    const fill = Array.from({ length: MAILBOX }, () => [replica, 'later hello'] as [string, string]);
+    const first = stage.a.ask(...fill);
+    const refused = stage.a.ask([replica, 'echo more']);
+    stage.deliver();
+    expect(refused.told).toEqual(['0 refused: overload']);
+    expect(stage[node].vnode(partition)?.heard).not.toContain('echo more');
+    stage[node].vnode(partition)?.waiting[1]?.();
+    const taken = stage.a.ask([replica, 'echo more']);
+    stage.deliver();
+    expect(first.told).toEqual(['1: hello']);
+    expect(taken.told).toEqual(['0: more']);
+    expect(stage[node].vnodes.limits()).toContainEqual({
+      limit: 'vnode_mailbox',
+      used: MAILBOX - 1,
+      max: MAILBOX,
+      reached: 1,
+    });
+  });
+
+  it('whose vnode never answers has room again once nobody waits any more', () => {
+    const stage = new Stage();
+    stage.a.ask(...Array.from({ length: MAILBOX }, () => ['0@a', 'later hello'] as [string, string]));
+    stage.host.advance(900);
+    expect(stage.a.ask(['0@a', 'echo more']).told).toEqual(['0 refused: overload']);
+    stage.host.advance(2_000);
+    expect(stage.a.ask(['0@a', 'echo more']).told).toEqual(['0: more']);
+    // The late answer is nobody's, and frees no place a second time.
+    for (const answer of stage.a.vnode(0)?.waiting ?? []) answer();
+    stage.a.ask(...Array.from({ length: MAILBOX }, () => ['0@a', 'later hello'] as [string, string]));
+    expect(stage.a.ask(['0@a', 'echo more']).told).toEqual(['0 refused: overload']);
+  });
+});
+
+describe('a service that a node does not run', () => {
+  it('is refused there at once', () => {
+    const stage = new Stage();
+    const asker = stage.a.askOf(other, ['4@b', 'echo hello'], ['0@a', 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['1: hello', '0 refused: no_service']);
   });
 });
 
@@ -324,6 +391,35 @@ describe('rings that differ', () => {
     stage.deliver();
     expect(asker.told).toEqual(['0 refused: moved', '1: hello']);
     expect(stage.b.vnode(4)?.heard).toEqual([]);
+  });
+
+  it('but what only merges is taken there as by a stand-in: who sent it may listen no more', () => {
+    const stage = new Stage();
+    stage.b.adopt(ring(3, 'aaaaabbb'));
+    const asker = stage.a.ask(['4@b', 'merge kept']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 kept']);
+    expect(stage.b.vnode(4)?.heard).toEqual(['merge kept']);
+    expect(stage.b.vnodes.find(SERVICE, 4 as PartitionId)?.standing).toBe('hint');
+  });
+
+  it('likewise under a ring that has another size now', () => {
+    const stage = new Stage();
+    const owners = [...'aaaaaaaabbbbbbbb'] as NodeId[];
+    stage.b.adopt({ ...ring(3, 'aaaaabbb'), ringSize: 16, owners });
+    const asker = stage.a.ask(['5@b', 'merge kept'], ['6@b', 'echo hello']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 kept', '1 refused: moved']);
+    const place = { ringBits: 3, partition: 5 as PartitionId };
+    expect(stage.b.vnodes.findAt(SERVICE, place)?.standing).toBe('hint');
+  });
+
+  it('under the present ring whoever sends it to the wrong node is told', () => {
+    const stage = new Stage();
+    const asker = stage.a.ask(['3@b', 'merge lost']);
+    stage.deliver();
+    expect(asker.told).toEqual(['0 refused: moved']);
+    expect(stage.b.vnode(3)).toBeUndefined();
   });
 
   // In these rings partition 3 is given away without a transfer, so that its new owner is partial.
@@ -414,12 +510,12 @@ describe('bytes that make no sense', () => {
   });
 
   it.each([
-    ['a service that nobody knows', { service: 1 }],
-    ['a message of another lane', { type: MESSAGE.handoffItems }],
+    ['a message of another lane', { type: MESSAGE.handoffItems, service: serviceNumber(SERVICE) }],
+    ['an answer of a service that nobody knows', { type: MESSAGE.reply, service: 1 }],
   ])('%s is the fault of the sender', (_, wrong) => {
     const stage = new Stage();
     const out = new Writer();
-    writeHeader(out, { ...newHeader(), type: MESSAGE.command, service: serviceNumber(SERVICE), ...wrong });
+    writeHeader(out, { ...newHeader(), ...wrong });
     expect(() => stage.a.plane.onFrame('b' as NodeId, out.buffer, 0, out.length)).toThrow(WireError);
   });
 

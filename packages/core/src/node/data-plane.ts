@@ -4,18 +4,21 @@
  * A vnode here is called at once and with the command itself. For a vnode elsewhere the command becomes a frame on
  * the data lane; its answer finds the request by number, and is taken once and only from the node that was asked.
  *
- * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`; a frame from a later
- * ring than this node has waits, for as long as its asker does, until the ring arrives.
+ * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`, but what is only to be
+ * merged is taken by a stand-in, as its asker may listen no more; a frame from a later ring than this node has waits, for
+ * as long as its asker does, until the ring arrives. A command for a service that this node does not run is refused at
+ * once. So it is for every module and every kind of request, and no module knows of it.
  */
-import { assert } from '../base/assert.ts';
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
-import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
+import type { Place } from '../contracts/store.ts';
 import type { Transport } from '../contracts/transport.ts';
-import type { Refusal, ReplyToken, VnodeModule } from '../contracts/vnode.ts';
+import type { VnodeModule } from '../contracts/vnode.ts';
 import {
+  AT_SHIFT,
   FLAG_FALLBACK,
   FLAG_PARTIAL,
   MESSAGE,
@@ -24,20 +27,23 @@ import {
   REFUSALS,
   REPLY_CROWDED,
   REPLY_FAILED,
+  REPLY_KEPT,
   REPLY_OK,
   REPLY_REFUSED,
-  serviceNumber,
   writeHeader,
   type Header,
 } from '../request/message.ts';
+import type { CoveragePort } from '../request/coverage.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from '../request/port.ts';
 import type { RequestTable } from '../request/request-table.ts';
 import type { RingDocument } from '../ring/document.ts';
-import { ringBits } from '../ring/hash-space.ts';
+import { RING_SIZE_MAX, ringBits } from '../ring/hash-space.ts';
 import type { Replica } from '../ring/preference-list.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
+import { LocalToken, RemoteToken } from './reply-tokens.ts';
 import type { ListOf, RingView } from './ring-view.ts';
+import { commandWay, coverageWay, wayNumber, type Way } from './way.ts';
 
 export interface DataPlaneInit {
   readonly self: NodeId;
@@ -58,24 +64,27 @@ interface EarlyFrame {
   readonly until: number;
 }
 
-/** Position of the replica in its list travels in the upper bits of the flags. */
-const AT_SHIFT = 3;
+const RING_BITS_MAX = ringBits(RING_SIZE_MAX);
 /** Frames of a later ring that wait for it, and their bytes; beyond, they are refused. */
 const EARLY_FRAMES_MAX = 1_000;
 const EARLY_BYTES_MAX = 32 * 1024 * 1024;
 
 export class DataPlane {
   readonly #init: DataPlaneInit;
-  readonly #byNumber = new Map<number, VnodeModule<unknown, unknown>>();
+  /** By the type of the request, and of its answer, and the service. */
+  readonly #ways = new Map<number, Way>();
   readonly #header: Header = newHeader();
   readonly #reader = new Reader();
   #early: EarlyFrame[] = [];
   #earlyRefused = 0;
   #stopping = false;
+  /** Commands that other nodes have sent here so far. */
+  heard = 0;
 
   constructor(init: DataPlaneInit) {
     this.#init = init;
-    for (const module of init.modules) this.#byNumber.set(serviceNumber(module.name), module);
+    for (const module of init.modules)
+      for (const way of [commandWay(module), coverageWay(module)]) this.#add(way);
   }
 
   limits(): LimitUse[] {
@@ -93,17 +102,30 @@ export class DataPlane {
   }
 
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
-    const erased = module as unknown as VnodeModule<unknown, unknown>;
-    return new ModulePort(this.#init, erased) as ServicePort<unknown, unknown> as ServicePort<Command, Reply>;
+    const way = commandWay(module as unknown as VnodeModule<unknown, unknown>);
+    return new WayPort(this.#init, way) as ServicePort<unknown, unknown> as ServicePort<Command, Reply>;
+  }
+
+  coveragePort<Command, Reply>(module: VnodeModule<Command, Reply>): CoveragePort<Command, Reply> {
+    const way = coverageWay(module as unknown as VnodeModule<unknown, unknown>);
+    return new WayPort(this.#init, way) as ServicePort<unknown, unknown> as CoveragePort<Command, Reply>;
   }
 
   onFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
     const header = this.#header;
     const reader = this.#reader.on(bytes, start, end);
     readHeader(reader, header);
-    if (header.type === MESSAGE.reply) this.#handleReply(from, header, reader);
-    else if (header.type === MESSAGE.command) this.#handleCommand(from, header, reader, bytes, start, end);
-    else throw new WireError(`a message of type ${header.type} on the data lane`);
+    const way = this.#ways.get(wayNumber(header.type, header.service));
+    const { type } = header;
+    if (type === MESSAGE.reply || type === MESSAGE.coveragePage) this.#handleReply(from, header, reader, way);
+    else if (type === MESSAGE.command || type === MESSAGE.coverage)
+      this.#handleCommand(from, header, reader, bytes.subarray(start, end), way);
+    else throw new WireError(`a message of type ${type} on the data lane`);
+  }
+
+  #add(way: Way): void {
+    this.#ways.set(wayNumber(way.request, way.service), way);
+    this.#ways.set(wayNumber(way.answer, way.service), way);
   }
 
   /** The ring is newer: what waited for it may go on; what is for a still later one waits on. */
@@ -132,101 +154,112 @@ export class DataPlane {
     return true;
   }
 
-  #handleReply(from: NodeId, header: Header, body: Reader): void {
+  #handleReply(from: NodeId, header: Header, body: Reader, way: Way | undefined): void {
     const at = header.flags >>> AT_SHIFT;
     const standIn = (header.flags & (FLAG_FALLBACK | FLAG_PARTIAL)) !== 0;
-    const module = this.#byNumber.get(header.service);
-    if (module === undefined) throw new WireError('a reply of an unknown service');
+    if (way === undefined) throw new WireError('a reply of an unknown service');
     const request = this.#init.table.take(header.requestId, at, from);
     if (request === undefined) return;
     // From here on the request waits for this answer no more: whatever the bytes are, it must be told something.
     const status = body.left > 0 ? body.u8() : REPLY_FAILED;
     if (status === REPLY_OK) {
-      const reply = decodeOrFail(module, body);
+      const reply = decodeOrFail(way, body);
       if (reply === undefined) request.onFailed(at, true);
       else request.onReply(at, reply, standIn);
     } else if (status === REPLY_REFUSED && body.left > 0)
       request.onRefused(at, REFUSALS[body.u8()] ?? 'bad_request');
+    else if (status === REPLY_KEPT && request.onKept !== undefined) request.onKept(at);
     else request.onFailed(at, true, status === REPLY_CROWDED);
   }
 
-  #handleCommand(
-    from: NodeId,
-    header: Header,
-    body: Reader,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  #handleCommand(from: NodeId, header: Header, body: Reader, frame: Uint8Array, way: Way | undefined): void {
     const { view, logger } = this.#init;
-    const module = this.#byNumber.get(header.service);
-    if (module === undefined) throw new WireError('a command for an unknown service');
-    const token = new RemoteToken(this.#init, module, from, header);
+    const token = new RemoteToken(this.#init, way, from, header);
+    this.heard++;
+    // Whoever sent it has not heard yet what this node runs, or no longer does.
+    if (way === undefined) return token.refuse('no_service');
     if (this.#stopping) return token.refuse('stopping');
     const { document } = view;
     if (header.epoch > document.epoch) {
-      if (this.#keepForLater(from, header, bytes.subarray(start, end))) return;
+      if (this.#keepForLater(from, header, frame)) return;
       this.#earlyRefused++;
       token.refuse('overload');
       return;
     }
-    const vnode = this.#vnodeFor(module, header);
-    if (vnode === undefined) return token.refuse('moved');
-    token.host = vnode;
+    const owner = this.#vnodeFor(way, header);
+    if (owner === undefined && !this.#wasSentBefore(header)) return token.refuse('moved');
     let command: unknown;
     try {
-      command = module.codec.decodeCommand(body);
+      command = way.codec.decodeCommand(body);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
       return token.refuse('bad_request');
     }
-    vnode.handle(command, token);
+    const vnode = owner ?? this.#standInFor(way, header, command);
+    if (vnode === undefined) return token.refuse('moved');
+    token.host = vnode;
+    token.late = owner === undefined;
+    way.bring(vnode, command, token, header.remainingMs);
+  }
+
+  /** Under a ring that this node has left behind, which may have been of another size. */
+  #wasSentBefore({ epoch, ringBits: bits, partition }: Header): boolean {
+    return epoch < this.#init.view.document.epoch && bits <= RING_BITS_MAX && partition < 1 << bits;
+  }
+
+  /** Keeps as a hint what comes too late for the ring that it was sent under. */
+  #standInFor(way: Way, { ringBits: bits, partition }: Header, command: unknown): VnodeHost | undefined {
+    const { vnodes } = this.#init;
+    const place: Place = { ringBits: bits, partition };
+    // What is being filled may be given up again, and no hint must be lost with it.
+    if (!way.merges(command) || vnodes.isToFill(place)) return undefined;
+    return vnodes.findOrOpenAt(way.name, place);
   }
 
   /** The vnode that this frame is for, or undefined when the partition is another node's now. */
-  #vnodeFor(module: VnodeModule<unknown, unknown>, header: Header): VnodeHost | undefined {
+  #vnodeFor({ name }: Way, header: Header): VnodeHost | undefined {
     const { view, vnodes, self } = this.#init;
     const { document } = view;
     if (header.ringBits !== ringBits(document.ringSize) || header.partition >= document.ringSize)
       return undefined;
-    if (document.owners[header.partition] === self) return vnodes.find(module.name, header.partition);
+    if (document.owners[header.partition] === self) return vnodes.find(name, header.partition);
     if ((header.flags & FLAG_FALLBACK) === 0) return undefined;
-    return vnodes.findOrStandIn(module.name, header.partition);
+    return vnodes.findOrStandIn(name, header.partition);
   }
 }
 
-function decodeOrFail(module: VnodeModule<unknown, unknown>, body: Reader): unknown {
+function decodeOrFail({ codec }: Way, body: Reader): unknown {
   try {
-    return module.codec.decodeReply(body);
+    return codec.decodeReply(body);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     return undefined;
   }
 }
 
-/** What the requests of one service send through. */
-class ModulePort implements ServicePort<unknown, unknown> {
+/** What the requests of one kind, to one service, send through. */
+class WayPort implements ServicePort<unknown, unknown> {
   readonly self: NodeId;
   /** Of the nodes that run this service. */
   readonly list: ListOf;
   readonly #init: DataPlaneInit;
   readonly #view: RingView;
   readonly #table: RequestTable;
-  readonly #module: VnodeModule<unknown, unknown>;
-  readonly #service: number;
+  readonly #way: Way;
   readonly #vnodes: ServiceVnodes;
-  readonly #header: Header = { ...newHeader(), type: MESSAGE.command };
+  readonly #header: Header = newHeader();
 
-  constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>) {
+  constructor(init: DataPlaneInit, way: Way) {
     this.self = init.self;
-    this.list = init.view.listOf(module.name);
+    this.list = init.view.listOf(way.name);
     this.#init = init;
     this.#view = init.view;
     this.#table = init.table;
-    this.#module = module;
-    this.#service = serviceNumber(module.name);
-    this.#vnodes = init.vnodes.of(module.name);
+    this.#way = way;
+    this.#vnodes = init.vnodes.of(way.name);
+    this.#header.type = way.request;
+    this.#header.service = way.service;
   }
 
   get epoch(): Epoch {
@@ -255,17 +288,23 @@ class ModulePort implements ServicePort<unknown, unknown> {
 
   send(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
     this.#table.expect(id, at, replica.node);
-    if (replica.node === this.self) this.#sendHere(id, at, replica, command);
+    if (replica.node === this.self) this.#sendHere(id, at, replica, command, remainingMs);
     else this.#sendAway(id, at, replica, command, remainingMs);
   }
 
-  #sendHere(id: RequestId, at: number, { role, partition }: Replica, command: unknown): void {
-    const host = role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
+  #sendHere(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+    const host = this.#vnodeHere(replica);
     if (host === undefined) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
     }
-    host.handle(command, new LocalToken(this.#table, this.self, id, at, host));
+    this.#way.bring(host, command, new LocalToken(this.#table, this.self, id, at, host), remainingMs);
+  }
+
+  /** Undefined for one of a ring that is past. */
+  #vnodeHere({ role, partition, ringSize }: Replica): VnodeHost | undefined {
+    if (ringSize !== this.#view.document.ringSize) return undefined;
+    return role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
   }
 
   #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
@@ -273,124 +312,15 @@ class ModulePort implements ServicePort<unknown, unknown> {
     const { document } = this.#view;
     const header = this.#header;
     header.flags = (at << AT_SHIFT) | (replica.role === 'fallback' ? FLAG_FALLBACK : 0);
-    header.ringBits = ringBits(document.ringSize);
+    header.ringBits = ringBits(replica.ringSize);
     header.requestId = id;
     header.epoch = document.epoch;
     header.partition = replica.partition;
-    header.service = this.#service;
     header.remainingMs = remainingMs;
     out.reset();
     writeHeader(out, header);
-    this.#module.codec.encodeCommand(command, out);
+    this.#way.codec.encodeCommand(command, out);
     const taken = transport.send(replica.node, 'data', out.buffer, 0, out.length);
     if (!taken) this.#table.take(id, at, replica.node)?.onFailed(at, false);
   }
 }
-
-/** Brings an answer to a request of this node. A new one each time: who answers twice must not reach another request. */
-class LocalToken implements ReplyToken<unknown> {
-  readonly #table: RequestTable;
-  readonly #self: NodeId;
-  readonly #id: RequestId;
-  readonly #at: number;
-  readonly #host: VnodeHost;
-  #answered = false;
-
-  constructor(table: RequestTable, self: NodeId, id: RequestId, at: number, host: VnodeHost) {
-    this.#table = table;
-    this.#self = self;
-    this.#id = id;
-    this.#at = at;
-    this.#host = host;
-  }
-
-  reply(reply: unknown): void {
-    this.#take()?.onReply(this.#at, reply, this.#host.standsIn);
-  }
-
-  refuse(why: Refusal): void {
-    this.#take()?.onRefused(this.#at, why);
-  }
-
-  fail(): void {
-    this.#take()?.onFailed(this.#at, true);
-  }
-
-  #take(): ReplicaRequest<unknown> | undefined {
-    assert(!this.#answered, 'a vnode answers a command once');
-    this.#answered = true;
-    return this.#table.take(this.#id, this.#at, this.#self);
-  }
-}
-
-/**
- * Brings an answer to the node that asked. In the place of one that finds no room in the lane goes a word that there was
- * none, which is small. If that cannot be sent either all is lost; the asker waits no longer than it said.
- */
-class RemoteToken implements ReplyToken<unknown> {
-  readonly #init: DataPlaneInit;
-  readonly #module: VnodeModule<unknown, unknown>;
-  readonly #to: NodeId;
-  // Of the command's header, what its answer repeats.
-  readonly #at: number;
-  readonly #ringBits: number;
-  readonly #requestId: RequestId;
-  readonly #partition: PartitionId;
-  readonly #service: number;
-  host: VnodeHost | undefined;
-
-  constructor(init: DataPlaneInit, module: VnodeModule<unknown, unknown>, to: NodeId, header: Header) {
-    this.#init = init;
-    this.#module = module;
-    this.#to = to;
-    this.#at = header.flags >>> AT_SHIFT;
-    this.#ringBits = header.ringBits;
-    this.#requestId = header.requestId;
-    this.#partition = header.partition;
-    this.#service = header.service;
-  }
-
-  reply(reply: unknown): void {
-    this.#module.codec.encodeReply(reply, this.#begin(REPLY_OK));
-    if (this.#send()) return;
-    // Not a refusal: the command may have been acted on.
-    this.#begin(REPLY_CROWDED);
-    this.#send();
-  }
-
-  refuse(why: Refusal): void {
-    this.#begin(REPLY_REFUSED).u8(REFUSALS.indexOf(why));
-    this.#send();
-  }
-
-  fail(): void {
-    this.#begin(REPLY_FAILED);
-    this.#send();
-  }
-
-  /** A frame with its header and status; the rest of its body is written behind them. */
-  #begin(status: number): Writer {
-    const { out, view } = this.#init;
-    const header = replyHeader;
-    header.flags = this.#at << AT_SHIFT;
-    if (this.host?.role === 'fallback') header.flags |= FLAG_FALLBACK;
-    if (this.host?.whole === false) header.flags |= FLAG_PARTIAL;
-    header.ringBits = this.#ringBits;
-    header.requestId = this.#requestId;
-    header.epoch = view.document.epoch;
-    header.partition = this.#partition;
-    header.service = this.#service;
-    out.reset();
-    writeHeader(out, header);
-    out.u8(status);
-    return out;
-  }
-
-  #send(): boolean {
-    const { out, transport } = this.#init;
-    return transport.send(this.#to, 'data', out.buffer, 0, out.length);
-  }
-}
-
-/** Filled anew for every reply. */
-const replyHeader: Header = { ...newHeader(), type: MESSAGE.reply };

@@ -30,6 +30,8 @@ export interface NodeInit {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly modules: readonly VnodeModule<any, any>[];
   readonly preset?: MembershipPreset;
+  /** Commands that one vnode has taken and not answered, at most: more are refused with `overload`. Default `MAILBOX_MAX`. */
+  readonly mailboxMax?: number;
   /** Told of every ring that this node adopts, after it has. */
   readonly onRing?: (agreed: AgreedDocument) => void;
   /** The node has its ring and answers. Called once. */

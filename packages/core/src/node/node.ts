@@ -18,6 +18,7 @@ import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
+import { readOffer, writeAnswer } from '../handoff/handoff-wire.ts';
 import type { TransferableVnode } from '../handoff/port.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
@@ -29,14 +30,19 @@ import {
 } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
-import { MESSAGE, newHeader, readHeader, serviceNumber, writeHeader } from '../request/message.ts';
+import { MESSAGE, newHeader, readHeader, serviceNumber, type Header } from '../request/message.ts';
+import type { CoveragePort } from '../request/coverage.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
+import { ColdFrames } from './cold-frames.ts';
 import { DataPlane } from './data-plane.ts';
+import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
+import { STRANDED } from './life.ts';
+import { sayFarewell, type FarewellParts } from './farewell.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
@@ -49,11 +55,6 @@ import { Wholeness } from './wholeness.ts';
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
-/** In the header of what concerns no vnode. */
-const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
-const STRANDED =
-  'this node is in no ring any more and still holds data: it was taken out while it was away, or let in by members ' +
-  'whose ring was undone. Its data directory is kept';
 
 /** Everything that exists once the node has a ring. */
 interface Running {
@@ -75,6 +76,7 @@ export class Node {
   readonly #table: RequestTable;
   readonly #modules: readonly VnodeModule<unknown, unknown>[];
   readonly #out = new Writer(64 * 1024);
+  readonly #frames: ColdFrames;
   readonly #reader = new Reader();
   readonly #header = newHeader();
   readonly #requests = new Map<number, (result: RequestResult) => void>();
@@ -97,11 +99,16 @@ export class Node {
     this.#modules = init.modules;
     this.#start = init.host.random() as StartNumber;
     this.#table = new RequestTable(init.host);
+    this.#frames = new ColdFrames({
+      transport: init.transport,
+      out: this.#out,
+      epoch: () => this.#running?.view.document.epoch ?? (0 as Epoch),
+    });
     this.#questions = new Questions({
       self: init.id,
       host: init.host,
       send: (to, kind, bytes) =>
-        this.#sendJson(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
+        this.#frames.control(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#joining = new Joining({
@@ -131,9 +138,19 @@ export class Node {
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
-  /** Stop taking commands; what is under way goes on until `stop`. */
-  drain(): void {
-    this.#running?.data.drain();
+  /** Before `stop`, in good order: others route round this node, and what is under way is finished, within five seconds. */
+  drain(done: () => void): void {
+    const running = this.#running;
+    if (running === undefined) return done();
+    const { data, vnodes } = running;
+    const parts: FarewellParts = {
+      host: this.#init.host,
+      announce: () => this.#ask({ kind: 'stopping' }),
+      heard: () => data.heard,
+      open: () => this.#table.open + vnodes.open,
+      refuse: () => data.drain(),
+    };
+    sayFarewell(parts, done);
   }
 
   /** Close everything; `done` when the store is closed. Answers that have not come by now never will. */
@@ -142,6 +159,7 @@ export class Node {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#running?.handoff.stop();
+    this.#running?.vnodes.stop();
     this.#neighbours.stop();
     this.#questions.stop();
     this.#table.stop();
@@ -183,6 +201,11 @@ export class Node {
   /** Through which a coordinator of this service reaches its vnodes. */
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
     return this.#live.data.port(module);
+  }
+
+  /** Through which a coverage request (`coverage`) reaches the vnodes of this service. */
+  coveragePort<Command, Reply>(module: VnodeModule<Command, Reply>): CoveragePort<Command, Reply> {
+    return this.#live.data.coveragePort(module);
   }
 
   /** What the members have said of themselves. */
@@ -243,8 +266,13 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo' | 'filled'> {
     return this.#live.handoff;
+  }
+
+  /** Where this node has vnodes, of whatever ring and standing. */
+  get places(): Place[] {
+    return this.#live.vnodes.all().map((host) => host.place);
   }
 
   /** A vnode of this node, for looking at it from inside. */
@@ -255,11 +283,6 @@ export class Node {
   /** Owned partitions of a service whose vnode is partial: it lacks, or may lack, what it should hold. */
   partialPartitions(service: string): PartitionId[] {
     return this.#live.wholeness.partial(service);
-  }
-
-  /** The service has made a partial vnode whole: it has merged from all other replicas. */
-  declareWhole(service: string, partition: PartitionId): void {
-    this.#live.wholeness.declare(service, partition);
   }
 
   get #live(): Running {
@@ -307,6 +330,8 @@ export class Node {
       (member) => member.id === this.id && member.status === 'leaving',
     );
     if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
+    if (running?.view.document.resize !== undefined)
+      this.#ask({ kind: 'filled', full: running.handoff.filled });
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
@@ -366,7 +391,7 @@ export class Node {
 
   /** The first ring: open the vnodes, then let others in. */
   #beginRunning(document: RingDocument): void {
-    const { host, store, transport, logger, durability } = this.#init;
+    const { host, store, transport, logger, durability, mailboxMax } = this.#init;
     const self = this.id;
     const modules = this.#modules;
     const view = new RingView(
@@ -376,7 +401,7 @@ export class Node {
       (node, service) => this.#membership.peers.runs(node, service),
     );
     const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
-    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules });
+    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
     const data = new DataPlane({
       self,
       host,
@@ -453,12 +478,7 @@ export class Node {
     this.#questions.answer('inDoubt', (body, answer) =>
       answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
     );
-    this.#questions.answer('transfers', (_body, answer) =>
-      answer({
-        kind: 'answered',
-        body: { active: this.#live.handoff.active(), waiting: this.#live.handoff.waiting() },
-      }),
-    );
+    answerAboutHandoff(this.#questions, () => this.#running?.handoff);
   }
 
   #transportHandler(): TransportHandler {
@@ -509,9 +529,12 @@ export class Node {
       case MESSAGE.handoffOffer:
       case MESSAGE.handoffAnswer:
       case MESSAGE.handoffItems:
-      case MESSAGE.handoffAck: {
+      case MESSAGE.handoffAck:
+      case MESSAGE.handoffCompare:
+      case MESSAGE.handoffHeld:
+      case MESSAGE.handoffEnd: {
         const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
-        if (module === undefined) throw new WireError('a transfer of an unknown service');
+        if (module === undefined) return this.#refuseTransfer(from, header, reader);
         return this.#live.handoff.onFrame(from, header, module.name, reader);
       }
       default:
@@ -519,34 +542,28 @@ export class Node {
     }
   }
 
+  /** Of a service that is not run here. */
+  #refuseTransfer(from: NodeId, { type, service, ringBits, partition }: Header, body: Reader): void {
+    if (type !== MESSAGE.handoffOffer) throw new WireError('a transfer of an unknown service');
+    const { id } = readOffer(body);
+    const refusal = `${this.#init.name} does not run this service`;
+    this.#frames.bulk(from, MESSAGE.handoffAnswer, service, { ringBits, partition }, (out) =>
+      writeAnswer(out, { id, refusal, compare: false }),
+    );
+  }
+
   #sendMembership(to: NodeId, message: MembershipMessage): void {
-    if (this.#sendJson(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
+    if (this.#frames.control(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
     this.#neighbours.keepFor(to, message);
   }
 
-  #sendJson(to: NodeId, type: number, bytes: Uint8Array): boolean {
-    this.#writeHeader(type, 0, NOWHERE);
-    this.#out.bytes(bytes);
-    return this.#init.transport.send(to, 'control', this.#out.buffer, 0, this.#out.length);
-  }
-
-  #writeHeader(type: number, service: number, place: Place): void {
-    const document = this.#running?.view.document;
-    const header = this.#header;
-    header.type = type;
-    header.flags = 0;
-    header.ringBits = place.ringBits;
-    header.requestId = 0;
-    header.epoch = document?.epoch ?? (0 as Epoch);
-    header.partition = place.partition;
-    header.service = service;
-    header.remainingMs = 0;
-    this.#out.reset();
-    writeHeader(this.#out, header);
+  /** A member that is up runs it. */
+  #isRun(service: string): boolean {
+    return this.document.members.some(({ id }) => this.#membership.peers.runs(id, service));
   }
 
   #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
-    const { host, logger, transport } = this.#init;
+    const { host, logger } = this.#init;
     return {
       self: this.id,
       host,
@@ -557,18 +574,18 @@ export class Node {
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
       runs: (node, service) => this.#membership.peers.runs(node, service),
+      unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
-      find: (service, { partition }) => vnodes.find(service, partition),
-      findOrStandIn: (service, { partition }) => vnodes.findOrStandIn(service, partition),
+      find: (service, place) => vnodes.findAt(service, place),
+      findOrStandIn: (service, place) => vnodes.findOrOpenAt(service, place),
       all: () => vnodes.all(),
       discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(vnodes, done),
-      send: (to, type, service, place, body) => {
-        this.#writeHeader(type, serviceNumber(service), place);
-        body(this.#out);
-        return transport.send(to, 'bulk', this.#out.buffer, 0, this.#out.length);
-      },
+      send: (to, type, service, place, body) =>
+        this.#frames.bulk(to, type, serviceNumber(service), place, body),
+      askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
+      declareWhole: (service, partition) => this.#live.wholeness.declare(service, partition),
       withdrawComplete: (partition, to) =>
         this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
       reportComplete: (partition, to) =>

@@ -14,7 +14,7 @@
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
-import type { RingDocument } from '../ring/document.ts';
+import { replicasMax, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { VnodeManager } from '../vnode/vnode-manager.ts';
 import type { QuestionOutcome } from './questions.ts';
@@ -126,8 +126,9 @@ export class Wholeness {
 }
 
 /** For each range that this partition holds a copy of, the partitions with the other copies. */
-function rangesOf({ ringSize, buckets }: RingDocument, partition: PartitionId): PartitionId[][] {
-  const n = Math.min(Math.max(...buckets.map((bucket) => bucket.n)), ringSize);
+function rangesOf(document: RingDocument, partition: PartitionId): PartitionId[][] {
+  const { ringSize } = document;
+  const n = Math.min(replicasMax(document), ringSize);
   return Array.from({ length: n }, (_, back) => {
     const range = (partition - back + ringSize) % ringSize;
     const copies = Array.from({ length: n }, (__, i) => ((range + i) % ringSize) as PartitionId);

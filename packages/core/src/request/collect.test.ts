@@ -60,6 +60,7 @@ class ManualPort implements ServicePort<string, string> {
 function listOf(nodes: string, n = nodes.length): CountedList {
   const replicas = [...nodes].map((node, at) => ({
     partition: at as PartitionId,
+    ringSize: 8,
     node: node as NodeId,
     role: 'primary' as const,
   }));

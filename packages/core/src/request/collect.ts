@@ -8,6 +8,7 @@
  * Source: Riak Core's quorum process (riak_core_quorum_statem); unlike it, this one counts answers instead of
  * replies and says at once when too few replicas can be reached.
  */
+import type { Epoch } from '../contracts/ids.ts';
 import type { Refusal } from '../contracts/vnode.ts';
 import type { Replica } from '../ring/preference-list.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from './port.ts';
@@ -31,11 +32,20 @@ export interface CollectOutcome<Answer> {
   readonly refusal: Refusal | undefined;
 }
 
-export interface CollectOptions<Command, Reply, Answer> {
+/** Who is asked, how many of them must answer, and what they are asked. */
+export interface CollectPlan<Command> {
   readonly list: CountedList;
   readonly quorum: Quorum;
   readonly command: Command;
+}
+
+export interface CollectOptions<Command, Reply, Answer> extends CollectPlan<Command> {
   readonly timeoutMs: number;
+  /**
+   * The same under the ring of now, for a command that may come twice: asked for when it failed because partitions have
+   * moved, once this node has a newer ring. Each such ring gives the request its time anew.
+   */
+  planAnew?(): CollectPlan<Command>;
   /** Turn a borrowed reply into an answer of its own. */
   keep(reply: Reply): Answer;
   /** Whether this answer counts; `standIn` tells that a fallback or a partial vnode gave it. */
@@ -57,7 +67,12 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
   readonly #port: ServicePort<Command, Reply>;
   readonly #options: CollectOptions<Command, Reply, Answer>;
   readonly #count = new QuorumCount();
-  readonly #answers: CollectedAnswer<Answer>[] = [];
+  #plan: CollectPlan<Command>;
+  #answers: CollectedAnswer<Answer>[] = [];
+  /** The ring that the present plan was made under. */
+  #epoch: Epoch;
+  /** Waiting for a newer ring: the partitions have moved. */
+  #parked = false;
   #id: RequestId = 0;
   #reached = false;
   #refusal: Refusal | undefined;
@@ -68,11 +83,14 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
   constructor(port: ServicePort<Command, Reply>, options: CollectOptions<Command, Reply, Answer>) {
     this.#port = port;
     this.#options = options;
-    this.#count.begin(options.list, options.quorum);
+    this.#plan = options;
+    this.#epoch = port.epoch;
   }
 
   start(): void {
-    const { list, command, timeoutMs } = this.#options;
+    const { timeoutMs } = this.#options;
+    const { list, quorum, command } = this.#plan;
+    this.#count.begin(list, quorum);
     if (this.#port.full) {
       this.#refusal = 'overload';
       return this.#end('unreachable');
@@ -93,7 +111,7 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
   onReply(at: number, reply: Reply, standIn: boolean): void {
     this.#reached = true;
     const answer = this.#options.keep(reply);
-    this.#answers.unshift({ replica: this.#options.list.replicas[at] as Replica, answer, standIn });
+    this.#answers.unshift({ replica: this.#plan.list.replicas[at] as Replica, answer, standIn });
     this.#count.answered(at, this.#options.counts(answer, standIn), standIn);
     this.#judge();
   }
@@ -111,15 +129,22 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
     this.#judge();
   }
 
+  onKept(at: number): void {
+    this.#reached = true;
+    this.onRefused(at, 'moved');
+  }
+
   onAlarm(): void {
     this.#reached = true;
     this.#end('timeout');
   }
 
-  onRingChanged(): void {}
+  onRingChanged(): void {
+    if (this.#parked && this.#port.epoch > this.#epoch) this.#startAnew();
+  }
 
   #judge(): void {
-    if (this.#sending) return;
+    if (this.#sending || this.#parked) return;
     if (this.#count.met) return this.#end('finished');
     if (this.#count.settled && this.#options.primariesSuffice === true && this.#count.metByPrimaries) {
       return this.#end('finished');
@@ -128,7 +153,26 @@ class CollectRequest<Command, Reply, Answer> implements ReplicaRequest<Reply> {
     if (!hopeless) return;
     // It can be hopeless before everybody has spoken: whoever has not may have acted on it.
     if (!this.#count.settled) this.#reached = true;
+    if (this.#refusal === 'moved' && this.#options.planAnew !== undefined) return this.#followTheRing();
     this.#end('unreachable');
+  }
+
+  /** The newer ring may have come before the refusals of the older one. */
+  #followTheRing(): void {
+    if (this.#port.epoch > this.#epoch) this.#startAnew();
+    else this.#parked = true;
+  }
+
+  /** Under a number of its own: answers to the round before are nobody's any more. */
+  #startAnew(): void {
+    this.#port.close(this.#id);
+    this.#id = 0;
+    this.#parked = false;
+    this.#epoch = this.#port.epoch;
+    this.#refusal = undefined;
+    this.#answers = [];
+    this.#plan = (this.#options.planAnew as () => CollectPlan<Command>)();
+    this.start();
   }
 
   #end(reason: CollectOutcome<Answer>['reason']): void {

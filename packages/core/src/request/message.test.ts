@@ -72,8 +72,13 @@ describe('numbers that are part of the wire', () => {
       handoffAnswer: 7,
       handoffItems: 8,
       handoffAck: 9,
+      handoffCompare: 10,
+      handoffHeld: 11,
+      handoffEnd: 12,
+      coverage: 13,
+      coveragePage: 14,
     });
-    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping']);
+    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping', 'no_service']);
     expect(serviceNumber('rkv')).toBe(0x6189);
   });
 });

@@ -35,6 +35,12 @@ export const MESSAGE = {
   handoffAnswer: 7,
   handoffItems: 8,
   handoffAck: 9,
+  handoffCompare: 10,
+  handoffHeld: 11,
+  handoffEnd: 12,
+  /** Data lane: a page of a coverage request, asked of one vnode, and that page. */
+  coverage: 13,
+  coveragePage: 14,
 } as const;
 
 /** The command is meant for a stand-in: take it though the partition is not yours. In a reply: a stand-in answered. */
@@ -42,6 +48,8 @@ export const FLAG_FALLBACK = 1;
 /** The answering vnode cannot prove that it holds everything it should: its "not found" is no answer. */
 export const FLAG_PARTIAL = 2;
 export const FLAG_SECTIONS = 4;
+/** Position of the replica in its list travels in the upper bits of the flags. */
+export const AT_SHIFT = 3;
 
 export interface Header {
   type: number;
@@ -108,6 +116,15 @@ export const REPLY_REFUSED = 1;
 export const REPLY_FAILED = 2;
 /** It was handled, perhaps acted on, and the lane had no room for the answer. Who does not know this takes it for failed. */
 export const REPLY_CROWDED = 3;
+/** It came too late for its ring. What it was to merge is kept as a hint, and counts for nothing: the newer ring is to be asked. */
+export const REPLY_KEPT = 4;
 
 /** In the order of their numbers on the wire. */
-export const REFUSALS: readonly Refusal[] = ['moved', 'overload', 'read_only', 'bad_request', 'stopping'];
+export const REFUSALS: readonly Refusal[] = [
+  'moved',
+  'overload',
+  'read_only',
+  'bad_request',
+  'stopping',
+  'no_service',
+];

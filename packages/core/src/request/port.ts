@@ -21,6 +21,8 @@ export interface ReplicaRequest<Reply> {
    * no room for its answer on the way back; asking again later may help.
    */
   onFailed(at: number, sent: boolean, crowded?: boolean): void;
+  /** The partition has moved. What was to be merged is kept there as a hint; it may have taken effect, and counts for nothing. */
+  onKept?(at: number): void;
   /** The alarm set by `alarm` rings, once. */
   onAlarm(): void;
   /** This node has a new ring, or other nodes count as up: lists taken before are of yesterday. */

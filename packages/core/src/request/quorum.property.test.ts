@@ -78,7 +78,12 @@ function stage({
   events,
 }: typeof play extends fc.Arbitrary<infer T> ? T : never) {
   const made = replicas.map(({ node, fallback }, at): Replica => {
-    return { partition: at as PartitionId, node: node as NodeId, role: fallback ? 'fallback' : 'primary' };
+    return {
+      partition: at as PartitionId,
+      ringSize: 8,
+      node: node as NodeId,
+      role: fallback ? 'fallback' : 'primary',
+    };
   });
   const list = countedList(made, made.length, owners, 'a' as NodeId);
   const quorum = quorumOf(list, needed, primaries);

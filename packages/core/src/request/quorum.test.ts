@@ -10,7 +10,7 @@ function listOf(drawing: string, { n = 3, owners = 3, self = 'z' } = {}): Counte
   const replicas = drawing.split(' ').map((text): Replica => {
     const [partition = '', node = ''] = text.replace('!', '').split('@');
     const role = text.endsWith('!') ? 'fallback' : 'primary';
-    return { partition: Number(partition) as PartitionId, node: node as NodeId, role };
+    return { partition: Number(partition) as PartitionId, ringSize: 8, node: node as NodeId, role };
   });
   return countedList(replicas, n, owners, self as NodeId);
 }

@@ -196,6 +196,11 @@ export function votersOf(document: RingDocument): Member[] {
   return document.members.filter(({ status }) => status === 'valid' || status === 'leaving');
 }
 
+/** The most copies that any key has. */
+export function replicasMax({ buckets }: RingDocument): number {
+  return Math.max(...buckets.map((bucket) => bucket.n));
+}
+
 /** The properties of the bucket that a key lies in: the longest prefix that fits. */
 export function bucketOf(document: RingDocument, key: string): BucketProperties {
   let best: BucketProperties | undefined;

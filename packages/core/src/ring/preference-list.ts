@@ -15,6 +15,8 @@ import type { VnodeRole } from '../contracts/vnode.ts';
 
 export interface Replica {
   readonly partition: PartitionId;
+  /** Of the ring that the partition is one of: a request may outlive it. */
+  readonly ringSize: number;
   readonly node: NodeId;
   readonly role: VnodeRole;
 }
@@ -25,7 +27,7 @@ export function primariesOf(first: PartitionId, n: number, owners: readonly Node
   const list: Replica[] = [];
   for (let i = 0; i < Math.min(n, size); i++) {
     const partition = ((first + i) % size) as PartitionId;
-    list.push({ partition, node: owners[partition] as NodeId, role: 'primary' });
+    list.push({ partition, ringSize: size, node: owners[partition] as NodeId, role: 'primary' });
   }
   return list;
 }
@@ -45,7 +47,8 @@ export function preferenceList(
     if (isUp(away.node)) continue;
     while (next < size && !isUp(owners[(first + next) % size] as NodeId)) next++;
     if (next === size) break;
-    list.push({ partition: away.partition, node: owners[(first + next) % size] as NodeId, role: 'fallback' });
+    const node = owners[(first + next) % size] as NodeId;
+    list.push({ partition: away.partition, ringSize: size, node, role: 'fallback' });
     next++;
   }
   return list;

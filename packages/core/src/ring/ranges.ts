@@ -10,6 +10,7 @@
  */
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange, Place } from '../contracts/store.ts';
+import { partitionOf } from './hash-space.ts';
 
 /** One more than the last first word of a hash. */
 const HASHES_END = 2 ** 32;
@@ -42,6 +43,31 @@ export function rangesOwed(source: Place, target: Place, n: number): HashRange[]
     ranges.push(...overlap([ours], [theirs]));
   }
   return merged(ranges);
+}
+
+/** Every place of a ring that this one owes something, and what: the places whose `rangesOwed` is not empty. */
+export function placesOwed(
+  source: Place,
+  bits: number,
+  n: number,
+): { readonly target: Place; readonly ranges: HashRange[] }[] {
+  const [here, there] = [1 << source.ringBits, 1 << bits];
+  const targets = new Set<number>();
+  for (let position = 0; position < Math.min(n, here, there); position++) {
+    const { start, end } = rangeOf(
+      ((source.partition - position + here) % here) as PartitionId,
+      source.ringBits,
+    );
+    const [first, last] = [partitionOf(start, bits), partitionOf(end - 1, bits)];
+    const count = ((last - first + there) % there) + 1;
+    for (let i = 0; i < count; i++) targets.add((first + i + position) % there);
+  }
+  return [...targets]
+    .toSorted((a, b) => a - b)
+    .map((partition) => {
+      const target: Place = { ringBits: bits, partition: partition as PartitionId };
+      return { target, ranges: rangesOwed(source, target, n) };
+    });
 }
 
 /** The keys that both places hold a copy of, in whatever position. */

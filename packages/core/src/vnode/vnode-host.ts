@@ -1,15 +1,22 @@
 /**
- * One partition's life on one node: the module's vnode, its durable record, and how it stands to the ring.
+ * One partition's life on one node: the module's vnode, its mailbox, its durable record, and how it stands to the ring.
  *
  * The host keeps the record true (written before what follows from it, in the same store and order as the items),
  * tells the vnode in which capacity it answers, and passes changed items on to whoever is taking the partition over.
+ *
+ * A vnode that throws over a command has a bug, and a bug of one service is not to take the node down: who asked is told
+ * that it failed, the log has the error, and the vnode lives on. One that keeps throwing is opened anew from the store, if
+ * its module says that it can be (`reopens`). A broken invariant is not caught: it crashes.
  */
+import { BrokenInvariant } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
-import type { ReplyToken, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
+import type { LimitUse } from '../contracts/limit.ts';
+import type { CoverageQuery, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
 import { covers } from '../ring/ranges.ts';
+import { Mailbox, MAILBOX_MAX, VnodeToken } from './mailbox.ts';
 import {
   decodeVnodeRecord,
   encodeVnodeRecord,
@@ -17,6 +24,7 @@ import {
   type VnodeRecord,
   type VnodeStanding,
 } from './vnode-record.ts';
+import type { JobToken, WorkerPool } from './worker-pool.ts';
 
 /** Takes over what changes while it is on its way to another place. */
 export interface ItemSink {
@@ -32,6 +40,8 @@ export interface VnodeHostInit {
   readonly host: Host;
   readonly store: Store;
   readonly logger: Logger;
+  /** Of the node. */
+  readonly pool: WorkerPool;
   readonly durability: 'process' | 'power';
   /** How the vnode stands when it has no record yet. */
   readonly standing: VnodeStanding;
@@ -41,13 +51,29 @@ export interface VnodeHostInit {
   /** A record that may still be in the store was removed, and the removal is on its way. */
   readonly forgotten: boolean;
   readonly epoch: Epoch;
+  /** Whose ring that is. */
+  readonly clusterId: string;
+  /** Commands taken and not answered, at most; `MAILBOX_MAX` when left out. */
+  readonly mailboxMax?: number | undefined;
 }
+
+/** A vnode that throws so often within this time is opened anew. */
+const FAULTS_MAX = 3;
+const FAULTS_WITHIN_MS = 60_000;
 
 export class VnodeHost {
   readonly place: Place;
   readonly service: string;
   readonly #init: VnodeHostInit;
-  readonly #vnode: Vnode<unknown, unknown>;
+  readonly #mailbox: Mailbox;
+  readonly #context: VnodeContext;
+  #vnode: Vnode<unknown, unknown>;
+  /** When it threw, of late. */
+  #faults: number[] = [];
+  /** The batch that must be stored before the vnode is opened anew; until then it takes no commands. */
+  #reopensAt: number | undefined;
+  /** Askers that are just being told an answer: what is thrown there is not this vnode's. */
+  telling = 0;
   #record: VnodeRecord;
   /** The batch that holds the record; undefined: the store did not take it. */
   #recordSeq: number | undefined;
@@ -57,8 +83,10 @@ export class VnodeHost {
     this.#init = init;
     this.place = init.place;
     this.service = init.module.name;
+    this.#mailbox = new Mailbox(init.mailboxMax ?? MAILBOX_MAX, () => init.host.monotonic());
     this.#record = this.#findOrMakeRecord();
-    this.#vnode = init.module.open(this.#context());
+    this.#context = this.#makeContext();
+    this.#vnode = init.module.open(this.#context);
   }
 
   get standing(): VnodeStanding {
@@ -88,15 +116,68 @@ export class VnodeHost {
     return this.#vnode;
   }
 
-  handle(command: unknown, token: ReplyToken<unknown>): void {
-    this.#vnode.handleCommand(command, token);
+  /** Commands taken and not answered. */
+  get open(): number {
+    return this.#mailbox.open;
+  }
+
+  /** Of the host and of the module. */
+  limits(): LimitUse[] {
+    return [this.#mailbox.limit, ...(this.#vnode.limits?.() ?? [])];
+  }
+
+  /** `remainingMs`: how long the asker waits. */
+  handle(command: unknown, token: VnodeToken, remainingMs: number): void {
+    if (this.#mailbox.full || this.#reopensAt !== undefined) return token.refuse('overload');
+    const { telling } = this;
+    try {
+      this.#vnode.handleCommand(command, token);
+    } catch (error) {
+      this.#survive(error, token, telling);
+    }
+    if (!token.answered) this.#mailbox.keep(token, remainingMs);
+  }
+
+  handleCoverage(query: CoverageQuery<unknown>, token: VnodeToken, remainingMs: number): void {
+    if (this.#mailbox.full || this.#reopensAt !== undefined) return token.refuse('overload');
+    const { telling } = this;
+    try {
+      if (this.#vnode.handleCoverage === undefined) token.refuse('bad_request');
+      else this.#vnode.handleCoverage(query, token);
+    } catch (error) {
+      this.#survive(error, token, telling);
+    }
+    if (!token.answered) this.#mailbox.keep(token, remainingMs);
   }
 
   /** Take another standing under the ring of `epoch`. A vnode that becomes owner keeps its wholeness. */
   become(role: VnodeStanding, epoch: Epoch, state: VnodeRecord['state'] = this.#record.state): void {
     const record = this.#record;
     if (record.role === role && record.state === state && this.#recordSeq !== undefined) return;
-    this.#write({ ...record, role, epoch, state });
+    const { repairAsked, ...others } = record;
+    const stillAsked = repairAsked === true && role === 'owner';
+    this.#write({ ...others, role, epoch, state, ...(stillAsked && { repairAsked }) });
+  }
+
+  /**
+   * The ring is of this cluster. What a vnode held when it served another, its node alone, may well be all that there was;
+   * it is not all that an owner in this one should hold.
+   */
+  enter(clusterId: string): void {
+    const record = this.#record;
+    if (record.clusterId === clusterId) return;
+    const state = record.clusterId === undefined ? record.state : 'partial';
+    this.#write({ ...record, clusterId, state });
+  }
+
+  /** Somebody asked for a repair, which only an owner is worth. */
+  get repairAsked(): boolean {
+    return this.#record.repairAsked === true;
+  }
+
+  askForRepair(asked: boolean): void {
+    const { repairAsked: _, ...record } = this.#record;
+    this.#write({ ...record, ...(asked && { repairAsked: true }) });
   }
 
   addSink(sink: ItemSink): void {
@@ -111,6 +192,7 @@ export class VnodeHost {
     if (failedFrom !== undefined && this.#recordSeq !== undefined && this.#recordSeq >= failedFrom)
       this.#recordSeq = undefined;
     this.#vnode.onStoreProgress(failedFrom);
+    if (this.#reopensAt !== undefined) this.#maybeReopen(failedFrom);
   }
 
   /** Remove the record of a vnode that is empty and stands in for nobody. The batch that does it, if the store took it. */
@@ -119,6 +201,52 @@ export class VnodeHost {
     return this.#init.store.submit([
       { ...vnodeRecordKey(this.service), space: SPACE_META, place, value: undefined },
     ]);
+  }
+
+  #step(token: JobToken, step: () => boolean): boolean {
+    const { telling } = this;
+    try {
+      return step();
+    } catch (error) {
+      this.#survive(error, token, telling);
+      return true;
+    }
+  }
+
+  #survive(error: unknown, token: JobToken, telling: number): void {
+    const isAskers = this.telling > telling;
+    this.telling = telling;
+    if (isAskers || error instanceof BrokenInvariant) throw error;
+    const { module, logger, host, store } = this.#init;
+    const { partition } = this.place;
+    logger.error(
+      { service: module.name, partition, error },
+      'a vnode threw over a command; who asked is told',
+    );
+    const why = `the vnode threw: ${String(error)}`;
+    if (token instanceof VnodeToken) token.abandon(why);
+    else token.fail(why);
+    const now = host.monotonic();
+    this.#faults = [...this.#faults.filter((at) => now - at < FAULTS_WITHIN_MS), now];
+    if (module.reopens !== true || this.#faults.length < FAULTS_MAX || this.#reopensAt !== undefined) return;
+    // What is on its way must have arrived, and whoever waits for it been told, before another vnode reads it.
+    this.#reopensAt = store.submit([]);
+    if (this.#reopensAt !== undefined) this.#maybeReopen(undefined);
+  }
+
+  #maybeReopen(failedFrom: number | undefined): void {
+    const { module, logger, store, durability } = this.#init;
+    const at = this.#reopensAt as number;
+    const reached = durability === 'power' ? store.flushedSeq : store.committedSeq;
+    if (reached < at && (failedFrom === undefined || failedFrom > at)) return;
+    this.#reopensAt = undefined;
+    this.#faults = [];
+    this.#vnode = module.open(this.#context);
+    const { partition } = this.place;
+    logger.error(
+      { service: module.name, partition },
+      'a vnode that kept throwing was opened anew from the store',
+    );
   }
 
   #findOrMakeRecord(): VnodeRecord {
@@ -132,7 +260,7 @@ export class VnodeHost {
       }
       return this.#write({ ...record, storeId: store.storeId, state: 'partial', actor: this.#drawActor() });
     }
-    const { standing, whole, epoch } = this.#init;
+    const { standing, whole, epoch, clusterId } = this.#init;
     return this.#write({
       epoch,
       role: standing,
@@ -141,6 +269,7 @@ export class VnodeHost {
       storeId: store.storeId,
       actor: this.#drawActor(),
       treeCheckpoint: '',
+      clusterId,
     });
   }
 
@@ -166,14 +295,17 @@ export class VnodeHost {
     return word() + word();
   }
 
-  #context(): VnodeContext {
-    const { self, place, host, store, logger, durability } = this.#init;
+  #makeContext(): VnodeContext {
+    const { self, place, host, store, logger, pool, durability } = this.#init;
     return {
       self,
       place,
       host,
       store,
       logger,
+      pool: {
+        run: (token, step) => pool.add({ owner: this, token, step: () => this.#step(token, step) }),
+      },
       durability,
       role: () => this.role,
       beforeChange: () => this.#beforeChange(),

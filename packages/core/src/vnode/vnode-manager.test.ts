@@ -10,9 +10,10 @@ import { silentLogger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META } from '../contracts/store.ts';
 import type { ReplyToken, Vnode, VnodeContext, VnodeModule } from '../contracts/vnode.ts';
 import { birthDocument, type RingDocument } from '../ring/document.ts';
+import { VnodeToken } from './mailbox.ts';
 import type { VnodeHost } from './vnode-host.ts';
 import { VnodeManager, type StartProof } from './vnode-manager.ts';
-import { decodeVnodeRecord, vnodeRecordKey } from './vnode-record.ts';
+import { decodeVnodeRecord, encodeVnodeRecord, vnodeRecordKey, type VnodeRecord } from './vnode-record.ts';
 
 const self = 'a' as NodeId;
 const FIRST: StartProof = { firstLife: true, intact: true };
@@ -63,7 +64,24 @@ const moduleNamed = (name: string): VnodeModule<unknown, unknown> => ({
   codec,
   open: (context) => new KeyVnode(context) as Vnode<unknown, unknown>,
 });
-const token: ReplyToken<unknown> = { reply() {}, refuse() {}, fail() {} };
+class Token extends VnodeToken {
+  told = '';
+  reply(reply: unknown): void {
+    if (this.use()) this.told = `reply ${String(reply)}`;
+  }
+  refuse(why: string): void {
+    if (this.use()) this.told = `refuse ${why}`;
+  }
+  fail(why: string): void {
+    if (this.use()) this.told = `fail ${why}`;
+  }
+}
+
+function handle(host: VnodeHost | undefined, command: string): Token {
+  const token = new Token();
+  host?.handle(command, token, 1_000);
+  return token;
+}
 
 function ring(epoch: number, owners: string, ...pending: string[]): RingDocument {
   const document = birthDocument({
@@ -79,6 +97,11 @@ function ring(epoch: number, owners: string, ...pending: string[]): RingDocument
   });
   return { ...document, epoch: epoch as Epoch, owners: [...owners] as NodeId[], pending: transfers };
 }
+
+const placeOf = (ringBits: number, partition: number) => ({
+  ringBits,
+  partition: partition as PartitionId,
+});
 
 let lives = 0;
 
@@ -213,6 +236,42 @@ describe('as the ring changes', () => {
     expect(life.record(0)).toMatchObject({ role: 'owner', state: 'whole', epoch: 3 });
   });
 
+  it('what was whole in the ring of another cluster is partial in this one, owned at once or not', () => {
+    const other = (epoch: number, owners: string, ...pending: string[]): RingDocument => ({
+      ...ring(epoch, owners, ...pending),
+      clusterId: 'd',
+    });
+    const alone = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
+    alone.adopt(other(9, 'aabbbbbb', '2 b a'));
+    expect(alone.standings.slice(0, 4)).toEqual([
+      '0 owner partial',
+      '1 owner partial',
+      '2 receiving partial',
+      '3 hint partial',
+    ]);
+    expect(alone.record(0)).toMatchObject({ state: 'partial', clusterId: 'd' });
+    alone.vnode(0)?.become('owner', 9 as Epoch, 'whole');
+    alone.adopt(other(10, 'aabbbbbb', '2 b a'));
+    expect(alone.standings[0], 'what it has fetched counts').toBe('0 owner whole');
+  });
+
+  it('nor is it when the node died between the two rings', () => {
+    const alone = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
+    expect(alone.next({ ...ring(9, 'abbbbbbb'), clusterId: 'd' }, AGAIN).standings[0]).toBe(
+      '0 owner partial',
+    );
+  });
+
+  it('a record that names no cluster is of the one that the node is in', () => {
+    const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
+    const { clusterId: _, ...former } = life.record(0) as VnodeRecord;
+    life.store.submit([encodeVnodeRecord('kv', placeOf(3, 0), former)]);
+    life.store.commit();
+    const next = life.next(ring(1, 'aaaaaaaa'), AGAIN);
+    expect(next.standings[0]).toBe('0 owner whole');
+    expect(next.record(0)?.clusterId).toBe('c');
+  });
+
   it('a partition that goes leaves a stand-in behind, which proves nothing', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
     life.adopt(ring(2, 'baaaaaaa'));
@@ -261,10 +320,78 @@ describe('as the ring changes', () => {
     before.store.commit();
     expect(before.next(ring(2, 'baaaaaaa'), AGAIN).standings[0]).toBe('0 retired partial');
   });
+});
 
-  it('the ring keeps its size', () => {
-    const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
-    expect(() => life.manager.adopt({ ...ring(2, 'aaaaaaaa'), ringSize: 16 })).toThrow('keeps its ring size');
+/** Of a ring of eight that becomes one of sixteen; a place is said with its ring: `8/0`. */
+describe('as the ring takes another size', () => {
+  const EIGHT = 'abababab';
+  const SIXTEEN = 'babababababababa';
+  const resizing = (epoch: number): RingDocument => ({
+    ...ring(epoch, EIGHT),
+    resize: { ringSize: 16, owners: [...SIXTEEN] as NodeId[] },
+  });
+  const resized = (epoch: number): RingDocument => ({ ...ring(epoch, SIXTEEN), ringSize: 16 });
+  const standings = (life: Life): string[] =>
+    life.manager
+      .all()
+      .map(
+        ({ place, standing, whole }) =>
+          `${1 << place.ringBits}/${place.partition} ${standing} ${whole ? 'whole' : 'partial'}`,
+      )
+      .toSorted();
+
+  function filling() {
+    const life = new Life().start(ring(1, EIGHT), FIRST).adopt(resizing(2));
+    for (const partition of [1, 3])
+      life.manager.findOrOpenAt('kv', placeOf(4, partition)).become('receiving', 2 as Epoch, 'whole');
+    life.store.commit();
+    return life;
+  }
+
+  it('its places are opened when they are filled, beside those that serve', () => {
+    expect(standings(filling())).toEqual([
+      '16/1 receiving whole',
+      '16/3 receiving whole',
+      '8/0 owner whole',
+      '8/2 owner whole',
+      '8/4 owner whole',
+      '8/6 owner whole',
+    ]);
+    expect(filling().vnode(1), 'of the ring that serves there is none').toBeUndefined();
+  });
+
+  it('with the switch those that were filled are owners, the others too but partial, and the old ones hand over', () => {
+    const life = filling().adopt(resized(3));
+    expect(standings(life).slice(0, 3)).toEqual([
+      '16/1 owner whole',
+      '16/11 owner partial',
+      '16/13 owner partial',
+    ]);
+    expect(standings(life).filter((line) => line.startsWith('8/'))).toEqual(
+      [0, 2, 4, 6].map((partition) => `8/${partition} hint partial`),
+    );
+    expect(life.vnode(1)?.place).toEqual(placeOf(4, 1));
+  });
+
+  it('when it is aborted what was filled is redundant', () => {
+    const life = filling().adopt(ring(3, EIGHT));
+    expect(standings(life).slice(0, 2)).toEqual(['16/1 retired partial', '16/3 retired partial']);
+  });
+
+  it('after a start what was being filled may lack what was passed on meanwhile', () => {
+    const life = filling().next(resizing(2), AGAIN);
+    expect(standings(life).slice(0, 2)).toEqual(['16/1 receiving partial', '16/3 receiving partial']);
+  });
+
+  it('after a start under the new ring the old places are there until they are empty', () => {
+    const life = filling().next(resized(3), AGAIN);
+    expect(standings(life).filter((line) => line.startsWith('8/'))).toHaveLength(4);
+    expect(standings(life)[0], 'it may have missed the last').toBe('16/1 owner partial');
+  });
+
+  it('a place of a former ring of that size is filled anew once it is on its way out', () => {
+    const life = filling().adopt(ring(3, EIGHT)).adopt(resizing(4));
+    expect(life.manager.findOrOpenAt('kv', placeOf(4, 1)).standing).toBe('receiving');
   });
 });
 
@@ -286,7 +413,7 @@ describe('in which capacity it answers', () => {
 describe('the record comes first', () => {
   it('a stand-in has its record in the store before its first item', () => {
     const life = new Life().start(ring(2, 'bbbbbbbb'), AGAIN);
-    life.manager.findOrStandIn('kv', 0 as PartitionId).handle('k', token);
+    handle(life.manager.findOrStandIn('kv', 0 as PartitionId), 'k');
     expect(life.store.submitted.at(-2)).toBe('+(vnode:kv)');
     expect(life.store.submitted.at(-1)).toBe('+k');
   });
@@ -295,9 +422,9 @@ describe('the record comes first', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST).adopt(ring(2, 'baaaaaaa'));
     const host = life.vnode(0);
     host?.become('retired', 2 as Epoch);
-    host?.handle('get k', token);
+    handle(host, 'get k');
     expect(host?.standing).toBe('retired');
-    host?.handle('k', token);
+    handle(host, 'k');
     expect(host?.standing).toBe('hint');
     expect(life.store.submitted.slice(-2)).toEqual(['+(vnode:kv)', '+k']);
   });
@@ -307,7 +434,7 @@ describe('the record comes first', () => {
     life.store.full = true;
     life.manager.adopt(ring(2, 'baaaaaaa'));
     life.store.full = false;
-    life.vnode(0)?.handle('k', token);
+    handle(life.vnode(0), 'k');
     life.store.commit();
     expect(life.record(0)).toMatchObject({ role: 'hint', epoch: 2 });
   });
@@ -317,7 +444,7 @@ describe('the record comes first', () => {
     life.manager.adopt(ring(2, 'baaaaaaa'));
     life.store.fail();
     life.store.full = false;
-    life.vnode(0)?.handle('k', token);
+    handle(life.vnode(0), 'k');
     life.store.commit();
     expect(life.record(0)).toMatchObject({ role: 'hint', epoch: 2 });
   });
@@ -362,12 +489,12 @@ describe('what changes', () => {
     const passOn = (item: Uint8Array) => passed.push(item[0] as number);
     const sink = { ranges: [{ start: 0, end: 3 * BY_LENGTH }], passOn };
     const host = life.vnode(0);
-    host?.handle('a', token);
+    handle(host, 'a');
     host?.addSink(sink);
-    host?.handle('bb', token);
-    host?.handle('longer', token);
+    handle(host, 'bb');
+    handle(host, 'longer');
     host?.removeSink(sink);
-    host?.handle('ccc', token);
+    handle(host, 'ccc');
     expect(passed).toEqual([2]);
   });
 });

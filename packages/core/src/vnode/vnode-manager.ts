@@ -3,6 +3,14 @@
  *
  * Every owned partition is open from the start, so that each has its durable record from the birth of the ring on;
  * a vnode that stands in, or that holds items from before a join, is open as long as it holds something.
+ *
+ * Vnodes of the ring that serves are found by partition, which requests do all the time. Beside them there may be some
+ * of rings of other sizes: of the one that is being filled, each opened when its first transfer is offered, and of
+ * those that were, as long as they hold something. When the ring takes another size the ones become owners and the
+ * others hints, which are handed over.
+ *
+ * What was filled for a ring that never came is redundant: nobody but transfers has written to it, and the sources of
+ * those are whole. It is retired.
  */
 import { assert } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
@@ -14,7 +22,8 @@ import type { VnodeModule } from '../contracts/vnode.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { VnodeHost } from './vnode-host.ts';
-import { vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
+import { serviceOfRecord, vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 export interface VnodeManagerInit {
   readonly self: NodeId;
@@ -23,6 +32,8 @@ export interface VnodeManagerInit {
   readonly logger: Logger;
   readonly durability: 'process' | 'power';
   readonly modules: readonly VnodeModule<unknown, unknown>[];
+  /** Commands that a vnode has taken and not answered, at most; `MAILBOX_MAX` when left out. */
+  readonly mailboxMax?: number | undefined;
 }
 
 /** What the node knows of its lives before this one. */
@@ -33,6 +44,9 @@ export interface StartProof {
   readonly intact: boolean;
 }
 
+/** Records about itself that a place has at most, far more than services. */
+const RECORDS_MAX = 1_000;
+
 /** The vnodes of one service, as its requests look for them. */
 export interface ServiceVnodes {
   find(partition: PartitionId): VnodeHost | undefined;
@@ -42,16 +56,22 @@ export interface ServiceVnodes {
 
 export class VnodeManager {
   readonly #init: VnodeManagerInit;
-  /** By service name, by partition. */
+  /** Of the ring that serves: by service name, by partition. */
   readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
+  /** Of rings of other sizes: by service name and place. */
+  readonly #others = new Map<string, VnodeHost>();
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
+  readonly #pool: WorkerPool;
   #document!: RingDocument;
   #intact = true;
+  /** Vnodes on disk of services that do not run here. */
+  readonly #unserved: { readonly service: string; readonly at: Place }[] = [];
   /** Batches that remove the records of discarded vnodes, by service and partition. */
   readonly #forgotten = new Map<string, number>();
 
   constructor(init: VnodeManagerInit) {
     this.#init = init;
+    this.#pool = new WorkerPool(init.host);
     for (const module of init.modules) this.#hosts.set(module.name, []);
   }
 
@@ -59,24 +79,24 @@ export class VnodeManager {
   start(document: RingDocument, { firstLife, intact }: StartProof): void {
     this.#document = document;
     this.#intact = intact;
-    const bits = ringBits(document.ringSize);
     for (const module of this.#init.modules) {
       for (const place of this.#init.store.places(SPACE_META)) {
-        if (place.ringBits !== bits) continue;
         const known = this.#init.store.get(SPACE_META, place, vnodeRecordKey(module.name));
-        if (known !== undefined) this.#open(module, place.partition, 'hint', false);
+        if (known !== undefined) this.#open(module, place, 'hint', false);
       }
       // Items without a record would be nobody's; there should be none.
-      for (const place of this.#init.store.places(SPACE_ENTRY)) {
-        if (place.ringBits === bits) this.#open(module, place.partition, 'hint', false);
-      }
+      for (const place of this.#init.store.places(SPACE_ENTRY)) this.#open(module, place, 'hint', false);
       for (let p = 0; p < document.ringSize; p++) {
         // Nothing can be missing from the vnodes of a ring that is being born; of any other they must have a record.
         if (document.owners[p] === this.#init.self)
-          this.#open(module, p as PartitionId, 'owner', firstLife && document.epoch === 1);
+          this.#open(module, this.#placeOf(p), 'owner', firstLife && document.epoch === 1);
       }
     }
+    // What was passed on while this node was down is missing there.
+    for (const host of this.all())
+      if (host.standing === 'receiving') host.become('receiving', document.epoch, 'partial');
     this.adopt(document);
+    this.#findUnserved();
     const partial = this.partialOwned.length;
     if (partial > 0)
       this.#init.logger.warn(
@@ -88,8 +108,10 @@ export class VnodeManager {
   /** Bring every vnode's standing in line with a newer ring. */
   adopt(document: RingDocument): void {
     const self = this.#init.self;
-    assert(document.ringSize === this.#document.ringSize, 'a node keeps its ring size');
+    const resized = document.ringSize !== this.#document.ringSize;
     this.#document = document;
+    if (resized) this.#sortAnew();
+    for (const host of this.all()) host.enter(document.clusterId);
     const incoming = new Set(
       document.pending.filter((transfer) => transfer.to === self).map((t) => t.partition),
     );
@@ -99,8 +121,8 @@ export class VnodeManager {
         const owner = document.owners[p] === self;
         const host = this.find(module.name, partition);
         if (host === undefined) {
-          if (owner) this.#openAnew(module, partition, 'owner');
-          else if (incoming.has(partition)) this.#openAnew(module, partition, 'receiving');
+          if (owner) this.#openAnew(module, this.#placeOf(p), 'owner');
+          else if (incoming.has(partition)) this.#openAnew(module, this.#placeOf(p), 'receiving');
         } else if (owner) host.become('owner', document.epoch);
         else if (incoming.has(partition)) {
           if (host.standing !== 'receiving') host.become('receiving', document.epoch, 'partial');
@@ -109,15 +131,45 @@ export class VnodeManager {
         }
       }
     }
+    for (const host of this.#others.values()) {
+      if (host.standing === 'owner') host.become('hint', document.epoch, 'partial');
+      else if (host.standing === 'receiving' && !this.isToFill(host.place))
+        host.become('retired', document.epoch, 'partial');
+    }
   }
 
+  /** Of the ring that serves. */
   find(service: string, partition: PartitionId): VnodeHost | undefined {
     return this.#hosts.get(service)?.[partition];
   }
 
+  /** Of whatever ring. */
+  findAt(service: string, place: Place): VnodeHost | undefined {
+    if (this.#isOfThisRing(place)) return this.find(service, place.partition);
+    return this.#others.get(keyOf(service, place));
+  }
+
+  /** The vnode of this place; opened, when it is not there, to be filled for a coming ring or to stand in. */
+  findOrOpenAt(service: string, place: Place): VnodeHost {
+    const filling = this.isToFill(place);
+    const found = this.findAt(service, place);
+    if (found === undefined)
+      return this.#openAnew(this.#moduleOf(service), place, filling ? 'receiving' : 'hint');
+    // One of a former ring of that size, and on its way out.
+    if (filling && found.standing !== 'receiving') found.become('receiving', this.#document.epoch, 'partial');
+    return found;
+  }
+
+  /** Whether this node is to own the place under a ring that is being filled. */
+  isToFill({ ringBits: bits, partition }: Place): boolean {
+    const { resize } = this.#document;
+    return (
+      resize !== undefined && 1 << bits === resize.ringSize && resize.owners[partition] === this.#init.self
+    );
+  }
+
   of(service: string): ServiceVnodes {
-    const hosts = this.#hosts.get(service);
-    assert(hosts !== undefined, 'a service of this node');
+    const hosts = this.#hostsOf(service);
     return {
       find: (partition) => hosts[partition],
       findOrStandIn: (partition) => hosts[partition] ?? this.findOrStandIn(service, partition),
@@ -127,20 +179,30 @@ export class VnodeManager {
   /** The vnode of this partition, opened as a stand-in when it is not there. */
   findOrStandIn(service: string, partition: PartitionId): VnodeHost {
     const found = this.find(service, partition);
-    if (found !== undefined) return found;
-    const module = this.#init.modules.find((candidate) => candidate.name === service);
-    assert(module !== undefined, 'a service of this node');
-    return this.#openAnew(module, partition, 'hint');
+    return found ?? this.#openAnew(this.#moduleOf(service), this.#placeOf(partition), 'hint');
   }
 
   /** Of each kind, that of the fullest vnode. */
   limits(): LimitUse[] {
-    return fullestOf(this.all().flatMap(({ vnode }) => vnode.limits?.() ?? []));
+    return [this.#pool.limit, ...fullestOf(this.all().flatMap((vnode) => vnode.limits()))];
   }
 
   /** Vnodes that are open, in no particular order. */
   all(): VnodeHost[] {
-    return [...this.#hosts.values()].flatMap((hosts) => hosts.filter((host) => host !== undefined));
+    const ofThisRing = [...this.#hosts.values()].flatMap((hosts) =>
+      hosts.filter((host) => host !== undefined),
+    );
+    return [...ofThisRing, ...this.#others.values()];
+  }
+
+  /** No job of a vnode runs any more, and none is taken. */
+  stop(): void {
+    this.#pool.stop();
+  }
+
+  /** Commands that vnodes have taken and not answered. */
+  get open(): number {
+    return this.all().reduce((sum, host) => sum + host.open, 0);
   }
 
   /** Owners that lack, or may lack, what they should hold. */
@@ -148,13 +210,39 @@ export class VnodeManager {
     return this.all().filter((host) => host.standing === 'owner' && !host.whole);
   }
 
+  /** A service with a vnode on disk, at this place or anywhere, that no module here stands for and that `isRun` elsewhere. */
+  unserved(place: Place | undefined, isRun: (service: string) => boolean): string | undefined {
+    return this.#unserved.find(
+      ({ service, at }) =>
+        (place === undefined || (at.partition === place.partition && at.ringBits === place.ringBits)) &&
+        isRun(service),
+    )?.service;
+  }
+
+  /** A node that was started with fewer services than before still has what those held. */
+  #findUnserved(): void {
+    const { store, modules, logger } = this.#init;
+    const served = new Set(modules.map((module) => module.name));
+    for (const at of store.places(SPACE_META)) {
+      store.walk(SPACE_META, at, undefined, RECORDS_MAX, (_hashHi, _hashLo, key) => {
+        const service = serviceOfRecord(key);
+        if (service !== undefined && !served.has(service)) this.#unserved.push({ service, at });
+        return true;
+      });
+    }
+    const services = [...new Set(this.#unserved.map(({ service }) => service))];
+    if (services.length > 0)
+      logger.warn({ services }, 'this node holds items of services that it does not run');
+  }
+
   /** Close a vnode that is empty and stands in for nobody any more. */
   discard(host: VnodeHost): void {
     assert(host.standing === 'hint' || host.standing === 'retired', 'an owned vnode stays open');
+    const key = keyOf(host.service, host.place);
     const seq = host.forget();
-    if (seq !== undefined) this.#forgotten.set(keyOf(host.service, host.place.partition), seq);
-    const hosts = this.#hosts.get(host.service) as (VnodeHost | undefined)[];
-    hosts[host.place.partition] = undefined;
+    if (seq !== undefined) this.#forgotten.set(key, seq);
+    if (this.#isOfThisRing(host.place)) this.#hostsOf(host.service)[host.place.partition] = undefined;
+    else this.#others.delete(key);
   }
 
   /** Call back once everything submitted to the store so far is as durable as an acknowledged write. */
@@ -165,6 +253,7 @@ export class VnodeManager {
 
   onStoreProgress(failedFrom?: number): void {
     for (const hosts of this.#hosts.values()) for (const host of hosts) host?.onStoreProgress(failedFrom);
+    for (const host of this.#others.values()) host.onStoreProgress(failedFrom);
     for (const [key, seq] of this.#forgotten)
       if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity))
         this.#forgotten.delete(key);
@@ -181,26 +270,21 @@ export class VnodeManager {
   }
 
   /** A vnode that was not here. A record that could not be removed when it last was says nothing of how it stands now. */
-  #openAnew(
-    module: VnodeModule<unknown, unknown>,
-    partition: PartitionId,
-    standing: VnodeStanding,
-  ): VnodeHost {
-    const host = this.#open(module, partition, standing, false);
+  #openAnew(module: VnodeModule<unknown, unknown>, place: Place, standing: VnodeStanding): VnodeHost {
+    const host = this.#open(module, place, standing, false);
     host.become(standing, this.#document.epoch, 'partial');
     return host;
   }
 
   #open(
     module: VnodeModule<unknown, unknown>,
-    partition: PartitionId,
+    place: Place,
     standing: VnodeStanding,
     whole: boolean,
   ): VnodeHost {
-    const found = this.find(module.name, partition);
+    const found = this.findAt(module.name, place);
     if (found !== undefined) return found;
     const { self, host, store, logger, durability } = this.#init;
-    const place: Place = { ringBits: ringBits(this.#document.ringSize), partition };
     const opened = new VnodeHost({
       self,
       place,
@@ -208,20 +292,57 @@ export class VnodeManager {
       host,
       store,
       logger,
+      pool: this.#pool,
       durability,
       standing,
       whole,
       intact: this.#intact,
-      forgotten: this.#forgotten.has(keyOf(module.name, partition)),
+      forgotten: this.#forgotten.has(keyOf(module.name, place)),
       epoch: this.#document.epoch,
+      clusterId: this.#document.clusterId,
+      mailboxMax: this.#init.mailboxMax,
     });
-    (this.#hosts.get(module.name) as (VnodeHost | undefined)[])[partition] = opened;
+    this.#keep(opened);
     return opened;
+  }
+
+  /** The ring has another size: which vnodes are of it, and which are not. */
+  #sortAnew(): void {
+    const all = this.all();
+    for (const hosts of this.#hosts.values()) hosts.length = 0;
+    this.#others.clear();
+    for (const host of all) this.#keep(host);
+  }
+
+  #keep(host: VnodeHost): void {
+    const { service, place } = host;
+    if (this.#isOfThisRing(place)) this.#hostsOf(service)[place.partition] = host;
+    else this.#others.set(keyOf(service, place), host);
+  }
+
+  #isOfThisRing(place: Place): boolean {
+    return 1 << place.ringBits === this.#document.ringSize;
+  }
+
+  #placeOf(partition: number): Place {
+    return { ringBits: ringBits(this.#document.ringSize), partition: partition as PartitionId };
+  }
+
+  #hostsOf(service: string): (VnodeHost | undefined)[] {
+    const hosts = this.#hosts.get(service);
+    assert(hosts !== undefined, 'a service of this node');
+    return hosts;
+  }
+
+  #moduleOf(service: string): VnodeModule<unknown, unknown> {
+    const module = this.#init.modules.find((candidate) => candidate.name === service);
+    assert(module !== undefined, 'a service of this node');
+    return module;
   }
 }
 
-function keyOf(service: string, partition: PartitionId): string {
-  return `${service}/${partition}`;
+function keyOf(service: string, { ringBits: bits, partition }: Place): string {
+  return `${service}/${bits}:${partition}`;
 }
 
 /** One for each limit: what is used at most, and all that was refused. */

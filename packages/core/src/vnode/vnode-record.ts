@@ -30,11 +30,22 @@ export interface VnodeRecord {
   readonly actor: string;
   /** Place of the last anti-entropy checkpoint; empty: none. */
   readonly treeCheckpoint: string;
+  /** Somebody asked for it to be repaired, and not all other copies have been merged since. */
+  readonly repairAsked?: boolean;
+  /** The cluster of whose ring `epoch` is. Missing in records of before: it is the one the node was in then. */
+  readonly clusterId?: string;
 }
 
 /** The record of a service's vnode: first of its place in hash order. */
 export function vnodeRecordKey(service: string): RecordKey {
-  return { hashHi: 0, hashLo: 0, key: `vnode:${service}` };
+  return { hashHi: 0, hashLo: 0, key: `${KEY_PREFIX}${service}` };
+}
+
+const KEY_PREFIX = 'vnode:';
+
+/** The service whose record lies under this key; undefined: it is no vnode's record. */
+export function serviceOfRecord(key: string): string | undefined {
+  return key.startsWith(KEY_PREFIX) ? key.slice(KEY_PREFIX.length) : undefined;
 }
 
 export function encodeVnodeRecord(service: string, place: Place, record: VnodeRecord): StoreRecord {

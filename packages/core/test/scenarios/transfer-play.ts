@@ -2,8 +2,9 @@
  * A transfer as a play: commands step the machine, and what it asks for is written down.
  *
  *     transfer hinted               a new one
- *     accepted | refused WHY | lost WHY | tick MS
- *     page a b more | page c        what the walk came by
+ *     accepted [compare] | refused WHY | lost WHY | tick MS
+ *     page a b more | page c        what the walk came by; a*900 is an item of 900 KiB
+ *     held 0 a b                    of the page compared under number 0 the receiver holds these
  *     acked 0 | acked 0 failed
  *     pass on a
  */
@@ -14,6 +15,7 @@ import {
   type TransferEffect,
   type TransferEvent,
 } from '../../src/handoff/outbound-transfer.ts';
+import { digestsOf } from '../../src/handoff/stretch.ts';
 import { ALL_HASHES } from '../../src/ring/ranges.ts';
 
 export class TransferPlay {
@@ -49,25 +51,33 @@ export class TransferPlay {
 function eventOf(verb: string, words: readonly string[]): TransferEvent {
   switch (verb) {
     case 'accepted':
-      return { kind: 'accepted' };
+      return { kind: 'accepted', compare: words[0] === 'compare' };
     case 'refused':
     case 'lost':
       return { kind: verb, reason: words.join(' ') };
     case 'acked':
       return { kind: 'acked', seq: Number(words[0]), stored: words[1] !== 'failed' };
+    case 'held':
+      return { kind: 'held', seq: Number(words[0]), digests: digestsOf(words.slice(1).map(itemOf)) };
     case 'pass':
-      return { kind: 'passOn', item: latin1Encode(words.slice(1).join(' ')) };
+      return { kind: 'passOn', item: itemOf(words.slice(1).join(' ')) };
     case 'page': {
       const items = words.filter((word) => word !== 'more');
       const next = words.includes('more') ? latin1Encode(items.at(-1) ?? '') : undefined;
-      return { kind: 'page', page: { items: items.map((item) => latin1Encode(item)), next } };
+      return { kind: 'page', page: { items: items.map(itemOf), next } };
     }
     default:
       throw new Error(`no such command: ${verb}`);
   }
 }
 
-const names = (items: readonly Uint8Array[]): string => items.map((item) => latin1Decode(item)).join(' ');
+function itemOf(word: string): Uint8Array {
+  const [name = '', kib] = word.split('*');
+  return latin1Encode(kib === undefined ? name : name.padEnd(Number(kib) * 1024));
+}
+
+const names = (items: readonly Uint8Array[]): string =>
+  items.map((item) => latin1Decode(item).trimEnd()).join(' ');
 
 function describe(effect: TransferEffect): string {
   switch (effect.kind) {
@@ -77,6 +87,13 @@ function describe(effect: TransferEffect): string {
         : `walk on after ${latin1Decode(effect.cursor)}`;
     case 'items':
       return `send ${effect.seq}: ${effect.last ? 'last, are you whole?' : names(effect.items)}`;
+    case 'compare': {
+      const { after, upTo, sum } = effect.stretch;
+      const place = (cursor: Uint8Array | undefined, none: string): string =>
+        cursor === undefined ? none : latin1Decode(cursor);
+      const from = place(after, 'the beginning');
+      return `ask ${effect.seq}: just these ${sum.count} after ${from} up to ${place(upTo, 'the end')}?`;
+    }
     case 'forget':
       return `forget ${names(effect.items)}`;
     case 'failed':

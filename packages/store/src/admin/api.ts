@@ -34,6 +34,10 @@ export interface MemberView {
   readonly address: string;
   readonly status: MemberStatus;
   readonly up: boolean;
+  /** Partitions owned now. */
+  readonly partitions: number;
+  /** Its event loop has been late for seconds, as it says itself. */
+  readonly slow: boolean;
   /** Share of the ring owned now, percent, one decimal. */
   readonly ringPercent: number;
   /** Share owned once all pending transfers are done. */
@@ -45,6 +49,7 @@ export interface MemberView {
   readonly partialVnodes: number;
 }
 
+/** As the node that is asked knows it: it asks nobody. */
 export interface StatusView {
   readonly members: readonly MemberView[];
   /** All live members hold this node's ring document. */
@@ -52,6 +57,11 @@ export interface StatusView {
   readonly claimant: string;
   readonly epoch: number;
   readonly clusterId: string;
+  readonly ringSize: number;
+  /** Partitions that are about to change their owner. */
+  readonly pending: number;
+  /** The size of the ring that is being filled; missing while the ring keeps its size. */
+  readonly resizingTo?: number;
 }
 
 export interface RingView {
@@ -68,6 +78,13 @@ export interface RingView {
     status: 'waiting' | 'active' | 'complete';
   }[];
   readonly buckets: readonly { prefix: string; n: number; level: string }[];
+  /** The ring of another size that is being filled: its owners, and how many of the transfers into it have brought all. */
+  readonly resize?: {
+    readonly ringSize: number;
+    readonly owners: readonly string[];
+    readonly done: number;
+    readonly total: number;
+  };
 }
 
 /** One change of a plan, nodes by name; `from` and `to` are ring sizes. */
@@ -117,6 +134,7 @@ export type ChangeByName =
   /** This node when left out. */
   | { readonly kind: 'leave'; readonly node?: string | undefined }
   | { readonly kind: 'force-remove'; readonly node: string }
+  | { readonly kind: 'resize'; readonly ringSize: number }
   | { readonly kind: 'replace' | 'force-replace'; readonly node: string; readonly by: string };
 
 /** One step towards the members that are wanted. */
@@ -129,19 +147,75 @@ export interface ApplyView {
   readonly waiting: readonly string[];
 }
 
-export interface TransferView {
-  readonly kind: 'ownership' | 'hinted';
+interface TransferName {
+  readonly kind: 'ownership' | 'hinted' | 'repair' | 'resize';
+  readonly service?: string;
   readonly partition: number;
+  /** Another than `partition` where a repair brings what other partitions hold. */
+  readonly sourcePartition?: number;
   readonly from: string;
   readonly to: string;
-  /** Items and bytes acknowledged so far. */
+}
+
+export interface TransferView extends TransferName {
+  /** Items and bytes acknowledged so far: the receiver was sent them, or held them already. */
   readonly items: number;
   readonly bytes: number;
+  /** Items that the walk has done, and about how many there are, where that can be told. */
+  readonly walked?: number;
+  readonly total?: number;
+  readonly itemsSent?: number;
+  readonly bytesSent?: number;
+  /** Over the last seconds. */
+  readonly itemsPerSecond?: number;
+  readonly bytesPerSecond?: number;
+  readonly sinceMs?: number;
+  readonly etaMs?: number;
+  /** What holds it up though it runs. */
+  readonly note?: string;
+  /** What the receiver has stored of it, as it says itself. */
+  readonly received?: { readonly items: number; readonly bytes: number };
+}
+
+export interface TransferWaiting extends TransferName {
+  readonly reason: string;
+  /** How long it has been waiting for that. */
+  readonly sinceMs?: number;
+  /** When it is tried again, if not as soon as the cause is gone. */
+  readonly retryInMs?: number;
 }
 
 export interface TransfersView {
   readonly active: readonly TransferView[];
-  readonly waiting: readonly { partition: number; from: string; to: string; kind: string; reason: string }[];
+  readonly waiting: readonly TransferWaiting[];
+}
+
+interface Failed {
+  readonly node: string;
+  readonly reason: string;
+}
+
+/** What was asked of several members: who did it, and why others did not. */
+export interface ControlView {
+  readonly nodes: readonly { readonly node: string; readonly cancelled?: number }[];
+  readonly failed: readonly Failed[];
+}
+
+export interface LimitsView {
+  readonly nodes: readonly {
+    readonly node: string;
+    readonly out: number;
+    readonly in: number;
+    readonly bytesPerSecond: number | null;
+  }[];
+  readonly failed: readonly Failed[];
+}
+
+export interface RepairView {
+  /** The owner of the partition. */
+  readonly node: string;
+  /** False: it was being repaired already. */
+  readonly begun: boolean;
 }
 
 export interface ReplicaView {
@@ -235,6 +309,18 @@ export interface KvOptions {
   readonly where?: boolean;
 }
 
+export interface TransferScope {
+  readonly partition?: number | undefined;
+  readonly node?: string | undefined;
+}
+
+export interface TransferLimitsWanted {
+  readonly out?: number | undefined;
+  readonly in?: number | undefined;
+  /** null: no limit. */
+  readonly bytesPerSecond?: number | null | undefined;
+}
+
 /** Methods reject with `AdminError`. Keys are latin1 strings. */
 export interface Admin {
   ping(n: number): Promise<PingView>;
@@ -246,10 +332,18 @@ export interface Admin {
   status(): Promise<StatusView>;
   ring(): Promise<RingView>;
   transfers(): Promise<TransfersView>;
+  /** Of one partition or all, at one member or all. They stay so until a member is started again. */
+  controlTransfers(what: 'pause' | 'resume' | 'cancel', at: TransferScope): Promise<ControlView>;
+  /** What is left out stays as it is; with nothing it only tells. */
+  limitTransfers(limits: TransferLimitsWanted, node: string | undefined): Promise<LimitsView>;
+  /** Resolves once the partition's owner has taken it on; `transfers` tells how far it is. */
+  repair(partition: number): Promise<RepairView>;
   /** Resolves once the claimant of the other cluster has staged the join. */
   join(address: string): Promise<{ claimant: string }>;
   /** Resolves once the claimant has staged it. */
   stage(change: ChangeByName): Promise<{ claimant: string }>;
+  /** The ring keeps its size, whether the other is staged or being filled. */
+  abortResize(): Promise<{ epoch: number }>;
   /** These are away and not to be waited for. `force`: though no majority is there to agree. */
   down(names: readonly string[], force: boolean): Promise<{ epoch: number; warnings: readonly string[] }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */

@@ -14,6 +14,8 @@ const status: StatusView = {
       address: '127.0.0.1:8099',
       status: 'valid',
       up: true,
+      partitions: 8,
+      slow: false,
       ringPercent: 100,
       pendingPercent: 50,
       location: '',
@@ -25,6 +27,8 @@ const status: StatusView = {
       address: '127.0.0.1:8199',
       status: 'joining',
       up: false,
+      partitions: 0,
+      slow: false,
       ringPercent: 0,
       pendingPercent: 50,
       location: '',
@@ -35,6 +39,8 @@ const status: StatusView = {
   claimant: 'n1',
   epoch: 7,
   clusterId: 'c',
+  ringSize: 8,
+  pending: 1,
 };
 const ring: RingView = {
   ringSize: 8,
@@ -85,6 +91,18 @@ function mapAdmin() {
       active: [],
       waiting: [{ partition: 1, from: 'n1', to: 'n2', kind: 'ownership', reason: 'later' }],
     }),
+    async controlTransfers(what, scope) {
+      asked.push([what, scope]);
+      return { nodes: [{ node: 'n1' }], failed: [] };
+    },
+    async limitTransfers(limits, node) {
+      asked.push(['limit', limits, node]);
+      return { nodes: [{ node: 'n1', out: 4, in: 8, bytesPerSecond: null }], failed: [] };
+    },
+    async repair(partition) {
+      asked.push(['repair', partition]);
+      return { node: 'n1', begun: true };
+    },
     async join(address) {
       asked.push(['join', address]);
       return { claimant: 'n1' };
@@ -93,6 +111,7 @@ function mapAdmin() {
       asked.push(['stage', change]);
       return { claimant: 'n1' };
     },
+    abortResize: async () => ({ epoch: 8 }),
     async down(names, force) {
       asked.push(['down', names, force]);
       return { epoch: 8, warnings: [] };
@@ -206,7 +225,8 @@ describe('pages', () => {
   });
 
   it('metrics ask no other node', async () => {
-    await open({ transfers: () => new Promise(() => {}) }, { requestMs: 2_000 });
+    const hangs = (): Promise<never> => new Promise(() => {});
+    await open({ transfers: hangs, ring: hangs }, { requestMs: 2_000 });
     expect((await ask('GET', '/metrics')).status).toBe(200);
   });
 
@@ -307,6 +327,34 @@ describe('cluster', () => {
     expect((await ask('POST', '/api/cluster/plan')).json).toEqual({ id: 'p1', changes: [], transitions: [] });
     expect((await ask('POST', '/api/cluster/commit', '{"planId":"p1"}')).json).toEqual({ epoch: 8 });
     expect((await ask('POST', '/api/cluster/clear')).json).toEqual({ result: 'ok' });
+  });
+
+  it('controls transfers', async () => {
+    const { asked } = await open();
+    await ask('POST', '/api/transfers/pause');
+    await ask('POST', '/api/transfers/resume', '{"partition":3,"node":"n2"}');
+    await ask('POST', '/api/transfers/cancel', '{"partition":0}');
+    await ask('GET', '/api/transfers/limit');
+    await ask('POST', '/api/transfers/limit', '{"out":2,"bytesPerSecond":null,"node":"n1"}');
+    expect((await ask('POST', '/api/repair', '{"partition":7}')).json).toEqual({ node: 'n1', begun: true });
+    expect(asked).toEqual([
+      ['pause', {}],
+      ['resume', { partition: 3, node: 'n2' }],
+      ['cancel', { partition: 0 }],
+      ['limit', {}, undefined],
+      ['limit', { out: 2, bytesPerSecond: null }, 'n1'],
+      ['repair', 7],
+    ]);
+  });
+
+  it.each([
+    ['/api/transfers/cancel', '{}'],
+    ['/api/transfers/pause', '{"partition":-1}'],
+    ['/api/transfers/limit', '{"bytesPerSecond":10}'],
+    ['/api/repair', '{"partition":"3"}'],
+  ])('%s with %s is a bad request', async (path, body) => {
+    await open();
+    expect((await ask('POST', path, body)).status).toBe(400);
   });
 
   it('a refusal is 409 with its code', async () => {

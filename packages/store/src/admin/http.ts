@@ -65,6 +65,7 @@ export class AdminServer {
   readonly #limits: AdminServerLimits;
   readonly #server: Server;
   #closing: Promise<void> | undefined;
+  #draining = false;
   #connections = 0;
   /** Came when there were as many as there may be. */
   readonly #surplus = new WeakSet<Socket>();
@@ -113,6 +114,11 @@ export class AdminServer {
     });
   }
 
+  /** From now on only monitors are answered: the node is on its way out. */
+  drain(): void {
+    this.#draining = true;
+  }
+
   /** Takes no more requests, and resolves once those at hand are answered or `drainMs` have passed. */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
@@ -156,6 +162,8 @@ export class AdminServer {
       const { connections } = this.#limits;
       throw new AdminError('overload', `there are ${connections} connections here, as many as there may be`);
     }
+    if (this.#draining && !FOR_MONITORS.has(query.path))
+      throw new AdminError('stopping', 'this node was asked to end and drains');
     const row = this.#routes.get(query.path);
     if (row === undefined) throw new AdminError('no_such_path', `there is nothing at ${query.path}`);
     const method = request.method === 'HEAD' ? 'GET' : request.method;

@@ -22,7 +22,7 @@ interface Family {
 
 /** The whole page. Rejects as `Admin` does. */
 export async function describeMetrics(admin: Admin, node: string): Promise<string> {
-  const [status, ring] = await Promise.all([admin.status(), admin.ring()]);
+  const status = await admin.status();
   const load = admin.load();
   const up = status.members.filter((member) => member.up).length;
   const statuses = [
@@ -40,19 +40,19 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
       ]),
     ),
     gauge('rkv_members_up', 'Members that this node takes for up.', [[{}, up]]),
+    gauge('rkv_members_slow', 'Members whose event loop has been late for seconds, as they say themselves.', [
+      [{}, status.members.filter((member) => member.slow).length],
+    ]),
     gauge('rkv_ring_epoch', 'Epoch of the ring document.', [[{}, status.epoch]]),
     gauge('rkv_ring_agreed', 'All live members hold this ring document.', [[{}, Number(status.ready)]]),
-    gauge('rkv_ring_size', 'Partitions of the ring.', [[{}, ring.ringSize]]),
+    gauge('rkv_ring_size', 'Partitions of the ring.', [[{}, status.ringSize]]),
     gauge(
       'rkv_partitions_owned',
       'Partitions by owner.',
-      status.members.map(({ name }) => [
-        { member: name },
-        ring.owners.filter((owner) => owner === name).length,
-      ]),
+      status.members.map(({ name, partitions }) => [{ member: name }, partitions]),
     ),
     gauge('rkv_partitions_pending', 'Partitions that are about to change their owner.', [
-      [{}, ring.pending.length],
+      [{}, status.pending],
     ]),
     gauge(
       'rkv_vnodes_partial',

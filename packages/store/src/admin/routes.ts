@@ -39,6 +39,7 @@ export function adminRoutes(admin: Admin, node: string): Routes {
     ...pageRoutes(admin, node),
     ...keyRoutes(admin),
     ...clusterRoutes(admin, node),
+    ...transferRoutes(admin),
   ]);
 }
 
@@ -116,6 +117,7 @@ function kvOptions(query: Query): KvOptions {
 const joinBody = v.strictObject({ address: v.pipe(v.string(), v.nonEmpty()) });
 const name = v.pipe(v.string(), v.nonEmpty());
 const leaveBody = v.strictObject({ name: v.optional(name) });
+const resizeBody = v.strictObject({ ringSize: v.pipe(v.number(), v.safeInteger()) });
 const nameBody = v.strictObject({ name });
 const replaceBody = v.strictObject({ name, by: name });
 const downBody = v.strictObject({
@@ -134,7 +136,6 @@ function clusterRoutes(admin: Admin, node: string): Rows {
   return [
     ['/api/status', { GET: async () => json({ ...(await admin.status()), node }) }],
     ['/api/ring', { GET: async () => json(await admin.ring()) }],
-    ['/api/transfers', { GET: async () => json(await admin.transfers()) }],
     [
       '/api/cluster/join',
       { POST: async (call) => json(await admin.join((await fields(call, joinBody)).address)) },
@@ -165,6 +166,14 @@ function clusterRoutes(admin: Admin, node: string): Rows {
 function stagingRoutes(admin: Admin): Rows {
   return [
     [
+      '/api/ring/resize',
+      {
+        POST: async (call) =>
+          json(await admin.stage({ kind: 'resize', ringSize: (await fields(call, resizeBody)).ringSize })),
+      },
+    ],
+    ['/api/ring/resize/abort', { POST: async () => json(await admin.abortResize()) }],
+    [
       '/api/cluster/leave',
       {
         POST: async (call) =>
@@ -187,6 +196,43 @@ function stagingRoutes(admin: Admin): Rows {
         },
       },
     ]),
+  ];
+}
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const nodeField = { node: v.optional(v.string()) };
+const scopeBody = v.strictObject({ partition: v.optional(whole), ...nodeField });
+const cancelBody = v.strictObject({ partition: whole, ...nodeField });
+const repairBody = v.strictObject({ partition: whole });
+const limitBody = v.strictObject({
+  out: v.optional(whole),
+  in: v.optional(whole),
+  bytesPerSecond: v.optional(v.nullable(v.pipe(whole, v.minValue(1_000)))),
+  ...nodeField,
+});
+
+function transferRoutes(admin: Admin): Rows {
+  const control = (what: 'pause' | 'resume' | 'cancel'): Handler => {
+    const schema = what === 'cancel' ? cancelBody : scopeBody;
+    return async (call) => json(await admin.controlTransfers(what, await fields(call, schema)));
+  };
+  const limit: Handler = async (call) => {
+    const { node, ...limits } = await fields(call, limitBody);
+    return json(await admin.limitTransfers(limits, node));
+  };
+  return [
+    ['/api/transfers', { GET: async () => json(await admin.transfers()) }],
+    ['/api/transfers/pause', { POST: control('pause') }],
+    ['/api/transfers/resume', { POST: control('resume') }],
+    ['/api/transfers/cancel', { POST: control('cancel') }],
+    [
+      '/api/transfers/limit',
+      { GET: async () => json(await admin.limitTransfers({}, undefined)), POST: limit },
+    ],
+    [
+      '/api/repair',
+      { POST: async (call) => json(await admin.repair((await fields(call, repairBody)).partition)) },
+    ],
   ];
 }
 

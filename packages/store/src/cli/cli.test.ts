@@ -72,6 +72,8 @@ const members: StatusView['members'] = [
     address: '127.0.0.1:8099',
     status: 'valid',
     up: true,
+    partitions: 8,
+    slow: true,
     ringPercent: 37.5,
     pendingPercent: 37.5,
     location: '',
@@ -84,6 +86,8 @@ const members: StatusView['members'] = [
     address: '127.0.0.1:8199',
     status: 'valid',
     up: false,
+    partitions: 8,
+    slow: false,
     ringPercent: 62.5,
     pendingPercent: 62.5,
     location: 'r1',
@@ -131,7 +135,8 @@ describe('exit codes', () => {
     [['get', 'a', 'b'], /too many arguments/],
     [['get', 'k', '--r', 'two'], /must be a whole number/],
     [['get', 'k', '--colour', 'red'], /unknown option '--colour'/],
-    [['ring', 'resize', '32'], /too many arguments/],
+    [['ring', 'resize'], /missing required argument 'size'/],
+    [['ring', 'resize', '24'], /power of two/],
     [['ping', '--node', 'ftp://127.0.0.1'], /must be an http URL/],
     [['ping', '--node', 'http://'], /must be a URL/],
     [['key', 'abc', '--hex'], /pairs of hex digits/],
@@ -291,6 +296,7 @@ describe('cluster', () => {
     expect(members).toContain(' Membership ');
     expect(members).toMatch(/^valid {6}37\.5% {6}-- {6}'n1'$/m);
     expect(members).toContain("Not reached: 'n2'");
+    expect(members).toContain("Slow: 'n1'");
     expect(members).toContain("Healing: 'n2' (5 partial vnodes)");
     expect(members).toContain("Not run by 'n2': locks");
     const picture = (await run('ring')).out;

@@ -1,10 +1,12 @@
 /**
- * `rkv cluster ...`, `ring`, `transfers`: who is in, who owns what, what moves - and how that changes: stage, plan, commit.
+ * `rkv cluster ...`, `ring`: who is in, who owns what, what moves - and how that changes: stage, plan, commit.
  */
-import type { Command } from 'commander';
-import type { PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
+import { ringSizeProblem } from '@rkv/core';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { PlanView, RingView, StatusView } from '../admin/api.ts';
 import { apply, readWanted } from './apply.ts';
-import { describePlan, describeRingView, describeStatus, describeTransfers } from './describe.ts';
+import { describePlan, describeRingView, describeStatus } from './describe.ts';
+import { wholeNumber } from './arguments.ts';
 import { Invocation } from './invocation.ts';
 import { settle } from './settle.ts';
 import type { Terminal } from './terminal.ts';
@@ -61,14 +63,18 @@ export function addClusterCommands(program: Command, terminal: Terminal): void {
     .summary('the members, what they own and what they will own')
     .option('--wait', `first ${WAIT}`)
     .action((_flags, command: Command) => status(new Invocation(command, terminal)));
-  program
+  const ringCommand = program
     .command('ring')
     .summary('who owns which partition')
     .action((_flags, command: Command) => ring(new Invocation(command, terminal)));
-  program
-    .command('transfers')
-    .summary('what moves between the nodes, and what waits for what')
-    .action((_flags, command: Command) => transfers(new Invocation(command, terminal)));
+  ringCommand
+    .command('resize')
+    .summary('stage that the ring gets another number of partitions, or abort that')
+    .argument('<size>', 'a power of two from 8 to 1024; or: abort', ringSizeOrAbort)
+    .option('--wait', WAIT)
+    .action((size: number | 'abort', _flags, command: Command) =>
+      resize(new Invocation(command, terminal), size),
+    );
 }
 
 /** What is staged about members other than oneself. */
@@ -129,6 +135,29 @@ async function stage(
   await settleIfAsked(invocation);
 }
 
+function ringSizeOrAbort(text: string): number | 'abort' {
+  if (text === 'abort') return text;
+  const size = wholeNumber(1)(text);
+  const problem = ringSizeProblem(size);
+  if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
+  return size;
+}
+
+async function resize(invocation: Invocation<WaitFlags>, size: number | 'abort'): Promise<void> {
+  const client = invocation.client();
+  if (size === 'abort') {
+    const aborted = await client.post<{ epoch: number }>('/api/ring/resize/abort');
+    invocation.tell(aborted, () => 'The ring keeps its size.');
+  } else {
+    const staged = await client.post<{ claimant: string }>('/api/ring/resize', { body: { ringSize: size } });
+    invocation.tell(
+      staged,
+      () => `The resize is staged at the claimant '${staged.claimant}'; plan and commit come next.`,
+    );
+  }
+  await settleIfAsked(invocation);
+}
+
 async function down(invocation: Invocation<{ force?: boolean }>, names: readonly string[]): Promise<void> {
   const body = { names, force: invocation.flags.force === true };
   type Done = { epoch: number; warnings: readonly string[] };
@@ -178,11 +207,6 @@ async function status(invocation: Invocation<WaitFlags>): Promise<void> {
 async function ring(invocation: Invocation): Promise<void> {
   const view = await invocation.client().get<RingView>('/api/ring');
   invocation.tell(view, () => describeRingView(view));
-}
-
-async function transfers(invocation: Invocation): Promise<void> {
-  const view = await invocation.client().get<TransfersView>('/api/transfers');
-  invocation.tell(view, () => describeTransfers(view));
 }
 
 async function settleIfAsked(invocation: Invocation<WaitFlags>, epoch = 0): Promise<void> {

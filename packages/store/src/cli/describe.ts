@@ -2,7 +2,7 @@
  * What operators read: the views of a node as text, in the manner of Riak's console.
  */
 import { describeMembership, describeRing, type MemberStatus } from '@rkv/core';
-import type { KeyView, PlanView, RingView, StatusView, TransfersView, Whereabouts } from '../admin/api.ts';
+import type { KeyView, PlanView, RingView, StatusView, Whereabouts } from '../admin/api.ts';
 
 const WIDTH = 79;
 
@@ -30,6 +30,8 @@ export function describeStatus({ members, ready, claimant, epoch }: StatusView):
   const down = members.filter((member) => !member.up).map((member) => quote(member.name));
   const lines = [describeShares(members), `Claimant: ${quote(claimant)}, epoch ${epoch}`];
   if (down.length > 0) lines.push(`Not reached: ${down.join(', ')}`);
+  const slow = members.filter((member) => member.slow).map((member) => quote(member.name));
+  if (slow.length > 0) lines.push(`Slow: ${slow.join(', ')}`);
   const healing = members.filter((member) => member.partialVnodes > 0);
   if (healing.length > 0) lines.push(`Healing: ${healing.map(describeHealing).join(', ')}`);
   lines.push(...describeMissingServices(members));
@@ -50,13 +52,26 @@ function describeMissingServices(members: StatusView['members']): string[] {
   });
 }
 
-export function describeRingView({ owners, pending, version, claimant }: RingView): string {
+export function describeRingView({ owners, pending, resize, version, claimant }: RingView): string {
   const moves = pending.map(
     ({ partition, from, to, status }) =>
       `  partition ${partition} from ${quote(from)} to ${quote(to)}: ${status}`,
   );
   const heading = moves.length === 0 ? [] : ['', `Pending: ${moves.length}`, ...moves];
-  return [describeRing(owners), ...heading, '', `Claimant: ${quote(claimant)}, epoch ${version}`].join('\n');
+  const coming =
+    resize === undefined
+      ? []
+      : [
+          '',
+          `Resizing to ${resize.ringSize} partitions: ${resize.done} of ${resize.total} transfers have brought everything`,
+        ];
+  return [
+    describeRing(owners),
+    ...heading,
+    ...coming,
+    '',
+    `Claimant: ${quote(claimant)}, epoch ${version}`,
+  ].join('\n');
 }
 
 export function describePlan({ changes, transitions }: PlanView): string {
@@ -150,27 +165,6 @@ function describeCertificate(certificate: Transition['certificate']): string[] {
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-export function describeTransfers({ active, waiting }: TransfersView): string {
-  if (active.length + waiting.length === 0) return 'No transfers are active or waiting.';
-  const moving = active.map(
-    ({ kind, partition, from, to, items, bytes }) =>
-      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${items} items, ${bytes} bytes so far`,
-  );
-  return [
-    `Active: ${active.length}`,
-    ...moving,
-    `Waiting: ${waiting.length}`,
-    ...describeWaiting(waiting),
-  ].join('\n');
-}
-
-export function describeWaiting(waiting: TransfersView['waiting']): string[] {
-  return waiting.map(
-    ({ kind, partition, from, to, reason }) =>
-      `  ${kind} partition ${partition} from ${quote(from)} to ${quote(to)}: ${reason}`,
-  );
 }
 
 export function describeKey({ key, keyHex, hash, partition, index, preflist, replicas }: KeyView): string {

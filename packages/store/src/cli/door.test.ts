@@ -31,15 +31,27 @@ const admin: Admin = {
     preflist: [],
     replicas: [],
   }),
-  status: async () => ({ members: [], ready: true, claimant: 'n1', epoch: 2, clusterId: 'c' }),
+  status: async () => ({
+    members: [],
+    ready: true,
+    claimant: 'n1',
+    epoch: 2,
+    clusterId: 'c',
+    ringSize: 8,
+    pending: 0,
+  }),
   ring: async () => ({ ringSize: 8, version: 2, claimant: 'n1', owners: [], pending: [], buckets: [] }),
   transfers: async () => ({ active: [], waiting: [] }),
+  controlTransfers: async () => ({ nodes: [], failed: [] }),
+  limitTransfers: async () => ({ nodes: [], failed: [] }),
+  repair: async () => ({ node: 'n1', begun: true }),
   async join() {
     staged = true;
     return { claimant: 'n1' };
   },
   stage: async () => ({ claimant: 'n1' }),
-  down: async () => ({ epoch: 3 }),
+  abortResize: async () => ({ epoch: 3 }),
+  down: async () => ({ epoch: 3, warnings: [] }),
   apply: async () => ({ done: true, steps: [], waiting: [] }),
   async clear() {
     staged = false;

@@ -9,6 +9,7 @@ import { addDevCommand } from './dev/dev.ts';
 import { DEFAULT_NODE } from './invocation.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addStartCommand, type StartServer } from './start.ts';
+import { addTransferCommands } from './transfer-commands.ts';
 import { type Terminal, WrongUsage } from './terminal.ts';
 
 export interface RkvComponents {
@@ -46,6 +47,7 @@ function buildProgram({ terminal, startServer }: RkvComponents): Command {
   addDevCommand(program, terminal);
   addKeyCommands(program, terminal);
   addClusterCommands(program, terminal);
+  addTransferCommands(program, terminal);
   addClaimCommand(program, terminal);
   return program;
 }

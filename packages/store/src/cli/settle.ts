@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RingView, StatusView, TransfersView } from '../admin/api.ts';
 import type { AdminClient } from './admin-client.ts';
-import { describeWaiting } from './describe.ts';
+import { describeWaiting } from './describe-transfers.ts';
 import { Refusal } from './terminal.ts';
 
 const SETTLE_MS = 120_000;
@@ -67,6 +67,7 @@ function reasonsToWait({ status, ring, transfers }: Look, epoch: number): string
   if (!status.ready) reasons.push('  all live members to hold the same ring');
   if (transfers.active.length > 0) reasons.push(`  active transfers: ${transfers.active.length}`);
   reasons.push(...describeWaiting(transfers.waiting));
+  if (ring.resize !== undefined) reasons.push(`  the ring to take its size of ${ring.resize.ringSize}`);
   const named = transfers.active.length + transfers.waiting.length;
   if (ring.pending.length > named)
     reasons.push(`  partitions that change their owner: ${ring.pending.length}`);

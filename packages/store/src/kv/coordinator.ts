@@ -15,7 +15,6 @@ import {
   type HybridClock,
   type PartitionId,
   type Quorum,
-  type RingDocument,
   type ServicePort,
 } from '@rkv/core';
 import { ByteBudget } from './byte-budget.ts';
@@ -93,11 +92,6 @@ export function firstPartition({ port }: Coordinator, key: PlacedKey): Partition
 export function bucketOfKey({ port }: Coordinator, key: string): BucketProperties {
   const { document } = port;
   return document.buckets.length === 1 ? (document.buckets[0] as BucketProperties) : bucketOf(document, key);
-}
-
-/** The largest n of any bucket: how far round the ring copies of a range may lie. */
-export function bucketsReplicasMax(document: RingDocument): number {
-  return Math.max(...document.buckets.map((bucket) => bucket.n));
 }
 
 /** The preference list of a key, under the ring and the live nodes of now. */

@@ -7,4 +7,3 @@ export * from './kv-store.ts';
 export * from './service.ts';
 export * from './kv-vnode.ts';
 export * from './items.ts';
-export * from './healing.ts';

@@ -12,6 +12,12 @@ export function beforeHash(hashHi: number): RecordKey | undefined {
   return hashHi === 0 ? undefined : { hashHi: hashHi - 1, hashLo: 0xffffffff, key: '' };
 }
 
+/** Whether a key stands behind another place in hash order. */
+export function isAfter(hashHi: number, hashLo: number, key: string, at: RecordKey): boolean {
+  if (hashHi !== at.hashHi) return hashHi > at.hashHi;
+  return hashLo === at.hashLo ? key > at.key : hashLo > at.hashLo;
+}
+
 /** One more than the last position. */
 export const POSITION_END = 2 ** 52;
 

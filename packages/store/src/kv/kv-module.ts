@@ -8,5 +8,11 @@ export const KV_SERVICE = 'rkv';
 /** `clock` is the node's one clock of stamps: vnodes tell it what they see. */
 export function kvModule(clock: HybridClock): VnodeModule<KvCommand, KvReply> {
   const inFlight = inFlightBudget();
-  return { name: KV_SERVICE, codec: kvCodec, open: (context) => new KvVnode(context, clock, inFlight) };
+  return {
+    name: KV_SERVICE,
+    codec: kvCodec,
+    merges: (command) => command.kind === 'merge',
+    reopens: true,
+    open: (context) => new KvVnode(context, clock, inFlight),
+  };
 }

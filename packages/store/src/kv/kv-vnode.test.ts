@@ -93,16 +93,6 @@ describe('a write', () => {
     stage.put('k', 1, 'earlier');
     expect(stage.passedOn).toEqual(['k 2:later']);
   });
-
-  it('ten thousand wait, more are refused, and reads of what is on its way too', () => {
-    const stage = new VnodeStage();
-    for (let i = 0; i < 10_000; i++) stage.put(`k${i}`, 1);
-    expect(stage.ask(merging('more', valueAt('more', 1, 'v')))).toBe('more refused: overload');
-    expect(stage.ask(getting('k7'))).toBe('k7 refused: overload');
-    expect(stage.ask(getting('other'))).toBe('other nothing');
-    stage.store.commit();
-    expect(stage.ask(getting('k7'))).toBe('k7 1:v');
-  });
 });
 
 describe('entries on their way into the store', () => {

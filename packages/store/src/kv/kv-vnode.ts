@@ -11,7 +11,6 @@ import {
   SPACE_META,
   STAMP_BYTES,
   covers,
-  rangeOf,
   type HashRange,
   type HybridClock,
   type LimitUse,
@@ -26,18 +25,10 @@ import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type {
-  GetCommand,
-  KvCommand,
-  KvReply,
-  MergeCommand,
-  PageCommand,
-  PageItem,
-  PageReply,
-} from './commands.ts';
+import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { beforeHash, positionOf } from './key-space.ts';
-import { STATE_AT, STATE_END } from './commands.ts';
+import { beforeHash, isAfter } from './key-space.ts';
+import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
 
 /** An entry on its way into the store; undefined: its removal is. */
@@ -56,12 +47,10 @@ interface Waiter {
   readonly failed: () => void;
 }
 
-/** Waiters in line before a vnode answers `overload`. */
-const WAITING_MAX = 10_000;
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
-/** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
-const PAGE_KEY_BYTES = 256 * 1024;
+/** Records of a page that are read within one call: about a millisecond. */
+const PAGE_RECORDS_AT_ONCE = 1_000;
 
 /** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
 const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
@@ -80,7 +69,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
-  #overloads = 0;
   /** Of what the node's budget refused, the writes of this vnode. */
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
@@ -106,7 +94,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       case 'get':
         return this.#handleGet(command, token);
       case 'page':
-        return token.reply(this.#page(command));
+        return this.#handlePage(command, token);
       case 'tally':
         return token.reply({ kind: 'tally', ...this.#tallies.of(command.range) });
       case 'ping':
@@ -126,17 +114,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   limits(): LimitUse[] {
-    return [
-      { limit: 'vnode_waiters', used: this.#waiters.length, max: WAITING_MAX, reached: this.#overloads },
-      { ...this.#inFlight.limit, reached: this.#tooMuch },
-    ];
+    return [{ ...this.#inFlight.limit, reached: this.#tooMuch }];
   }
 
   isEmpty(): boolean {
     return this.#tallies.total === 0 && this.#overlay.size === 0;
   }
 
-  walkItems(cursor: ItemCursor | undefined, budgetBytes: number, within: HashRange): ItemPage {
+  walkItems(
+    cursor: ItemCursor | undefined,
+    budgetBytes: number,
+    within: HashRange,
+    upTo?: ItemCursor,
+  ): ItemPage {
     const items: Uint8Array[] = [];
     let bytes = 0;
     const take = (at: RecordKey, entry: Uint8Array): void => {
@@ -150,11 +140,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         if (entry !== undefined && covers([within], at.hashHi)) take(at, entry);
     }
     const after = cursor === undefined ? beforeHash(within.start) : decodeCursor(cursor);
+    const end = upTo && decodeCursor(upTo);
     let last: RecordKey | undefined;
     let inRange = true;
     const { store, place, logger } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
-      inRange = hashHi < within.end;
+      inRange = hashHi < within.end && (end === undefined || !isAfter(hashHi, hashLo, key, end));
       if (!inRange) return false;
       last = { hashHi, hashLo, key };
       if (hashHi < within.start) return true;
@@ -168,6 +159,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return bytes < budgetBytes;
     });
     return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
+  }
+
+  /** Exact where the ranges are those of partitions, as they mostly are. */
+  countItems(within: readonly HashRange[]): number {
+    return this.#tallies.countWithin(within);
   }
 
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
@@ -217,13 +213,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return !more && this.isEmpty();
   }
 
-  #refuseMore(token: ReplyToken<KvReply>): void {
-    this.#overloads++;
-    token.refuse('overload');
-  }
-
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
-    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const { key, entry } = command;
     if (!this.#inFlight.fits(entry.length)) {
       this.#tooMuch++;
@@ -248,7 +238,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
-    if (this.#waiters.length >= WAITING_MAX) return this.#refuseMore(token);
     const waiting = { ...command };
     const answer = (): void => this.#replyHeld(waiting, token);
     this.#waiters.push({ inFlight, stored: answer, failed: answer });
@@ -262,37 +251,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#held.entry = undefined;
   }
 
-  #page({ range, after, limit }: PageCommand): PageReply {
-    const { store, place } = this.#context;
-    const { start, end } = rangeOf(range, place.ringBits);
-    const items: PageItem[] = [];
-    let inRange = true;
-    let keyBytes = 0;
-    let first = -1;
-    const more = store.walk(
-      SPACE_ENTRY,
-      place,
-      after ?? beforeHash(start),
-      limit,
-      (hashHi, hashLo, key, entry) => {
-        inRange = hashHi < end;
-        if (inRange && hashHi >= start) {
-          items.push({
-            hashHi,
-            hashLo,
-            key,
-            state: entry.slice(STATE_AT, STATE_END),
-            live: this.#isLive(entry),
-          });
-          keyBytes += key.length;
-        }
-        // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
-        const position = positionOf(hashHi, hashLo);
-        if (first < 0) first = position;
-        return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
-      },
-    );
-    return { kind: 'page', items, more: more && inRange };
+  /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
+  #handlePage(command: PageCommand, token: ReplyToken<KvReply>): void {
+    const { store, place, host, pool } = this.#context;
+    const walk = new PageWalk(store, place, { ...command }, host.now());
+    if (command.limit <= PAGE_RECORDS_AT_ONCE) {
+      walk.step(command.limit);
+      return token.reply(walk.page);
+    }
+    pool.run(token, () => {
+      if (!walk.step(PAGE_RECORDS_AT_ONCE)) return false;
+      token.reply(walk.page);
+      return true;
+    });
   }
 
   #find(at: RecordKey): Uint8Array | undefined {

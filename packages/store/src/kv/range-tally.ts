@@ -10,9 +10,11 @@
 import {
   murmur32Twice,
   partitionOf,
+  rangeOf,
   Reader,
   SPACE_META,
   Writer,
+  type HashRange,
   type LateRecord,
   type PartitionId,
   type Place,
@@ -56,6 +58,19 @@ export class VnodeTallies implements LateRecord {
 
   of(range: PartitionId): Readonly<RangeTally> {
     return this.#ranges.get(range) ?? EMPTY;
+  }
+
+  /** Entries in ranges of hashes; of a range that is met in part, that part of them. */
+  countWithin(within: readonly HashRange[]): number {
+    let count = 0;
+    for (const [range, { entries }] of this.#ranges) {
+      const { start, end } = rangeOf(range, this.place.ringBits);
+      for (const other of within) {
+        const met = Math.min(end, other.end) - Math.max(start, other.start);
+        if (met > 0) count += entries * (met / (end - start));
+      }
+    }
+    return Math.round(count);
   }
 
   /** An entry took the place of another; either may be none. */

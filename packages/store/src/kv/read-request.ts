@@ -287,8 +287,9 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#fetching = this.#answers.findIndex(
       (other) => other?.entry !== undefined && sameState(other.entry, wanted),
     );
-    if (this.#fetching < 0) return this.#fail(codeOf(this.#refusal));
-    this.#sendGet(this.#fetching, true);
+    if (this.#fetching >= 0) return this.#sendGet(this.#fetching, true);
+    if (this.#refusal === 'moved') return this.#followTheRing();
+    this.#fail(codeOf(this.#refusal));
   }
 
   #handleFetched(entry: Uint8Array | undefined): void {

@@ -8,23 +8,28 @@
  * Each step is deferred: on a lone node every answer comes within the call, and the steps of a large ring, one within
  * the other, would be deeper than any stack.
  *
+ * Not a coverage request (@rkv/core): that takes one replica's word for each range, and a key that was acknowledged by the
+ * others would be missed.
+ *
  * Promised: a key present throughout a walk is in it. Not promised: a snapshot.
  */
 import {
   collect,
   compareBytes,
-  partitionOf,
   quorumOf,
   rangeOf,
+  replicasMax,
   ringBits,
   type CollectOutcome,
+  type CollectPlan,
   type PartitionId,
+  type Quorum,
   type RecordKey,
 } from '@rkv/core';
 import type { Failure } from './api.ts';
 import type { KvCommand, KvReply, PageItem, PageReply, TallyReply } from './commands.ts';
-import { bucketsReplicasMax, majorityOf, type Coordinator } from './coordinator.ts';
-import { hashAt, POSITION_END, positionOf } from './key-space.ts';
+import { majorityOf, type Coordinator } from './coordinator.ts';
+import { hashAt, POSITION_END, positionOf, rangeAt } from './key-space.ts';
 import { codeOf } from './write-request.ts';
 
 /** Keys of one page of one replica; a page is read within a millisecond. */
@@ -67,55 +72,62 @@ export function countKeys(
   coordinator: Coordinator,
   done: (outcome: Outcome<{ count: number }>) => void,
 ): void {
-  const ringSize = coordinator.port.document.ringSize;
   let total = 0;
-  const next = (range: number): void => {
-    if (range === ringSize) return done({ kind: 'ok', count: total });
-    countRange(coordinator, range as PartitionId, (outcome) => {
+  const next = (from: number): void => {
+    if (from >= POSITION_END) return done({ kind: 'ok', count: total });
+    countRange(coordinator, from, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       total += outcome.count;
-      coordinator.host.defer(() => next(range + 1));
+      coordinator.host.defer(() => next(outcome.position));
     });
   };
   next(0);
 }
 
-/** The tallies of a range when its replicas agree on it, else a walk through it. */
-function countRange(
-  coordinator: Coordinator,
-  range: PartitionId,
-  done: (outcome: Outcome<{ count: number }>) => void,
-): void {
-  ask(coordinator, range, { kind: 'tally', range }, (outcome) => {
-    if (outcome.kind === 'failed') return done(outcome);
-    const tallies = outcome.replies.map(({ reply }) => reply as TallyReply);
-    const first = tallies[0] as TallyReply;
-    const agree = tallies.every(
-      (t) => t.digestHi === first.digestHi && t.digestLo === first.digestLo && t.entries === first.entries,
-    );
-    if (agree) return done({ kind: 'ok', count: first.live });
-    walkRange(coordinator, range, done);
-  });
+interface Counted {
+  readonly count: number;
+  /** Where to go on. */
+  readonly position: number;
 }
 
-function walkRange(
+/** From `from` to the end of its range: the tallies when its replicas agree on it, else, or in the midst of one, a walk. */
+function countRange(coordinator: Coordinator, from: number, done: (outcome: Outcome<Counted>) => void): void {
+  ask(
+    coordinator,
+    from,
+    (range) => ({ kind: 'tally', range }),
+    (outcome) => {
+      if (outcome.kind === 'failed') return done(outcome);
+      const { start, end, replies } = outcome;
+      const tallies = replies.map(({ reply }) => reply as TallyReply);
+      const first = tallies[0] as TallyReply;
+      const agree = tallies.every(
+        (t) => t.digestHi === first.digestHi && t.digestLo === first.digestLo && t.entries === first.entries,
+      );
+      if (agree && start === from) return done({ kind: 'ok', count: first.live, position: end });
+      walkTo(coordinator, from, end, done);
+    },
+  );
+}
+
+/** As far as `end`, or further: pages end where ranges do, and those are larger once the ring is smaller. */
+function walkTo(
   coordinator: Coordinator,
-  range: PartitionId,
-  done: (outcome: Outcome<{ count: number }>) => void,
+  from: number,
+  end: number,
+  done: (outcome: Outcome<Counted>) => void,
 ): void {
-  const bits = ringBits(coordinator.port.document.ringSize);
-  const end = positionOf(rangeOf(range, bits).end, 0);
   let count = 0;
-  const goOn = (from: number, limit: number): void => {
-    if (from >= end) return done({ kind: 'ok', count });
-    scanRange(coordinator, from, limit, (outcome) => {
+  const goOn = (position: number, limit: number): void => {
+    if (position >= end) return done({ kind: 'ok', count, position });
+    scanRange(coordinator, position, limit, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       count += outcome.keys.length;
-      const nextLimit = outcome.position === from ? Math.min(limit * 2, 0xffff) : PAGE_KEYS_MAX;
+      const nextLimit = outcome.position === position ? Math.min(limit * 2, 0xffff) : PAGE_KEYS_MAX;
       coordinator.host.defer(() => goOn(outcome.position, nextLimit));
     });
   };
-  goOn(positionOf(rangeOf(range, bits).start, 0), PAGE_KEYS_MAX);
+  goOn(from, PAGE_KEYS_MAX);
 }
 
 /** One merged page of the range in which `position` lies. */
@@ -125,15 +137,17 @@ function scanRange(
   limit: number,
   done: (outcome: Outcome<ScannedPage>) => void,
 ): void {
-  const bits = ringBits(coordinator.port.document.ringSize);
-  const { hashHi } = hashAt(position);
-  const range = partitionOf(hashHi, bits);
-  const command: KvCommand = { kind: 'page', range, limit, after: justBefore(position) };
-  ask(coordinator, range, command, (outcome) => {
-    if (outcome.kind === 'failed') return done(outcome);
-    const pages = outcome.replies.map(({ reply }) => reply as PageReply);
-    done({ kind: 'ok', ...mergePages(pages, position, positionOf(rangeOf(range, bits).end, 0)) });
-  });
+  const after = justBefore(position);
+  ask(
+    coordinator,
+    position,
+    (range) => ({ kind: 'page', range, limit, after }),
+    (outcome) => {
+      if (outcome.kind === 'failed') return done(outcome);
+      const pages = outcome.replies.map(({ reply }) => reply as PageReply);
+      done({ kind: 'ok', ...mergePages(pages, position, outcome.end) });
+    },
+  );
 }
 
 /** Live keys of several replicas' pages, as far as all of the pages reach; `end` is where the range ends. */
@@ -166,25 +180,40 @@ function justBefore(position: number): RecordKey | undefined {
     : { hashHi: hashHi - 1, hashLo: 0xffffffff, key: '' };
 }
 
-interface Replies {
+/** A range of the ring, by the positions of its beginning and its end. */
+interface Stretch {
+  readonly range: PartitionId;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Replies extends Stretch {
   readonly replies: readonly { readonly reply: KvReply; readonly standIn: boolean }[];
 }
 
-/** Ask a range's replicas one command at read quorum. A stand-in's reply is heard but does not count. */
+/**
+ * Ask the replicas of the range in which a position lies one command at read quorum; which range that is may change with
+ * the ring while they are asked. A stand-in's reply is heard but does not count.
+ */
 function ask(
   coordinator: Coordinator,
-  range: PartitionId,
-  command: KvCommand,
+  position: number,
+  commandFor: (range: PartitionId) => KvCommand,
   done: (outcome: Outcome<Replies>) => void,
 ): void {
   const { port, defaults } = coordinator;
-  const n = bucketsReplicasMax(port.document);
-  const list = port.list(range, n);
-  const quorum = quorumOf(list, Math.min(defaults.r ?? majorityOf(n), n));
+  const n = replicasMax(port.document);
+  let stretch: Stretch;
+  let quorum: Quorum;
+  const plan = (): CollectPlan<KvCommand> => {
+    stretch = stretchAt(position, ringBits(port.document.ringSize));
+    const list = port.list(stretch.range, n);
+    quorum = quorumOf(list, Math.min(defaults.r ?? majorityOf(n), n));
+    return { list, quorum, command: commandFor(stretch.range) };
+  };
   collect<KvCommand, KvReply, KvReply>(port, {
-    list,
-    quorum,
-    command,
+    ...plan(),
+    planAnew: plan,
     timeoutMs: defaults.timeoutMs,
     primariesSuffice: true,
     keep: (reply) => reply,
@@ -193,11 +222,18 @@ function ask(
       if (outcome.reason === 'finished' || everyPrimaryAnswered(outcome, n)) {
         done({
           kind: 'ok',
+          ...stretch,
           replies: outcome.answers.map(({ answer, standIn }) => ({ reply: answer, standIn })),
         });
-      } else done({ kind: 'failed', failure: failureOfRange(outcome, quorum.needed, range) });
+      } else done({ kind: 'failed', failure: failureOfRange(outcome, quorum.needed, stretch.range) });
     },
   });
+}
+
+function stretchAt(position: number, bits: number): Stretch {
+  const range = rangeAt(position, bits);
+  const { start, end } = rangeOf(range, bits);
+  return { range, start: positionOf(start, 0), end: positionOf(end, 0) };
 }
 
 function everyPrimaryAnswered(outcome: CollectOutcome<KvReply>, n: number): boolean {

@@ -13,9 +13,9 @@ import {
   quorumOf,
   ringIndexOf,
   type CollectedAnswer,
+  type CollectPlan,
   type NodeId,
   type PartitionId,
-  type Quorum,
   type Replica,
   type RingIndex,
 } from '@rkv/core';
@@ -115,13 +115,11 @@ export class Service {
     answered: (replica: Replica, reply: KvReply) => T,
   ): Promise<T | ServiceReply> {
     const { port, defaults } = this.#coordinator;
-    const first = firstPartition(this.#coordinator, placed);
-    const all = port.list(first, 1);
+    const plan = (): CollectPlan<KvCommand> => this.#planFor(placed, command, 1, 1);
     return new Promise((resolve) => {
       collect<KvCommand, KvReply, KvReply>(port, {
-        list: all,
-        quorum: quorumOf(all, 1),
-        command,
+        ...plan(),
+        planAnew: plan,
         timeoutMs: defaults.timeoutMs,
         keep: keepReply,
         counts: () => true,
@@ -129,6 +127,7 @@ export class Service {
           const answer = answers[0];
           if (reason === 'finished' && answer !== undefined)
             return resolve(answered(answer.replica, answer.answer));
+          const first = firstPartition(this.#coordinator, placed);
           resolve(this.#nobody(first, reason === 'timeout' ? 'timeout' : codeOf(refusal)));
         },
       });
@@ -158,14 +157,11 @@ export class Service {
     needed: number,
     timeoutMs: number,
   ): Promise<QuorumReply> {
-    const { port } = this.#coordinator;
-    const list = port.list(firstPartition(this.#coordinator, placed), n);
-    const quorum: Quorum = quorumOf(list, needed);
+    const plan = (): CollectPlan<KvCommand> => this.#planFor(placed, command, n, needed);
     return new Promise((resolve) => {
-      collect<KvCommand, KvReply, KvReply>(port, {
-        list,
-        quorum,
-        command,
+      collect<KvCommand, KvReply, KvReply>(this.#coordinator.port, {
+        ...plan(),
+        planAnew: plan,
         timeoutMs,
         keep: keepReply,
         counts: (reply, standIn) => !(standIn && reply.kind === 'held' && reply.entry === undefined),
@@ -173,6 +169,11 @@ export class Service {
           resolve({ reason, result: answers.map((answer) => this.#replyOf(answer)) }),
       });
     });
+  }
+
+  #planFor(placed: PlacedKey, command: KvCommand, n: number, needed: number): CollectPlan<KvCommand> {
+    const list = this.#coordinator.port.list(firstPartition(this.#coordinator, placed), n);
+    return { list, quorum: quorumOf(list, needed), command };
   }
 
   #replyOf({ replica, answer }: CollectedAnswer<KvReply>): ServiceReply {
@@ -192,15 +193,16 @@ export class Service {
   }
 
   #nobody(partition: PartitionId, error: FailureCode): ServiceReply {
-    return {
-      result: { error },
-      ...this.#where({ partition, node: this.#coordinator.port.self, role: 'primary' }),
-    };
+    const { self, document } = this.#coordinator.port;
+    return { result: { error }, ...this.#where({ partition, ringSize: document.ringSize, node: self }) };
   }
 
-  #where({ node, partition }: Replica): { node: string; partition: PartitionId; index: RingIndex } {
-    const { document } = this.#coordinator.port;
-    return { node: this.#nameOf(node), partition, index: ringIndexOf(partition, document.ringSize) };
+  #where({ node, partition, ringSize }: Omit<Replica, 'role'>): {
+    node: string;
+    partition: PartitionId;
+    index: RingIndex;
+  } {
+    return { node: this.#nameOf(node), partition, index: ringIndexOf(partition, ringSize) };
   }
 
   #nameOf(id: NodeId): string {

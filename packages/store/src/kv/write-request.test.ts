@@ -294,6 +294,29 @@ describe('a partition that moves', () => {
     expect(outcomes).toContain('written 1000');
   });
 
+  it('a hint kept for the new owner counts for nothing, and makes the outcome unsure', () => {
+    const { port, outcomes, put } = stage();
+    put({ w: 1 });
+    for (const node of 'ab') port.refuse(node, 'moved');
+    port.keep('c');
+    expect(outcomes).toEqual([]);
+    port.host.advance(1_050);
+    expect(outcomes).toEqual(['timeout']);
+  });
+
+  it('whatever the last of the old ring say while the new one is waited for', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put();
+    port.refuse('b', 'moved');
+    port.refuse('c', 'moved');
+    port.reply('a', merged);
+    expect(outcomes).toEqual([]);
+    port.adopt(ringFor('k', 'adcbadcb'));
+    port.reply('d', merged);
+    port.reply('c', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+
   it('an answer under the old ring is none under the new one', () => {
     // While d is down the list is 1@b 2@b 0@c!, then 0@d 1@b 2@b: in second place stands b, with another partition.
     const { port, outcomes, put } = stage('dbbcdbbc', { down: 'd' });

@@ -112,6 +112,11 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#judge();
   }
 
+  onKept(at: number): void {
+    this.#reached = true;
+    this.onRefused(at, 'moved');
+  }
+
   onAlarm(): void {
     if (!this.#count.settled) this.#reached = true;
     this.#fail('timeout');
@@ -208,7 +213,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #judge(): void {
     if (this.#done || this.#sending) return;
     if (this.#count.met) return this.#succeed();
-    if (this.#count.possible) return;
+    // Parked: it is sent anew once the newer ring is here, whatever the last of the old one say.
+    if (this.#count.possible || this.#parked) return;
     // It can fail before everybody has spoken: whoever has not may have stored it.
     if (!this.#count.settled) this.#reached = true;
     if (this.#refusal === 'moved') return this.#followTheRing();

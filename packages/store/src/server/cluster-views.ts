@@ -5,6 +5,7 @@
  */
 import {
   ringIndexOf,
+  type InboundStatus,
   type Node,
   type NodeId,
   type PartitionId,
@@ -25,16 +26,23 @@ export function statusView(node: Node): StatusView {
     address,
     status,
     up: node.isUp(id),
+    partitions: current.get(id) ?? 0,
+    slow: node.members.isSlow(id),
     ringPercent: percent(current.get(id), document),
     pendingPercent: percent(target.get(id), document),
     location,
     partialVnodes: node.members.partialOf(id),
     ...servicesOf(node, id),
   }));
-  const { epoch, clusterId } = document;
+  const { epoch, clusterId, ringSize } = document;
   const ready = node.prospect === undefined && node.ringReady;
-  return { members, ready, claimant: claimantName(node), epoch, clusterId };
+  const pending = document.pending.length;
+  const resizing = document.resize === undefined ? {} : { resizingTo: document.resize.ringSize };
+  return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending, ...resizing };
 }
+
+/** How the reason begins of a transfer that has brought everything (core's handoff). */
+const ALL_THERE = 'all items';
 
 export function ringView(node: Node, { active, waiting }: TransfersView): RingView {
   const { document } = node;
@@ -44,7 +52,7 @@ export function ringView(node: Node, { active, waiting }: TransfersView): RingVi
     const held = waiting.find(
       (transfer) => transfer.kind === 'ownership' && transfer.partition === partition,
     );
-    return held?.reason.startsWith('all items') === true ? 'complete' : 'waiting';
+    return held?.reason.startsWith(ALL_THERE) === true ? 'complete' : 'waiting';
   };
   return {
     ringSize: document.ringSize,
@@ -60,36 +68,86 @@ export function ringView(node: Node, { active, waiting }: TransfersView): RingVi
       };
     }),
     buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
+    ...resizeView(document, { active, waiting }),
   };
+}
+
+function resizeView(
+  { resize, ...document }: RingDocument,
+  { active, waiting }: TransfersView,
+): Pick<RingView, 'resize'> {
+  if (resize === undefined) return {};
+  const held = waiting.filter(({ kind }) => kind === 'resize');
+  const done = held.filter(({ reason }) => reason.startsWith(ALL_THERE)).length;
+  const total = held.length + active.filter(({ kind }) => kind === 'resize').length;
+  const owners = resize.owners.map((owner) => nameOf({ ...document, resize }, owner));
+  return { resize: { ringSize: resize.ringSize, owners, done, total } };
 }
 
 /** What a node answers to `transfers`. */
 export interface RawTransfers {
   readonly active: readonly TransferStatus[];
   readonly waiting: readonly WaitingTransfer[];
+  /** What comes into it. */
+  readonly inbound: readonly InboundStatus[];
 }
 
-export function namedTransfers(document: RingDocument, { active, waiting }: RawTransfers): TransfersView {
+/** What the members say of their transfers, made one: of each that runs, both ends. */
+export function transfersView(
+  document: RingDocument,
+  members: readonly NodeId[],
+  answers: readonly RawTransfers[],
+): TransfersView {
   const named = <T extends { from: NodeId; to: NodeId }>(transfer: T): T & { from: string; to: string } => ({
     ...transfer,
     from: nameOf(document, transfer.from),
     to: nameOf(document, transfer.to),
   });
-  return { active: active.map(named), waiting: waiting.map(named) } as unknown as TransfersView;
+  const inbound = new Map(
+    answers.flatMap((answer) => answer.inbound ?? []).map((status) => [transferKey(status), status]),
+  );
+  const active = answers
+    .flatMap((answer) => answer.active)
+    .map((transfer) => {
+      const other = inbound.get(transferKey(transfer));
+      const received = other && { items: other.items, bytes: other.bytes };
+      return { ...named(transfer), ...(received && { received }) };
+    });
+  // A copy that a repair waits for may be told by both ends; the sender knows more.
+  const waiting = new Map<string, WaitingTransfer>();
+  const moving = new Set(answers.flatMap((answer) => answer.active).map(transferKey));
+  for (const [at, answer] of answers.entries())
+    for (const transfer of answer.waiting) {
+      const key = transferKey(transfer);
+      const isSender = members[at] === transfer.from;
+      if (!moving.has(key) && (isSender || !waiting.has(key))) waiting.set(key, transfer);
+    }
+  return { active, waiting: [...waiting.values()].map(named) } as unknown as TransfersView;
+}
+
+function transferKey(
+  transfer: Pick<TransferStatus, 'kind' | 'service' | 'partition' | 'sourcePartition' | 'from' | 'to'>,
+): string {
+  const { kind, service, partition, sourcePartition, from, to } = transfer;
+  return [kind, service, partition, sourcePartition, from, to].join('/');
 }
 
 /** What is known to wait at a member that says nothing. */
-export function silentTransfers(document: RingDocument, member: NodeId, why: string): TransfersView {
+export function silentTransfers(document: RingDocument, member: NodeId, why: string): RawTransfers {
   const waiting = document.pending
     .filter((transfer) => transfer.from === member)
     .map(({ partition, from, to }) => ({
+      kind: 'ownership' as const,
+      service: '',
       partition,
-      from: nameOf(document, from),
-      to: nameOf(document, to),
-      kind: 'ownership',
+      sourcePartition: partition,
+      from,
+      to,
       reason: `${nameOf(document, member)} ${why}`,
+      sinceMs: 0,
+      retryInMs: undefined,
     }));
-  return { active: [], waiting };
+  return { active: [], waiting, inbound: [] };
 }
 
 export function planView(plan: Plan, document: RingDocument): PlanView {

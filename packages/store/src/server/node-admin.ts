@@ -18,24 +18,31 @@ import {
   type RequestResult,
   type RingDocument,
   type ServicePort,
+  type StagedChange,
   type WantedMember,
   type WantedStep,
   wayTo,
+  type TransferWish,
 } from '@rkv/core';
 import {
   AdminError,
   type Admin,
   type ApplyView,
   type ChangeByName,
+  type ControlView,
   type KeyView,
   type KvOptions,
+  type LimitsView,
   type LoadView,
   type PingView,
   type PlanView,
   type Readiness,
+  type RepairView,
   type ReplicaView,
   type RingView,
   type StatusView,
+  type TransferLimitsWanted,
+  type TransferScope,
   type TransfersView,
   type Whereabouts,
 } from '../admin/api.ts';
@@ -56,14 +63,15 @@ import {
 } from '../kv/index.ts';
 import {
   indexText,
-  namedTransfers,
   nameOf,
   planView,
   ringView,
   silentTransfers,
   statusView,
+  transfersView,
   type RawTransfers,
 } from './cluster-views.ts';
+import { askMembers } from './transfer-control.ts';
 
 export interface NodeAdminInit {
   readonly node: Node;
@@ -175,13 +183,30 @@ export class NodeAdmin implements Admin {
 
   async transfers(): Promise<TransfersView> {
     const { document } = this.#node;
-    const answers = await Promise.all(
-      document.members.map((member) => this.#transfersOf(document, member.id)),
-    );
-    return {
-      active: answers.flatMap((answer) => answer.active),
-      waiting: answers.flatMap((answer) => answer.waiting),
-    };
+    const members = document.members.map((member) => member.id);
+    const answers = await Promise.all(members.map((member) => this.#transfersOf(document, member)));
+    return transfersView(document, members, answers);
+  }
+
+  async controlTransfers(
+    kind: 'pause' | 'resume' | 'cancel',
+    { partition, node }: TransferScope,
+  ): Promise<ControlView> {
+    if (partition !== undefined) this.#checkPartition(partition);
+    const wish = { kind, ...(partition !== undefined && { partition }) } as TransferWish;
+    return askMembers(this.#node, this.#membersNamed(node), wish);
+  }
+
+  async limitTransfers(limits: TransferLimitsWanted, node: string | undefined): Promise<LimitsView> {
+    const wish = { kind: 'limit', ...limits } as TransferWish;
+    return (await askMembers(this.#node, this.#membersNamed(node), wish)) as LimitsView;
+  }
+
+  async repair(partition: number): Promise<RepairView> {
+    this.#checkPartition(partition);
+    const owner = this.#node.document.owners[partition] as NodeId;
+    const { nodes } = await askMembers(this.#node, [owner], { kind: 'repair', partition });
+    return nodes[0] as unknown as RepairView;
   }
 
   async join(address: string): Promise<{ claimant: string }> {
@@ -192,14 +217,23 @@ export class NodeAdmin implements Admin {
 
   async stage(change: ChangeByName): Promise<{ claimant: string }> {
     const document = this.#node.prospect ?? this.#node.document;
-    const idOf = (name: string | undefined): NodeId =>
-      name === undefined ? this.#node.id : this.#memberId(document, name);
-    const node = idOf(change.node);
-    const result = await this.#request(
-      'by' in change ? { ...change, node, by: idOf(change.by) } : { ...change, node },
-    );
+    const result = await this.#request(this.#changeById(document, change));
     if (result.kind !== 'staged') throw refusalError(result);
     return { claimant: nameOf(document, result.via) };
+  }
+
+  #changeById(document: RingDocument, change: ChangeByName): StagedChange {
+    if (change.kind === 'resize') return change;
+    const node = change.node === undefined ? this.#node.id : this.#memberId(document, change.node);
+    return 'by' in change
+      ? { ...change, node, by: this.#memberId(document, change.by) }
+      : { kind: change.kind, node };
+  }
+
+  async abortResize(): Promise<{ epoch: number }> {
+    const result = await this.#request({ kind: 'abortResize' });
+    if (result.kind !== 'done') throw refusalError(result);
+    return { epoch: result.epoch };
   }
 
   async down(
@@ -225,8 +259,10 @@ export class NodeAdmin implements Admin {
       case 'invite': {
         const { name, address } = step;
         const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
-        if (result.kind !== 'staged') throw refusalError(result);
-        return [`${name} is invited and its join is staged`];
+        if (result.kind === 'staged') return [`${name} is invited and its join is staged`];
+        // Its answer got lost, perhaps with the connection of a stranger that is a member now: the next look tells.
+        if (result.kind === 'refused' && !result.definite) return [`${name} is invited`];
+        throw refusalError(result);
       }
       case 'ask': {
         const result = await this.#request(step.request);
@@ -264,7 +300,7 @@ export class NodeAdmin implements Admin {
   }
 
   readiness(): Readiness {
-    const reasons = this.stopping ? ['this node is stopping'] : this.#node.troubles;
+    const reasons = this.stopping ? ['draining: this node was asked to end'] : this.#node.troubles;
     return { ready: reasons.length === 0, reasons };
   }
 
@@ -279,12 +315,26 @@ export class NodeAdmin implements Admin {
     throw new AdminError('not_member', `no member is named ${name}; the members are ${names}`);
   }
 
-  #transfersOf(document: RingDocument, member: NodeId): Promise<TransfersView> {
+  /** One member, or all of them. */
+  #membersNamed(name: string | undefined): NodeId[] {
+    const { document } = this.#node;
+    return name === undefined ? document.members.map(({ id }) => id) : [this.#memberId(document, name)];
+  }
+
+  #checkPartition(partition: number): void {
+    const { ringSize } = this.#node.document;
+    if (partition < ringSize) return;
+    throw new AdminError(
+      'bad_request',
+      `there is no partition ${partition}; the last one is ${ringSize - 1}`,
+    );
+  }
+
+  #transfersOf(document: RingDocument, member: NodeId): Promise<RawTransfers> {
     if (!this.#node.isUp(member)) return Promise.resolve(silentTransfers(document, member, 'is down'));
     return new Promise((resolve) => {
       this.#node.ask(member, 'transfers', null, (outcome) => {
-        if (outcome.kind === 'answered')
-          return resolve(namedTransfers(document, outcome.body as RawTransfers));
+        if (outcome.kind === 'answered') return resolve(outcome.body as RawTransfers);
         resolve(
           silentTransfers(document, member, outcome.kind === 'noAnswer' ? outcome.reason : outcome.message),
         );

@@ -1,8 +1,9 @@
 /**
  * A whole node of the store in this process: data directory, engine, ring node, Redis door, operator's door.
  *
- * It comes up in the order in which things rest on each other, and goes down the other way: first no new work, then
- * what is under way is finished, then the store is flushed and closed, last the lock goes.
+ * It comes up in the order in which things rest on each other, and goes down the other way: first no new work and the
+ * other nodes are told, then what is under way is finished, then the store is flushed and closed, last the lock goes. The
+ * operator's door stays open to monitors as long as there is something to see.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import {
   FileStableStore,
   HybridClock,
   LoopDelay,
+  membershipPresets,
   Node,
   openDataDirectory,
   SystemHost,
@@ -25,16 +27,7 @@ import {
 } from '@rkv/core';
 import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import {
-  Healer,
-  KV_SERVICE,
-  kvModule,
-  readBudget,
-  QuorumStore,
-  Service,
-  type Coordinator,
-  type HealingPort,
-} from '../kv/index.ts';
+import { kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -144,7 +137,6 @@ class Server implements RunningServer {
   #service!: Service;
   #redis: RedisServer | undefined;
   #http: AdminServer | undefined;
-  #healer: Healer | undefined;
   #ports!: Ports;
   #finish!: (why: Ending) => void;
   #becomeReady!: () => void;
@@ -180,6 +172,7 @@ class Server implements RunningServer {
       durability: config.durability,
       bootId: machineBootId(),
       modules: [this.#module],
+      preset: membershipPresets[config.preset],
       onReady: () => this.#becomeReady(),
       onRemoved: (why) => {
         this.#ending = why;
@@ -225,8 +218,6 @@ class Server implements RunningServer {
       service: this.#service,
       load: () => this.#load(),
     });
-    this.#healer = new Healer(coordinator, this.#healingPort(), logger);
-    this.#healer.start();
     this.#sayWhatTheRingRules();
     try {
       const http = await this.#openHttp(config.http);
@@ -248,10 +239,10 @@ class Server implements RunningServer {
   async #stop(): Promise<void> {
     const { directory } = this.#parts;
     if (this.#admin !== undefined) this.#admin.stopping = true;
-    await this.#redis?.close();
+    this.#http?.drain();
+    const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
+    await Promise.all([this.#redis?.close(), drained]);
     await this.#http?.close();
-    this.#healer?.stop();
-    this.#node.drain();
     await new Promise<void>((resolve) => this.#node.stop(resolve));
     this.#loopDelay.stop();
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
@@ -273,13 +264,6 @@ class Server implements RunningServer {
       redis: this.#redis,
       http: this.#http,
     });
-  }
-
-  #healingPort(): HealingPort {
-    return {
-      partial: () => this.#node.partialPartitions(KV_SERVICE),
-      declareWhole: (partition) => this.#node.declareWhole(KV_SERVICE, partition),
-    };
   }
 
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {

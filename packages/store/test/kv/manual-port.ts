@@ -121,6 +121,10 @@ export class ManualPort implements ServicePort<KvCommand, KvReply> {
     const sent = typeof node === 'string' ? this.to(node) : node;
     this.#take(sent)?.onRefused(sent.at, why);
   }
+  keep(node: string | Sent): void {
+    const sent = typeof node === 'string' ? this.to(node) : node;
+    this.#take(sent)?.onKept?.(sent.at);
+  }
   fail(node: string | Sent, wasSent = true, crowded = false): void {
     const sent = typeof node === 'string' ? this.to(node) : node;
     this.#take(sent)?.onFailed(sent.at, wasSent, crowded);

@@ -59,12 +59,14 @@ describe('while partitions move', () => {
     cluster.start('n1', 'n2', 'n3');
     const keys = keysOf('key', 150);
     for (const key of keys) cluster.put('n1', key, key);
+    // One after the other, so that the ring switches many times.
+    for (const name of ['n1', 'n2', 'n3']) cluster.node(name).handoff.limitTo({ out: 1 });
     cluster.join('n1', 'n2', 'n3');
     const epochs = new Set<number>();
     for (let walks = 0; walks < 40 || !cluster.isSettled('n1', 'n2', 'n3'); walks++) {
       const name = ['n1', 'n2', 'n3'][walks % 3] as string;
       if (!cluster.node(name).document.members.some(({ name }) => name === 'n1')) continue;
-      expect(new Set(cluster.scan(name, { pauseMs: 3 }))).toEqual(new Set(keys));
+      expect(new Set(cluster.scan(name, { pauseMs: 1 }))).toEqual(new Set(keys));
       expect(cluster.count(name)).toBe('150');
       epochs.add(cluster.node(name).document.epoch);
     }
@@ -87,7 +89,7 @@ describe('while partitions move', () => {
         cluster.node('n1').document.pending.length === 0 && cluster.node('n1').document.members.length === 3,
       20_000,
     );
-    expect(written).toBeGreaterThan(1_000);
+    expect(written).toBeGreaterThan(300);
   });
 });
 

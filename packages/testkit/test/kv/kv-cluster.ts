@@ -10,7 +10,6 @@ import {
   type PartitionId,
 } from '@rkv/core';
 import {
-  Healer,
   KV_SERVICE,
   kvModule,
   readBudget,
@@ -235,11 +234,6 @@ export class KvCluster {
         };
         citizen.kv = new QuorumStore(coordinator);
         citizen.service = new Service(coordinator);
-        const vnodes = {
-          partial: () => node.partialPartitions(KV_SERVICE),
-          declareWhole: (partition: PartitionId) => node.declareWhole(KV_SERVICE, partition),
-        };
-        new Healer(coordinator, vnodes, logger).start();
       },
     });
     const citizen: Citizen = { node, kv: undefined, service: undefined };

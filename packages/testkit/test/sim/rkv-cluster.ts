@@ -14,7 +14,6 @@ import {
   type HybridClockInit,
   type Logger,
   type NodeId,
-  type PartitionId,
   type ServicePort,
   type StableStore,
   type StoreRecord,
@@ -22,8 +21,6 @@ import {
   type VnodeModule,
 } from '@rkv/core';
 import {
-  Healer,
-  KV_SERVICE,
   kvModule,
   readBudget,
   QuorumStore,
@@ -41,7 +38,6 @@ export interface SimNode {
   readonly node: Node;
   /** Undefined until the node is ready. */
   kv: QuorumStore | undefined;
-  healer: Healer | undefined;
 }
 
 export type KvPort = ServicePort<KvCommand, KvReply>;
@@ -90,11 +86,19 @@ export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
     ...(init.skewMsMax !== undefined && { clock: { skewMsMax: init.skewMsMax } }),
     disk: { onCommit: init.onCommit },
     boot: (life) => bootNode(init, life),
-    stop: ({ node, healer }, done) => {
-      healer?.stop();
-      node.stop(done);
-    },
+    stop: endInOrder,
   });
+}
+
+/** As a server ends: its doors are shut, what is under way is answered, and then it stops. */
+function endInOrder(citizen: SimNode, done: () => void): void {
+  const { host, node } = citizen;
+  citizen.kv = undefined;
+  const maybeStop = (): void => {
+    if (node.openRequests === 0) node.stop(done);
+    else host.setTimer(10, maybeStop);
+  };
+  maybeStop();
 }
 
 function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
@@ -129,27 +133,21 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
     onReady: () => {
-      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module), life.logger);
+      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module));
       init.onReady(citizen);
     },
     onRemoved: () => init.onRemoved(citizen),
   });
-  const citizen: SimNode = { machine: life.name, host, node, kv: undefined, healer: undefined };
+  const citizen: SimNode = { machine: life.name, host, node, kv: undefined };
   node.start();
   return citizen;
 }
 
-function becomeReady(citizen: SimNode, clock: HybridClock, port: KvPort, logger: Logger): void {
-  const { host, node } = citizen;
+function becomeReady(citizen: SimNode, clock: HybridClock, port: KvPort): void {
+  const { host } = citizen;
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
   const coordinator: Coordinator = { host, clock, port, defaults, readBytes: readBudget() };
-  const vnodes = {
-    partial: () => node.partialPartitions(KV_SERVICE),
-    declareWhole: (partition: PartitionId) => node.declareWhole(KV_SERVICE, partition),
-  };
   citizen.kv = new QuorumStore(coordinator);
-  citizen.healer = new Healer(coordinator, vnodes, logger);
-  citizen.healer.start();
 }
 
 function overheard({ name, logger }: NodeLife, { onError }: RkvClusterInit): Logger {

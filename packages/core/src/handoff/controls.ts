@@ -1,0 +1,54 @@
+/**
+ * What an operator sets of a node's transfers: how many at a time, how many bytes a second, and which are paused.
+ *
+ * It takes effect at once and lasts until the node is started again: what was set by hand in a bad hour should not be
+ * found as a riddle a year later.
+ */
+import { INBOUND_MAX } from './receiver.ts';
+
+/** Transfers out of one node at a time, unless it is told otherwise. */
+const OUTBOUND_MAX = 4;
+
+export interface TransferLimits {
+  /** Transfers at one time, out of this node and into it. 0: none. */
+  readonly out: number;
+  readonly in: number;
+  /** Of items sent, bytes a second over all transfers of this node; undefined: no limit. */
+  readonly bytesPerSecond: number | undefined;
+}
+
+export const DEFAULT_LIMITS: TransferLimits = {
+  out: OUTBOUND_MAX,
+  in: INBOUND_MAX,
+  bytesPerSecond: undefined,
+};
+
+export class Pauses {
+  #all = false;
+  readonly #partitions = new Set<number>();
+
+  /** Of one partition, or of all. */
+  pause(partition?: number): void {
+    if (partition === undefined) this.#all = true;
+    else this.#partitions.add(partition);
+  }
+
+  /** All: those that were paused one by one too. */
+  resume(partition?: number): void {
+    if (partition !== undefined) this.#partitions.delete(partition);
+    else {
+      this.#all = false;
+      this.#partitions.clear();
+    }
+  }
+
+  /** Why transfers of this partition do not run; undefined: they do. */
+  reasonFor(partition: number): string | undefined {
+    if (this.#all) return 'all transfers of this node are paused';
+    return this.#partitions.has(partition) ? 'paused' : undefined;
+  }
+
+  get list(): { readonly all: boolean; readonly partitions: readonly number[] } {
+    return { all: this.#all, partitions: [...this.#partitions].toSorted((a, b) => a - b) };
+  }
+}

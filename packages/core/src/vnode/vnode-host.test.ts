@@ -1,0 +1,186 @@
+/** A vnode whose module has a bug: what becomes of the command, of the vnode, and of those who waited for it. */
+import { expect, it } from 'vitest';
+import { ManualHost } from '../../test/manual-host.ts';
+import { ManualStore } from '../../test/manual-store.ts';
+import { BrokenInvariant } from '../base/assert.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import { silentLogger, type Logger } from '../contracts/logger.ts';
+import { SPACE_ENTRY } from '../contracts/store.ts';
+import type { ReplyToken, Vnode, VnodeContext, VnodeModule } from '../contracts/vnode.ts';
+import { VnodeToken } from './mailbox.ts';
+import { VnodeHost } from './vnode-host.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** Keeps the last word it was told in the store, and in its head how often it was asked. */
+class Parrot implements Vnode<string, string> {
+  readonly #context: VnodeContext;
+  #asked = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(context: VnodeContext) {
+    this.#context = context;
+  }
+
+  handleCommand(command: string, token: ReplyToken<string>): void {
+    const { store, place } = this.#context;
+    this.#asked++;
+    const [verb, word = ''] = command.split(' ');
+    if (verb === 'throw') throw new TypeError('x is not a function');
+    if (verb === 'break') throw new BrokenInvariant('this holds');
+    if (verb === 'count') {
+      let counted = 0;
+      return this.#context.pool.run(token, () => {
+        if (++counted < 3) return false;
+        token.reply(`counted ${counted}`);
+        if (word === 'badly') throw new TypeError('y is not a function');
+        return true;
+      });
+    }
+    if (verb === 'stumble') {
+      return this.#context.pool.run(token, () => {
+        throw new TypeError('z is not a function');
+      });
+    }
+    if (verb === 'say') return token.reply(`asked ${this.#asked}`);
+    const value = new TextEncoder().encode(word);
+    store.submit([{ space: SPACE_ENTRY, place, hashHi: 0, hashLo: 0, key: 'word', value }]);
+    this.#waiting.push(() => token.reply(`learnt ${word}`));
+  }
+  onStoreProgress(): void {
+    for (const answer of this.#waiting.splice(0)) answer();
+  }
+  isEmpty(): boolean {
+    return true;
+  }
+  walkItems(): { items: Uint8Array[]; next: undefined } {
+    return { items: [], next: undefined };
+  }
+  handleHandoffItem(): void {}
+  handleItemHandedOff(): void {}
+  clearSome(): boolean {
+    return true;
+  }
+}
+
+class Asker extends VnodeToken {
+  readonly told: string[] = [];
+  readonly #then: () => void;
+  constructor(then: () => void) {
+    super();
+    this.#then = then;
+  }
+  reply(reply: unknown): void {
+    if (this.use()) this.told.push(String(reply));
+    host.telling++;
+    this.#then();
+    host.telling--;
+  }
+  refuse(why: string): void {
+    if (this.use()) this.told.push(`refused: ${why}`);
+  }
+  fail(why: string): void {
+    if (this.use()) this.told.push(`failed: ${why}`);
+  }
+}
+
+let host: VnodeHost;
+let clock: ManualHost;
+let pool: WorkerPool;
+let store: ManualStore;
+let errors: string[];
+
+function open(reopens: boolean): void {
+  store = new ManualStore();
+  store.start({ onProgress: () => host.onStoreProgress(), onFailure: (from) => host.onStoreProgress(from) });
+  errors = [];
+  clock = new ManualHost();
+  pool = new WorkerPool(clock);
+  const logger: Logger = { ...silentLogger, error: (_fields, message) => errors.push(message) };
+  const open = (context: VnodeContext): Parrot => new Parrot(context);
+  const module = { name: 'parrot', codec: {}, reopens, open };
+  host = new VnodeHost({
+    self: 'a' as NodeId,
+    place: { ringBits: 3, partition: 0 as PartitionId },
+    module: module as unknown as VnodeModule<unknown, unknown>,
+    host: clock,
+    store,
+    logger,
+    pool,
+    durability: 'process',
+    standing: 'owner',
+    whole: true,
+    intact: true,
+    forgotten: false,
+    epoch: 1 as Epoch,
+    clusterId: 'c',
+  });
+  store.commit();
+}
+
+function ask(command: string, then = (): void => {}): string[] {
+  const asker = new Asker(then);
+  host.handle(command, asker, 1_000);
+  return asker.told;
+}
+
+it('who asked is told that it failed, the log has it, and the vnode lives on', () => {
+  open(false);
+  expect(ask('throw')).toEqual(['failed: the vnode threw: TypeError: x is not a function']);
+  expect(errors).toEqual(['a vnode threw over a command; who asked is told']);
+  for (let i = 0; i < 10; i++) ask('throw');
+  expect(ask('say')).toEqual(['asked 12']);
+});
+
+it('a broken invariant is not caught', () => {
+  open(true);
+  expect(() => ask('break')).toThrow('broken invariant: this holds');
+});
+
+it('nor is what an asker throws over its answer', () => {
+  open(true);
+  const angry = (): void => {
+    throw new TypeError('the asker has a bug too');
+  };
+  expect(() => ask('say', angry)).toThrow('the asker has a bug too');
+  expect(errors).toEqual([]);
+});
+
+it('one that keeps throwing is opened anew once the store has what was on its way', () => {
+  open(true);
+  const learnt = ask('learn a');
+  ask('throw');
+  ask('throw');
+  ask('throw');
+  expect(ask('say')).toEqual(['refused: overload']);
+  expect(learnt).toEqual([]);
+  store.commit(store.committedSeq + 1);
+  expect(ask('say')).toEqual(['refused: overload']);
+  store.commit();
+  expect(learnt).toEqual(['learnt a']);
+  expect(ask('say')).toEqual(['asked 1']);
+  expect(errors).toHaveLength(4);
+});
+
+it('also when the store loses what was on its way', () => {
+  open(true);
+  for (let i = 0; i < 3; i++) ask('throw');
+  store.fail();
+  expect(ask('say')).toEqual(['asked 1']);
+});
+
+it('long work is done in the pool, and answers when it is done', () => {
+  open(false);
+  const told = ask('count');
+  expect(told).toEqual([]);
+  clock.advance(10);
+  expect(told).toEqual(['counted 3']);
+});
+
+it('a job that throws fails its command, or, if that was answered, is only logged', () => {
+  open(false);
+  const [stumbled, counted] = [ask('stumble'), ask('count badly')];
+  clock.advance(10);
+  expect(stumbled).toEqual(['failed: the vnode threw: TypeError: z is not a function']);
+  expect(counted).toEqual(['counted 3']);
+  expect(errors).toHaveLength(2);
+});

@@ -1,0 +1,36 @@
+/** What an operator wants of transfers, carried to the members that it is about. */
+import type { Node, NodeId, TransferWish } from '@rkv/core';
+import { AdminError } from '../admin/api.ts';
+import { nameOf } from './cluster-views.ts';
+
+/** What each of the members answered, and why others did not. */
+export interface WishOutcome {
+  readonly nodes: readonly ({ readonly node: string } & Readonly<Record<string, unknown>>)[];
+  readonly failed: readonly { readonly node: string; readonly reason: string }[];
+}
+
+/** Ask these members. Rejects with `AdminError` when none of them has done it. */
+export async function askMembers(
+  node: Node,
+  members: readonly NodeId[],
+  wish: TransferWish,
+): Promise<WishOutcome> {
+  const { document } = node;
+  const nodes: WishOutcome['nodes'][number][] = [];
+  const failed: WishOutcome['failed'][number][] = [];
+  const ask = (member: NodeId): Promise<void> =>
+    new Promise((resolve) => {
+      const name = nameOf(document, member);
+      node.ask(member, 'wish', wish, (outcome) => {
+        if (outcome.kind === 'answered') nodes.push({ node: name, ...(outcome.body as object) });
+        else {
+          const reason = outcome.kind === 'refused' ? outcome.message : outcome.reason;
+          failed.push({ node: name, reason });
+        }
+        resolve();
+      });
+    });
+  await Promise.all(members.map(ask));
+  if (nodes.length > 0) return { nodes: nodes.toSorted((a, b) => (a.node < b.node ? -1 : 1)), failed };
+  throw new AdminError('refused', failed.map(({ node: name, reason }) => `'${name}': ${reason}`).join('; '));
+}

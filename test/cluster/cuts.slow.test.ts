@@ -1,0 +1,54 @@
+/**
+ * Real nodes in network namespaces, and a network that is cut, deaf on one side or lossy under load: while it lasts the
+ * others serve, afterwards all are one cluster again, no hint is left, and nothing that was acknowledged is lost.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { expect, it } from 'vitest';
+import { Network, whyNoNetwork } from './network.ts';
+import { atRest, copiesAgree, othersServe, served } from './story/claims.ts';
+import { cutOff, losing } from './story/network-faults.ts';
+import { play } from './story/play.ts';
+import { during, join, killed, quiet, suffers, type Step } from './story/steps.ts';
+
+const lacks = whyNoNetwork();
+if (lacks !== undefined) console.log(`skipped: ${lacks}`);
+
+const story = (network: Network): readonly Step[] => [
+  quiet(2, served(1), atRest, copiesAgree),
+  suffers('n2', cutOff(network, 'both', 10), othersServe('n2', 0.9), atRest),
+  suffers('n3', cutOff(network, 'in', 10), othersServe('n3', 0.9), atRest),
+  suffers('n1', cutOff(network, 'out', 10), othersServe('n1', 0.9), atRest),
+  suffers('n2', losing(network, 20, 10), served(0.7), atRest),
+  during(join('n4'), 'receiver', cutOff(network, 'both', 10), atRest),
+  suffers('n3', killed, atRest),
+];
+
+it.skipIf(lacks !== undefined)(
+  'cuts, one-way cuts and loss: heals by itself, and no acknowledged write is lost',
+  async () => {
+    const folder = mkdtempSync(joinPath(tmpdir(), 'rkv-secret-'));
+    const secret = joinPath(folder, 'secret');
+    writeFileSync(secret, 'only for this test, and long enough\n', { mode: 0o600 });
+    const network = new Network();
+    try {
+      const steps = story(network);
+      const verdict = await play(
+        {
+          seed: 2,
+          keys: 10_000,
+          members: ['n1', 'n2', 'n3'],
+          nodes: { flags: ['--secret-file', secret], placeOf: (name) => network.placeOf(name) },
+          next: (_stage, number) => steps[number],
+        },
+        (line) => process.stdout.write(`${line}\n`),
+      );
+      expect(verdict.findings).toEqual([]);
+    } finally {
+      await network.end();
+      rmSync(folder, { recursive: true });
+    }
+  },
+  5 * 60_000,
+);

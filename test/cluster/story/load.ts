@@ -1,0 +1,326 @@
+/**
+ * Clients at a steady rate, whose every operation goes into the history.
+ *
+ * Open loop: each operation has a moment at which it is meant to begin, and its time counts from there, so that a store
+ * which stands still for a second shows as many slow operations. Each client has one connection; when that breaks or
+ * does not answer, it goes on at the next node, as a client of a cluster does. It asks nothing twice.
+ *
+ * A client writes keys of its own, one operation at a time on each, and a few that all clients write, whenever it likes. It
+ * reads its own and those of others.
+ */
+import type { Redis } from 'ioredis';
+import type { TestNode } from '../nodes.ts';
+import { connect } from '../redis-client.ts';
+import type { HistoryFile, Operation, Outcome } from './history.ts';
+
+export interface LoadInit {
+  readonly history: HistoryFile;
+  /** Whom clients may ask now. */
+  readonly nodes: () => readonly TestNode[];
+  readonly clients: number;
+  /** Operations a second of each client. */
+  readonly rate: number;
+  readonly valueBytes: number;
+  /** 0 to 1, from the seed of the run. */
+  readonly random: () => number;
+}
+
+/** Of what was meant to begin since they were last asked for. */
+export interface Figures {
+  readonly operations: number;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  /** By the node that was asked: how many, and how many of those in vain. */
+  readonly byNode: ReadonlyMap<string, Asked>;
+}
+
+export interface Asked {
+  readonly operations: number;
+  readonly missed: number;
+}
+
+/** An answer takes a second at most, or the node is not there; ms. */
+const ANSWER_MS = 2_500;
+const TURN_MS = 5;
+/** Operations on the same few keys are what overwrites and deletes come from. */
+const OWN_KEYS = 2_000;
+/** Written by all clients, often at the same time. */
+const SHARED_KEYS = 50;
+const PIPELINE = 100;
+/** Of a step, those that differ. */
+const FAILURES_TOLD = 4;
+
+/** Padded, so that a value cut short or mixed with another one is not taken for it. */
+export function padded(value: string, bytes: number): string {
+  return `${value} `.padEnd(bytes, '.');
+}
+
+/** What was padded; anything else as it is, which nobody wrote. */
+export function unpadded(text: string | null, bytes: number): string | null {
+  if (text === null) return null;
+  const value = text.slice(0, text.indexOf(' '));
+  return padded(value, bytes) === text ? value : text;
+}
+
+export class Load {
+  readonly #init: LoadInit;
+  readonly #clients: Client[];
+  readonly #shared = Array.from({ length: SHARED_KEYS }, (_, at) => `shared:${at}`);
+  readonly #keys: string[] = [...this.#shared];
+  #timer: NodeJS.Timeout | undefined;
+  #startedAt = 0;
+  #begun = 0;
+  #spans: number[] = [];
+  #failed = 0;
+  #unknown = 0;
+  #failures = new Set<string>();
+  #byNode = new Map<string, Asked>();
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(init: LoadInit) {
+    this.#init = init;
+    this.#clients = Array.from({ length: init.clients }, (_, at) => new Client(`c${at + 1}`, at, init));
+  }
+
+  /** Every key that was ever written. */
+  get keys(): readonly string[] {
+    return this.#keys;
+  }
+
+  /** So many keys more, as fast as they are taken. */
+  async fill(keys: number): Promise<void> {
+    const [client] = this.#clients as [Client];
+    const names = Array.from({ length: keys }, (_, at) => `bulk:${at}`);
+    this.#keys.push(...names);
+    for (let at = 0; at < names.length; at += PIPELINE)
+      await Promise.all(names.slice(at, at + PIPELINE).map((key) => client.write(key)));
+  }
+
+  start(): void {
+    this.#startedAt = performance.now();
+    this.#timer = setInterval(() => this.#turn(), TURN_MS);
+  }
+
+  /** Each client goes to another node, as far as there are so many: they drift together when nodes fail. */
+  spread(): void {
+    const nodes = this.#init.nodes();
+    this.#clients.forEach((client, at) => client.moveTo(nodes[at % nodes.length] as TestNode));
+  }
+
+  /** Resolves when every operation that has begun by now has its outcome, and stands in the history. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#open);
+  }
+
+  /** Resolves when every operation has its outcome. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.settle();
+    for (const client of this.#clients) client.close();
+  }
+
+  figures(): Figures & { readonly failures: readonly string[] } {
+    const spans = this.#spans.toSorted((a, b) => a - b);
+    const at = (share: number): number =>
+      spans[Math.min(spans.length - 1, Math.floor(spans.length * share))] ?? NaN;
+    const figures = {
+      operations: spans.length,
+      failed: this.#failed,
+      unknown: this.#unknown,
+      p50: at(0.5),
+      p99: at(0.99),
+      max: at(1),
+      failures: [...this.#failures],
+      byNode: this.#byNode,
+    };
+    [this.#spans, this.#failed, this.#unknown, this.#failures] = [[], 0, 0, new Set()];
+    this.#byNode = new Map();
+    return figures;
+  }
+
+  #turn(): void {
+    const { rate } = this.#init;
+    const perSecond = rate * this.#clients.length;
+    const due = ((performance.now() - this.#startedAt) * perSecond) / 1000;
+    while (this.#begun < due) {
+      const number = this.#begun++;
+      const meantAt = this.#startedAt + (number * 1000) / perSecond;
+      const done = this.#one(this.#clients[number % this.#clients.length] as Client, meantAt);
+      this.#open.add(done);
+      void done.finally(() => this.#open.delete(done));
+    }
+  }
+
+  async #one(client: Client, meantAt: number): Promise<void> {
+    const { outcome, error, node } = await this.#ask(client);
+    this.#spans.push(performance.now() - meantAt);
+    const { operations, missed } = this.#byNode.get(node) ?? { operations: 0, missed: 0 };
+    this.#byNode.set(node, { operations: operations + 1, missed: missed + Number(outcome !== 'ok') });
+    if (outcome === 'failed') this.#failed++;
+    if (outcome === 'unknown') this.#unknown++;
+    if (error !== undefined && this.#failures.size < FAILURES_TOLD) this.#failures.add(error);
+  }
+
+  /** Of twelve: three new keys, two overwritten, one deleted, one of all clients overwritten or deleted, five read. */
+  #ask(client: Client): Promise<Operation> {
+    const { random } = this.#init;
+    const die = Math.floor(random() * 12);
+    const oneOf = (keys: readonly string[]): string => keys[Math.floor(random() * keys.length)] as string;
+    const known = client.someOwnKey();
+    if (known === undefined || die < 3) {
+      const key = client.newKey();
+      this.#keys.push(key);
+      return client.write(key);
+    }
+    if (die < 5) return client.write(known);
+    if (die < 6) return client.delete(known);
+    if (die < 7) {
+      const shared = oneOf(this.#shared);
+      return random() < 0.8 ? client.write(shared) : client.delete(shared);
+    }
+    if (die < 8) return client.read(oneOf(this.#shared));
+    return client.read(die < 10 ? known : oneOf(this.#keys));
+  }
+}
+
+/** One connection, from the first attempt until it is given up. */
+interface Connection {
+  readonly name: string;
+  readonly node: TestNode;
+  readonly redis: Redis;
+  /** What was asked may have reached the node. */
+  wasReady: boolean;
+}
+
+class Client {
+  readonly #name: string;
+  readonly #init: LoadInit;
+  #turn: number;
+  #connections = 0;
+  #connection: Connection | undefined;
+  #values = 0;
+  #keys = 0;
+  /** Keys of its own with nothing under way. */
+  readonly #idle: string[] = [];
+
+  constructor(name: string, turn: number, init: LoadInit) {
+    this.#name = name;
+    this.#turn = turn;
+    this.#init = init;
+  }
+
+  newKey(): string {
+    return `${this.#name}:${this.#keys++}`;
+  }
+
+  someOwnKey(): string | undefined {
+    return this.#idle[Math.floor(this.#init.random() * this.#idle.length)];
+  }
+
+  write(key: string): Promise<Operation> {
+    const value = `${this.#name}-${this.#values++}`;
+    const text = padded(value, this.#init.valueBytes);
+    return this.#change(key, () => this.#perform('write', key, value, (redis) => redis.set(key, text)));
+  }
+
+  delete(key: string): Promise<Operation> {
+    return this.#change(key, () => this.#perform('delete', key, null, (redis) => redis.del(key)));
+  }
+
+  read(key: string): Promise<Operation> {
+    return this.#perform('read', key, null, (redis) => redis.get(key));
+  }
+
+  close(): void {
+    this.#connection?.redis.disconnect();
+  }
+
+  async #change(key: string, change: () => Promise<Operation>): Promise<Operation> {
+    const at = this.#idle.indexOf(key);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const operation = await change();
+    if (key.startsWith(`${this.#name}:`)) this.#idle.push(key);
+    if (this.#idle.length > OWN_KEYS) this.#idle.splice(Math.floor(this.#init.random() * OWN_KEYS), 1);
+    return operation;
+  }
+
+  async #perform(
+    kind: Operation['kind'],
+    key: string,
+    value: string | null,
+    ask: (redis: Redis) => Promise<unknown>,
+  ): Promise<Operation> {
+    const connection = this.#connected();
+    const begin = performance.now();
+    const outcome = await this.#outcomeOf(connection, kind, ask);
+    const operation: Operation = {
+      kind,
+      key,
+      value,
+      connection: connection?.name ?? this.#name,
+      node: connection?.node.name ?? 'nobody',
+      begin,
+      end: performance.now(),
+      ...outcome,
+    };
+    this.#init.history.add(operation);
+    return operation;
+  }
+
+  async #outcomeOf(
+    connection: Connection | undefined,
+    kind: Operation['kind'],
+    ask: (redis: Redis) => Promise<unknown>,
+  ): Promise<Pick<Operation, 'outcome'> & Partial<Operation>> {
+    if (connection === undefined) return { outcome: 'failed', error: 'no node runs' };
+    try {
+      const answer = (await ask(connection.redis)) as string | null;
+      return kind === 'read'
+        ? { outcome: 'ok', value: unpadded(answer, this.#init.valueBytes) }
+        : { outcome: 'ok' };
+    } catch (error) {
+      return { outcome: this.#handleFailure(connection, kind, error as Error), error: String(error) };
+    }
+  }
+
+  /** A reply that is an error tells whether the change surely did not happen; a connection that breaks does not. */
+  #handleFailure(connection: Connection, kind: Operation['kind'], error: Error): Outcome {
+    const replied = error.name === 'ReplyError';
+    if (!replied) this.#leave(connection);
+    const definite = replied ? error.message.includes('definite: true') : !connection.wasReady;
+    return kind === 'read' || definite ? 'failed' : 'unknown';
+  }
+
+  #connected(): Connection | undefined {
+    if (this.#connection !== undefined) return this.#connection;
+    const nodes = this.#init.nodes();
+    const node = nodes[this.#turn++ % Math.max(1, nodes.length)];
+    return node === undefined ? undefined : this.#connect(node);
+  }
+
+  /** What is under way is still answered where it was asked. */
+  moveTo(node: TestNode): void {
+    const former = this.#connection;
+    if (former?.node === node) return;
+    this.#connect(node);
+    former?.redis.quit().catch(() => {}); // it breaks, or is closed by the node
+  }
+
+  #connect(node: TestNode): Connection {
+    const redis = connect(node, ANSWER_MS);
+    const connection = { name: `${this.#name}/${++this.#connections}`, node, redis, wasReady: false };
+    redis.on('ready', () => (connection.wasReady = true));
+    redis.on('close', () => this.#leave(connection));
+    this.#connection = connection;
+    return connection;
+  }
+
+  #leave(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    connection.redis.disconnect();
+  }
+}

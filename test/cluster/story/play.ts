@@ -1,0 +1,155 @@
+/**
+ * Plays a story: step by step under load, what must hold after each, and in the end every key at every node.
+ *
+ * Prints a line for each step. What is wrong is thrown, and the file with the history stays then; its path is said.
+ */
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { joinAll } from '../nodes.ts';
+import { connect } from '../redis-client.ts';
+import type { TestNode } from '../nodes.ts';
+import { checkHistory, describeVerdict, type Verdict } from './check-history.ts';
+import { atRest } from './claims.ts';
+import { readHistory } from './history.ts';
+import { type Figures, unpadded } from './load.ts';
+import { eachOf, Stage, type StageInit } from './stage.ts';
+import type { Step } from './steps.ts';
+
+export interface Story extends StageInit {
+  readonly members: readonly string[];
+  /** Given the stage, so that a story may be made up as it goes; undefined ends it. */
+  readonly next: (stage: Stage, number: number) => Step | undefined;
+}
+
+const READS_UNDER_WAY = 200;
+/** As every story has them. */
+const COPIES = 3;
+/** Keys whose replicas are looked at one by one in the end: the first and the last. */
+const KEYS_BY_ALL = 4_000;
+const AGREE_MS = 30_000;
+/** After a wire that lost packets TCP itself waits, seconds at a time, before it sends again what was lost. */
+const SERVED_AGAIN_MS = 30_000;
+/** After a step, of the keys written last. */
+const KEYS_BETWEEN = 300;
+
+export async function play(story: Story, say: (line: string) => void): Promise<Verdict> {
+  const stage = new Stage(story);
+  let isRight = false;
+  try {
+    const members = await stage.nodes.startLone(...story.members);
+    for (const member of members) stage.members.set(member.name, member);
+    await joinAll(members);
+    await stage.load.fill(story.keys);
+    stage.load.start();
+    for (let number = 0; ; number++) {
+      const step = story.next(stage, number);
+      if (step === undefined) break;
+      await perform(stage, step, say);
+    }
+    await stage.load.stop();
+    const verdict = await lastLook(stage, say);
+    isRight = verdict.findings.length === 0;
+    return verdict;
+  } catch (error) {
+    say(stage.nodes.describeLogs());
+    throw error;
+  } finally {
+    await stage.load.stop();
+    await stage.nodes.end();
+    stage.history.close();
+    if (isRight) rmSync(dirname(stage.history.path), { recursive: true });
+    else say(`the history is in ${stage.history.path}`);
+  }
+}
+
+async function perform(stage: Stage, step: Step, say: (line: string) => void): Promise<void> {
+  stage.load.figures();
+  const startedAt = performance.now();
+  try {
+    await step.act(stage);
+    const figures = stage.load.figures();
+    const seconds = (performance.now() - startedAt) / 1000;
+    say(`${step.title} (${seconds.toFixed(1)} s): ${describeFigures(figures)}`);
+    for (const failure of figures.failures) say(`    ${failure}`);
+    for (const { that, holds } of step.claims) {
+      const from = performance.now();
+      await holds(stage, figures);
+      say(`    ${that}, after ${((performance.now() - from) / 1000).toFixed(1)} s`);
+    }
+    if (step.claims.includes(atRest)) await lookBetween(stage);
+  } catch (cause) {
+    throw new Error(`${step.title}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function describeFigures({ operations, failed, unknown, p50, p99, max }: Figures): string {
+  const times = [p50, p99, max].map((ms) => (ms < 10 ? ms.toFixed(1) : ms.toFixed(0))).join('/');
+  return `${operations} operations, ${failed} failed, ${unknown} unknown, p50/p99/max ${times} ms`;
+}
+
+/** At rest every node tells of the latest keys what was acknowledged, while clients go on. */
+async function lookBetween(stage: Stage): Promise<void> {
+  const from = performance.now();
+  const keys = stage.load.keys.slice(-KEYS_BETWEEN);
+  for (const node of stage.members.values()) await readAll(stage, node, keys, 'between');
+  stage.history.addQuiet({ from, to: performance.now() });
+  await stage.load.settle(); // what was begun meanwhile may have been read
+  stage.history.flush();
+  const verdict = checkHistory(readHistory(stage.history.path));
+  if (verdict.findings.length > 0) throw new Error(describeVerdict(verdict));
+}
+
+/** Every key at every node by the quorum that clients have; then by all replicas, which agree afterwards. */
+async function lastLook(stage: Stage, say: (line: string) => void): Promise<Verdict> {
+  await atRest.holds(stage, stage.load.figures());
+  const from = performance.now();
+  const members = [...stage.members.values()];
+  const { keys } = stage.load;
+  for (const node of members) await readAll(stage, node, keys, 'in the end');
+  const some = [...keys.slice(0, KEYS_BY_ALL / 2), ...keys.slice(-KEYS_BY_ALL / 2)];
+  await eachOf(some, (key) => readByAll(stage, stage.oneOf(members), key));
+  stage.history.addQuiet({ from, to: performance.now() });
+  stage.history.flush();
+  const verdict = checkHistory(readHistory(stage.history.path));
+  say(`${keys.length} keys at ${members.length} nodes: ${describeVerdict(verdict)}`);
+  const agree = async (): Promise<boolean> => (await stage.oddKeys(some)).length === 0;
+  await stage.until('replicas that agree after they were read', agree, AGREE_MS);
+  return verdict;
+}
+
+async function readByAll(stage: Stage, node: TestNode, key: string): Promise<void> {
+  const begin = performance.now();
+  const { status, text } = await node.ask(`/api/get?r=${COPIES}&key=${encodeURIComponent(key)}`);
+  if (status !== 200) throw new Error(`${node.name} cannot read ${key} from all replicas: ${text}`);
+  const { value } = JSON.parse(text) as { value?: string };
+  noteRead(stage, node, { who: 'by all', key, text: value ?? null, begin });
+}
+
+async function readAll(stage: Stage, node: TestNode, keys: readonly string[], who: string): Promise<void> {
+  const redis = connect(node);
+  const read = async (key: string): Promise<void> => {
+    await stage.until(`${key} from ${node.name}`, () => readOnce(key), SERVED_AGAIN_MS);
+  };
+  const readOnce = async (key: string): Promise<boolean> => {
+    const begin = performance.now();
+    noteRead(stage, node, { who, key, text: await redis.get(key), begin });
+    return true;
+  };
+  try {
+    for (let at = 0; at < keys.length; at += READS_UNDER_WAY)
+      await Promise.all(keys.slice(at, at + READS_UNDER_WAY).map(read));
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function noteRead(
+  stage: Stage,
+  { name }: TestNode,
+  { who, key, text, begin }: { who: string; key: string; text: string | null; begin: number },
+): void {
+  const value = unpadded(text, stage.valueBytes);
+  const connection = `${who}, ${name}`;
+  const end = performance.now();
+  stage.history.add({ kind: 'read', key, value, connection, node: name, begin, end, outcome: 'ok' });
+}
