@@ -1,8 +1,14 @@
-/** Whole clusters of membership machines: messages are delivered in order, saves finish, time goes in ticks. */
+/**
+ * Whole clusters of membership machines: messages are delivered in order, saves finish, time goes in ticks.
+ *
+ * Looked at all the while: one document for each cluster and epoch; the epochs of a node only grow, over its deaths too;
+ * and no document is told that is not on the teller's disk.
+ */
 import { expect } from 'vitest';
 import { Prng } from '../src/base/prng.ts';
 import { claim } from '../src/claim/claim.ts';
 import type { NodeId } from '../src/contracts/ids.ts';
+import { decodeProspect } from '../src/membership/candidacy.ts';
 import type { StableName } from '../src/contracts/stable-store.ts';
 import type { AgreedDocument } from '../src/ring/document.ts';
 import { describeDocument, describeEffect } from '../src/membership/describe.ts';
@@ -24,6 +30,7 @@ export interface Player {
   partial: number;
   /** Errors said, for a test to find none. */
   readonly errors: string[];
+  readonly warnings: string[];
 }
 
 /** What a node is started with beside its id. */
@@ -45,6 +52,10 @@ export class Play {
   readonly digests = new Map<string, string>();
   /** Nodes that cannot be reached, though they run. */
   readonly cut = new Set<string>();
+  /** Pairs that cannot hear each other. */
+  readonly #cutLinks = new Set<string>();
+  /** By node and cluster, the newest epoch it has adopted. */
+  readonly #epochs = new Map<string, number>();
   /** Names whose saves do not complete. */
   readonly stuckDisks = new Set<string>();
   messages: { from: string; to: string; bytes: Uint8Array }[] = [];
@@ -64,7 +75,17 @@ export class Play {
       partial: () => this.players.get(name)?.partial ?? 0,
       preset,
     });
-    const player = { machine, address, disk, saves: [], alive: true, removed: false, partial: 0, errors: [] };
+    const player = {
+      machine,
+      address,
+      disk,
+      saves: [],
+      alive: true,
+      removed: false,
+      partial: 0,
+      errors: [],
+      warnings: [],
+    };
     this.players.set(name, player);
     this.perform(name, machine.start(this.now));
     this.settle();
@@ -100,19 +121,47 @@ export class Play {
       if (effect.kind === 'save') player.saves.push(effect);
       else if (effect.kind === 'send') this.#post(name, effect);
       else if (effect.kind === 'reply') this.results.set(effect.requestId, effect.result);
-      else if (effect.kind === 'adopted') this.#checkOnePerEpoch(effect.agreed);
+      else if (effect.kind === 'adopted') this.#checkAdopted(name, effect.agreed);
       else if (effect.kind === 'removed') player.removed = true;
       else if (effect.kind === 'log' && effect.level === 'error') player.errors.push(effect.text);
+      else if (effect.kind === 'log' && effect.level === 'warn') player.warnings.push(effect.text);
     }
   }
 
-  #checkOnePerEpoch({ document, digest }: AgreedDocument): void {
+  #checkAdopted(node: string, { document, digest }: AgreedDocument): void {
     const name = `${document.clusterId} e${document.epoch}`;
     expect(this.digests.get(name) ?? digest, `one document for ${name}`).toBe(digest);
     this.digests.set(name, digest);
+    const past = `${node} in ${document.clusterId}`;
+    expect(document.epoch, `epochs of ${past}`).toBeGreaterThanOrEqual(this.#epochs.get(past) ?? 0);
+    this.#epochs.set(past, document.epoch);
+  }
+
+  #checkDurable(from: string, { document }: AgreedDocument): void {
+    const { ring, prospect } = this.player(from).disk;
+    const held = [ring, prospect].flatMap((bytes) =>
+      bytes === undefined ? [] : [decodeProspect(bytes)?.document],
+    );
+    const own = held.find((kept) => kept?.clusterId === document.clusterId);
+    expect(own?.epoch ?? 0, `${from} tells what is on its disk`).toBeGreaterThanOrEqual(document.epoch);
+  }
+
+  /** Between all of these groups. */
+  cutBetween(...groups: readonly string[][]): void {
+    for (const group of groups) {
+      for (const other of groups) {
+        if (other !== group) for (const a of group) for (const b of other) this.#cutLinks.add(`${a} ${b}`);
+      }
+    }
+  }
+
+  heal(): void {
+    this.#cutLinks.clear();
+    this.cut.clear();
   }
 
   #post(from: string, { to, message }: Extract<MembershipEffect, { kind: 'send' }>): void {
+    if (message.kind === 'document') this.#checkDurable(from, message.document);
     this.messages.push({ from, to, bytes: encodeMembershipMessage(message) });
   }
 
@@ -138,6 +187,7 @@ export class Play {
     if (message === undefined) return false;
     const { from, to, bytes } = message;
     if (this.cut.has(from) || this.cut.has(to) || !this.player(from).alive) return true;
+    if (this.#cutLinks.has(`${from} ${to}`)) return true;
     this.step(to, { kind: 'message', from: id(from), message: decodeMembershipMessage(bytes) });
     return true;
   }
@@ -180,6 +230,10 @@ export class Play {
     }
     this.settle();
     this.run(200);
+  }
+
+  warnings(name: string): readonly string[] {
+    return this.player(name).warnings;
   }
 
   errors(): string[] {

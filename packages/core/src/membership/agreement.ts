@@ -5,6 +5,9 @@
  * it. Any voter may propose; the acting claimant does. A proposer that finds a value already accepted finishes
  * that one first and then builds its own change anew, on the ring as it is by then.
  *
+ * A ring that was forced in a minority was chosen by one node alone; it begins a new era, above all epochs before
+ * (ring/era.ts). Whoever hears of it takes it, and its voters choose what follows as ever.
+ *
  * A voter that has forgotten what it saved (its file was damaged) has no vote in the epoch concerned until it has
  * prepared a ballot above all that it can ever have promised, and so many others have answered that nothing it may
  * have accepted is missed. Then it remembers what they told it.
@@ -17,11 +20,12 @@
  * A cold machine: `propose`, `receive`, `learn`, `saved`, `saveFailed` and `tick` return effects, to be
  * performed in order. A `save` says in `after` what to give back to `saved` once it is durable.
  *
- * Source: Lamport, "Paxos Made Simple" (2001); PROTOCOLS 2; decision 0006.
+ * Source: Lamport, "Paxos Made Simple" (2001); PROTOCOLS 2; decisions 0006, 0008.
  */
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import { encodeDocument, votersOf, type AgreedDocument } from '../ring/document.ts';
+import { eraOf } from '../ring/era.ts';
 import {
   accept,
   compareBallots,
@@ -76,6 +80,8 @@ export interface AgreementInit {
   readonly current: AgreedDocument;
   /** What this node saved as an acceptor; void when of another cluster or an epoch that is past. */
   readonly record: AcceptorRecord | undefined;
+  /** The newest ring that was saved is damaged: this node may have forced one that it has forgotten. */
+  readonly isRingOlder?: boolean;
   /** Thirty-two random bits, unsigned; for jitter only. */
   readonly random: () => number;
   readonly timing: AgreementTiming;
@@ -100,6 +106,7 @@ export class Agreement {
   readonly #self: NodeId;
   readonly #random: () => number;
   readonly #timing: AgreementTiming;
+  readonly #erasForgotten: 0 | 1;
   #current: AgreedDocument;
   /** The newest document that is on its way to disk. */
   #saving: AgreedDocument | undefined;
@@ -116,11 +123,12 @@ export class Agreement {
   #resumeAt: number | undefined;
   #out: AgreementEffect[] = [];
 
-  constructor({ self, current, record, random, timing }: AgreementInit) {
+  constructor({ self, current, record, isRingOlder, random, timing }: AgreementInit) {
     this.#self = self;
     this.#current = current;
     this.#random = random;
     this.#timing = timing;
+    this.#erasForgotten = isRingOlder === true ? 1 : 0;
     const { clusterId, epoch } = current.document;
     if (record?.clusterId === clusterId && record.slot > epoch) this.#record = record;
   }
@@ -132,6 +140,24 @@ export class Agreement {
   /** True when nothing is being proposed here. */
   get isIdle(): boolean {
     return this.#active === undefined;
+  }
+
+  /** A ring was chosen and is on its way to disk. */
+  get isAdopting(): boolean {
+    return this.#saving !== undefined;
+  }
+
+  /** The era in which this node may force a ring: above all that it has, has voted in, or may have forced and forgotten. */
+  get nextEra(): number {
+    const known = Math.max(this.#current.document.epoch, this.#record?.slot ?? 0);
+    return eraOf(known) + 1 + this.#erasForgotten;
+  }
+
+  /** Adopt a ring that this node has chosen alone (forced-ring.ts): like any other it is saved first, then told. */
+  force(agreed: AgreedDocument): AgreementEffect[] {
+    assert(!this.isAdopting, 'a forced ring follows the newest that was chosen');
+    this.#learn(agreed, true);
+    return this.#drain();
   }
 
   /** Have a change agreed. Settled exactly once, now or within the limit, by the id given. */

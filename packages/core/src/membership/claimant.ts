@@ -82,10 +82,10 @@ type Proposed = { readonly asker: Asker; readonly request: ClaimantRequest };
 type Waiting = { readonly asker: Asker; readonly request: PlanOrCommit; readonly until: number };
 type PlanOrCommit = Extract<AdminRequest, { kind: 'plan' | 'commit' }>;
 
-/** The claimant of the document if it is up, else the first voter in member order that is. */
+/** The claimant of the document if it is up and has a vote, else the first voter in member order that is. */
 export function actingClaimant(document: RingDocument, isUp: (node: NodeId) => boolean): NodeId {
-  if (isUp(document.claimant)) return document.claimant;
-  return votersOf(document).find((member) => isUp(member.id))?.id ?? document.claimant;
+  const voters = votersOf(document).filter((member) => isUp(member.id));
+  return (voters.find(({ id }) => id === document.claimant) ?? voters[0])?.id ?? document.claimant;
 }
 
 export class Claimant {

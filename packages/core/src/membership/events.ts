@@ -53,8 +53,8 @@ export type RequestResult =
   /** The change (or join) is staged, or already was. `via` is the claimant that staged it. */
   | { readonly kind: 'staged'; readonly epoch: number; readonly via: NodeId }
   | { readonly kind: 'cleared'; readonly epoch: number }
-  /** What is not staged has taken effect. */
-  | { readonly kind: 'done'; readonly epoch: number }
+  /** What is not staged has taken effect. `warnings`: what it may cost, one sentence each. */
+  | { readonly kind: 'done'; readonly epoch: number; readonly warnings?: readonly string[] }
   | { readonly kind: 'planned'; readonly plan: Plan }
   | { readonly kind: 'committed'; readonly epoch: number }
   | NotClaimant

@@ -59,6 +59,8 @@ export class RecordsUnknown extends Error {
 export interface Recollections {
   /** Undefined: this node has no ring yet. */
   readonly ring: AgreedDocument | undefined;
+  /** There was a newer ring, and it is damaged. */
+  readonly isRingOlder: boolean;
   readonly acceptor: AcceptorRecord | undefined;
   readonly prospect: AgreedDocument | undefined;
   readonly plan: Plan | undefined;
@@ -93,6 +95,7 @@ export function recollect(self: NodeId, records: LoadedRecords): Recollections {
     concerns.push('which cluster this node asked to join last is damaged: look whether it must ask again');
   return {
     ring,
+    isRingOlder: isDamaged('ring'),
     acceptor,
     prospect: records.prospect && known('prospect', records.prospect, decodeProspect),
     plan: planIn(records.plan),
@@ -122,7 +125,8 @@ function newborn(records: LoadedRecords, isDamaged: (name: StableName) => boolea
     throw new RecordsDamaged(
       `the ring of this node is ${isDamaged('ring') ? 'damaged' : 'missing'}, and no older one is there. ${sentence(REMEDY)}`,
     );
-  return { ring: undefined, acceptor: undefined, prospect: undefined, plan: undefined, concerns: [] };
+  const nothing = { ring: undefined, acceptor: undefined, prospect: undefined, plan: undefined };
+  return { ...nothing, isRingOlder: false, concerns: [] };
 }
 
 /** The ring is older than what was promised on it: it was put back from somewhere. */

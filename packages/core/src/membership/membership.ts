@@ -21,6 +21,7 @@ import {
   votersOf,
   type AgreedDocument,
   type BirthOptions,
+  type Member,
   type PendingTransfer,
 } from '../ring/document.ts';
 import type { AcceptorRecord } from './acceptor.ts';
@@ -37,11 +38,12 @@ import {
   type ClaimantView,
 } from './claimant.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from './events.ts';
+import { forceRing, isForcedSince, warningsOf, type Forcing } from './forced-ring.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
 import type { LivenessChange } from './liveness.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
 import type { ClaimFunction } from './planned-ring.ts';
-import { refuse, type Refusal } from './refusal.ts';
+import { isRefusal, refuse, type Refusal } from './refusal.ts';
 import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
 
@@ -70,6 +72,7 @@ export class Membership {
   #agreement: Agreement;
   #phase: Phase = 'starting';
   readonly #isBorn: boolean;
+  readonly #isRingOlder: boolean;
   readonly #concerns: readonly string[];
   #nextToken = 1;
   readonly #after = new Map<number, After>();
@@ -77,6 +80,10 @@ export class Membership {
   /** All that is to be owned here in a ring of another size is there. */
   #filled = false;
   #reportsDueAt: number | undefined;
+  /** A ring forced here that is being saved, and who waits for it. */
+  #forcing: Forcing | undefined;
+  /** The ring that was adopted last. */
+  #adopted: AgreedDocument | undefined;
   #out: MembershipEffect[] = [];
 
   /** Throws `RecordsDamaged` or `RecordsUnknown` when it must not start on these records. */
@@ -84,8 +91,9 @@ export class Membership {
     const { self, records, preset } = init;
     this.#init = init;
     this.#self = self.id;
-    const { ring, acceptor, prospect, plan, concerns } = recollect(self.id, records);
+    const { ring, isRingOlder, acceptor, prospect, plan, concerns } = recollect(self.id, records);
     this.#isBorn = ring === undefined;
+    this.#isRingOlder = isRingOlder;
     this.#concerns = concerns;
     const current = ring ?? encodeDocument(birthDocument({ ...init.birth, self }));
     this.#circle = new Circle({ ...init, self: self.id });
@@ -263,6 +271,9 @@ export class Membership {
   #handleRequest(requestId: number, request: AdminRequest, now: number): void {
     const refusal = this.#notHere();
     if (refusal !== undefined) return this.#reply(requestId, refusal);
+    if (request.kind === 'down' && request.force && this.#missing().length > 0) {
+      return this.#force(requestId, request.nodes, now);
+    }
     this.#perform(this.#claimant.request({ kind: 'operator', requestId }, request, this.#view(), now), now);
   }
 
@@ -328,6 +339,9 @@ export class Membership {
       case 'adopt': {
         if (!this.#mayAgree()) return;
         const agreement = this.#agreement;
+        if (!good && after.kind === 'adopt') {
+          this.#settleForcing(after.agreed, refuse('store_failed', 'the forced ring could not be saved'));
+        }
         return this.#perform(good ? agreement.saved(after, now) : agreement.saveFailed(after, now), now);
       }
       default:
@@ -371,15 +385,41 @@ export class Membership {
 
   /** Without a majority in sight the answer is known at once. */
   #propose({ proposal, build }: Extract<ClaimantEffect, { kind: 'propose' }>, now: number): void {
+    const missing = this.#missing();
+    if (missing.length === 0) return this.#perform(this.#agreement.propose(proposal, build, now), now);
+    const voters = votersOf(this.current().document).length;
+    const names = missing.map((voter) => voter.name).join(', ');
+    const text = `${Math.floor(voters / 2) + 1} of ${voters} voting members are needed; ${names} cannot be reached`;
+    this.#perform(this.#claimant.settled(proposal, refuse('no_majority', text)), now);
+  }
+
+  /** The voters that are away, when a majority is; otherwise none. */
+  #missing(): Member[] {
     const voters = votersOf(this.current().document);
     const away = voters.filter((voter) => !this.isUp(voter.id));
-    if ((voters.length - away.length) * 2 > voters.length) {
-      return this.#perform(this.#agreement.propose(proposal, build, now), now);
-    }
-    const needed = Math.floor(voters.length / 2) + 1;
-    const names = away.map((voter) => voter.name).join(', ');
-    const text = `${needed} of ${voters.length} voting members are needed; ${names} cannot be reached`;
-    this.#perform(this.#claimant.settled(proposal, refuse('no_majority', text)), now);
+    return (voters.length - away.length) * 2 > voters.length ? [] : away;
+  }
+
+  /** Go on without a majority. What was promised to others in the era that is left does not count in the new one. */
+  #force(requestId: number, nodes: readonly NodeId[], now: number): void {
+    if (this.#agreement.isAdopting || this.#forcing !== undefined)
+      return this.#reply(requestId, refuse('ring_not_ready', 'another ring is being saved; ask again soon'));
+    const { current, isUp, hasCurrent } = this.#view();
+    const era = this.#agreement.nextEra;
+    const forced = forceRing({ self: this.#self, current, era, nodes, isUp, hasCurrent });
+    if (isRefusal(forced)) return this.#reply(requestId, forced);
+    const warnings = warningsOf(current, forced);
+    const result: RequestResult = { kind: 'done', epoch: forced.document.epoch, warnings };
+    this.#forcing = { requestId, digest: forced.digest, result };
+    this.#perform(this.#agreement.force(forced), now);
+  }
+
+  /** The forced ring is durable, and about to be told; or it is not, and the old one stands. */
+  #settleForcing(saved: AgreedDocument, result?: Refusal): void {
+    const forcing = this.#forcing;
+    if (forcing?.digest !== saved.digest) return;
+    this.#forcing = undefined;
+    this.#reply(forcing.requestId, result ?? forcing.result);
   }
 
   #answer({ asker, result, agreed }: Extract<ClaimantEffect, { kind: 'answer' }>): void {
@@ -395,6 +435,13 @@ export class Membership {
 
   #becomeAdopted(agreed: AgreedDocument, now: number): void {
     this.#out.push({ kind: 'adopted', agreed });
+    const before = this.#adopted;
+    this.#adopted = agreed;
+    if (before !== undefined && isForcedSince(before.document, agreed.document)) {
+      for (const warning of warningsOf(before, agreed))
+        this.#log('warn', { epoch: agreed.document.epoch }, warning);
+    }
+    this.#settleForcing(agreed);
     if (memberOf(agreed.document, this.#self) === undefined) {
       this.#phase = 'removed';
       return;
@@ -432,9 +479,11 @@ export class Membership {
 
   #sendReports(now: number): void {
     this.#reportsDueAt = now + this.#init.preset.reportIntervalMs;
-    const info: Report = { kind: 'memberInfo', info: this.#init.self };
-    const back: Report = { kind: 'back', node: this.#self };
-    for (const own of [info, back]) if (isOutstanding(this.current().document, own)) this.#bring(own, now);
+    const own: Report[] = [
+      { kind: 'memberInfo', info: this.#init.self },
+      { kind: 'back', node: this.#self },
+    ];
+    for (const report of own) if (isOutstanding(this.current().document, report)) this.#bring(report, now);
     for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
     if (this.#filled) this.#bringFilled(now);
   }
@@ -494,7 +543,8 @@ export class Membership {
 
   #agreementOn(current: AgreedDocument, record: AcceptorRecord | undefined): Agreement {
     const { random, preset } = this.#init;
-    return new Agreement({ self: this.#self, current, record, random, timing: preset });
+    const isRingOlder = this.#isRingOlder;
+    return new Agreement({ self: this.#self, current, record, isRingOlder, random, timing: preset });
   }
 
   #save(name: StableName, bytes: Uint8Array, after: After): void {
@@ -521,7 +571,7 @@ export class Membership {
     this.#out.push({ kind: 'reply', requestId, result });
   }
 
-  #log(level: 'error', fields: object, text: string): void {
+  #log(level: 'warn' | 'error', fields: object, text: string): void {
     this.#out.push({ kind: 'log', level, fields, text });
   }
 

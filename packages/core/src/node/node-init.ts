@@ -36,6 +36,9 @@ export interface NodeInit {
   readonly onRing?: (agreed: AgreedDocument) => void;
   /** The node has its ring and answers. Called once. */
   readonly onReady?: () => void;
-  /** This node has left its cluster and holds nothing any more. */
-  readonly onRemoved?: () => void;
+  /**
+   * This node is in its ring no more. `left`: it has handed everything over. `stranded`: it still holds data, as it was
+   * taken out, or let in by members whose ring was undone; what it holds must be kept.
+   */
+  readonly onRemoved?: (why: 'left' | 'stranded') => void;
 }

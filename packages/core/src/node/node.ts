@@ -13,7 +13,7 @@ import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import type { Place } from '../contracts/store.ts';
+import { SPACE_ENTRY, type Place } from '../contracts/store.ts';
 import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
@@ -41,6 +41,7 @@ import { ColdFrames } from './cold-frames.ts';
 import { DataPlane } from './data-plane.ts';
 import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
+import { STRANDED } from './life.ts';
 import { sayFarewell, type FarewellParts } from './farewell.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
@@ -363,12 +364,19 @@ export class Node {
         return done?.(effect.result);
       }
       case 'removed':
-        return this.#init.onRemoved?.();
+        return this.#becomeRemoved();
       case 'setPeers':
         return this.#neighbours.setMembers(effect.peers);
       case 'log':
         return this.#init.logger[effect.level](effect.fields, effect.text);
     }
+  }
+
+  /** Whoever leaves in good order is empty by then (`drained`). What lies here otherwise may be the only copy. */
+  #becomeRemoved(): void {
+    const isEmpty = this.#init.store.places(SPACE_ENTRY).length === 0;
+    if (!isEmpty) this.#init.logger.warn({ epoch: this.document.epoch }, STRANDED);
+    this.#init.onRemoved?.(isEmpty ? 'left' : 'stranded');
   }
 
   #adopt(document: RingDocument): void {

@@ -345,7 +345,7 @@ export interface Admin {
   /** The ring keeps its size, whether the other is staged or being filled. */
   abortResize(): Promise<{ epoch: number }>;
   /** These are away and not to be waited for. `force`: though no majority is there to agree. */
-  down(names: readonly string[], force: boolean): Promise<{ epoch: number }>;
+  down(names: readonly string[], force: boolean): Promise<{ epoch: number; warnings: readonly string[] }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */
   apply(wanted: readonly WantedMember[]): Promise<ApplyView>;
   clear(): Promise<void>;

@@ -114,7 +114,7 @@ function mapAdmin() {
     abortResize: async () => ({ epoch: 8 }),
     async down(names, force) {
       asked.push(['down', names, force]);
-      return { epoch: 8 };
+      return { epoch: 8, warnings: [] };
     },
     async apply(wanted) {
       asked.push(['apply', wanted]);

@@ -160,9 +160,11 @@ async function resize(invocation: Invocation<WaitFlags>, size: number | 'abort')
 
 async function down(invocation: Invocation<{ force?: boolean }>, names: readonly string[]): Promise<void> {
   const body = { names, force: invocation.flags.force === true };
-  const done = await invocation.client().post<{ epoch: number }>('/api/cluster/down', { body });
+  type Done = { epoch: number; warnings: readonly string[] };
+  const done = await invocation.client().post<Done>('/api/cluster/down', { body });
   const who = names.map((name) => `'${name}'`).join(', ');
-  invocation.tell(done, () => `${who} counted as down from epoch ${done.epoch} on, until heard again.`);
+  const taken = `${who} counted as down from epoch ${done.epoch} on, until heard again.`;
+  invocation.tell(done, () => [taken, ...done.warnings.map((text) => `WARNING: ${text}`)].join('\n'));
 }
 
 async function applyFile(invocation: Invocation<WaitFlags>, file: string): Promise<void> {

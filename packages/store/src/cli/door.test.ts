@@ -51,7 +51,7 @@ const admin: Admin = {
   },
   stage: async () => ({ claimant: 'n1' }),
   abortResize: async () => ({ epoch: 3 }),
-  down: async () => ({ epoch: 3 }),
+  down: async () => ({ epoch: 3, warnings: [] }),
   apply: async () => ({ done: true, steps: [], waiting: [] }),
   async clear() {
     staged = false;

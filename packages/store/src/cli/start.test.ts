@@ -27,8 +27,8 @@ class WrittenTerminal implements Terminal {
 
 /** A server that does nothing until it is stopped, or leaves when told to. */
 function idleServer() {
-  let finish: ((how: 'left' | 'stopped') => void) | undefined;
-  const finished = new Promise<'left' | 'stopped'>((resolve) => {
+  let finish: ((how: 'left' | 'stranded' | 'stopped') => void) | undefined;
+  const finished = new Promise<'left' | 'stranded' | 'stopped'>((resolve) => {
     finish = resolve;
   });
   const server: RunningServer = {
@@ -37,7 +37,7 @@ function idleServer() {
     stop: async () => finish?.('stopped'),
     finished,
   };
-  return { server, finish: (how: 'left' | 'stopped') => finish?.(how) };
+  return { server, finish: (how: 'left' | 'stranded' | 'stopped') => finish?.(how) };
 }
 
 async function start(args: string[], act: (server: ReturnType<typeof idleServer>) => void) {
@@ -109,6 +109,15 @@ describe('rkv start', () => {
     const { code, lines } = await start([], ({ finish }) => finish('left'));
     expect(code).toBe(0);
     expect(lines.at(-1)?.['msg']).toMatch(/has left the cluster/);
+  });
+
+  it('ends badly when the node is in no ring any more and still holds data, and says what to do', async () => {
+    expect(await start([], ({ finish }) => finish('stranded'))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        /^rkv: stranded: n1 is in no ring any more .* is kept\. To bring the data home remove/,
+      ),
+    });
   });
 
   it('ends badly when the node stopped on its own', async () => {

@@ -30,7 +30,8 @@ export interface RunningServer {
   readonly ports: { readonly cluster: number; readonly redis?: number; readonly http?: number };
   /** Drains and closes everything; called again it is the same ending. */
   stop(): Promise<void>;
-  readonly finished: Promise<'left' | 'stopped'>;
+  /** It left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or it was stopped. */
+  readonly finished: Promise<'left' | 'stranded' | 'stopped'>;
 }
 
 export type StartServer = (
@@ -96,6 +97,13 @@ async function serve(
   if (ending === 'asked') logger.info({}, `${config.name} was asked to end and drains`);
   await server.stop();
   if (ending === 'stopped') throw new Refusal('stopped', `${config.name} stopped without being asked to`);
+  if (ending === 'stranded') {
+    throw new Refusal(
+      'stranded',
+      `${config.name} is in no ring any more and still holds data, so ${config.dataDir} is kept. To bring the data home remove ` +
+        `ring.*, agreement.*, plan.* and prospect.* in its node/, start it, and join it to the cluster again`,
+    );
+  }
   const why = ending === 'left' ? 'has left the cluster, nothing of it is needed here any more' : 'has ended';
   logger.info({}, `${config.name} ${why}`);
 }

@@ -236,11 +236,14 @@ export class NodeAdmin implements Admin {
     return { epoch: result.epoch };
   }
 
-  async down(names: readonly string[], force: boolean): Promise<{ epoch: number }> {
+  async down(
+    names: readonly string[],
+    force: boolean,
+  ): Promise<{ epoch: number; warnings: readonly string[] }> {
     const nodes = names.map((name) => this.#memberId(this.#node.document, name));
     const result = await this.#request({ kind: 'down', nodes, force });
     if (result.kind !== 'done') throw refusalError(result);
-    return { epoch: result.epoch };
+    return { epoch: result.epoch, warnings: result.warnings ?? [] };
   }
 
   async apply(wanted: readonly WantedMember[]): Promise<ApplyView> {

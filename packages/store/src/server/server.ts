@@ -43,6 +43,9 @@ export interface Ports {
   readonly http?: number;
 }
 
+/** It was stopped; or it left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds. */
+export type Ending = 'stopped' | 'left' | 'stranded';
+
 export interface RunningServer {
   readonly id: NodeId;
   readonly admin: Admin;
@@ -51,8 +54,7 @@ export interface RunningServer {
   readonly ports: Ports;
   /** Drain and close everything; called again it is the same ending. */
   stop(): Promise<void>;
-  /** Resolves when the node has ended: it was stopped, or it left its cluster. */
-  readonly finished: Promise<'left' | 'stopped'>;
+  readonly finished: Promise<Ending>;
 }
 
 /** A server may also be wholly in memory, identity and ring included: then there is no data directory. */
@@ -123,7 +125,7 @@ async function makeServer(parts: Omit<Parts, 'store'>): Promise<Server> {
 
 class Server implements RunningServer {
   readonly id: NodeId;
-  readonly finished: Promise<'left' | 'stopped'>;
+  readonly finished: Promise<Ending>;
   readonly #parts: Parts;
   readonly #node: Node;
   readonly #module: ReturnType<typeof kvModule>;
@@ -136,11 +138,11 @@ class Server implements RunningServer {
   #redis: RedisServer | undefined;
   #http: AdminServer | undefined;
   #ports!: Ports;
-  #finish!: (why: 'left' | 'stopped') => void;
+  #finish!: (why: Ending) => void;
   #becomeReady!: () => void;
   readonly #ready: Promise<void>;
   readonly #startedAt: number;
-  #left = false;
+  #ending: Ending = 'stopped';
   #stopping: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -172,8 +174,8 @@ class Server implements RunningServer {
       modules: [this.#module],
       preset: membershipPresets[config.preset],
       onReady: () => this.#becomeReady(),
-      onRemoved: () => {
-        this.#left = true;
+      onRemoved: (why) => {
+        this.#ending = why;
         void this.stop();
       },
     });
@@ -244,13 +246,13 @@ class Server implements RunningServer {
     await new Promise<void>((resolve) => this.#node.stop(resolve));
     this.#loopDelay.stop();
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
-    if (this.#left && directory !== undefined) {
+    if (this.#ending === 'left' && directory !== undefined) {
       // The store first: with the records still there, an end in between is finished by the next life.
       await rm(join(directory.path, STORE), { recursive: true, force: true });
       await rm(join(directory.path, STABLE), { recursive: true, force: true });
     }
     directory?.release();
-    this.#finish(this.#left ? 'left' : 'stopped');
+    this.#finish(this.#ending);
   }
 
   #load(): LoadView {
