@@ -7,7 +7,10 @@
 import { describe, expect, it } from 'vitest';
 import { id, ring, show } from '../../test/ring-text.ts';
 import { claim } from '../claim/claim.ts';
+import type { NodeId } from '../contracts/ids.ts';
 import { encodeDocument, type PendingTransfer, type RingDocument } from '../ring/document.ts';
+import { partitionOf, ringBits } from '../ring/hash-space.ts';
+import { primariesOf } from '../ring/preference-list.ts';
 import { markDown } from './down.ts';
 import { commitPlan, decodePlan, encodePlan, makePlan, type Plan, type PlanInput } from './plan.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
@@ -272,8 +275,21 @@ describe('resize', () => {
   it('counts the copies that no node has already', () => {
     const alone = planOf(ring('a', { staged: 'resize 32' }));
     expect(alone.transitions[0].copies).toEqual({ total: 96, moved: 0 });
-    const smaller = planOf(ring('a b c', { owners: ABC, staged: 'resize 8' }));
-    expect(smaller.transitions[0].copies?.total).toBe(48);
+    for (const size of [8, 32]) {
+      const document = ring('a b c d e', { owners: 'abcdeabcdeabcdea', staged: `resize ${size}` });
+      const [{ owners, copies }] = planOf(document).transitions;
+      // As a key finds them, by its hash.
+      const holdersOf = (ringOwners: readonly NodeId[], hashHi: number): NodeId[] =>
+        primariesOf(partitionOf(hashHi, ringBits(ringOwners.length)), 3, ringOwners).map(({ node }) => node);
+      const ranges = Math.max(16, size);
+      let moved = 0;
+      for (let range = 0; range < ranges; range++) {
+        const hashHi = Math.floor(((range + 0.5) / ranges) * 2 ** 32);
+        const now = holdersOf(document.owners, hashHi);
+        moved += holdersOf(owners, hashHi).filter((node) => !now.includes(node)).length;
+      }
+      expect(copies).toEqual({ total: 3 * ranges, moved });
+    }
   });
 
   it('is filled after the commit, and nothing further is planned or committed meanwhile', () => {
