@@ -16,7 +16,7 @@ export * from './claim/index.ts';
 export * from './ring/describe.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
-export { membershipPresets, type MembershipPreset } from './membership/preset.ts';
+export { membershipPresets, type MembershipPreset, type PresetName } from './membership/preset.ts';
 export type { Plan, PlanCertificate, PlannedChange, Transition } from './membership/plan.ts';
 export { wayTo, type WantedMember, type WantedStep, type WayToWanted } from './membership/wanted.ts';
 export * from './node/index.ts';

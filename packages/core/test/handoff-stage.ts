@@ -127,6 +127,8 @@ export class HandoffNode {
   storing: (() => void)[] | undefined;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
+  /** A service whose items it holds and that it does not run. */
+  unserved: string | undefined;
   readonly #services: readonly string[];
 
   constructor(stage: HandoffStage, name: string, services: readonly string[]) {
@@ -184,6 +186,7 @@ export class HandoffNode {
         return documentNow();
       },
       services,
+      unserved: () => this.unserved,
       isUp: (node) => !this.down.has(node),
       runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,
@@ -248,6 +251,7 @@ export class HandoffStage {
   /** Sees every frame before it arrives. */
   onDelivery: ((frame: Frame) => void) | undefined;
   #frames: Frame[] = [];
+  readonly #sent: Frame[] = [];
 
   constructor(names: string, services: readonly string[] = ['kv'], seed = 1) {
     this.host = new ManualHost(seed);
@@ -278,6 +282,7 @@ export class HandoffStage {
   carry(frame: Frame): boolean {
     if (this.full === true || this.full === frame.header.type) return false;
     this.#frames.push(frame);
+    this.#sent.push(frame);
     return true;
   }
 
@@ -296,6 +301,11 @@ export class HandoffStage {
     this.wire.push(`${frame.from}>${frame.to} ${nameOf(frame.header.type)} ${frame.header.partition}`);
     this.node(frame.to).manager.onFrame(frame.from, frame.header, frame.service, new Reader(frame.body));
     return true;
+  }
+
+  /** The first frame of this type comes once more. */
+  repeat(type: number): void {
+    this.#frames.push(this.#sent.find(({ header }) => header.type === type) as Frame);
   }
 
   /** The wire was cut: what is under way is gone. */

@@ -6,6 +6,29 @@
  * *items*; an item that arrives is merged, never overwrites, so that items may come twice, late and in any order.
  * A module keeps its items in the node's store or in memory of its own.
  *
+ * When each callback is called, and what the framework does so that no module has to:
+ *
+ *   open               once per partition and life of the node; again where `reopens` says so
+ *   handleCommand      only under a ring that both sides have, and only at the owner or at a stand-in that was asked as one. Of
+ *   handleCoverage     anybody else the framework answers `moved`, of a full mailbox `overload`, in its last moments
+ *                      `stopping`, without asking the module. The sender learns the newer ring and asks the new owner
+ *   onStoreProgress    each time the store has moved on; whoever waits for it is answered here
+ *   walkItems          page by page, while items are handed over. Commands come all the time: what they change is applied
+ *                      here and passed on to the receiver, if the module says `changed`. Until the ring has switched this
+ *                      vnode is the one that answers
+ *   handleHandoffItem  at the receiver, before, while and after it becomes the owner
+ *   handleItemHandedOff, clearSome   when what was handed over is safe elsewhere, never before
+ *
+ * Hinted handoff waits for no idleness: it begins as soon as the owner is up, however busy its stand-in is. A stand-in
+ * that holds nothing is closed, and opened again when it is asked.
+ *
+ * A throw in `handleCommand`, `handleCoverage` or a job of the pool fails that command and is logged. A throw elsewhere,
+ * and a broken invariant anywhere, ends the node.
+ *
+ * Not done: telling the services of one node apart in `SPACE_ENTRY`. One module of a node keeps its items there, others in
+ * memory, or under keys of their own in `SPACE_META`. And a vnode with its items in memory begins without them after a restart
+ * while its record calls it whole: such a module belongs on rings whose members leave rather than restart.
+ *
  * Source: Riak Core's riak_core_vnode behaviour; names are kept where the duty is the same.
  */
 import type { LimitUse } from './limit.ts';
@@ -68,12 +91,24 @@ export interface ReplyToken<Reply> {
   fail(why: string): void;
 }
 
+/** Where a vnode does what takes longer than about a millisecond: a fold over its items, a long command. */
+export interface VnodePool {
+  /**
+   * Have `step` called, later and again and again, until it returns true: about a millisecond of work each time, between
+   * requests. It answers through `token`, when it is done or before. Jobs of one vnode run one after the other. The pool
+   * itself refuses with `overload` when too many wait and with `stopping` when the node stops, and fails the token when
+   * `step` throws; after each of these `step` is not called any more.
+   */
+  run(token: Pick<ReplyToken<never>, 'refuse' | 'fail'>, step: () => boolean): void;
+}
+
 export interface VnodeContext {
   readonly self: NodeId;
   readonly place: Place;
   readonly host: Host;
   readonly store: Store;
   readonly logger: Logger;
+  readonly pool: VnodePool;
   /** How this vnode stands to its partition at this moment, under the ring this node has. */
   role(): VnodeRole;
   /** Whether an acknowledgement waits for `committedSeq` (process) or `flushedSeq` (power). */

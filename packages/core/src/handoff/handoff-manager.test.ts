@@ -56,6 +56,28 @@ describe('ownership', () => {
     expect(a.reported).toEqual(['0 to b']);
   });
 
+  it('an offer that comes twice begins nothing anew', () => {
+    const { stage, a, b, source, target } = moving();
+    stage.deliver();
+    stage.repeat(MESSAGE.handoffOffer);
+    stage.deliver();
+    expect(b.manager.inbound()).toEqual([]);
+    source.write('k9=v');
+    stage.deliver();
+    expect(target.content).toBe(source.content);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('one that was given up unheard is found out, though nothing is passed on, and begins anew', () => {
+    const { stage, a, b } = moving();
+    stage.deliver();
+    b.manager.onUpChanged('a' as NodeId, false);
+    b.manager.onUpChanged('a' as NodeId, true);
+    stage.run(8_000);
+    expect(stage.wire.filter((line) => line.includes('Offer') || line.includes('offer'))).toHaveLength(2);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
   it('what is written meanwhile is passed on, until the ring has switched', () => {
     const { stage, source, target } = moving();
     stage.host.advance(0);
@@ -398,5 +420,23 @@ describe('lives and connections', () => {
     source.write('k9=v');
     stage.run(5_000);
     expect(stage.wire.filter((frame) => frame.startsWith('a>'))).toEqual([]);
+  });
+});
+
+describe('a node is drained', () => {
+  it('when what it stood in for has been handed over', () => {
+    const { stage, a } = hinting();
+    expect(a.manager.drained).toBe(false);
+    stage.run(1_000);
+    expect(a.manager.drained).toBe(true);
+  });
+
+  it('and not while it holds what a service left behind that it does not run', () => {
+    const { stage, a } = hinting();
+    a.unserved = 'locks';
+    stage.run(1_000);
+    expect(a.manager.drained).toBe(false);
+    a.unserved = undefined;
+    expect(a.manager.drained).toBe(true);
   });
 });

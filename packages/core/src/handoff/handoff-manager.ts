@@ -157,7 +157,7 @@ export class HandoffManager {
       case MESSAGE.handoffOffer:
         return this.#receiver.onOffer(from, header, service, body);
       case MESSAGE.handoffItems:
-        return this.#receiver.onItems(from, body);
+        return this.#receiver.onItems(from, header, service, body);
       case MESSAGE.handoffCompare:
         return this.#receiver.onCompare(from, body);
       case MESSAGE.handoffEnd:
@@ -289,11 +289,18 @@ export class HandoffManager {
 
   /** Nothing of others is left on this node. */
   get drained(): boolean {
-    return this.#port
+    const isDone = this.#port
       .all()
       .every(
         (vnode) => vnode.standing === 'owner' || vnode.standing === 'receiving' || vnode.vnode.isEmpty(),
       );
+    return isDone && this.#port.unserved() === undefined;
+  }
+
+  #describeComplete({ source }: Duty): string {
+    const service = this.#port.unserved(source);
+    if (service === undefined) return ALL_THERE;
+    return `this node holds items of ${service}, which it does not run: start it with that service`;
   }
 
   get #activeCount(): number {
@@ -316,7 +323,7 @@ export class HandoffManager {
       const hold: Hold =
         running?.completeAt === undefined
           ? (this.#holds.get(dutyKey(duty)) ?? { reason: this.#noPlace, since: now, retryAt: undefined })
-          : { reason: ALL_THERE, since: running.completeAt, retryAt: undefined };
+          : { reason: this.#describeComplete(duty), since: running.completeAt, retryAt: undefined };
       const { since, retryAt } = hold;
       return [
         {
@@ -517,9 +524,9 @@ export class HandoffManager {
 
   /** A partition switches for all services at once. */
   #haveAllServicesArrived(duty: Duty): boolean {
-    return this.#port.services.every(
-      (service) => this.#find({ ...duty, service })?.machine.state === 'complete',
-    );
+    const isHere = (service: string): boolean =>
+      this.#find({ ...duty, service })?.machine.state === 'complete';
+    return this.#port.services.every(isHere) && this.#port.unserved(duty.source) === undefined;
   }
 
   #fail(transfer: Running, reason: string): void {

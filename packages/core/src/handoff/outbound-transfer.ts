@@ -92,6 +92,8 @@ const FRAME_BYTES = 1024 * 1024;
  */
 const STALLED_MS = 15_000;
 const SLOW_LINK_BYTES_PER_MS = 256;
+/** One that is complete, and waits for the ring to switch, asks its receiver so often whether it still stands, ms. */
+const PROBE_MS = 5_000;
 /** An offer costs nothing to answer; the answer is lost when the receiver has no connection to this node yet, ms. */
 const UNANSWERED_MS = 2_000;
 
@@ -193,10 +195,17 @@ export class OutboundTransfer {
     if (this.#state === 'offered' && now - this.#lastProgress >= UNANSWERED_MS) {
       return this.#fail(`no answer to the offer for ${UNANSWERED_MS / 1000} s`);
     }
-    if (this.#unacked.size === 0) return [];
+    if (this.#unacked.size === 0) return this.#probe(now);
     const slowMs = Math.floor((this.#walkedBytes + this.#passedOnBytes) / SLOW_LINK_BYTES_PER_MS);
     if (now - this.#lastProgress < STALLED_MS + slowMs) return [];
     return this.#fail(`no answer for ${STALLED_MS / 1000} s`);
+  }
+
+  /** A receiver may have given it up unheard, and where nothing is passed on nobody would notice: the switch would wait. */
+  #probe(now: number): TransferEffect[] {
+    if (this.#state !== 'complete' || now - this.#lastProgress < PROBE_MS) return [];
+    this.#lastProgress = now;
+    return [this.#frame([], 'passedOn', now)];
   }
 
   step(event: TransferEvent, now: number): TransferEffect[] {

@@ -60,6 +60,11 @@ export interface HandoffPort {
   readonly logger: Logger;
   readonly document: RingDocument;
   readonly services: readonly string[];
+  /**
+   * A service that has a vnode on this node's disk, there or anywhere, and that this node does not run while other members
+   * do: what it holds cannot be handed over, and must not be given up.
+   */
+  unserved(place?: Place): string | undefined;
   isUp(node: NodeId): boolean;
   /** Up, and runs vnodes of this service. */
   runs(node: NodeId, service: string): boolean;

@@ -14,7 +14,7 @@ import type { LimitUse } from '../contracts/limit.ts';
 import type { Place } from '../contracts/store.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
 import { ringBits as bitsOf } from '../ring/hash-space.ts';
-import { isSamePlace, type TransferKind } from './duties.ts';
+import { dutyKey, isSamePlace, type TransferKind } from './duties.ts';
 import { fillingsOf } from './filling.ts';
 import {
   readCompare,
@@ -110,6 +110,8 @@ export class HandoffReceiver {
   readonly #parts: ReceiverParts;
   readonly #port: HandoffPort;
   readonly #inbound = new Map<string, Inbound>();
+  /** By sender and by what is handed over: the offer that came last. Forgotten when the sender is away. */
+  readonly #latest = new Map<NodeId, Map<string, number>>();
   /** Offers under a ring that is not here yet. */
   #early: EarlyOffer[] = [];
   #max = INBOUND_MAX;
@@ -132,6 +134,7 @@ export class HandoffReceiver {
   onDown(node: NodeId): void {
     for (const inbound of this.#inbound.values()) if (inbound.from === node) this.#drop(inbound);
     this.#early = this.#early.filter((offer) => offer.from !== node);
+    this.#latest.delete(node);
   }
 
   /** So many at a time from now on; those in excess are sent away, the latest first, and come again later. */
@@ -211,10 +214,13 @@ export class HandoffReceiver {
     this.#answer(from, { service, place: placeOf(header) }, { id: offer.id, refusal, compare: false });
   }
 
-  onItems(from: NodeId, body: Reader): void {
+  onItems(from: NodeId, header: Header, service: string, body: Reader): void {
     const frame = readItems(body);
     const inbound = this.#heard(from, frame.id);
-    inbound?.work.add(this.#merging(inbound, frame));
+    if (inbound !== undefined) return inbound.work.add(this.#merging(inbound, frame));
+    // Given up here when the sender seemed to be away; it does not know, and has to begin anew.
+    const refusal = `${this.#port.nameOf(this.#port.self)} has given it up`;
+    this.#answer(from, { service, place: placeOf(header) }, { id: frame.id, refusal, compare: false });
   }
 
   onCompare(from: NodeId, body: Reader): void {
@@ -240,6 +246,7 @@ export class HandoffReceiver {
   #decide(from: NodeId, header: Header, service: string, offer: Offer): void {
     const { id } = offer;
     const target = placeOf(header);
+    if (this.#isRepeated(from, service, target, offer)) return;
     this.#dropEarlier(from, service, target, offer);
     const refusal = this.#refusalOf(from, service, target, offer);
     const vnode = refusal === undefined ? this.#port.findOrStandIn(service, target) : undefined;
@@ -328,6 +335,16 @@ export class HandoffReceiver {
     const { kind, vnode } = inbound;
     if (kind === 'resize' && vnode.standing === 'receiving' && vnode.whole)
       vnode.become('receiving', this.#port.document.epoch, 'partial');
+  }
+
+  /** An offer that comes twice must not begin anew what it began, or what it began and has ended since. */
+  #isRepeated(from: NodeId, service: string, target: Place, { id, kind, source }: Offer): boolean {
+    const latest = this.#latest.get(from) ?? new Map<string, number>();
+    this.#latest.set(from, latest);
+    const key = dutyKey({ kind, service, source, target, to: this.#port.self, ranges: [] });
+    if (latest.get(key) === id) return true;
+    latest.set(key, id);
+    return false;
   }
 
   /** A sender that begins anew has given up what it had begun, and takes no second place here. */

@@ -2,13 +2,14 @@
  * Gossip: each node tells its peers at every heartbeat which ring document it has, and whoever is behind gets it.
  *
  * Chosen documents are pushed once to all when they are chosen; heartbeats repair whatever that push missed. They
- * also carry the sender's wall clock, from which a coordinator takes the median, which services it runs, and how many
- * of its vnodes are partial.
+ * also carry the sender's wall clock, from which a coordinator takes the median, which services it runs, how many of
+ * its vnodes are partial, and whether it hears the addressee.
  *
  * Holds: two live members that hear each other have the same document after two heartbeats.
  */
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { AgreedDocument } from '../ring/document.ts';
+import type { HealthWord } from './liveness.ts';
 import type { Heartbeat } from './messages.ts';
 
 /** What a peer said last. */
@@ -23,8 +24,8 @@ export interface PeerWord {
   readonly partial: number;
 }
 
-/** What a node says of itself beside its ring. */
-export interface SelfReport {
+/** What a node says of itself beside its ring, to one peer. */
+export interface SelfReport extends HealthWord {
   readonly services: readonly string[];
   readonly partial: number;
 }

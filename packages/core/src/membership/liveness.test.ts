@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeId } from '../contracts/ids.ts';
-import { Liveness } from './liveness.ts';
+import { Liveness, type LivenessTiming } from './liveness.ts';
+import { membershipPresets } from './preset.ts';
 
-const timing = { tickIntervalMs: 50, suspectAfterMs: 2_500, stallMs: 500 };
+/** Patience stays where it is: what it adapts to is played in test/scenarios/detector.txt. */
+const timing: LivenessTiming = {
+  ...membershipPresets.lan,
+  suspectLeastMs: 2_500,
+  suspectFirstMs: 2_500,
+};
 const p = 'p' as NodeId;
 
 /** Moments at which p is heard (`h`), its connection ends (`x`), or only time passes; then what is reported. */
@@ -69,7 +75,7 @@ describe('Liveness', () => {
       if (stall !== undefined && now > stall[0] && now < stall[1]) continue;
       const news = [
         ...(heard.includes(now) ? liveness.heard(p, now) : []),
-        ...(lost.includes(now) ? liveness.connectionLost(p) : []),
+        ...(lost.includes(now) ? liveness.connectionLost(p, now) : []),
         ...liveness.tick(now),
       ];
       for (const { up } of news) told.push(`${now} ${up ? 'up' : 'down'}`);

@@ -200,16 +200,16 @@ describe('three nodes', () => {
   });
 
   it('know who runs which service, from what each says of itself', () => {
-    for (const name of ['a', 'b', 'c']) expect(play.machine(name).runs(id('c'), 'kv')).toBe(true);
-    expect(play.machine('a').runs(id('c'), 'locks')).toBe(false);
+    for (const name of ['a', 'b', 'c']) expect(play.machine(name).peers.runs(id('c'), 'kv')).toBe(true);
+    expect(play.machine('a').peers.runs(id('c'), 'locks')).toBe(false);
     play.crash('c');
-    expect(play.machine('a').runs(id('c'), 'kv')).toBe(false);
+    expect(play.machine('a').peers.runs(id('c'), 'kv')).toBe(false);
     play.start('c', { services: ['kv', 'locks'] });
     play.run(1_000);
-    expect(play.machine('a').runs(id('c'), 'locks')).toBe(true);
-    expect(play.machine('a').servicesOf(id('c'))).toEqual(['kv', 'locks']);
-    expect(play.machine('c').runs(id('c'), 'locks')).toBe(true);
-    expect(play.machine('c').runs(id('a'), 'locks')).toBe(false);
+    expect(play.machine('a').peers.runs(id('c'), 'locks')).toBe(true);
+    expect(play.machine('a').peers.servicesOf(id('c'))).toEqual(['kv', 'locks']);
+    expect(play.machine('c').peers.runs(id('c'), 'locks')).toBe(true);
+    expect(play.machine('c').peers.runs(id('a'), 'locks')).toBe(false);
   });
 
   it('tell it once more when one that never was away says another thing', () => {
@@ -227,10 +227,10 @@ describe('three nodes', () => {
     expect(play.trace).toEqual([]);
     heartbeat(['locks']);
     expect(play.trace).toEqual(['a: c is up']);
-    expect(play.machine('a').runs(id('c'), 'kv')).toBe(false);
+    expect(play.machine('a').peers.runs(id('c'), 'kv')).toBe(false);
     heartbeat(undefined);
     expect(play.trace, 'a node that does not say runs all').toEqual(['a: c is up']);
-    expect(play.machine('a').runs(id('c'), 'whatever')).toBe(true);
+    expect(play.machine('a').peers.runs(id('c'), 'whatever')).toBe(true);
   });
 
   it('warn in a plan of who does not run what others do', () => {
@@ -251,10 +251,10 @@ describe('three nodes', () => {
   it('know how many vnodes of each are partial', () => {
     play.player('c').partial = 5;
     play.run(600);
-    expect(['a', 'b', 'c'].map((name) => play.machine(name).partialOf(id('c')))).toEqual([5, 5, 5]);
+    expect(['a', 'b', 'c'].map((name) => play.machine(name).peers.partialOf(id('c')))).toEqual([5, 5, 5]);
     play.player('c').partial = 0;
     play.run(600);
-    expect(play.machine('a').partialOf(id('c'))).toBe(0);
+    expect(play.machine('a').peers.partialOf(id('c'))).toBe(0);
   });
 
   it('see who is silent go down and come back', () => {
@@ -265,7 +265,7 @@ describe('three nodes', () => {
     play.cut.delete('c');
     play.run(600);
     expect(play.machine('a').isUp(id('c'))).toBe(true);
-    expect(play.machine('a').clockOffsetOf(id('c'))).toBe(0);
+    expect(play.machine('a').peers.clockOffsetOf(id('c'))).toBe(0);
   });
 });
 

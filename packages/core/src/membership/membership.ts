@@ -1,9 +1,8 @@
 /**
  * Membership: the one machine that the shell talks to; it feeds the others and gathers what they want done.
  *
- *   liveness    who is up                        gossip     who has which document
- *   agreement   the next document of the ring    candidacy  on the way into another cluster
- *   claimant    stage, plan, commit, reports
+ *   circle      who is up, with which document    candidacy  on the way into another cluster
+ *   agreement   the next document of the ring     claimant   stage, plan, commit, reports
  *
  * Cold: `start` once, then `step(event, now)` and `tick(now)`, each returning the effects to perform in order
  * (events.ts tells the order's promise). `now` is the monotonic clock, milliseconds. The queries at the end
@@ -15,7 +14,6 @@
 import { assert, unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { StableName } from '../contracts/stable-store.ts';
-import type { PeerAddress } from '../contracts/transport.ts';
 import {
   birthDocument,
   encodeDocument,
@@ -27,6 +25,7 @@ import {
 } from '../ring/document.ts';
 import type { AcceptorRecord } from './acceptor.ts';
 import { Agreement, type AfterSave, type AgreementEffect } from './agreement.ts';
+import { Circle, type CircleInit } from './circle.ts';
 import { Candidacy, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
 import {
   actingClaimant,
@@ -38,17 +37,15 @@ import {
   type ClaimantView,
 } from './claimant.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from './events.ts';
-import { Gossip, heartbeatOf } from './gossip.ts';
-import { Liveness, type LivenessChange } from './liveness.ts';
 import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
+import type { LivenessChange } from './liveness.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
 import type { ClaimFunction } from './planned-ring.ts';
-import type { MembershipPreset } from './preset.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
 
-export interface MembershipInit {
+export interface MembershipInit extends Omit<CircleInit, 'self'> {
   /** Id as ever; name, address and location as they are now (the ring document follows). */
   readonly self: MemberInfo;
   readonly records: LoadedRecords;
@@ -57,13 +54,6 @@ export interface MembershipInit {
   readonly claim: ClaimFunction;
   /** Thirty-two random bits, unsigned. For jitter. */
   readonly random: () => number;
-  /** The wall clock, milliseconds since 1970. Only ever told to others and compared with theirs. */
-  readonly wallClock: () => number;
-  /** The services whose vnodes this node runs. */
-  readonly services: readonly string[];
-  /** How many vnodes that this node owns are partial; asked anew for each heartbeat. */
-  readonly partial: () => number;
-  readonly preset: MembershipPreset;
 }
 
 type After = AfterSave | AfterPlanSave | AfterCandidacySave | { readonly kind: 'born' };
@@ -74,8 +64,7 @@ type Phase = 'starting' | 'running' | 'removed';
 export class Membership {
   readonly #init: MembershipInit;
   readonly #self: NodeId;
-  readonly #liveness: Liveness;
-  readonly #gossip: Gossip;
+  readonly #circle: Circle;
   readonly #claimant: Claimant;
   readonly #candidacy: Candidacy;
   #agreement: Agreement;
@@ -84,11 +73,9 @@ export class Membership {
   readonly #concerns: readonly string[];
   #nextToken = 1;
   readonly #after = new Map<number, After>();
-  #peers: readonly PeerAddress[] = [];
   #completed: PendingTransfer[] = [];
   /** All that is to be owned here in a ring of another size is there. */
   #filled = false;
-  #stopping = false;
   #reportsDueAt: number | undefined;
   #out: MembershipEffect[] = [];
 
@@ -101,8 +88,7 @@ export class Membership {
     this.#isBorn = ring === undefined;
     this.#concerns = concerns;
     const current = ring ?? encodeDocument(birthDocument({ ...init.birth, self }));
-    this.#liveness = new Liveness(preset);
-    this.#gossip = new Gossip(preset.heartbeatIntervalMs);
+    this.#circle = new Circle({ ...init, self: self.id });
     this.#agreement = this.#agreementOn(current, acceptor);
     this.#claimant = new Claimant({ self: self.id, plan, claim: init.claim, timing: preset });
     this.#candidacy = new Candidacy({ self, prospect: otherThan(current, prospect), timing: preset });
@@ -128,10 +114,10 @@ export class Membership {
   /** Time has passed: call it about every `preset.tickIntervalMs`. */
   tick(now: number): MembershipEffect[] {
     if (this.#phase !== 'running') return [];
-    this.#tellUp(this.#liveness.tick(now));
+    this.#tellUp(this.#circle.tick(now));
     if (!this.#candidacy.isEntering) this.#perform(this.#agreement.tick(now), now);
     this.#perform(this.#candidacy.tick(now), now);
-    if (this.#gossip.isDue(now)) this.#heartbeatAll();
+    if (this.#circle.isHeartbeatDue(now)) this.#heartbeatAll();
     if (this.#reportsDueAt === undefined || now >= this.#reportsDueAt) this.#sendReports(now);
     this.#perform(this.#claimant.advance(this.#view(), now), now);
     return this.#drain();
@@ -150,23 +136,12 @@ export class Membership {
   }
 
   isUp(node: NodeId): boolean {
-    return node === this.#self || this.#liveness.isUp(node);
+    return this.#circle.isUp(node);
   }
 
-  /** Up, and runs vnodes of this service, as far as it has said. */
-  runs(node: NodeId, service: string): boolean {
-    if (node === this.#self) return this.#init.services.includes(service);
-    return this.#liveness.isUp(node) && this.#gossip.runs(node, service);
-  }
-
-  /** Undefined: it has not said. */
-  servicesOf(node: NodeId): readonly string[] | undefined {
-    return node === this.#self ? this.#init.services : this.#gossip.wordOf(node)?.services;
-  }
-
-  /** How many vnodes that this member owns are partial, as it said last. */
-  partialOf(node: NodeId): number {
-    return node === this.#self ? this.#init.partial() : (this.#gossip.wordOf(node)?.partial ?? 0);
+  /** What the peers have said of themselves. */
+  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
+    return this.#circle;
   }
 
   actingClaimant(): NodeId {
@@ -175,9 +150,8 @@ export class Membership {
 
   /** The epoch that this member said last; undefined when it has said none (of this ring) in this life. */
   epochOf(node: NodeId): Epoch | undefined {
-    if (node === this.#self) return this.current().document.epoch;
-    const word = this.#gossip.wordOf(node);
-    return word?.clusterId === this.current().document.clusterId ? word.epoch : undefined;
+    const { clusterId, epoch } = this.current().document;
+    return node === this.#self ? epoch : this.#circle.epochOf(node, clusterId);
   }
 
   /** True when every member that is up is known to have this epoch or a later one. */
@@ -192,23 +166,18 @@ export class Membership {
     return unreadyMembers(this.#view());
   }
 
-  /** The wall clock of a peer less ours when it was last heard, milliseconds. */
-  clockOffsetOf(node: NodeId): number | undefined {
-    return node === this.#self ? 0 : this.#gossip.wordOf(node)?.clockOffsetMs;
-  }
-
   // Events
 
   #handleEvent(event: MembershipEvent, now: number): void {
     switch (event.kind) {
       case 'message':
-        this.#tellUp(this.#liveness.heard(event.from, now));
+        this.#hear(event.from, event.message, now);
         return this.#handleMessage(event.from, event.message, now);
       case 'peerUp':
         // It can be told something, and is up once it is heard: until its own link to us stands, its answers are lost.
         return this.#heartbeat(event.peer);
       case 'peerDown':
-        this.#tellUp(this.#liveness.connectionLost(event.peer));
+        this.#tellUp(this.#circle.connectionLost(event.peer, now));
         return this.#perform(this.#candidacy.peerLost(event.peer), now);
       case 'request':
         return this.#handleRequest(event.requestId, event.request, now);
@@ -222,7 +191,7 @@ export class Membership {
         this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
         return;
       case 'stopping':
-        this.#stopping = true;
+        this.#circle.beginStopping();
         return this.#heartbeatAll();
       case 'drained':
         return this.#handleDrained(now);
@@ -233,6 +202,13 @@ export class Membership {
       default:
         unreachable(event);
     }
+  }
+
+  /** Whoever is heard anew learns at once that it is: it waits for that before it takes us for up. */
+  #hear(from: NodeId, message: MembershipMessage, now: number): void {
+    const heardBefore = this.#circle.hears(from);
+    this.#tellUp(this.#circle.heard(from, message, now));
+    if (!heardBefore) this.#heartbeat(from);
   }
 
   #handleMessage(from: NodeId, message: MembershipMessage, now: number): void {
@@ -262,9 +238,8 @@ export class Membership {
   #handleHeartbeat(from: NodeId, heartbeat: Heartbeat): void {
     const ours = this.#documentOf(heartbeat.clusterId);
     const { clusterId, epoch, digest } = heartbeat;
-    const before = this.#gossip.wordOf(from)?.services;
-    const verdict = this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock());
-    if (!isSameList(before, this.#gossip.wordOf(from)?.services)) this.#tellServices(from);
+    const { verdict, news } = this.#circle.heardOf(from, heartbeat, ours);
+    if (news) this.#tellServices(from);
     switch (verdict) {
       case 'behind':
         return this.#send(from, { kind: 'documentRequest', clusterId });
@@ -436,26 +411,14 @@ export class Membership {
   // Peers, heartbeats, reports
 
   #refreshPeers(): void {
-    const documents = [
-      this.current(),
-      ...(this.prospect() === undefined ? [] : [this.prospect() as AgreedDocument]),
-    ];
-    const peers = new Map<NodeId, PeerAddress>();
-    for (const { document } of documents) {
-      for (const { id, address } of document.members) if (id !== this.#self) peers.set(id, { id, address });
-    }
-    const ids = new Set(peers.keys());
-    this.#gossip.keepOnly(ids);
-    const isNew =
-      peers.size !== this.#peers.length ||
-      this.#peers.some((peer) => peers.get(peer.id)?.address !== peer.address);
-    this.#peers = [...peers.values()];
-    if (isNew) this.#out.push({ kind: 'setPeers', peers: this.#peers });
-    this.#tellUp(this.#liveness.watch(ids));
+    const prospect = this.prospect();
+    const { moved, changes } = this.#circle.draw([this.current(), ...(prospect ? [prospect] : [])]);
+    if (moved) this.#out.push({ kind: 'setPeers', peers: this.#circle.peers });
+    this.#tellUp(changes);
   }
 
   #heartbeatAll(): void {
-    for (const { id } of this.#peers) this.#heartbeat(id);
+    for (const { id } of this.#circle.peers) this.#heartbeat(id);
   }
 
   /** A member of our ring hears of our ring, a member of the prospect's of that. */
@@ -464,11 +427,7 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared === undefined) return;
-    const { wallClock, partial } = this.#init;
-    // Whoever runs nothing is stood in for at once, and is a member and votes all the same.
-    const services = this.#stopping ? [] : this.#init.services;
-    this.#send(to, heartbeatOf(shared, wallClock(), { services, partial: partial() }));
+    if (shared !== undefined) this.#send(to, this.#circle.heartbeat(shared, to));
   }
 
   #sendReports(now: number): void {
@@ -527,9 +486,9 @@ export class Membership {
     return {
       current,
       isUp: (node) => this.isUp(node),
-      hasCurrent: (node) => node === this.#self || this.#gossip.has(node, current),
-      servicesOf: (node) => this.servicesOf(node),
-      partialOf: (node) => this.partialOf(node),
+      hasCurrent: (node) => this.#circle.has(node, current),
+      servicesOf: (node) => this.#circle.servicesOf(node),
+      partialOf: (node) => this.#circle.partialOf(node),
     };
   }
 
@@ -551,7 +510,7 @@ export class Membership {
   /** A node that is up runs other services than before; one that was told of just now is not told of twice. */
   #tellServices(node: NodeId): void {
     const told = this.#out.some((effect) => effect.kind === 'upChanged' && effect.node === node);
-    if (!told && this.#liveness.isWatched(node)) this.#tellUp([{ node, up: true }]);
+    if (!told) this.#tellUp([{ node, up: true }]);
   }
 
   #send(to: NodeId, message: MembershipMessage): void {
@@ -578,10 +537,6 @@ export class Membership {
 /** A prospect that has become the ring since is none. */
 function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
   return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
-}
-
-function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  return a === b || (a?.length === b?.length && a?.every((name, at) => name === b?.[at]) === true);
 }
 
 function isSameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {

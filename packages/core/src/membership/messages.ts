@@ -53,6 +53,10 @@ export interface Heartbeat {
   readonly services?: readonly string[];
   /** How many vnodes that it owns are partial. */
   readonly partial?: number;
+  /** Whether it hears the addressee; a node that does not say does. */
+  readonly hears?: boolean;
+  /** How late its ticks are of late, milliseconds. */
+  readonly lagMs?: number;
 }
 
 export interface DocumentRequest {
@@ -140,6 +144,8 @@ const shapes: Readonly<Record<MembershipMessage['kind'], Check>> = {
     wallMs: isNumber,
     services: isOptional(isListOf(isName)),
     partial: isOptional(isCount),
+    hears: isOptional(isBoolean),
+    lagMs: isOptional(isCount),
   }),
   documentRequest: isRecord({ clusterId: isName }),
   document: isRecord({ document: isLatin1 }),

@@ -158,6 +158,7 @@ export class Node {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#running?.handoff.stop();
+    this.#running?.vnodes.stop();
     this.#neighbours.stop();
     this.#questions.stop();
     this.#table.stop();
@@ -207,8 +208,8 @@ export class Node {
   }
 
   /** What the members have said of themselves. */
-  get members(): Pick<Membership, 'runs' | 'servicesOf' | 'partialOf'> {
-    return this.#membership;
+  get members(): Membership['peers'] {
+    return this.#membership.peers;
   }
 
   isUp(node: NodeId): boolean {
@@ -264,7 +265,7 @@ export class Node {
   }
 
   /** This node's transfers: those that run and those that wait, with the reason. */
-  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo'> {
+  get handoff(): Pick<HandoffManager, 'active' | 'waiting' | 'inbound' | 'limitTo' | 'filled'> {
     return this.#live.handoff;
   }
 
@@ -389,7 +390,7 @@ export class Node {
       self,
       document,
       (node) => this.isUp(node),
-      (node, service) => this.#membership.runs(node, service),
+      (node, service) => this.#membership.peers.runs(node, service),
     );
     const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
     const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
@@ -548,6 +549,11 @@ export class Node {
     this.#neighbours.keepFor(to, message);
   }
 
+  /** A member that is up runs it. */
+  #isRun(service: string): boolean {
+    return this.document.members.some(({ id }) => this.#membership.peers.runs(id, service));
+  }
+
   #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
     const { host, logger } = this.#init;
     return {
@@ -559,7 +565,8 @@ export class Node {
       },
       services: this.#modules.map((module) => module.name),
       isUp: (node) => this.isUp(node),
-      runs: (node, service) => this.#membership.runs(node, service),
+      runs: (node, service) => this.#membership.peers.runs(node, service),
+      unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),
       nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
       allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
       find: (service, place) => vnodes.findAt(service, place),

@@ -61,7 +61,8 @@ class Stage {
   }
 
   adopt(owners: string): void {
-    this.#document = { ...this.#document, epoch: 2 as Epoch, owners: [...owners] as NodeId[] };
+    const ringSize = owners.length;
+    this.#document = { ...this.#document, epoch: 2 as Epoch, ringSize, owners: [...owners] as NodeId[] };
     this.table.ringChanged();
   }
 
@@ -307,7 +308,7 @@ describe('whatever happens on the way', () => {
       const prng = new Prng(seed);
       stage = new Stage();
       stage.begin({ timeoutMs: 1e9 });
-      const owners = ['abcdabcd', 'abcbabcb', 'bacdbacd'];
+      const owners = ['abcdabcd', 'abcbabcb', 'abcdabcdabcdabcd'];
       const ended = (): boolean => stage.said.at(-1)?.startsWith('complete') === true;
       for (let step = 0; !ended() && step < 2_000; step++) {
         const sent = stage.sent[prng.u32() % Math.max(1, stage.sent.length)];

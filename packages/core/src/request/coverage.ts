@@ -352,6 +352,6 @@ function isBefore(a: RecordKey, b: RecordKey): boolean {
   );
 }
 
-function nameOf({ partition, node }: Replica): string {
-  return `${partition}@${node}`;
+function nameOf({ partition, ringSize, node }: Replica): string {
+  return `${partition}/${ringSize}@${node}`;
 }

@@ -9,6 +9,7 @@ import { SPACE_ENTRY } from '../contracts/store.ts';
 import type { ReplyToken, Vnode, VnodeContext, VnodeModule } from '../contracts/vnode.ts';
 import { VnodeToken } from './mailbox.ts';
 import { VnodeHost } from './vnode-host.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 /** Keeps the last word it was told in the store, and in its head how often it was asked. */
 class Parrot implements Vnode<string, string> {
@@ -26,6 +27,20 @@ class Parrot implements Vnode<string, string> {
     const [verb, word = ''] = command.split(' ');
     if (verb === 'throw') throw new TypeError('x is not a function');
     if (verb === 'break') throw new BrokenInvariant('this holds');
+    if (verb === 'count') {
+      let counted = 0;
+      return this.#context.pool.run(token, () => {
+        if (++counted < 3) return false;
+        token.reply(`counted ${counted}`);
+        if (word === 'badly') throw new TypeError('y is not a function');
+        return true;
+      });
+    }
+    if (verb === 'stumble') {
+      return this.#context.pool.run(token, () => {
+        throw new TypeError('z is not a function');
+      });
+    }
     if (verb === 'say') return token.reply(`asked ${this.#asked}`);
     const value = new TextEncoder().encode(word);
     store.submit([{ space: SPACE_ENTRY, place, hashHi: 0, hashLo: 0, key: 'word', value }]);
@@ -69,6 +84,8 @@ class Asker extends VnodeToken {
 }
 
 let host: VnodeHost;
+let clock: ManualHost;
+let pool: WorkerPool;
 let store: ManualStore;
 let errors: string[];
 
@@ -76,6 +93,8 @@ function open(reopens: boolean): void {
   store = new ManualStore();
   store.start({ onProgress: () => host.onStoreProgress(), onFailure: (from) => host.onStoreProgress(from) });
   errors = [];
+  clock = new ManualHost();
+  pool = new WorkerPool(clock);
   const logger: Logger = { ...silentLogger, error: (_fields, message) => errors.push(message) };
   const open = (context: VnodeContext): Parrot => new Parrot(context);
   const module = { name: 'parrot', codec: {}, reopens, open };
@@ -83,9 +102,10 @@ function open(reopens: boolean): void {
     self: 'a' as NodeId,
     place: { ringBits: 3, partition: 0 as PartitionId },
     module: module as unknown as VnodeModule<unknown, unknown>,
-    host: new ManualHost(),
+    host: clock,
     store,
     logger,
+    pool,
     durability: 'process',
     standing: 'owner',
     whole: true,
@@ -146,4 +166,21 @@ it('also when the store loses what was on its way', () => {
   for (let i = 0; i < 3; i++) ask('throw');
   store.fail();
   expect(ask('say')).toEqual(['asked 1']);
+});
+
+it('long work is done in the pool, and answers when it is done', () => {
+  open(false);
+  const told = ask('count');
+  expect(told).toEqual([]);
+  clock.advance(10);
+  expect(told).toEqual(['counted 3']);
+});
+
+it('a job that throws fails its command, or, if that was answered, is only logged', () => {
+  open(false);
+  const [stumbled, counted] = [ask('stumble'), ask('count badly')];
+  clock.advance(10);
+  expect(stumbled).toEqual(['failed: the vnode threw: TypeError: z is not a function']);
+  expect(counted).toEqual(['counted 3']);
+  expect(errors).toHaveLength(2);
 });

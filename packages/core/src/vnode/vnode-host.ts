@@ -16,7 +16,7 @@ import { SPACE_META, type HashRange, type Place, type Store } from '../contracts
 import type { LimitUse } from '../contracts/limit.ts';
 import type { CoverageQuery, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
 import { covers } from '../ring/ranges.ts';
-import { Mailbox, MAILBOX_MAX, type VnodeToken } from './mailbox.ts';
+import { Mailbox, MAILBOX_MAX, VnodeToken } from './mailbox.ts';
 import {
   decodeVnodeRecord,
   encodeVnodeRecord,
@@ -24,6 +24,7 @@ import {
   type VnodeRecord,
   type VnodeStanding,
 } from './vnode-record.ts';
+import type { JobToken, WorkerPool } from './worker-pool.ts';
 
 /** Takes over what changes while it is on its way to another place. */
 export interface ItemSink {
@@ -39,6 +40,8 @@ export interface VnodeHostInit {
   readonly host: Host;
   readonly store: Store;
   readonly logger: Logger;
+  /** Of the node. */
+  readonly pool: WorkerPool;
   readonly durability: 'process' | 'power';
   /** How the vnode stands when it has no record yet. */
   readonly standing: VnodeStanding;
@@ -200,7 +203,17 @@ export class VnodeHost {
     ]);
   }
 
-  #survive(error: unknown, token: VnodeToken, telling: number): void {
+  #step(token: JobToken, step: () => boolean): boolean {
+    const { telling } = this;
+    try {
+      return step();
+    } catch (error) {
+      this.#survive(error, token, telling);
+      return true;
+    }
+  }
+
+  #survive(error: unknown, token: JobToken, telling: number): void {
     const isAskers = this.telling > telling;
     this.telling = telling;
     if (isAskers || error instanceof BrokenInvariant) throw error;
@@ -210,7 +223,9 @@ export class VnodeHost {
       { service: module.name, partition, error },
       'a vnode threw over a command; who asked is told',
     );
-    token.abandon(`the vnode threw: ${String(error)}`);
+    const why = `the vnode threw: ${String(error)}`;
+    if (token instanceof VnodeToken) token.abandon(why);
+    else token.fail(why);
     const now = host.monotonic();
     this.#faults = [...this.#faults.filter((at) => now - at < FAULTS_WITHIN_MS), now];
     if (module.reopens !== true || this.#faults.length < FAULTS_MAX || this.#reopensAt !== undefined) return;
@@ -281,13 +296,16 @@ export class VnodeHost {
   }
 
   #makeContext(): VnodeContext {
-    const { self, place, host, store, logger, durability } = this.#init;
+    const { self, place, host, store, logger, pool, durability } = this.#init;
     return {
       self,
       place,
       host,
       store,
       logger,
+      pool: {
+        run: (token, step) => pool.add({ owner: this, token, step: () => this.#step(token, step) }),
+      },
       durability,
       role: () => this.role,
       beforeChange: () => this.#beforeChange(),

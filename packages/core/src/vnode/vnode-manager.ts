@@ -22,7 +22,8 @@ import type { VnodeModule } from '../contracts/vnode.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { VnodeHost } from './vnode-host.ts';
-import { vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
+import { serviceOfRecord, vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 export interface VnodeManagerInit {
   readonly self: NodeId;
@@ -43,6 +44,9 @@ export interface StartProof {
   readonly intact: boolean;
 }
 
+/** Records about itself that a place has at most, far more than services. */
+const RECORDS_MAX = 1_000;
+
 /** The vnodes of one service, as its requests look for them. */
 export interface ServiceVnodes {
   find(partition: PartitionId): VnodeHost | undefined;
@@ -57,13 +61,17 @@ export class VnodeManager {
   /** Of rings of other sizes: by service name and place. */
   readonly #others = new Map<string, VnodeHost>();
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
+  readonly #pool: WorkerPool;
   #document!: RingDocument;
   #intact = true;
+  /** Vnodes on disk of services that do not run here. */
+  readonly #unserved: { readonly service: string; readonly at: Place }[] = [];
   /** Batches that remove the records of discarded vnodes, by service and partition. */
   readonly #forgotten = new Map<string, number>();
 
   constructor(init: VnodeManagerInit) {
     this.#init = init;
+    this.#pool = new WorkerPool(init.host);
     for (const module of init.modules) this.#hosts.set(module.name, []);
   }
 
@@ -88,6 +96,7 @@ export class VnodeManager {
     for (const host of this.all())
       if (host.standing === 'receiving') host.become('receiving', document.epoch, 'partial');
     this.adopt(document);
+    this.#findUnserved();
     const partial = this.partialOwned.length;
     if (partial > 0)
       this.#init.logger.warn(
@@ -175,7 +184,7 @@ export class VnodeManager {
 
   /** Of each kind, that of the fullest vnode. */
   limits(): LimitUse[] {
-    return fullestOf(this.all().flatMap((vnode) => vnode.limits()));
+    return [this.#pool.limit, ...fullestOf(this.all().flatMap((vnode) => vnode.limits()))];
   }
 
   /** Vnodes that are open, in no particular order. */
@@ -186,6 +195,11 @@ export class VnodeManager {
     return [...ofThisRing, ...this.#others.values()];
   }
 
+  /** No job of a vnode runs any more, and none is taken. */
+  stop(): void {
+    this.#pool.stop();
+  }
+
   /** Commands that vnodes have taken and not answered. */
   get open(): number {
     return this.all().reduce((sum, host) => sum + host.open, 0);
@@ -194,6 +208,31 @@ export class VnodeManager {
   /** Owners that lack, or may lack, what they should hold. */
   get partialOwned(): VnodeHost[] {
     return this.all().filter((host) => host.standing === 'owner' && !host.whole);
+  }
+
+  /** A service with a vnode on disk, at this place or anywhere, that no module here stands for and that `isRun` elsewhere. */
+  unserved(place: Place | undefined, isRun: (service: string) => boolean): string | undefined {
+    return this.#unserved.find(
+      ({ service, at }) =>
+        (place === undefined || (at.partition === place.partition && at.ringBits === place.ringBits)) &&
+        isRun(service),
+    )?.service;
+  }
+
+  /** A node that was started with fewer services than before still has what those held. */
+  #findUnserved(): void {
+    const { store, modules, logger } = this.#init;
+    const served = new Set(modules.map((module) => module.name));
+    for (const at of store.places(SPACE_META)) {
+      store.walk(SPACE_META, at, undefined, RECORDS_MAX, (_hashHi, _hashLo, key) => {
+        const service = serviceOfRecord(key);
+        if (service !== undefined && !served.has(service)) this.#unserved.push({ service, at });
+        return true;
+      });
+    }
+    const services = [...new Set(this.#unserved.map(({ service }) => service))];
+    if (services.length > 0)
+      logger.warn({ services }, 'this node holds items of services that it does not run');
   }
 
   /** Close a vnode that is empty and stands in for nobody any more. */
@@ -253,6 +292,7 @@ export class VnodeManager {
       host,
       store,
       logger,
+      pool: this.#pool,
       durability,
       standing,
       whole,

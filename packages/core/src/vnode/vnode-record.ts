@@ -38,7 +38,14 @@ export interface VnodeRecord {
 
 /** The record of a service's vnode: first of its place in hash order. */
 export function vnodeRecordKey(service: string): RecordKey {
-  return { hashHi: 0, hashLo: 0, key: `vnode:${service}` };
+  return { hashHi: 0, hashLo: 0, key: `${KEY_PREFIX}${service}` };
+}
+
+const KEY_PREFIX = 'vnode:';
+
+/** The service whose record lies under this key; undefined: it is no vnode's record. */
+export function serviceOfRecord(key: string): string | undefined {
+  return key.startsWith(KEY_PREFIX) ? key.slice(KEY_PREFIX.length) : undefined;
 }
 
 export function encodeVnodeRecord(service: string, place: Place, record: VnodeRecord): StoreRecord {

@@ -1,4 +1,5 @@
 import { describe, it } from 'vitest';
+import { DetectorPlay } from './detector-play.ts';
 import { playScript } from './script.ts';
 import { TransferPlay } from './transfer-play.ts';
 
@@ -6,5 +7,10 @@ describe('plays', () => {
   it('a transfer of items from vnode to vnode', () => {
     const play = new TransferPlay();
     playScript('transfer.txt', (command) => play.perform(command));
+  });
+
+  it('a node watches a peer through good and bad weather', () => {
+    const play = new DetectorPlay();
+    playScript('detector.txt', (command) => play.perform(command));
   });
 });

@@ -36,6 +36,8 @@ export interface MemberView {
   readonly up: boolean;
   /** Partitions owned now. */
   readonly partitions: number;
+  /** Its event loop has been late for seconds, as it says itself. */
+  readonly slow: boolean;
   /** Share of the ring owned now, percent, one decimal. */
   readonly ringPercent: number;
   /** Share owned once all pending transfers are done. */

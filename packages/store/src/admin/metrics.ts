@@ -40,6 +40,9 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
       ]),
     ),
     gauge('rkv_members_up', 'Members that this node takes for up.', [[{}, up]]),
+    gauge('rkv_members_slow', 'Members whose event loop has been late for seconds, as they say themselves.', [
+      [{}, status.members.filter((member) => member.slow).length],
+    ]),
     gauge('rkv_ring_epoch', 'Epoch of the ring document.', [[{}, status.epoch]]),
     gauge('rkv_ring_agreed', 'All live members hold this ring document.', [[{}, Number(status.ready)]]),
     gauge('rkv_ring_size', 'Partitions of the ring.', [[{}, status.ringSize]]),

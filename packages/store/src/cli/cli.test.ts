@@ -73,6 +73,7 @@ const members: StatusView['members'] = [
     status: 'valid',
     up: true,
     partitions: 8,
+    slow: true,
     ringPercent: 37.5,
     pendingPercent: 37.5,
     location: '',
@@ -86,6 +87,7 @@ const members: StatusView['members'] = [
     status: 'valid',
     up: false,
     partitions: 8,
+    slow: false,
     ringPercent: 62.5,
     pendingPercent: 62.5,
     location: 'r1',
@@ -294,6 +296,7 @@ describe('cluster', () => {
     expect(members).toContain(' Membership ');
     expect(members).toMatch(/^valid {6}37\.5% {6}-- {6}'n1'$/m);
     expect(members).toContain("Not reached: 'n2'");
+    expect(members).toContain("Slow: 'n1'");
     expect(members).toContain("Healing: 'n2' (5 partial vnodes)");
     expect(members).toContain("Not run by 'n2': locks");
     const picture = (await run('ring')).out;

@@ -30,6 +30,8 @@ export function describeStatus({ members, ready, claimant, epoch }: StatusView):
   const down = members.filter((member) => !member.up).map((member) => quote(member.name));
   const lines = [describeShares(members), `Claimant: ${quote(claimant)}, epoch ${epoch}`];
   if (down.length > 0) lines.push(`Not reached: ${down.join(', ')}`);
+  const slow = members.filter((member) => member.slow).map((member) => quote(member.name));
+  if (slow.length > 0) lines.push(`Slow: ${slow.join(', ')}`);
   const healing = members.filter((member) => member.partialVnodes > 0);
   if (healing.length > 0) lines.push(`Healing: ${healing.map(describeHealing).join(', ')}`);
   lines.push(...describeMissingServices(members));

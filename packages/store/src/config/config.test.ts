@@ -64,6 +64,7 @@ describe('configuration', () => {
       n: 3,
       level: 'eventual',
       location: '',
+      preset: 'local',
       secrets: [],
     });
   });
@@ -157,6 +158,7 @@ describe('a bad value is refused with its place', () => {
     ['level', 'strict', /not available yet/],
     ['level', 'strong', /must be eventual or strict/],
     ['r', '-1', /must be a whole number/],
+    ['preset', 'moon', /must be local, lan or wan, not "moon"/],
     ['location', 'a b', /must be a path of printable characters/],
     ['join', 'nowhere', /must be an address/],
   ] as const)('--%s %s', (setting, value, why) => {

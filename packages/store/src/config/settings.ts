@@ -79,6 +79,7 @@ export const settingsSchema = v.strictObject({
   w: v.exactOptional(replicas),
   secretFile: v.exactOptional(text),
   location: v.optional(location, ''),
+  preset: v.optional(v.picklist(['local', 'lan', 'wan'], mustBe('local, lan or wan')), 'local'),
   join: v.exactOptional(address),
 });
 
@@ -109,6 +110,10 @@ export const settingHelp: Readonly<
     help: 'secrets shared by the nodes, one a line; the first is used, all are accepted',
   },
   location: { argument: 'L', help: 'failure domain, such as rack-1/host-a' },
+  preset: {
+    argument: 'local|lan|wan',
+    help: 'how far apart the nodes are: how soon a silent one is suspected, how long agreement may take',
+  },
   join: { argument: 'HOST:PORT', help: 'stage a join to the cluster of the node there' },
 };
 

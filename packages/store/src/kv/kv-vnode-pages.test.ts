@@ -86,3 +86,30 @@ describe('a page of a range', () => {
     }
   });
 });
+
+describe('a page of more keys than one call should read', () => {
+  it('is read in the pool, and is the page that smaller ones make', () => {
+    const stage = new VnodeStage();
+    const range = 1 as PartitionId;
+    const pages: PageReply[] = [];
+    const ask = (limit: number, after?: RecordKey): void =>
+      stage.vnode.handleCommand(
+        { kind: 'page', range, limit, after },
+        { reply: (reply) => pages.push(reply as PageReply), refuse() {}, fail() {} },
+      );
+    for (let i = 0; i < 20_000; i++) stage.put(`k${i}`, 1);
+    stage.store.commit();
+    ask(2_200);
+    expect(pages).toEqual([]);
+    stage.host.advance(0);
+    ask(1_000);
+    ask(1_000, pages[1]?.items.at(-1));
+    ask(200, pages[2]?.items.at(-1));
+    const [large, ...small] = pages as [PageReply, ...PageReply[]];
+    expect(large.items).toHaveLength(2_200);
+    expect(large).toEqual({ kind: 'page', items: small.flatMap(({ items }) => items), more: true });
+    ask(60_000);
+    stage.host.advance(0);
+    expect(pages.at(-1)?.more).toBe(false);
+  });
+});

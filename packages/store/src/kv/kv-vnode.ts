@@ -11,7 +11,6 @@ import {
   SPACE_META,
   STAMP_BYTES,
   covers,
-  rangeOf,
   type HashRange,
   type HybridClock,
   type LimitUse,
@@ -26,18 +25,10 @@ import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type {
-  GetCommand,
-  KvCommand,
-  KvReply,
-  MergeCommand,
-  PageCommand,
-  PageItem,
-  PageReply,
-} from './commands.ts';
+import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
-import { beforeHash, isAfter, positionOf } from './key-space.ts';
-import { STATE_AT, STATE_END } from './commands.ts';
+import { beforeHash, isAfter } from './key-space.ts';
+import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
 
 /** An entry on its way into the store; undefined: its removal is. */
@@ -58,8 +49,8 @@ interface Waiter {
 
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
-/** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
-const PAGE_KEY_BYTES = 256 * 1024;
+/** Records of a page that are read within one call: about a millisecond. */
+const PAGE_RECORDS_AT_ONCE = 1_000;
 
 /** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
 const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
@@ -103,7 +94,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       case 'get':
         return this.#handleGet(command, token);
       case 'page':
-        return token.reply(this.#page(command));
+        return this.#handlePage(command, token);
       case 'tally':
         return token.reply({ kind: 'tally', ...this.#tallies.of(command.range) });
       case 'ping':
@@ -260,37 +251,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#held.entry = undefined;
   }
 
-  #page({ range, after, limit }: PageCommand): PageReply {
-    const { store, place } = this.#context;
-    const { start, end } = rangeOf(range, place.ringBits);
-    const items: PageItem[] = [];
-    let inRange = true;
-    let keyBytes = 0;
-    let first = -1;
-    const more = store.walk(
-      SPACE_ENTRY,
-      place,
-      after ?? beforeHash(start),
-      limit,
-      (hashHi, hashLo, key, entry) => {
-        inRange = hashHi < end;
-        if (inRange && hashHi >= start) {
-          items.push({
-            hashHi,
-            hashLo,
-            key,
-            state: entry.slice(STATE_AT, STATE_END),
-            live: this.#isLive(entry),
-          });
-          keyBytes += key.length;
-        }
-        // A walk goes on from the last position of a page, so a page that ended where it began would hold it up for ever.
-        const position = positionOf(hashHi, hashLo);
-        if (first < 0) first = position;
-        return inRange && (keyBytes < PAGE_KEY_BYTES || position === first);
-      },
-    );
-    return { kind: 'page', items, more: more && inRange };
+  /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
+  #handlePage(command: PageCommand, token: ReplyToken<KvReply>): void {
+    const { store, place, host, pool } = this.#context;
+    const walk = new PageWalk(store, place, { ...command }, host.now());
+    if (command.limit <= PAGE_RECORDS_AT_ONCE) {
+      walk.step(command.limit);
+      return token.reply(walk.page);
+    }
+    pool.run(token, () => {
+      if (!walk.step(PAGE_RECORDS_AT_ONCE)) return false;
+      token.reply(walk.page);
+      return true;
+    });
   }
 
   #find(at: RecordKey): Uint8Array | undefined {

@@ -8,6 +8,9 @@
  * Each step is deferred: on a lone node every answer comes within the call, and the steps of a large ring, one within
  * the other, would be deeper than any stack.
  *
+ * Not a coverage request (@rkv/core): that takes one replica's word for each range, and a key that was acknowledged by the
+ * others would be missed.
+ *
  * Promised: a key present throughout a walk is in it. Not promised: a snapshot.
  */
 import {

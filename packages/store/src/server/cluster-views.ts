@@ -27,6 +27,7 @@ export function statusView(node: Node): StatusView {
     status,
     up: node.isUp(id),
     partitions: current.get(id) ?? 0,
+    slow: node.members.isSlow(id),
     ringPercent: percent(current.get(id), document),
     pendingPercent: percent(target.get(id), document),
     location,

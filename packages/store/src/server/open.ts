@@ -4,7 +4,7 @@
  * The same node as `rkv start` runs, with promises in front. Without a data directory it lives in memory and is gone
  * with the process; with one it is on disk, and may be a member of a cluster like any other.
  */
-import type { Logger } from '@rkv/core';
+import type { Logger, PresetName } from '@rkv/core';
 import { silentLogger } from '@rkv/core';
 import type { Admin } from '../admin/index.ts';
 import { parseAddress, type Address } from '../config/index.ts';
@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly ringSize?: number;
   readonly n?: number;
   readonly location?: string;
+  /** How far apart the nodes are: how soon a silent one is suspected. Default `local`. */
+  readonly preset?: PresetName;
   readonly logger?: Logger;
 }
 
@@ -152,6 +154,7 @@ export async function open(options: OpenOptions = {}): Promise<Rkv> {
       n: options.n ?? 3,
       level: 'eventual',
       location: options.location ?? '',
+      preset: options.preset ?? 'local',
       secrets: [],
     },
     { logger: options.logger ?? silentLogger },

@@ -13,6 +13,7 @@ import {
   FileStableStore,
   HybridClock,
   LoopDelay,
+  membershipPresets,
   Node,
   openDataDirectory,
   SystemHost,
@@ -169,6 +170,7 @@ class Server implements RunningServer {
       durability: config.durability,
       bootId: machineBootId(),
       modules: [this.#module],
+      preset: membershipPresets[config.preset],
       onReady: () => this.#becomeReady(),
       onRemoved: () => {
         this.#left = true;

@@ -15,6 +15,7 @@ import { kvModule, placeKey, type KvCommand, type KvReply } from '../../src/kv/i
 import { memoryStore } from '../../src/storage/index.ts';
 import { valueAt } from './entries.ts';
 import { ManualPort } from './manual-port.ts';
+import { poolOf } from './pool.ts';
 
 type KvVnode = ReturnType<ReturnType<typeof kvModule>['open']>;
 
@@ -64,6 +65,7 @@ export class VnodePort extends ManualPort {
       host,
       store: memoryStore(),
       logger: silentLogger,
+      pool: poolOf(host),
       role: () => 'primary',
       durability: 'process',
       beforeChange: () => {},

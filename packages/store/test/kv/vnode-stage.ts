@@ -22,6 +22,7 @@ import { decodeItem, encodeItem } from '../../src/kv/items.ts';
 import { KvVnode } from '../../src/kv/kv-vnode.ts';
 import { VnodeTallies } from '../../src/kv/range-tally.ts';
 import { describeEntry, getting, merging, valueAt } from './entries.ts';
+import { poolOf } from './pool.ts';
 
 /** Rings of eight; the vnode is that of partition 0. */
 export const BITS = 3;
@@ -53,6 +54,7 @@ export class VnodeStage {
       host: this.host,
       store,
       logger: silentLogger,
+      pool: poolOf(this.host),
       role: () => 'primary',
       durability,
       beforeChange: () => {},

@@ -6,6 +6,7 @@
  */
 import {
   jsonDecode,
+  membershipPresets,
   Node,
   sha1Hex,
   sha1Latin1,
@@ -13,6 +14,7 @@ import {
   type ByteReader,
   type ByteWriter,
   type NodeId,
+  type PresetName,
   type RequestResult,
   type StableName,
   type StableStore,
@@ -46,8 +48,12 @@ export interface MemberClusterInit {
   readonly seed?: number;
   readonly ringSize?: number;
   readonly durability?: 'process' | 'power';
+  /** The module of a service in one life of a node. Default `echo`. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly module?: (service: string, life: NodeLife) => VnodeModule<any, any>;
   /** A planted bug: damaged documents are taken for what they said before. */
   readonly hidesDamage?: boolean;
+  readonly preset?: PresetName;
 }
 
 /** The versions of one document, and whether the last cannot be read. */
@@ -207,7 +213,8 @@ export class MemberCluster {
       logger,
       durability: this.#init.durability ?? 'power',
       bootId,
-      modules: services.map(echo),
+      modules: services.map((service) => (this.#init.module ?? echo)(service, life)),
+      preset: membershipPresets[this.#init.preset ?? 'local'],
       onRing: ({ document, digest }) => {
         this.onRing(name, document.epoch);
         this.agreement.report(`${document.clusterId} ${document.epoch}`, digest, name);

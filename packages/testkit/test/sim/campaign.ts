@@ -10,7 +10,7 @@ import { runScenario, type Count, type ScenarioOptions, type ScenarioResult } fr
 /** What is kept of a seed. */
 export interface Outcome extends Pick<
   ScenarioResult,
-  'seed' | 'problems' | 'traceHash' | 'counts' | 'toll' | 'lastedMs'
+  'seed' | 'problems' | 'traceHash' | 'machines' | 'counts' | 'toll' | 'lastedMs'
 > {
   /** Of one processor. On a busy machine it tells more than the clock on the wall. */
   readonly busyMs: number;
@@ -23,6 +23,8 @@ export interface Totals {
   readonly toll: Record<Mishap, number>;
   /** Virtual milliseconds. */
   lastedMs: number;
+  /** The same, times the machines of each seed. */
+  machineMs: number;
   /** Of all processors. */
   busyMs: number;
 }
@@ -34,24 +36,31 @@ export interface CampaignInit {
   readonly jobs: number;
   /** Storms of these kinds only. */
   readonly kinds?: readonly FaultKind[] | undefined;
+  readonly minutes?: number | undefined;
+  /** What is known already: these seeds are counted and not played again. */
+  readonly known?: readonly Outcome[] | undefined;
   onOutcome(outcome: Outcome, totals: Totals): void;
 }
 
-export async function runCampaign({ from, seeds, jobs, kinds, onOutcome }: CampaignInit): Promise<Totals> {
+export async function runCampaign({ jobs, onOutcome, known = [], ...range }: CampaignInit): Promise<Totals> {
+  const { from, kinds, minutes } = range;
   const totals = noTotals();
+  for (const outcome of known) add(totals, outcome);
+  const done = new Set(known.map(({ seed }) => seed));
+  const seeds = Array.from({ length: range.seeds }, (_, i) => from + i).filter((seed) => !done.has(seed));
   const take = (outcome: Outcome): void => {
     add(totals, outcome);
     onOutcome(outcome, totals);
   };
-  if (jobs === 1) for (let seed = from; seed < from + seeds; seed++) take(play({ seed, kinds }));
-  else await shareOut({ from, seeds, jobs, kinds }, take);
+  if (jobs === 1) for (const seed of seeds) take(play({ seed, kinds, minutes }));
+  else await shareOut({ seeds, jobs, kinds, minutes }, take);
   return totals;
 }
 
 /** The same in a process of its own, where nothing is left of what was played here. */
-export async function playElsewhere(seeds: Omit<CampaignInit, 'jobs' | 'onOutcome'>): Promise<Outcome[]> {
+export async function playElsewhere(shared: Omit<Share, 'jobs'>): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  await shareOut({ ...seeds, jobs: 1 }, (outcome) => outcomes.push(outcome));
+  await shareOut({ ...shared, jobs: 1 }, (outcome) => outcomes.push(outcome));
   return outcomes;
 }
 
@@ -62,21 +71,23 @@ export function serveSeeds(): void {
 
 function play(options: ScenarioOptions): Outcome {
   const started = process.cpuUsage();
-  const { seed, problems, traceHash, counts, toll, lastedMs } = runScenario(options);
+  const { seed, problems, traceHash, machines, counts, toll, lastedMs } = runScenario(options);
   const { user, system } = process.cpuUsage(started);
-  return { seed, problems, traceHash, counts, toll, lastedMs, busyMs: (user + system) / 1000 };
+  return { seed, problems, traceHash, machines, counts, toll, lastedMs, busyMs: (user + system) / 1000 };
 }
 
-function shareOut(
-  { from, seeds, jobs, kinds }: Omit<CampaignInit, 'onOutcome'>,
-  take: (outcome: Outcome) => void,
-): Promise<void> {
-  let next = from;
+interface Share extends Pick<CampaignInit, 'jobs' | 'kinds' | 'minutes'> {
+  readonly seeds: readonly number[];
+}
+
+function shareOut({ seeds, jobs, kinds, minutes }: Share, take: (outcome: Outcome) => void): Promise<void> {
+  let next = 0;
   const work = (worker: ChildProcess): void => {
-    if (next < from + seeds) worker.send({ seed: next++, kinds } satisfies ScenarioOptions);
+    const seed = seeds[next++];
+    if (seed !== undefined) worker.send({ seed, kinds, minutes } satisfies ScenarioOptions);
     else worker.disconnect();
   };
-  const workers = Array.from({ length: Math.min(jobs, seeds) }, () =>
+  const workers = Array.from({ length: Math.min(jobs, seeds.length) }, () =>
     fork(process.argv[1] as string, ['--worker']),
   );
   const ended = workers.map(
@@ -102,17 +113,19 @@ function noTotals(): Totals {
     reads: 0,
     commits: 0,
     leaves: 0,
+    resizes: 0,
     epochs: 0,
     faults: 0,
     lostStores: 0,
     lostDisks: 0,
   };
-  return { seeds: 0, broken: [], counts, toll: new Toll().all(), lastedMs: 0, busyMs: 0 };
+  return { seeds: 0, broken: [], counts, toll: new Toll().all(), lastedMs: 0, machineMs: 0, busyMs: 0 };
 }
 
-function add(totals: Totals, { seed, problems, counts, toll, lastedMs, busyMs }: Outcome): void {
+function add(totals: Totals, { seed, problems, machines, counts, toll, lastedMs, busyMs }: Outcome): void {
   totals.seeds++;
   totals.lastedMs += lastedMs;
+  totals.machineMs += lastedMs * machines;
   totals.busyMs += busyMs;
   for (const name of Object.keys(counts) as Count[]) totals.counts[name] += counts[name];
   for (const mishap of MISHAPS) totals.toll[mishap] += toll[mishap];

@@ -15,7 +15,8 @@ import type { SimNode } from './rkv-cluster.ts';
 
 export interface DiskWatchInit {
   readonly history: History;
-  readonly ringSize: number;
+  /** Of rings of these sizes the partitions may be; what is acknowledged is so under one of them. */
+  readonly ringSizes: ReadonlySet<number>;
   readonly durability: 'process' | 'power';
   report(problem: string): void;
 }
@@ -36,7 +37,17 @@ export class DiskWatch {
 
   /** Called as the client hears of it. */
   acknowledged(cluster: SimCluster<SimNode>, { key, value, version }: Write): void {
-    const { ringSize, durability, report } = this.#init;
+    const good = Math.max(
+      ...[...this.#init.ringSizes].map((ringSize) => this.#copies(cluster, ringSize, key, version)),
+    );
+    if (good < W)
+      this.#init.report(
+        `${key}: ${value ?? 'a delete'} was acknowledged when it lay on ${good} partitions, not on ${W}`,
+      );
+  }
+
+  #copies(cluster: SimCluster<SimNode>, ringSize: number, key: string, version: string): number {
+    const { durability } = this.#init;
     const at = placeKey(key);
     const first = partitionOf(at.hashHi, ringBits(ringSize));
     let good = 0;
@@ -48,10 +59,7 @@ export class DiskWatch {
       });
       if (lies) good++;
     }
-    if (good < W)
-      report(
-        `${key}: ${value ?? 'a delete'} was acknowledged when it lay on ${good} partitions, not on ${W}`,
-      );
+    return good;
   }
 
   #lies(machine: string, key: string, entry: Uint8Array): void {

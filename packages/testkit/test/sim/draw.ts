@@ -18,7 +18,8 @@ import {
 
 const MACHINES_MIN = 3;
 const MACHINES_MAX = 7;
-/** Virtual milliseconds. */
+const MINUTE_MS = 60_000;
+/** Virtual milliseconds, of each minute. */
 const STORMS = [
   [1_000, 16_000],
   [24_000, 40_000],
@@ -28,7 +29,9 @@ const LULLS = [
   [18_500, 23_000],
   [43_000, 48_000],
 ] as const;
-export const HEALED_AT = 40_000;
+const HEALED_AT = 40_000;
+/** Clients go on for a while after that. */
+const CLIENTS_UNTIL = 52_000;
 /** One rack, one building, two cities. */
 const LINKS: readonly LinkProperties[] = [
   LOCAL_NETWORK,
@@ -75,16 +78,21 @@ export interface Draw {
   /** Wall clocks are off by up to this all the time, also when all is healed. */
   readonly skewMsMax: number;
   readonly faults: readonly Fault[];
+  /** From then on nothing is broken any more, and from then on nobody writes; virtual milliseconds. */
+  readonly healedAt: number;
+  readonly clientsUntil: number;
 }
 
 export interface DrawOptions {
+  /** How many minutes like the first there are before the end; one when left out. */
+  readonly minutes?: number | undefined;
   /** Play these instead of what the seed draws. */
   readonly faults?: readonly Fault[] | undefined;
   /** Storms of these kinds only, and no seed without any. */
   readonly kinds?: readonly FaultKind[] | undefined;
 }
 
-export function drawScenario(world: World, { faults, kinds: given }: DrawOptions): Draw {
+export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }: DrawOptions): Draw {
   const dice = world.prng('scenario');
   const machines = Array.from({ length: dice.between(MACHINES_MIN, MACHINES_MAX) }, (_, i) => `n${i + 1}`);
   const atFirst = dice.between(MACHINES_MIN, machines.length);
@@ -102,7 +110,9 @@ export function drawScenario(world: World, { faults, kinds: given }: DrawOptions
       gapMs,
       calmShare: 0,
     });
-  const losses = dice.chance(LOSS_SHARE) ? LULLS.flatMap((lull) => drawLoss(dice, machines, lull)) : [];
+  const loses = dice.chance(LOSS_SHARE);
+  const losses = inEach(minutes, LULLS).flatMap((lull) => (loses ? drawLoss(dice, machines, lull) : []));
+  const before = (minutes - 1) * MINUTE_MS;
   return {
     machines,
     atFirst,
@@ -110,8 +120,18 @@ export function drawScenario(world: World, { faults, kinds: given }: DrawOptions
     durability,
     link: dice.pick(LINKS),
     skewMsMax: dice.pick(SKEWS_MS_MAX),
-    faults: faults ?? (calm ? [] : [...STORMS.flatMap(storm), ...losses]),
+    faults: faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses]),
+    healedAt: before + HEALED_AT,
+    clientsUntil: before + CLIENTS_UNTIL,
   };
+}
+
+type Span = readonly [fromMs: number, untilMs: number];
+
+function inEach(minutes: number, spans: readonly Span[]): Span[] {
+  return Array.from({ length: minutes }, (_, minute) =>
+    spans.map(([from, until]): Span => [from + minute * MINUTE_MS, until + minute * MINUTE_MS]),
+  ).flat();
 }
 
 /** A disk that is lost when it may be: between storms, mostly its store only. */

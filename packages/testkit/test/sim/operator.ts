@@ -16,6 +16,8 @@ export interface OperatorInit {
   readonly machines: readonly string[];
   /** How many of them run from the start. */
   readonly atFirst: number;
+  /** In the end the ring has this size again: a node that is let in comes with a ring of it. */
+  readonly ringSize: number;
   /** From then on nobody is started or sent away any more; who runs is let in. */
   readonly restlessUntilMs: number;
   /** Which epoch the ring document of this digest is of, when somebody has adopted it. */
@@ -23,6 +25,7 @@ export interface OperatorInit {
   report(problem: string): void;
 }
 
+const SIZES = [8, 16, 32, 64] as const;
 /** Fewer than this and a key's copies do not lie on three machines. */
 const MEMBERS_MIN = 3;
 /** How many machines are set up from an image that brings its clock along, or have no battery: of those started later. */
@@ -85,15 +88,22 @@ export class Operator {
       (machine) => !citizens.some((citizen) => citizen.machine === machine),
     );
     // Transfers that wait for a lost machine hold up every further plan.
-    const stuck = document.pending.length > 0;
+    const stuck = document.pending.length > 0 || (document.resize !== undefined && realm.lost.size > 0);
+    if (document.resize !== undefined && !stuck)
+      return `the ring is being resized to ${document.resize.ringSize}`;
+    if (document.ringSize !== this.#init.ringSize && !stuck)
+      return `the ring has ${document.ringSize} partitions`;
     if (outside.length > 0 && !stuck) return `${outside.join(', ')} not in the cluster`;
     // Nor does anybody get away who keeps hints for one.
     const bound = realm.lost.size > 0;
     const other = document.members.find(
-      ({ status }) => status === 'joining' || (status === 'leaving' && !bound),
+      ({ id, status }) =>
+        status === 'joining' ||
+        (status === 'leaving' && !bound) ||
+        (status === 'down' && !realm.lost.has(id)),
     );
     if (other !== undefined && !stuck) return `${other.name} is ${other.status}`;
-    return document.staged.length > 0 && !stuck ? 'a leave is staged' : undefined;
+    return document.staged.length > 0 && !stuck ? `a ${document.staged[0]?.kind} is staged` : undefined;
   }
 
   readonly #step = (): void => {
@@ -103,7 +113,8 @@ export class Operator {
     if (doors.length === 0) return;
     const door = this.#dice.pick(doors);
     if (world.now() < restlessUntilMs) this.#change(door);
-    this.#letIn(door);
+    else this.#resizeBack(door);
+    if (door.node.document.ringSize === this.#init.ringSize) this.#letIn(door);
     if (this.#dice.chance(0.7) || world.now() >= restlessUntilMs) this.#carryOut(door);
   };
 
@@ -117,7 +128,52 @@ export class Operator {
       const { id, name } = this.#dice.pick(full);
       this.#ask(door, { kind: 'leave', node: id }, `that ${name} leave`);
     }
-    if (this.#dice.chance(0.04)) this.#ask(door, { kind: 'clear' }, 'to clear what is staged');
+    for (const { share, change } of this.#changes) if (this.#dice.chance(share)) change(door);
+  }
+
+  /** What an operator may do beside letting nodes in and sending them away, and how often. */
+  readonly #changes: readonly { readonly share: number; readonly change: (door: SimNode) => void }[] = [
+    { share: 0.04, change: (door) => this.#ask(door, { kind: 'clear' }, 'to clear what is staged') },
+    { share: 0.06, change: (door) => this.#resize(door, this.#dice.pick(SIZES)) },
+    { share: 0.03, change: (door) => this.#abortResize(door) },
+    { share: 0.1, change: (door) => this.#callDown(door) },
+    { share: 0.15, change: (door) => this.#replace(door) },
+  ];
+
+  #resize(door: SimNode, ringSize: number): void {
+    this.#ask(door, { kind: 'resize', ringSize }, `for a ring of ${ringSize}`);
+  }
+
+  #abortResize(door: SimNode): void {
+    if (door.node.document.resize !== undefined)
+      this.#ask(door, { kind: 'abortResize' }, 'to abort the resize');
+  }
+
+  /** Whoever is not heard just now; he is back when he is. */
+  #callDown(door: SimNode): void {
+    const { node } = door;
+    const away = node.document.members.filter(({ id, status }) => status !== 'joining' && !node.isUp(id));
+    const [one] = away;
+    if (one !== undefined)
+      this.#ask(door, { kind: 'down', nodes: [one.id], force: false }, `not to wait for ${one.name}`);
+  }
+
+  #replace(door: SimNode): void {
+    const { members } = door.node.document;
+    const by = members.find(({ status }) => status === 'joining');
+    const full = members.filter(({ status }) => status === 'valid');
+    if (by === undefined || full.length < MEMBERS_MIN) return;
+    const old = this.#dice.pick(full);
+    this.#ask(door, { kind: 'replace', node: old.id, by: by.id }, `that ${by.name} replace ${old.name}`);
+  }
+
+  /** The ring is to have its first size again; what waits for a lost machine would wait for ever. */
+  #resizeBack(door: SimNode): void {
+    const { document } = door.node;
+    if (document.resize !== undefined && this.#init.realm.lost.size > 0) return this.#abortResize(door);
+    const { ringSize } = this.#init;
+    if (document.ringSize !== ringSize && document.resize === undefined && this.#dice.chance(0.5))
+      this.#resize(door, ringSize);
   }
 
   #start(machine: string): void {

@@ -41,6 +41,8 @@ export function unrest(realm: Realm): string | undefined {
     const citizen = byId.get(id);
     if (status !== 'joining' && citizen === undefined) return `${name} (${status}) is not there`;
   }
+  if (document.resize !== undefined && realm.lost.size === 0)
+    return `the ring is being resized to ${document.resize.ringSize}`;
   const waiting = document.pending.find(({ from, to }) => !realm.lost.has(from) && !realm.lost.has(to));
   if (waiting !== undefined)
     return `partition ${waiting.partition} is pending, and ${document.pending.length} in all`;
@@ -67,5 +69,8 @@ function unrestAt({ node }: SimNode, document: RingDocument, lost: ReadonlySet<N
     } else if (vnode.standing !== 'receiving' && !lost.has(owner))
       return `partition ${p} is here as ${vnode.standing}`;
   }
+  const former = node.places.find(({ ringBits }) => 1 << ringBits !== own.ringSize);
+  if (former !== undefined && lost.size === 0 && own.resize === undefined)
+    return `partition ${former.partition} of a ring of ${1 << former.ringBits} is here`;
   return lost.size === 0 && node.troubles.length > 0 ? node.troubles.join(', ') : undefined;
 }

@@ -22,6 +22,11 @@ export class RingWatch {
   readonly #epochOf = new Map<string, number>();
   readonly #report: (problem: string) => void;
   epochMax = 0;
+  /** Sizes that any ring has had. */
+  readonly ringSizes = new Set<number>();
+  /** How often a cluster's ring has taken another size. */
+  resizes = 0;
+  readonly #sizeIn = new Map<string, number>();
 
   constructor(report: (problem: string) => void) {
     this.#report = report;
@@ -33,6 +38,7 @@ export class RingWatch {
     const { clusterId, epoch } = document;
     this.epochMax = Math.max(this.epochMax, epoch);
     this.#epochOf.set(digest, epoch);
+    this.#lookAtSize(document.ringSize, clusterId, epoch);
     this.#documents.report(`${epoch} of ${clusterId}`, digest, machine);
     this.#follow(citizen, clusterId, epoch);
     for (let p = 0; p < document.ringSize; p++) {
@@ -43,6 +49,15 @@ export class RingWatch {
         `${machine} ${owns ? 'acts' : 'does not act'} as owner of partition ${p} in epoch ${epoch}`,
       );
     }
+  }
+
+  #lookAtSize(ringSize: number, clusterId: string, epoch: number): void {
+    this.ringSizes.add(ringSize);
+    const name = (at: number): string => `${clusterId} ${at}`;
+    if (this.#sizeIn.has(name(epoch))) return;
+    this.#sizeIn.set(name(epoch), ringSize);
+    const before = this.#sizeIn.get(name(epoch - 1));
+    if (before !== undefined && before !== ringSize) this.resizes++;
   }
 
   /** Of the document with this digest, if anybody has adopted it. */

@@ -4,6 +4,8 @@
  *     npm run sim -- --seeds 300              seeds 1..300
  *     npm run sim -- --seeds 500 --from 501   the next five hundred
  *     npm run sim -- --seeds 300 --jobs 2     in two processes
+ *     npm run sim -- --minutes 10             ten minutes of each seed in place of one
+ *     npm run sim -- --resume FILE            what came of each seed is kept in FILE; begun again, it goes on there
  *     npm run sim -- --kinds crash,pause      storms of these kinds only
  *     npm run sim -- --twice 5                five seeds, each twice here and once in another process: equal traces
  *     npm run sim -- --planted                bugs planted on purpose: which seed catches each
@@ -17,6 +19,7 @@
 import { parseArgs } from 'node:util';
 import { describeFaults, MISHAPS, shrink, type Fault, type FaultKind } from '@rkv/testkit';
 import { playElsewhere, runCampaign, serveSeeds, type Totals } from './campaign.ts';
+import { Diary } from './diary.ts';
 import { ALL_KINDS } from './draw.ts';
 import { PLANTED, type PlantedBug } from './planted-bugs.ts';
 import { printPlanted } from './planted-table.ts';
@@ -29,6 +32,8 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '1' },
     twice: { type: 'string' },
     kinds: { type: 'string' },
+    minutes: { type: 'string', default: '1' },
+    resume: { type: 'string' },
     seed: { type: 'string' },
     only: { type: 'string' },
     shrink: { type: 'boolean', default: false },
@@ -39,6 +44,7 @@ const { values } = parseArgs({
 });
 
 const kinds = values.kinds?.split(',').map(faultKind);
+const minutes = Number(values.minutes);
 const plant = values.plant === undefined ? undefined : plantedBug(values.plant).plant;
 const SHRINKING_TRIES_MAX = 300;
 const PROGRESS_EVERY = 100;
@@ -54,18 +60,25 @@ else await runMany(Number(values.from), Number(values.seeds), Number(values.jobs
 
 async function runMany(from: number, seeds: number, jobs: number): Promise<void> {
   const started = performance.now();
+  const diary = values.resume === undefined ? undefined : new Diary(values.resume, { minutes, kinds });
+  const known = (diary?.outcomes ?? []).filter(({ seed }) => seed >= from && seed < from + seeds);
+  if (known.length > 0) console.log(`${known.length} of ${seeds} seeds are known from ${values.resume}`);
   const totals = await runCampaign({
     from,
     seeds,
     jobs,
     kinds,
-    onOutcome: ({ seed, problems }, { seeds: done }) => {
+    minutes,
+    known,
+    onOutcome: (outcome, { seeds: done }) => {
+      const { seed, problems } = outcome;
+      diary?.add(outcome);
       if (problems.length > 0) console.log(`seed ${seed} broke:\n  ${problems.slice(0, 3).join('\n  ')}`);
       if (done % PROGRESS_EVERY === 0 && done < seeds)
         console.log(`${done} seeds done; all before ${from + done - jobs + 1} for sure`);
     },
   });
-  report(totals, from, (performance.now() - started) / 1000);
+  report(totals, from, (performance.now() - started) / 1000, totals.seeds - known.length);
   const never = MISHAPS.filter((mishap) => totals.toll[mishap] === 0);
   const isTelling = kinds === undefined && seeds >= TELLING_SEEDS && never.length > 0;
   if (isTelling) console.log(`in ${seeds} seeds none of these came: ${never.join(', ')}`);
@@ -73,21 +86,23 @@ async function runMany(from: number, seeds: number, jobs: number): Promise<void>
 }
 
 function report(
-  { seeds, broken, counts, toll, lastedMs, busyMs }: Totals,
+  { seeds, broken, counts, toll, lastedMs, machineMs, busyMs }: Totals,
   from: number,
   seconds: number,
+  playedNow: number,
 ): void {
   const n = (count: number): string => count.toLocaleString('en');
-  const { acknowledged, failed, reads, commits, leaves, epochs, faults, lostStores, lostDisks } = counts;
+  const { acknowledged, failed, reads, commits, leaves, resizes, epochs, faults, lostStores, lostDisks } =
+    counts;
   console.log(
     `${n(seeds)} seeds from ${from}: ${n(acknowledged)} writes acknowledged, ${n(failed)} not, ${n(reads)} reads judged; ` +
-      `${n(commits)} commits, ${n(leaves)} leaves, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost`,
+      `${n(commits)} commits, ${n(leaves)} leaves, ${n(resizes)} resizes, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost`,
   );
   console.log(`what the faults did:\n${describeToll(toll)}`);
   console.log(
-    `${(lastedMs / 3_600_000).toFixed(1)} hours in ${seconds.toFixed(0)} s: ${(seeds / seconds).toFixed(1)} seeds a second, ` +
-      `${(lastedMs / 1000 / seconds).toFixed(0)} times real time; ` +
-      `on one processor of its own it would have been ${(lastedMs / busyMs).toFixed(0)} times`,
+    `${(lastedMs / 3_600_000).toFixed(1)} hours, ${(machineMs / 3_600_000).toFixed(1)} of machines, ` +
+      `${(lastedMs / busyMs).toFixed(0)} times real time for each processor; ` +
+      `now ${n(playedNow)} seeds in ${seconds.toFixed(0)} s, ${(playedNow / seconds).toFixed(2)} a second`,
   );
   console.log(
     broken.length === 0
@@ -106,10 +121,12 @@ function describeToll(toll: Totals['toll']): string {
 }
 
 async function runTwice(from: number, seeds: number): Promise<void> {
-  const elsewhere = await playElsewhere({ from, seeds, kinds });
+  const numbers = Array.from({ length: seeds }, (_, i) => from + i);
+  const elsewhere = await playElsewhere({ seeds: numbers, kinds, minutes });
   let equal = elsewhere.length === seeds;
   for (const { seed, traceHash: inAnother } of elsewhere) {
-    const [first, second] = [runScenario({ seed, kinds }).traceHash, runScenario({ seed, kinds }).traceHash];
+    const play = (): string => runScenario({ seed, kinds, minutes }).traceHash;
+    const [first, second] = [play(), play()];
     const same = first === second && first === inAnother;
     console.log(
       `seed ${seed}: ${first}${same ? ', again and elsewhere' : `, again ${second}, elsewhere ${inAnother}`}`,
@@ -120,10 +137,10 @@ async function runTwice(from: number, seeds: number): Promise<void> {
 }
 
 function lookAt(seed: number): void {
-  const drawn = runScenario({ seed, kinds, plant, describe: true });
+  const drawn = runScenario({ seed, kinds, minutes, plant, describe: true });
   const kept = values.only?.split(',').map((at) => drawn.faults[Number(at)] as Fault);
   const result =
-    kept === undefined ? drawn : runScenario({ seed, kinds, plant, faults: kept, describe: true });
+    kept === undefined ? drawn : runScenario({ seed, kinds, minutes, plant, faults: kept, describe: true });
   console.log(result.description);
   console.log(describeResult(result));
   if (values.shrink && result.problems.length > 0) shrinkFaults(seed, drawn.faults, result.faults);
@@ -131,7 +148,8 @@ function lookAt(seed: number): void {
 }
 
 function shrinkFaults(seed: number, drawn: readonly Fault[], faults: readonly Fault[]): void {
-  const play = (some: readonly Fault[]): ScenarioResult => runScenario({ seed, kinds, plant, faults: some });
+  const play = (some: readonly Fault[]): ScenarioResult =>
+    runScenario({ seed, kinds, minutes, plant, faults: some });
   const fewest = shrink(faults, (some) => play(some).problems.length > 0, { triesMax: SHRINKING_TRIES_MAX });
   console.log(`--- ${fewest.length} of ${faults.length} faults still break it\n${describeFaults(fewest)}`);
   console.log(describeResult(play(fewest)));

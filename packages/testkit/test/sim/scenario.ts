@@ -1,10 +1,11 @@
 /**
- * One simulated minute of rkv, and what broke in it.
+ * One simulated minute of rkv, or several, and what broke in it.
  *
  *     0 s     lone nodes take writes
  *     1 s     the first storm: faults of some kinds; an operator lets the nodes in, and goes on changing the cluster
  *     16 s    a lull, and a second storm from 24 s on
  *     40 s    everything heals; the operator only finishes what was begun; clients go on for a while
+ *             with more minutes all of this happens in each, and the healing comes in the last
  *     52 s    quiet: the cluster must settle, and then what clients were promised is checked
  *
  * A disk is lost only while the cluster is at peace and every acknowledged write is on another machine as well, so
@@ -12,7 +13,7 @@
  *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
-import type { NodeId } from '@rkv/core';
+import type { NodeId, WaitingTransfer } from '@rkv/core';
 import {
   describeFaults,
   unleash,
@@ -24,7 +25,7 @@ import {
 } from '@rkv/testkit';
 import { Clients } from './clients.ts';
 import { copiesOf } from './copies.ts';
-import { drawScenario, HEALED_AT, type Draw, type DrawOptions } from './draw.ts';
+import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
@@ -63,13 +64,13 @@ export type Count =
   | 'reads'
   | 'commits'
   | 'leaves'
+  | 'resizes'
   | 'epochs'
   | 'faults'
   | 'lostStores'
   | 'lostDisks';
 
 /** Virtual milliseconds. */
-const CLIENTS_UNTIL = 52_000;
 const SETTLE_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 /** A disk is lost only after so much peace: by then no write is under way that began before it. */
@@ -112,7 +113,8 @@ class Scenario {
     this.#describes = describe;
     this.#watch = new RingWatch(this.#report);
     const { ringSize, durability, machines, atFirst, link, skewMsMax } = draw;
-    this.#disks = new DiskWatch({ history: this.#history, ringSize, durability, report: this.#report });
+    const { ringSizes } = this.#watch;
+    this.#disks = new DiskWatch({ history: this.#history, ringSizes, durability, report: this.#report });
     this.#cluster = rkvCluster({
       world,
       ringSize,
@@ -141,7 +143,8 @@ class Scenario {
       realm: this.#realm,
       machines,
       atFirst,
-      restlessUntilMs: HEALED_AT,
+      ringSize,
+      restlessUntilMs: draw.healedAt,
       epochOf: (digest) => this.#watch.epochOf(digest),
       report: this.#report,
     });
@@ -175,6 +178,7 @@ class Scenario {
       reads: this.#history.readCount,
       commits: this.#operator.commits,
       leaves: this.#operator.leaves,
+      resizes: this.#watch.resizes,
       epochs: this.#watch.epochMax,
       faults: this.#draw.faults.length,
       lostStores: this.#lostStores,
@@ -186,9 +190,9 @@ class Scenario {
     const world = this.#world;
     unleash(this.#victim(), this.#draw.faults);
     world.schedule(LOOK_EVERY_MS, this.#look, 'look');
-    world.runUntil(HEALED_AT);
+    world.runUntil(this.#draw.healedAt);
     this.#heal();
-    world.runUntil(CLIENTS_UNTIL + 2_000);
+    world.runUntil(this.#draw.clientsUntil + 2_000);
     const settled = world.runUntilHolds(
       this.#every(LOOK_EVERY_MS, () => this.#unsettled() === undefined),
       SETTLE_WITHIN_MS,
@@ -206,7 +210,7 @@ class Scenario {
     return new Clients({
       world: this.#world,
       history: this.#history,
-      untilMs: CLIENTS_UNTIL,
+      untilMs: this.#draw.clientsUntil,
       doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
       peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
       onAcknowledged: (write) => {
@@ -332,6 +336,16 @@ class Scenario {
     };
   }
 
+  #describeTransfers(): string[] {
+    return citizensOf(this.#realm).flatMap(({ machine, node }) => {
+      const { handoff } = node;
+      const lines = [...handoff.active().map((one) => ({ ...one, reason: 'runs' })), ...handoff.waiting()]
+        .map((transfer) => describeTransfer(transfer as WaitingTransfer))
+        .filter((line) => !line.includes(': all items are there'));
+      return [`--- transfers of ${machine} (${node.id.slice(0, 4)}), filled: ${handoff.filled}`, ...lines];
+    });
+  }
+
   #describe(): string {
     const { ringSize, durability, machines, atFirst, link, skewMsMax, faults } = this.#draw;
     const keys = this.#history.keys.filter((key) =>
@@ -342,10 +356,17 @@ class Scenario {
         `${link.delayMs}..${link.delayMs + link.jitterMs} ms apart, clocks off by up to ${skewMsMax} ms`,
       `--- faults\n${describeFaults(faults)}`,
       `--- the operator\n${this.#operator.diary}`,
+      ...this.#describeTransfers(),
       ...keys.map((key) => this.#history.describe(key)),
       this.#cluster.describe(),
     ].join('\n');
   }
+}
+
+/** What is not done in the end is mostly waiting for something. */
+function describeTransfer(transfer: WaitingTransfer): string {
+  const { kind, sourcePartition, partition, from, to, reason } = transfer;
+  return `${kind} ${sourcePartition}>${partition} ${from.slice(0, 4)}>${to.slice(0, 4)}: ${reason}`;
 }
 
 /** Errors that come of a disk which was made to fail. */

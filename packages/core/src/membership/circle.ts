@@ -1,0 +1,157 @@
+/**
+ * The circle: whom this node listens to, who of them is up, and what each has said of itself.
+ *
+ * It is drawn around the members of the ring and of the prospect, and drawn anew with each document. What a stranger
+ * says is not kept.
+ *
+ *   liveness    who is up           gossip    who has which document
+ *
+ * Each change of who is up, or of what somebody who is up runs, is given back as data.
+ */
+import type { Epoch, NodeId } from '../contracts/ids.ts';
+import type { PeerAddress } from '../contracts/transport.ts';
+import type { AgreedDocument } from '../ring/document.ts';
+import { Gossip, heartbeatOf, type GossipVerdict } from './gossip.ts';
+import { Liveness, type LivenessChange } from './liveness.ts';
+import type { Heartbeat, MembershipMessage } from './messages.ts';
+import type { MembershipPreset } from './preset.ts';
+
+export interface CircleInit {
+  readonly self: NodeId;
+  /** The wall clock, milliseconds since 1970. Only ever told to others and compared with theirs. */
+  readonly wallClock: () => number;
+  /** The services whose vnodes this node runs. */
+  readonly services: readonly string[];
+  /** How many vnodes that this node owns are partial; asked anew for each heartbeat. */
+  readonly partial: () => number;
+  readonly preset: MembershipPreset;
+}
+
+export class Circle {
+  readonly #init: CircleInit;
+  readonly #liveness: Liveness;
+  readonly #gossip: Gossip;
+  #stopping = false;
+  #peers: readonly PeerAddress[] = [];
+
+  constructor(init: CircleInit) {
+    this.#init = init;
+    this.#liveness = new Liveness(init.preset);
+    this.#gossip = new Gossip(init.preset.heartbeatIntervalMs);
+  }
+
+  /** All but this node. */
+  get peers(): readonly PeerAddress[] {
+    return this.#peers;
+  }
+
+  isUp(node: NodeId): boolean {
+    return node === this.#init.self || this.#liveness.isUp(node);
+  }
+
+  /** Up, and runs vnodes of this service, as far as it has said. */
+  runs(node: NodeId, service: string): boolean {
+    if (node === this.#init.self) return this.#init.services.includes(service);
+    return this.#liveness.isUp(node) && this.#gossip.runs(node, service);
+  }
+
+  /** Undefined: it has not said. */
+  servicesOf(node: NodeId): readonly string[] | undefined {
+    return node === this.#init.self ? this.#init.services : this.#gossip.wordOf(node)?.services;
+  }
+
+  /** How many vnodes that this member owns are partial, as it said last. */
+  partialOf(node: NodeId): number {
+    return node === this.#init.self ? this.#init.partial() : (this.#gossip.wordOf(node)?.partial ?? 0);
+  }
+
+  /** The epoch that this peer said last of this cluster. */
+  epochOf(node: NodeId, clusterId: string): Epoch | undefined {
+    const word = this.#gossip.wordOf(node);
+    return word?.clusterId === clusterId ? word.epoch : undefined;
+  }
+
+  /** The wall clock of a peer less ours when it was last heard, milliseconds. */
+  clockOffsetOf(node: NodeId): number | undefined {
+    return node === this.#init.self ? 0 : this.#gossip.wordOf(node)?.clockOffsetMs;
+  }
+
+  /** Whether this member was last heard with exactly this document. */
+  has(node: NodeId, agreed: AgreedDocument): boolean {
+    return node === this.#init.self || this.#gossip.has(node, agreed);
+  }
+
+  heard(node: NodeId, message: MembershipMessage, now: number): LivenessChange[] {
+    return this.#liveness.heard(node, now, message.kind === 'heartbeat' ? message : undefined);
+  }
+
+  connectionLost(node: NodeId, now: number): LivenessChange[] {
+    return this.#liveness.connectionLost(node, now);
+  }
+
+  /** Whether this node hears the peer, though the peer may not hear it. */
+  hears(node: NodeId): boolean {
+    return this.#liveness.wordFor(node).hears === true;
+  }
+
+  /** Up, and its event loop has been late for seconds. */
+  isSlow(node: NodeId): boolean {
+    const { self, preset } = this.#init;
+    return node === self ? this.#liveness.lagMs > preset.slowLagMs : this.#liveness.isSlow(node);
+  }
+
+  tick(now: number): LivenessChange[] {
+    return this.#liveness.tick(now);
+  }
+
+  /** `ours`: our document of the heartbeat's cluster, if we have one. `news`: it runs other services than before. */
+  heardOf(
+    from: NodeId,
+    heartbeat: Heartbeat,
+    ours: AgreedDocument | undefined,
+  ): { readonly verdict: GossipVerdict; readonly news: boolean } {
+    const before = this.#gossip.wordOf(from)?.services;
+    const verdict = this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock());
+    const after = this.#gossip.wordOf(from)?.services;
+    return { verdict, news: this.#liveness.isWatched(from) && !isSameList(before, after) };
+  }
+
+  /** Around the members of these documents from now on. `moved`: the peers or their addresses are others than before. */
+  draw(documents: readonly AgreedDocument[]): {
+    readonly moved: boolean;
+    readonly changes: readonly LivenessChange[];
+  } {
+    const peers = new Map<NodeId, PeerAddress>();
+    for (const { document } of documents) {
+      for (const { id, address } of document.members)
+        if (id !== this.#init.self) peers.set(id, { id, address });
+    }
+    const ids = new Set(peers.keys());
+    this.#gossip.keepOnly(ids);
+    const moved =
+      peers.size !== this.#peers.length ||
+      this.#peers.some((peer) => peers.get(peer.id)?.address !== peer.address);
+    this.#peers = [...peers.values()];
+    return { moved, changes: this.#liveness.watch(ids) };
+  }
+
+  /** True once per interval. */
+  isHeartbeatDue(now: number): boolean {
+    return this.#gossip.isDue(now);
+  }
+
+  /** From now on this node says that it runs nothing, and is stood in for at once; it is a member and votes all the same. */
+  beginStopping(): void {
+    this.#stopping = true;
+  }
+
+  heartbeat(shared: AgreedDocument, to: NodeId): Heartbeat {
+    const { wallClock, partial } = this.#init;
+    const services = this.#stopping ? [] : this.#init.services;
+    return heartbeatOf(shared, wallClock(), { services, partial: partial(), ...this.#liveness.wordFor(to) });
+  }
+}
+
+function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === b || (a?.length === b?.length && a?.every((name, at) => name === b?.[at]) === true);
+}
