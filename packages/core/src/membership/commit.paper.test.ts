@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { clusterOf, id, Play } from '../../test/membership-play.ts';
 import { Prng } from '../base/prng.ts';
 import type { NodeId } from '../contracts/ids.ts';
+import type { StagedChange } from '../ring/document.ts';
 import type { RequestResult } from './events.ts';
 
 /** A play in which the claimant dies after so many messages and saves, its own and others'. */
@@ -37,12 +38,12 @@ const namesIn = (play: Play, name: string): string =>
     .join(', ');
 
 /**
- * d asks to join a, b, c, and maybe one of them to leave; a plans and commits, and dies after so many steps. `hasty`: the
- * next claimant is asked at once to clear it all.
+ * d asks to join a, b, c, and maybe something is staged about one of them; a plans and commits, and dies after so many
+ * steps. `hasty`: the next claimant is asked at once to clear it all.
  */
 function dieAfter(
   steps: number,
-  leaver: string | undefined,
+  change: StagedChange | undefined,
   hasty: boolean,
 ): { died: boolean; result: RequestResult | undefined } {
   const play = new MortalPlay();
@@ -51,7 +52,7 @@ function dieAfter(
   play.planAndCommit('a');
   play.finishTransfers();
   play.join('d', 'a');
-  if (leaver !== undefined) play.ask('a', { kind: 'leave', node: id(leaver) });
+  if (change !== undefined) expect(play.ask('a', change)).toMatchObject({ kind: 'staged' });
   const before = namesIn(play, 'b');
   play.stepsLeft = steps;
   const planned = play.ask('a', { kind: 'plan' });
@@ -78,7 +79,11 @@ function dieAfter(
   play.run(3_000);
   const { members } = play.machine('a').current().document;
   for (const { name } of members) expect(play.ring(name), `after ${steps} steps`).toBe(play.ring('a'));
-  if (committed && !hasty) expect(play.machine('a').current().document.pending.length).toBeGreaterThan(0);
+  if (committed && !hasty) {
+    const { owners, pending } = play.machine('a').current().document;
+    if (change?.kind.startsWith('force') === true) expect(owners, 'at once').not.toContain('c');
+    else expect(pending.length).toBeGreaterThan(0);
+  }
   expect(play.errors()).toEqual([]);
   return { died, result };
 }
@@ -86,14 +91,22 @@ function dieAfter(
 describe('a claimant that dies between any two steps of plan and commit', () => {
   it.each([
     ['letting a node in', undefined, false],
-    ['letting one in while another leaves', 'c', false],
-    ['while it leaves itself', 'a', false],
-    ['and the next claimant is asked to clear what was staged before it knows more', 'c', true],
-  ])('%s', (_, leaver, hasty) => {
+    ['letting one in while another leaves', { kind: 'leave', node: id('c') }, false],
+    ['while it leaves itself', { kind: 'leave', node: id('a') }, false],
+    ['replacing one by another', { kind: 'replace', node: id('c'), by: id('d') }, false],
+    ['while it is replaced itself', { kind: 'replace', node: id('a'), by: id('d') }, false],
+    ['removing one by force', { kind: 'force-remove', node: id('c') }, false],
+    ['replacing one by force', { kind: 'force-replace', node: id('c'), by: id('d') }, false],
+    [
+      'and the next claimant is asked to clear what was staged before it knows more',
+      { kind: 'leave', node: id('c') },
+      true,
+    ],
+  ] as const)('%s', (_, change, hasty) => {
     let deaths = 0;
     let told = 0;
     for (let steps = 1; ; steps++) {
-      const { died, result } = dieAfter(steps, leaver, hasty);
+      const { died, result } = dieAfter(steps, change, hasty);
       if (!died) break;
       deaths++;
       if (result?.kind === 'committed') told++;

@@ -94,6 +94,17 @@ describe('in a cluster', () => {
     expect(play.errors()).toEqual([]);
   });
 
+  it('who are left agree by a majority of themselves, however many have gone before', () => {
+    const play = clusterOf('a', 'b', 'c', 'd', 'e');
+    for (const name of ['e', 'd', 'c']) {
+      play.crash(name);
+      play.run(1_000);
+      const request = { kind: 'down', nodes: [id(name)], force: false } as const;
+      expect(play.ask('a', request), name).toMatchObject({ kind: 'done' });
+    }
+    expect(play.ring('b')).toContain('a* b c! d! e! owners');
+  });
+
   it('a claimant that is down hands its duty on and does not take it back', () => {
     const play = three();
     play.crash('a');

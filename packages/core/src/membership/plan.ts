@@ -47,7 +47,7 @@ import { changeOf, hasStaged, pendingRefusal, stagedResize, stayers, withClaiman
  * What is planned, one each. Beside what is staged:
  *
  *   finish-leave   a member that is leaving already has partitions that nothing takes from it (a transfer was dropped)
- *   rebalance      nothing is staged, and claim has a better ring for those who are there
+ *   rebalance      nothing is staged, nobody is down, and claim has a better ring for those who are there
  */
 export type PlannedChange =
   | { readonly action: 'join' | 'leave' | 'finish-leave' | 'force-remove'; readonly node: NodeId }
@@ -196,7 +196,8 @@ function changesOf(document: RingDocument, ring: PlannedRing): PlannedChange[] {
       .filter(({ id }) => changeOf(document, id) === undefined)
       .map((member): PlannedChange => ({ action: 'finish-leave', node: member.id })),
   ];
-  return changes.length === 0 && ring.transfers.length > 0 ? [{ action: 'rebalance' }] : changes;
+  const isBetter = ring.transfers.length > 0 && document.members.every(({ status }) => status !== 'down');
+  return changes.length === 0 && isBetter ? [{ action: 'rebalance' }] : changes;
 }
 
 function pairsOf(transfers: readonly PendingTransfer[]): Transition['pairs'] {

@@ -130,7 +130,10 @@ function removeDrained(document: RingDocument, node: NodeId): RingDocument {
   if (!isFreeToGo(document, node)) return document;
   const members = document.members.filter((member) => member.id !== node);
   const claimant = document.claimant === node ? successorOf(document, node) : document.claimant;
-  return claimant === undefined ? document : { ...document, members, claimant };
+  if (claimant === undefined) return document;
+  // Somebody may have lost patience with it and staged that it be removed.
+  const staged = document.staged.filter((change) => !('node' in change) || change.node !== node);
+  return { ...document, members, claimant, staged };
 }
 
 /** A name that another member bears is not taken over: the document keeps the old one. */

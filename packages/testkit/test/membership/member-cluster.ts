@@ -71,6 +71,8 @@ export class MemberCluster {
   readonly agreement = new Agreement('the ring of epoch');
   /** By node; those that stand here not run one, `echo`. May be changed between two lives. */
   readonly services: Record<string, readonly string[]> = {};
+  /** By node; those that do not stand here have none. May be changed between two lives. */
+  readonly locations: Record<string, string> = {};
   /** Told of each ring that a node adopts, while it does. */
   onRing: (name: string, epoch: number) => void = () => {};
   readonly #init: MemberClusterInit;
@@ -202,7 +204,7 @@ export class MemberCluster {
       id: nodeIdOf(name, diskNumber),
       name,
       address,
-      location: '',
+      location: this.locations[name] ?? '',
       birth: { ringSize: this.#init.ringSize ?? 16, n: 3, level: 'eventual' },
       host,
       transport,
