@@ -94,11 +94,12 @@ export function warningsOf(before: AgreedDocument, after: AgreedDocument): strin
       ? []
       : [`what was agreed upon up to epoch ${before.document.epoch} and is not in this ring is undone`];
   if (aside.length === 0) return ['the ring was forced without a majority', ...undone];
-  const [names, those] = [namesOf(aside), aside.length === 1 ? 'it' : 'they'];
+  const names = namesOf(aside);
+  const [those, hear] = aside.length === 1 ? ['it', 'hears'] : ['they', 'hear'];
   return [
     `the ring was forced without a majority: ${names} put aside until ${those} can be reached again`,
     `what ${names} acknowledged and no other member holds is missing until then`,
-    `what ${names} agreed upon without the members of this ring, or will until then, is undone when ${those} hear of it; ` +
+    `what ${names} agreed upon without the members of this ring, or will until then, is undone when ${those} ${hear} of it; ` +
       'a node that was let in that way is no member',
     ...undone,
   ];
