@@ -147,6 +147,16 @@ describe('a node that sees no majority', () => {
     play.run(2_000);
     expect(statusOf(play, 'b')).toBe('a valid, b valid, c valid');
   });
+
+  it('does not wait for a claimant that is down, and hears it when it is back', () => {
+    const play = clusterOf('a', 'b', 'c');
+    play.crash('a');
+    expect(force(play, 'b', 'a')).toMatchObject({ kind: 'done' });
+    play.start('a');
+    play.run(2_000);
+    expect(statusOf(play, 'b')).toBe('a valid, b valid, c valid');
+    expect(play.machine('c').actingClaimant()).toBe('b');
+  });
 });
 
 describe('two halves that both force', () => {

@@ -8,6 +8,8 @@ import {
   sha1Latin1,
   type NodeId,
   type PartitionId,
+  type StableName,
+  type StableStore,
 } from '@rkv/core';
 import {
   KV_SERVICE,
@@ -40,6 +42,10 @@ export class KvCluster {
   readonly world: World;
   readonly machines: SimCluster<Citizen>;
   readonly #init: KvClusterInit;
+  /** Documents that an operator removed, by node; until they are saved anew. */
+  readonly #removed = new Map<string, Set<StableName>>();
+  /** Who ended because it was in its ring no more, and how. */
+  readonly endings: string[] = [];
 
   constructor(init: KvClusterInit = {}) {
     this.#init = init;
@@ -170,6 +176,24 @@ export class KvCluster {
     return held;
   }
 
+  /** From the directory of a node that is down. */
+  removeDocuments(name: string, ...documents: StableName[]): void {
+    this.#removed.set(name, new Set(documents));
+  }
+
+  #stable({ name, stable }: NodeLife): StableStore {
+    const removed = this.#removed.get(name);
+    if (removed === undefined) return stable;
+    return {
+      load: (document) => (removed.has(document) ? undefined : stable.load(document)),
+      save: (document, bytes, done) =>
+        stable.save(document, bytes, (error) => {
+          if (error === undefined) removed.delete(document);
+          done(error);
+        }),
+    };
+  }
+
   /** Within an event of the world, as everything must be that a node does. */
   within(run: () => void): void {
     this.world.schedule(0, run, 'test');
@@ -203,7 +227,8 @@ export class KvCluster {
     return page;
   }
 
-  #boot({ name, number, address, bootId, host, transport, store, stable, logger }: NodeLife): Citizen {
+  #boot(life: NodeLife): Citizen {
+    const { name, number, address, bootId, host, transport, store, logger } = life;
     const clock = new HybridClock({
       now: () => host.now(),
       random: () => host.random(),
@@ -219,7 +244,7 @@ export class KvCluster {
       host,
       transport,
       store,
-      stable,
+      stable: this.#stable(life),
       logger,
       durability: this.#init.durability ?? 'power',
       bootId,
@@ -235,6 +260,7 @@ export class KvCluster {
         citizen.kv = new QuorumStore(coordinator);
         citizen.service = new Service(coordinator);
       },
+      onRemoved: (why) => this.endings.push(`${name} ${why}`),
     });
     const citizen: Citizen = { node, kv: undefined, service: undefined };
     logger.info({ life: number }, 'starts');
