@@ -235,7 +235,7 @@ class Scenario {
   /** See whether the cluster is at peace, all the time and without doing anything to it. */
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
-    if (this.#isBroken() || unrest(this.#realm) !== undefined) {
+    if (this.#isBroken() || this.#isLone() || unrest(this.#realm) !== undefined) {
       this.#peaceSince = undefined;
       return;
     }
@@ -247,6 +247,14 @@ class Scenario {
     for (const problem of this.#history.atPeace(this.#stretches, isIn, this.#world.now()))
       this.#report(problem);
   };
+
+  /**
+   * A node alone settles nothing: whoever joins it brings what it wrote by itself, and until that is handed over it may be
+   * all that there is to read when the first one dies.
+   */
+  #isLone(): boolean {
+    return (citizensOf(this.#realm)[0]?.node.document.members.length ?? 0) < 2;
+  }
 
   /** Whether anything was broken since the last look. */
   #isBroken(): boolean {
