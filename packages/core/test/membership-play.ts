@@ -56,6 +56,8 @@ export class Play {
   readonly #cutLinks = new Set<string>();
   /** By node and cluster, the newest epoch it has adopted. */
   readonly #epochs = new Map<string, number>();
+  /** Nodes of which what is under way when they die arrives all the same. */
+  readonly lastWords = new Set<string>();
   /** Names whose saves do not complete. */
   readonly stuckDisks = new Set<string>();
   messages: { from: string; to: string; bytes: Uint8Array }[] = [];
@@ -186,7 +188,8 @@ export class Play {
     const [message] = this.messages.splice(at, 1);
     if (message === undefined) return false;
     const { from, to, bytes } = message;
-    if (this.cut.has(from) || this.cut.has(to) || !this.player(from).alive) return true;
+    if (this.cut.has(from) || this.cut.has(to)) return true;
+    if (!this.player(from).alive && !this.lastWords.has(from)) return true;
     if (this.#cutLinks.has(`${from} ${to}`)) return true;
     this.step(to, { kind: 'message', from: id(from), message: decodeMembershipMessage(bytes) });
     return true;

@@ -30,6 +30,7 @@ class Mortal extends Play {
     const player = this.player(this.mortal);
     if (this.keepsSaves) for (const { name, bytes } of player.saves) player.disk[name] = bytes;
     this.left = Infinity;
+    this.lastWords.add(this.mortal);
     this.crash(this.mortal);
   }
 }

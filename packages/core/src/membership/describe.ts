@@ -1,6 +1,7 @@
 /** Membership drawn for people: documents, messages and effects as one line each, for traces and failed tests. */
 import type { NodeId } from '../contracts/ids.ts';
 import type { AgreedDocument, MemberStatus, RingDocument, StagedChange } from '../ring/document.ts';
+import { describeEpoch } from '../ring/era.ts';
 import type { Ballot } from './acceptor.ts';
 import type { MembershipEffect, RequestResult } from './events.ts';
 import type { MembershipMessage } from './messages.ts';
@@ -28,7 +29,15 @@ export function describeDocument(document: RingDocument): string {
   const staged = document.staged.map(
     (change) => `staged ${describeChange(change, (node) => nameOf.get(node) ?? node)}`,
   );
-  return [`e${document.epoch}`, ...members, 'owners', ...counts, ...pending, ...resize, ...staged].join(' ');
+  return [
+    `e${describeEpoch(document.epoch)}`,
+    ...members,
+    'owners',
+    ...counts,
+    ...pending,
+    ...resize,
+    ...staged,
+  ].join(' ');
 }
 
 /** `replace n1 by n4`, `resize 64`. */
@@ -98,7 +107,7 @@ export function describeResult(result: RequestResult): string {
     case 'cleared':
     case 'done':
     case 'committed':
-      return `${result.kind} e${result.epoch}`;
+      return `${result.kind} e${describeEpoch(result.epoch)}`;
     case 'planned':
       return `planned ${result.plan.transitions.reduce((sum, { transfers }) => sum + transfers.length, 0)} transfers`;
     case 'not_claimant':

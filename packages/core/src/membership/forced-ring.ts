@@ -19,7 +19,7 @@ import {
   type Member,
   type RingDocument,
 } from '../ring/document.ts';
-import { eraOf, forcedEpoch } from '../ring/era.ts';
+import { forcedEpoch, isOtherLine } from '../ring/era.ts';
 import { markDown } from './down.ts';
 import type { RequestResult } from './events.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
@@ -81,9 +81,9 @@ export function forceRing({
   return encodeDocument({ ...downed, claimant, epoch, parentDigest: digest });
 }
 
-/** Whether `after` is of a later era than `before`: a minority has forced it since. */
+/** Whether `after` does not go on from `before`: a minority has forced it since, or another one than `before`. */
 export function isForcedSince(before: RingDocument, after: RingDocument): boolean {
-  return before.clusterId === after.clusterId && eraOf(after.epoch) > eraOf(before.epoch);
+  return before.clusterId === after.clusterId && isOtherLine(before.epoch, after.epoch);
 }
 
 /** What it means that the ring `before` gave way to `after`, a ring of a later era; one sentence each. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Epoch } from '../contracts/ids.ts';
-import { describeEpoch, eraOf, forcedEpoch } from './era.ts';
+import { describeEpoch, eraOf, forcedEpoch, isOtherLine } from './era.ts';
 
 const forced = (left: number, seat: number, era = eraOf(left) + 1): number | undefined =>
   forcedEpoch({ left: left as Epoch, era, seat });
@@ -15,6 +15,14 @@ describe('epochs', () => {
     expect(forced(7, 0, 2), 'one era is left out, as it may have been begun and forgotten').toBe(
       0x02_00_07_00,
     );
+  });
+
+  it('are of another line when they were forced since, and not when a count has gone round', () => {
+    expect(isOtherLine(7, 0x01_02_07_00)).toBe(true);
+    expect(isOtherLine(0x01_00_07_05, 0x01_02_07_00), 'two halves of one era').toBe(true);
+    expect(isOtherLine(0x01_02_07_00, 0x01_02_07_05)).toBe(false);
+    expect(isOtherLine(0x01_02_07_ff, 0x01_02_08_00)).toBe(false);
+    expect(isOtherLine(700, 9_000), 'the first era was forced by nobody').toBe(false);
   });
 
   it('are told to people with their era', () => {

@@ -46,6 +46,14 @@ export function forcedEpoch({ left, era, seat }: Forcing): Epoch | undefined {
   return (era * ERA + seat * SEAT + (left % PARENT) * PARENT) as Epoch;
 }
 
+/** Whether epochs `from` and `to` are of two eras, or were forced twice in one. */
+export function isOtherLine(from: number, to: number): boolean {
+  if (eraOf(from) !== eraOf(to)) return true;
+  const [line, other] = [Math.floor(from / PARENT), Math.floor(to / PARENT)];
+  // A count that has gone round.
+  return eraOf(from) > 0 && line !== other && line + 1 !== other;
+}
+
 /** `7` in the first era; `1/2.7.0` in the next, forced from the third seat on leaving epoch 7. */
 export function describeEpoch(epoch: number): string {
   const era = eraOf(epoch);
