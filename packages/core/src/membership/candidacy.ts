@@ -87,6 +87,11 @@ export class Candidacy {
     return this.#asking !== undefined || this.#prospect !== undefined || this.#saving !== undefined;
   }
 
+  /** Its word on the cluster asked counts as the answer, should that have been lost. */
+  isAsking(peer: NodeId): boolean {
+    return this.#asking?.peer === peer;
+  }
+
   get isEntering(): boolean {
     return this.#entering;
   }

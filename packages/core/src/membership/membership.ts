@@ -44,7 +44,7 @@ import type { LivenessChange } from './liveness.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
 import type { ClaimFunction } from './planned-ring.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
-import { isFreeToGo, isOutstanding, type Report } from './reports.ts';
+import { describeNameTaken, isFreeToGo, isOutstanding, sameTransfer, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
 
 export interface MembershipInit extends Omit<CircleInit, 'self'> {
@@ -196,7 +196,7 @@ export class Membership {
       case 'transferComplete':
         return this.#handleTransferComplete(event.transfer, now);
       case 'transferBroken':
-        this.#completed = this.#completed.filter((transfer) => !isSameTransfer(transfer, event.transfer));
+        this.#completed = this.#completed.filter((transfer) => !sameTransfer(transfer, event.transfer));
         return;
       case 'stopping':
         this.#circle.beginStopping();
@@ -244,8 +244,10 @@ export class Membership {
   }
 
   #handleHeartbeat(from: NodeId, heartbeat: Heartbeat): void {
-    const ours = this.#documentOf(heartbeat.clusterId);
     const { clusterId, epoch, digest } = heartbeat;
+    const ours = this.#documentOf(clusterId);
+    const asked = ours === undefined && this.#candidacy.isAsking(from);
+    if (asked) return this.#send(from, { kind: 'documentRequest', clusterId });
     const { verdict, news } = this.#circle.heardOf(from, heartbeat, ours);
     if (news) this.#tellServices(from);
     switch (verdict) {
@@ -307,7 +309,7 @@ export class Membership {
 
   #handleTransferComplete(transfer: PendingTransfer, now: number): void {
     if (!isOutstanding(this.current().document, { kind: 'transferComplete', transfer })) return;
-    if (this.#completed.some((known) => isSameTransfer(known, transfer))) return;
+    if (this.#completed.some((known) => sameTransfer(known, transfer))) return;
     this.#completed.push(transfer);
     this.#bring({ kind: 'transferComplete', transfer }, now);
   }
@@ -437,6 +439,8 @@ export class Membership {
     this.#out.push({ kind: 'adopted', agreed });
     const before = this.#adopted;
     this.#adopted = agreed;
+    const concern = before === undefined ? describeNameTaken(agreed.document, this.#init.self) : undefined;
+    if (concern !== undefined) this.#log('warn', {}, concern);
     if (before !== undefined && isForcedSince(before.document, agreed.document)) {
       for (const warning of warningsOf(before, agreed))
         this.#log('warn', { epoch: agreed.document.epoch }, warning);
@@ -587,10 +591,6 @@ export class Membership {
 /** A prospect that has become the ring since is none. */
 function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
   return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
-}
-
-function isSameTransfer(a: PendingTransfer, b: PendingTransfer): boolean {
-  return a.partition === b.partition && a.from === b.from && a.to === b.to;
 }
 
 function joinResult(result: RequestResult, agreed: AgreedDocument | undefined): JoinReply['result'] {

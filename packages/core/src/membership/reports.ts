@@ -136,6 +136,14 @@ function removeDrained(document: RingDocument, node: NodeId): RingDocument {
   return { ...document, members, claimant, staged };
 }
 
+/** What an operator should know who has started a member under the name of another; undefined when it is free. */
+export function describeNameTaken(document: RingDocument, { id, name }: MemberInfo): string | undefined {
+  const known = memberOf(document, id);
+  const namesake = memberNamed(document, name);
+  if (known === undefined || namesake === undefined || namesake.id === id) return undefined;
+  return `another member is called ${name}: this node stays ${known.name} in the ring; start it with a --name of its own`;
+}
+
 /** A name that another member bears is not taken over: the document keeps the old one. */
 function updateInfo(document: RingDocument, info: MemberInfo): RingDocument {
   const namesake = memberNamed(document, info.name);

@@ -78,7 +78,7 @@ export interface BucketProperties {
 export interface RingDocument {
   readonly clusterId: string;
   readonly epoch: Epoch;
-  /** Digest of the document of epoch - 1; empty for the first. */
+  /** Digest of the document that this one follows: of epoch - 1, or the one that a forced ring left; empty for the first. */
   readonly parentDigest: string;
   readonly ringSize: number;
   /** In the order they came; ids and names are distinct. */

@@ -61,6 +61,8 @@ interface Versions {
   newest: Uint8Array | undefined;
   older: Uint8Array | undefined;
   damaged: boolean;
+  /** An operator has put this back, and nothing was saved since. */
+  putBack?: Uint8Array | undefined;
 }
 
 export class MemberCluster {
@@ -73,6 +75,8 @@ export class MemberCluster {
   readonly services: Record<string, readonly string[]> = {};
   /** By node; those that do not stand here have none. May be changed between two lives. */
   readonly locations: Record<string, string> = {};
+  /** What a node calls itself, where that is not the machine's name. May be changed between two lives. */
+  readonly called: Record<string, string> = {};
   /** Told of each ring that a node adopts, while it does. */
   onRing: (name: string, epoch: number) => void = () => {};
   readonly #init: MemberClusterInit;
@@ -155,6 +159,16 @@ export class MemberCluster {
     if (versions !== undefined) versions.damaged = true;
   }
 
+  /** A copy of what a node has on disk, for `putBack` after a later life. */
+  backup(name: string): ReadonlyMap<StableName, Uint8Array | undefined> {
+    return new Map([...this.#versionsOf(name)].map(([document, { newest }]) => [document, newest]));
+  }
+
+  /** What a node that is down has on disk is what it was when this copy was made. */
+  putBack(name: string, copy: ReturnType<MemberCluster['backup']>): void {
+    for (const [document, versions] of this.#versionsOf(name)) versions.putBack = copy.get(document);
+  }
+
   newest(name: string, document: StableName): unknown {
     const newest = this.#versionsOf(name).get(document)?.newest;
     return newest && jsonDecode(newest);
@@ -179,6 +193,7 @@ export class MemberCluster {
     return {
       load: (document) => {
         const versions = documents.get(document);
+        if (versions?.putBack !== undefined) return versions.putBack;
         // What the disk kept when the process died under a save is newer than what was told.
         const kept = stable.load(document);
         if (versions?.damaged === true) return versions.older;
@@ -202,7 +217,7 @@ export class MemberCluster {
     const services = this.services[name] ?? ['echo'];
     const node: Node = new Node({
       id: nodeIdOf(name, diskNumber),
-      name,
+      name: this.called[name] ?? name,
       address,
       location: this.locations[name] ?? '',
       birth: { ringSize: this.#init.ringSize ?? 16, n: 3, level: 'eventual' },
