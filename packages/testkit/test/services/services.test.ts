@@ -228,6 +228,8 @@ describe('hints', () => {
     cluster.machines.heal();
     cluster.until('the stand-ins are gone', () => standIns() === 0, 20_000);
     expect(polls).toBeGreaterThan(1_000);
+    const others = ['n1', 'n2', 'n4'].map((name) => cluster.node(name).id);
+    cluster.until('n3 hears the others', () => others.every((id) => cluster.node('n3').isUp(id)));
     expect(cover('n3')).toEqual(EVERYTHING);
   });
 });
