@@ -470,3 +470,15 @@ describe('what makes no sense', () => {
     expect(a.reported).toEqual(['0 to b']);
   });
 });
+
+describe('a limit of bandwidth', () => {
+  it('that is lifted holds up nothing any more', () => {
+    const { stage, a } = moving([...five, `k6=${'v'.repeat(1_000)}`, 'k7=v', 'k8=v']);
+    a.manager.limitTo({ bytesPerSecond: 1 });
+    stage.run(60_000);
+    expect(a.reported).toEqual([]);
+    a.manager.limitTo({ bytesPerSecond: undefined });
+    stage.run(1_000);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+});
