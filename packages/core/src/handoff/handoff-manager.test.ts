@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { HandoffStage } from '../../test/handoff-stage.ts';
-import { latin1Encode, Reader, Writer } from '../base/bytes.ts';
+import { latin1Encode, Reader, WireError, Writer } from '../base/bytes.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import { MESSAGE, newHeader } from '../request/message.ts';
 import { writeItems } from './handoff-wire.ts';
@@ -438,5 +438,47 @@ describe('a node is drained', () => {
     expect(a.manager.drained).toBe(false);
     a.unserved = undefined;
     expect(a.manager.drained).toBe(true);
+  });
+});
+
+describe('what makes no sense', () => {
+  it('an item is not stored, and takes nobody down', () => {
+    const { stage, a, b, target } = moving();
+    const take = target.vnode.handleHandoffItem;
+    target.vnode.handleHandoffItem = () => {
+      throw new WireError('not an item');
+    };
+    stage.run(500);
+    expect(a.waiting()).toEqual(['ownership 0 to b: the receiver could not store an item, next try in 1 s']);
+    expect(b.manager.inbound()).toEqual([]);
+    target.vnode.handleHandoffItem = take;
+    stage.run(2_000);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
+  it('a stretch to compare is refused, and takes nobody down', () => {
+    const { stage, a, target } = moving();
+    target.items.set('k1', 'v');
+    const walkItems = target.vnode.walkItems;
+    target.vnode.walkItems = () => {
+      throw new WireError('not a cursor');
+    };
+    stage.run(500);
+    expect(a.waiting()[0]).toMatch(/^ownership 0 to b: b has given it up/);
+    target.vnode.walkItems = walkItems;
+    stage.run(2_000);
+    expect(a.reported).toEqual(['0 to b']);
+  });
+});
+
+describe('a limit of bandwidth', () => {
+  it('that is lifted holds up nothing any more', () => {
+    const { stage, a } = moving([...five, `k6=${'v'.repeat(1_000)}`, 'k7=v', 'k8=v']);
+    a.manager.limitTo({ bytesPerSecond: 1 });
+    stage.run(60_000);
+    expect(a.reported).toEqual([]);
+    a.manager.limitTo({ bytesPerSecond: undefined });
+    stage.run(1_000);
+    expect(a.reported).toEqual(['0 to b']);
   });
 });

@@ -485,7 +485,10 @@ export class HandoffManager {
   #walk(transfer: Running, effect: EffectOf<'walk'>): void {
     const waitMs = this.#throttle.waitMs(this.#port.host.monotonic());
     if (waitMs > 0) {
-      this.#port.host.setTimer(waitMs, () => this.#walk(transfer, effect));
+      // Now and then it looks whether the limit is still there.
+      this.#port.host.setTimer(Math.min(waitMs, TICK_MS), () => {
+        if (this.#running.has(transfer.id)) this.#walk(transfer, effect);
+      });
       return;
     }
     this.#slices.add(() => {

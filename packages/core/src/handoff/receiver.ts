@@ -8,10 +8,11 @@
  * A vnode that takes ownership says so durably before the last frame is acknowledged. What is passed on between that
  * and the switch still comes by the same transfer, so it is kept until the ring has switched.
  */
-import { compareBytes, type Reader, type Writer } from '../base/bytes.ts';
+import { compareBytes, WireError, type Reader, type Writer } from '../base/bytes.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { Place } from '../contracts/store.ts';
+import type { ItemPage } from '../contracts/vnode.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
 import { ringBits as bitsOf } from '../ring/hash-space.ts';
 import { dutyKey, isSamePlace, type TransferKind } from './duties.ts';
@@ -219,7 +220,7 @@ export class HandoffReceiver {
     const inbound = this.#heard(from, frame.id);
     if (inbound !== undefined) return inbound.work.add(this.#merging(inbound, frame));
     // Given up here when the sender seemed to be away; it does not know, and has to begin anew.
-    const refusal = `${this.#port.nameOf(this.#port.self)} has given it up`;
+    const refusal = this.#givenUp;
     this.#answer(from, { service, place: placeOf(header) }, { id: frame.id, refusal, compare: false });
   }
 
@@ -298,9 +299,10 @@ export class HandoffReceiver {
       else this.#ack(from, vnode, { id, seq, stored });
     };
     // A copy each: the vnode may keep an item, and must not keep the frame with it.
-    const merge = jobForEach(items, STEP_ITEMS, (item) =>
-      vnode.vnode.handleHandoffItem(item.slice(), settle),
-    );
+    const merge = jobForEach(items, STEP_ITEMS, (item) => {
+      if (!this.#makesSense(inbound, () => vnode.vnode.handleHandoffItem(item.slice(), settle)))
+        settle(false);
+    });
     return () => {
       if (merge()) return true;
       settle(true);
@@ -315,7 +317,13 @@ export class HandoffReceiver {
     let held: Uint32Array = new Uint32Array(0);
     let cursor = stretch.after;
     return () => {
-      const page = vnode.vnode.walkItems(cursor, COMPARE_BYTES, within, upTo);
+      let page: ItemPage | undefined;
+      this.#makesSense(inbound, () => (page = vnode.vnode.walkItems(cursor, COMPARE_BYTES, within, upTo)));
+      if (page === undefined) {
+        this.#answer(from, vnode, { id, refusal: this.#givenUp, compare: false });
+        this.#drop(inbound);
+        return false;
+      }
       held = joined(held, digestsOf(page.items));
       cursor = page.next;
       const atEnd = cursor === undefined || (upTo !== undefined && compareBytes(cursor, upTo) >= 0);
@@ -325,6 +333,26 @@ export class HandoffReceiver {
       else this.#sendHeld(from, vnode, { id, seq, digests: tooMany ? new Uint32Array(0) : held });
       return false;
     };
+  }
+
+  get #givenUp(): string {
+    return `${this.#port.nameOf(this.#port.self)} has given it up`;
+  }
+
+  /** What a vnode is given to read came off the wire, and it is read long after the frame was. */
+  #makesSense({ from, vnode }: Inbound, read: () => void): boolean {
+    try {
+      read();
+      return true;
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const { service, place } = vnode;
+      this.#port.logger.error(
+        { from, service, partition: place.partition, reason: error.message },
+        'what a transfer brought made no sense and was not taken',
+      );
+      return false;
+    }
   }
 
   #drop(inbound: Inbound): void {

@@ -48,6 +48,7 @@ const documentShape = isRecord({
   claimant: isName,
   owners: isListOf(isCount),
   pending: isListOf(isRecord({ partition: isCount, from: isName, to: isName })),
+  resize: isOptional(isRecord({ ringSize: isPositive, owners: isListOf(isCount) })),
   staged: isListOf(isKindOf(stagedShapes)),
   buckets: isListOf(isRecord({ prefix: isText, n: isPositive, level: isOneOf('eventual', 'strict') })),
   formatLevel: isPositive,

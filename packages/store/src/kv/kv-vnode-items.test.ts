@@ -39,6 +39,18 @@ describe('a walk over all items', () => {
     for (const key of keys) expect(found).toContain(`${key} 1:v`);
   });
 
+  it('does not come by what is on its way out, or who compares would be told that it stays', () => {
+    const stage = new VnodeStage();
+    for (const key of keys) stage.put(key, 1);
+    stage.store.commit();
+    stage.vnode.clearSome();
+    expect(walk(stage)).toEqual([]);
+    stage.put('k3', 2);
+    expect(walk(stage)).toContain('k3 2:v');
+    stage.store.commit();
+    expect(stage.content).toEqual(['k3 2:v']);
+  });
+
   it('passes over a damaged entry, which is not for others', () => {
     const store = new ManualStore();
     const place = PLACE;

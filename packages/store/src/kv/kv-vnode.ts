@@ -148,7 +148,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       inRange = hashHi < within.end && (end === undefined || !isAfter(hashHi, hashLo, key, end));
       if (!inRange) return false;
       last = { hashHi, hashLo, key };
-      if (hashHi < within.start) return true;
+      // On its way out: whoever compares must not be told that it stays.
+      if (hashHi < within.start || this.#isLeaving(key)) return true;
       const problem = problemOf(key, entry);
       if (problem === undefined) take(last, entry);
       else
@@ -272,6 +273,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       if (inFlight !== undefined) return inFlight.entry;
     }
     return this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
+  }
+
+  /** Its removal is on its way into the store. */
+  #isLeaving(key: string): boolean {
+    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
+    return inFlight !== undefined && inFlight.entry === undefined;
   }
 
   /** Put `after` in the place of `before`, in the store and in the tallies. Undefined: the store takes no writes. */
