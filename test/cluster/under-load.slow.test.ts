@@ -34,7 +34,7 @@ const STORY: readonly Step[] = [
   restartOfAll(atRest),
   during(replace('n4', 'n5'), 'receiver', killed, atRest),
   whole(resize(64), served(0.999), atRest, copiesAgree),
-  during(resize(16), 'sender', killed, atRest, copiesAgree),
+  during(resize(16), 'sender', killed, atRest),
   whole(forget('n2', 'n6'), atRest),
   whole(forget('n6'), atRest),
 ];

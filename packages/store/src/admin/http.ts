@@ -50,6 +50,12 @@ export interface AdminServerInit {
   readonly limits?: Partial<AdminServerLimits>;
 }
 
+/** What a node on its way out answers to all that it does no more. */
+const LAST_WORDS = {
+  stopping: 'this node was asked to end and drains',
+  left: 'this node has left the cluster and ends',
+};
+
 /** What a full door still answers. */
 const FOR_MONITORS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 
@@ -65,7 +71,7 @@ export class AdminServer {
   readonly #limits: AdminServerLimits;
   readonly #server: Server;
   #closing: Promise<void> | undefined;
-  #draining = false;
+  #draining: { readonly code: string; readonly message: string } | undefined;
   #connections = 0;
   /** Came when there were as many as there may be. */
   readonly #surplus = new WeakSet<Socket>();
@@ -114,9 +120,9 @@ export class AdminServer {
     });
   }
 
-  /** From now on only monitors are answered: the node is on its way out. */
-  drain(): void {
-    this.#draining = true;
+  /** From now on only monitors are answered: the node is on its way out, and all others are told why. */
+  drain(code: 'stopping' | 'left'): void {
+    this.#draining = { code, message: LAST_WORDS[code] };
   }
 
   /** Takes no more requests, and resolves once those at hand are answered or `drainMs` have passed. */
@@ -162,8 +168,8 @@ export class AdminServer {
       const { connections } = this.#limits;
       throw new AdminError('overload', `there are ${connections} connections here, as many as there may be`);
     }
-    if (this.#draining && !FOR_MONITORS.has(query.path))
-      throw new AdminError('stopping', 'this node was asked to end and drains');
+    if (this.#draining !== undefined && !FOR_MONITORS.has(query.path))
+      throw new AdminError(this.#draining.code, this.#draining.message);
     const row = this.#routes.get(query.path);
     if (row === undefined) throw new AdminError('no_such_path', `there is nothing at ${query.path}`);
     const method = request.method === 'HEAD' ? 'GET' : request.method;
@@ -268,6 +274,7 @@ const STATUSES: ReadonlyMap<string, number> = new Map([
   ['overload', 503],
   ['read_only', 503],
   ['stopping', 503],
+  ['left', 503],
 ]);
 
 /** What is none of these is the cluster's refusal: the request is good, the state of things forbids it. */

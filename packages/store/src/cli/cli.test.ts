@@ -372,7 +372,21 @@ describe('cluster', () => {
     door.closeAllConnections();
     expect(await committed).toMatchObject({
       code: 0,
-      err: expect.stringContaining("'n1', which was asked, has left"),
+      err: expect.stringContaining('The node that was asked has left'),
+    });
+  });
+
+  it('commit --wait takes the word of a node that has left and still drains', async () => {
+    const left = { error: { code: 'left', message: 'this node has left the cluster and ends' } };
+    answers = {
+      'POST /api/cluster/commit': { epoch: 4 },
+      'GET /api/status': left,
+      'GET /api/ring': left,
+      'GET /api/transfers': left,
+    };
+    expect(await run('cluster', 'commit', '--wait')).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('The node that was asked has left'),
     });
   });
 });

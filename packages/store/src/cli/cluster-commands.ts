@@ -212,7 +212,6 @@ async function ring(invocation: Invocation): Promise<void> {
 async function settleIfAsked(invocation: Invocation<WaitFlags>, epoch = 0): Promise<void> {
   if (invocation.flags.wait !== true) return;
   const settled = await settle(invocation.client(), { epoch });
-  if (settled.kind === 'left') {
-    invocation.terminal.err(`'${settled.node}', which was asked, has left the cluster and tells no more.\n`);
-  }
+  if (settled === 'left')
+    invocation.terminal.err('The node that was asked has left the cluster and tells no more.\n');
 }

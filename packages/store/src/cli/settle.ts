@@ -18,29 +18,30 @@ export interface SettleInit {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `left`: the node that was asked was a leaving member and is gone, so it can tell no more. */
-export type Settled = { readonly kind: 'settled' } | { readonly kind: 'left'; readonly node: string };
+/** `left`: the node that was asked was a leaving member and goes or is gone, so it can tell no more. */
+export type Settled = 'settled' | 'left';
 
 /** Rejects with the Refusal `still_waiting`, which says what for, once the time is over. */
 export async function settle(client: AdminClient, init: SettleInit = {}): Promise<Settled> {
   const { epoch = 0, timeoutMs = SETTLE_MS, signal } = init;
   const deadline = performance.now() + timeoutMs;
-  let leaving: string | undefined;
+  let leaving = false;
   for (;;) {
     const look = await lookAt(client, signal).catch((error: unknown) => {
-      if (leaving !== undefined && error instanceof Refusal && error.code === 'no_node') return leaving;
+      if (error instanceof Refusal && (error.code === 'left' || (leaving && error.code === 'no_node')))
+        return undefined;
       throw error;
     });
-    if (typeof look === 'string') return { kind: 'left', node: look };
+    if (look === undefined) return 'left';
     const reasons = reasonsToWait(look, epoch);
-    if (reasons.length === 0) return { kind: 'settled' };
+    if (reasons.length === 0) return 'settled';
     if (performance.now() > deadline) {
       const after = `not settled after ${timeoutMs / 1000} s, still waiting for:`;
       throw new Refusal('still_waiting', [after, ...reasons].join('\n'));
     }
-    leaving ??= look.status.members.find(
+    leaving ||= look.status.members.some(
       ({ name, status }) => name === look.status.node && status === 'leaving',
-    )?.name;
+    );
     await pause(POLL_MS, undefined, { signal });
   }
 }

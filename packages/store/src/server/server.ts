@@ -239,7 +239,7 @@ class Server implements RunningServer {
   async #stop(): Promise<void> {
     const { directory } = this.#parts;
     if (this.#admin !== undefined) this.#admin.stopping = true;
-    this.#http?.drain();
+    this.#http?.drain(this.#ending === 'left' ? 'left' : 'stopping');
     const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
     await Promise.all([this.#redis?.close(), drained]);
     await this.#http?.close();
