@@ -134,7 +134,7 @@ export class Node {
 
   #begin(): void {
     if (this.#stopped) return;
-    this.#perform(this.#membership.start(this.#init.host.monotonic()));
+    this.#perform(this.#membership.start());
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
