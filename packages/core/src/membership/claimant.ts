@@ -175,13 +175,13 @@ export class Claimant {
     return this.#drain();
   }
 
-  planSaved({ asker, plan }: AfterPlanSave): ClaimantEffect[] {
+  saved({ asker, plan }: AfterPlanSave): ClaimantEffect[] {
     this.#plan = plan;
     this.#answer(asker, { kind: 'planned', plan });
     return this.#drain();
   }
 
-  planNotSaved({ asker }: AfterPlanSave): ClaimantEffect[] {
+  saveFailed({ asker }: AfterPlanSave): ClaimantEffect[] {
     this.#answer(asker, refuse('store_failed', 'the plan could not be saved'));
     return this.#drain();
   }

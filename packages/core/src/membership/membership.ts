@@ -1,7 +1,7 @@
 /**
  * Membership: the one machine that the shell talks to; it feeds the others and gathers what they want done.
  *
- *   circle      who is up, with which document    candidacy  on the way into another cluster
+ *   peers       who is up, with which document    candidacy  on the way into another cluster
  *   agreement   the next document of the ring     claimant   stage, plan, commit, reports
  *
  * What this node reports of itself is in outstanding-reports.ts; what the shell is to do gathers in effect-queue.ts.
@@ -24,7 +24,7 @@ import {
 } from '../ring/document.ts';
 import type { AcceptorRecord } from './acceptor.ts';
 import { Agreement, type AfterSave, type AgreementEffect } from './agreement.ts';
-import { Circle, type CircleInit } from './circle.ts';
+import { Peers, type PeersInit } from './peers.ts';
 import { Candidacy, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
 import {
   actingClaimant,
@@ -48,7 +48,7 @@ import { isRefusal, refuse, type Refusal } from './refusal.ts';
 import { describeNameTaken, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
 
-export interface MembershipInit extends Omit<CircleInit, 'self'> {
+export interface MembershipInit extends Omit<PeersInit, 'self'> {
   /** Id as ever; name, address and location as they are now (the ring document follows). */
   readonly self: MemberInfo;
   readonly records: LoadedRecords;
@@ -67,7 +67,7 @@ type Phase = 'starting' | 'running' | 'removed';
 export class Membership {
   readonly #init: MembershipInit;
   readonly #self: NodeId;
-  readonly #circle: Circle;
+  readonly #peers: Peers;
   readonly #claimant: Claimant;
   readonly #candidacy: Candidacy;
   readonly #reports: OutstandingReports;
@@ -92,7 +92,7 @@ export class Membership {
     this.#isRingOlder = isRingOlder;
     this.#concerns = concerns;
     const current = ring ?? encodeDocument(birthDocument({ ...init.birth, self }));
-    this.#circle = new Circle({ ...init, self: self.id });
+    this.#peers = new Peers({ ...init, self: self.id });
     this.#agreement = this.#agreementOn(current, acceptor);
     this.#claimant = new Claimant({ self: self.id, plan, claim: init.claim, timing: preset });
     this.#candidacy = new Candidacy({ self, prospect, timing: preset });
@@ -119,10 +119,10 @@ export class Membership {
   /** Time has passed: call it about every `preset.tickIntervalMs`. */
   tick(now: number): MembershipEffect[] {
     if (this.#phase !== 'running') return [];
-    this.#effects.upChanged(this.#circle.tick(now));
+    this.#effects.upChanged(this.#peers.tick(now));
     if (!this.#candidacy.isEntering) this.#perform(this.#agreement.tick(now), now);
     this.#perform(this.#candidacy.tick(now), now);
-    if (this.#circle.isHeartbeatDue(now)) this.#heartbeatAll();
+    if (this.#peers.isHeartbeatDue(now)) this.#heartbeatAll();
     this.#bring(this.#reports.due(this.current().document, now), now);
     this.#perform(this.#claimant.advance(this.#view(), now), now);
     return this.#drain();
@@ -141,12 +141,12 @@ export class Membership {
   }
 
   isUp(node: NodeId): boolean {
-    return this.#circle.isUp(node);
+    return this.#peers.isUp(node);
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
-    return this.#circle;
+  get peers(): Pick<Peers, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
+    return this.#peers;
   }
 
   actingClaimant(): NodeId {
@@ -156,7 +156,7 @@ export class Membership {
   /** The epoch that this member said last; undefined when it has said none (of this ring) in this life. */
   epochOf(node: NodeId): Epoch | undefined {
     const { clusterId, epoch } = this.current().document;
-    return node === this.#self ? epoch : this.#circle.epochOf(node, clusterId);
+    return node === this.#self ? epoch : this.#peers.epochOf(node, clusterId);
   }
 
   /** True when every member that is up is known to have this epoch or a later one. */
@@ -182,7 +182,7 @@ export class Membership {
         // It can be told something, and is up once it is heard: until its own link to us stands, its answers are lost.
         return this.#heartbeat(event.peer);
       case 'peerDown':
-        this.#effects.upChanged(this.#circle.connectionLost(event.peer, now));
+        this.#effects.upChanged(this.#peers.connectionLost(event.peer, now));
         return this.#perform(this.#candidacy.peerLost(event.peer), now);
       case 'request':
         return this.#handleRequest(event.requestId, event.request, now);
@@ -195,7 +195,7 @@ export class Membership {
       case 'transferBroken':
         return this.#reports.withdrawTransfer(event.transfer);
       case 'stopping':
-        this.#circle.beginStopping();
+        this.#peers.beginStopping();
         return this.#heartbeatAll();
       case 'drained':
         return this.#bring(this.#reports.drained(this.current().document), now);
@@ -208,8 +208,8 @@ export class Membership {
 
   /** Whoever is heard anew learns at once that it is: it waits for that before it takes us for up. */
   #hear(from: NodeId, message: MembershipMessage, now: number): void {
-    const heardBefore = this.#circle.hears(from);
-    this.#effects.upChanged(this.#circle.heard(from, message, now));
+    const heardBefore = this.#peers.hears(from);
+    this.#effects.upChanged(this.#peers.heard(from, message, now));
     if (!heardBefore) this.#heartbeat(from);
   }
 
@@ -242,7 +242,7 @@ export class Membership {
     const ours = this.#documentOf(clusterId);
     const asked = ours === undefined && this.#candidacy.isAsking(from);
     if (asked) return this.#effects.send(from, { kind: 'documentRequest', clusterId });
-    const { verdict, news } = this.#circle.heardOf(from, heartbeat, ours);
+    const { verdict, news } = this.#peers.heardOf(from, heartbeat, ours);
     if (news) this.#effects.servicesChanged(from);
     switch (verdict) {
       case 'behind':
@@ -315,21 +315,18 @@ export class Membership {
         if (good) this.#becomeRunning();
         return;
       case 'planSaved':
-        return this.#perform(
-          good ? this.#claimant.planSaved(after) : this.#claimant.planNotSaved(after),
-          now,
-        );
+        return this.#perform(good ? this.#claimant.saved(after) : this.#claimant.saveFailed(after), now);
       case 'prospectSaved':
       case 'ringSaved':
         return this.#perform(good ? this.#candidacy.saved(after) : this.#candidacy.saveFailed(after), now);
       case 'answer':
       case 'adopt': {
         if (!this.#mayAgree()) return;
-        const agreement = this.#agreement;
         if (!good && after.kind === 'adopt') {
           this.#settleForcing(after.agreed, refuse('store_failed', 'the forced ring could not be saved'));
         }
-        return this.#perform(good ? agreement.saved(after, now) : agreement.saveFailed(after, now), now);
+        const saved = good ? this.#agreement.saved(after, now) : this.#agreement.saveFailed(after, now);
+        return this.#perform(saved, now);
       }
       default:
         unreachable(after);
@@ -435,13 +432,13 @@ export class Membership {
 
   #refreshPeers(): void {
     const prospect = this.prospect();
-    const { moved, changes } = this.#circle.draw([this.current(), ...(prospect ? [prospect] : [])]);
-    if (moved) this.#effects.push({ kind: 'setPeers', peers: this.#circle.peers });
+    const { moved, changes } = this.#peers.follow([this.current(), ...(prospect ? [prospect] : [])]);
+    if (moved) this.#effects.push({ kind: 'setPeers', peers: this.#peers.addresses });
     this.#effects.upChanged(changes);
   }
 
   #heartbeatAll(): void {
-    for (const { id } of this.#circle.peers) this.#heartbeat(id);
+    for (const { id } of this.#peers.addresses) this.#heartbeat(id);
   }
 
   /** A member of our ring hears of our ring, a member of the prospect's of that. */
@@ -450,7 +447,7 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared !== undefined) this.#effects.send(to, this.#circle.heartbeat(shared, to));
+    if (shared !== undefined) this.#effects.send(to, this.#peers.heartbeat(shared, to));
   }
 
   /** To the acting claimant. A lone ring that is about to be left does not change any more. */
@@ -500,9 +497,9 @@ export class Membership {
     return {
       current,
       isUp: (node) => this.isUp(node),
-      hasCurrent: (node) => this.#circle.has(node, current),
-      servicesOf: (node) => this.#circle.servicesOf(node),
-      partialOf: (node) => this.#circle.partialOf(node),
+      hasCurrent: (node) => this.#peers.has(node, current),
+      servicesOf: (node) => this.#peers.servicesOf(node),
+      partialOf: (node) => this.#peers.partialOf(node),
     };
   }
 
