@@ -147,6 +147,12 @@ export class Agreement {
     return this.#saving !== undefined;
   }
 
+  /** The newest epoch of this cluster that is here or on its way to disk; 0 of another one. */
+  newestOf(cluster: string): number {
+    const { clusterId, epoch } = (this.#saving ?? this.#current).document;
+    return cluster === clusterId ? epoch : 0;
+  }
+
   /** The era in which this node may force a ring: above all that it has, has voted in, or may have forced and forgotten. */
   get nextEra(): number {
     const known = Math.max(this.#current.document.epoch, this.#record?.slot ?? 0);

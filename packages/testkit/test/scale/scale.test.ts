@@ -34,6 +34,11 @@ describe('a row of the scale table', () => {
     expect(row.documentBytesMax).toBeGreaterThan(row.documentBytes);
   });
 
+  it('carries each document to each node about once more than it was voted on', () => {
+    const { sent, epochs } = measure({ ...options, nodes: 12 }).join;
+    expect(sent.document.frames).toBeLessThanOrEqual(1.5 * epochs * 12);
+  });
+
   it('weighs a node', () => {
     expect(row.memoryPerNode).toBeGreaterThan(64 * 1024);
     expect(row.memoryPerNode).toBeLessThan(50_000_000);
