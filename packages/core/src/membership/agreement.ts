@@ -523,8 +523,8 @@ export class Agreement {
   }
 
   #announce(agreed: AgreedDocument, tell: ReadonlySet<NodeId>): void {
-    for (const node of tell)
-      if (node !== this.#self) this.#send(node, { kind: 'document', document: agreed });
+    const message: DocumentMessage = { kind: 'document', document: agreed };
+    for (const node of tell) if (node !== this.#self) this.#send(node, message);
   }
 
   /** The epoch has moved: was it ours, another's, or can we no longer tell? */

@@ -3,7 +3,8 @@ import type { Writer } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Place } from '../contracts/store.ts';
 import type { Lane, Transport } from '../contracts/transport.ts';
-import { newHeader, writeHeader } from '../request/message.ts';
+import { encodeMembershipMessage, type MembershipMessage } from '../membership/messages.ts';
+import { MESSAGE, newHeader, writeHeader } from '../request/message.ts';
 
 export interface ColdFramesInit {
   readonly transport: Transport;
@@ -18,6 +19,8 @@ const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
 export class ColdFrames {
   readonly #init: ColdFramesInit;
   readonly #header = newHeader();
+  /** A ring document goes to all members in one message: it is put into bytes once. */
+  #last: { readonly message: MembershipMessage; readonly bytes: Uint8Array } | undefined;
 
   constructor(init: ColdFramesInit) {
     this.#init = init;
@@ -26,6 +29,12 @@ export class ColdFrames {
   /** False when it could not be taken. */
   control(to: NodeId, type: number, bytes: Uint8Array): boolean {
     return this.#send(to, 'control', type, 0, NOWHERE, (out) => out.bytes(bytes));
+  }
+
+  /** False when it could not be taken. */
+  membership(to: NodeId, message: MembershipMessage): boolean {
+    if (this.#last?.message !== message) this.#last = { message, bytes: encodeMembershipMessage(message) };
+    return this.control(to, MESSAGE.membership, this.#last.bytes);
   }
 
   /** About the vnode of `place` over there; `service` by its number. */

@@ -23,11 +23,7 @@ import type { TransferableVnode } from '../handoff/port.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
 import { Membership } from '../membership/membership.ts';
-import {
-  decodeMembershipMessage,
-  encodeMembershipMessage,
-  type MembershipMessage,
-} from '../membership/messages.ts';
+import { decodeMembershipMessage, type MembershipMessage } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
 import { MESSAGE, newHeader, readHeader, serviceNumber, type Header } from '../request/message.ts';
@@ -553,7 +549,7 @@ export class Node {
   }
 
   #sendMembership(to: NodeId, message: MembershipMessage): void {
-    if (this.#frames.control(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
+    if (this.#frames.membership(to, message)) return;
     this.#neighbours.keepFor(to, message);
   }
 
