@@ -9,8 +9,8 @@
  */
 import { parseArgs } from 'node:util';
 import { membershipPresets, type PresetName } from '@rkv/core';
-import { measure } from './measure.ts';
-import { describeRow, HEAD } from './table.ts';
+import { measure, type ScaleRow } from './measure.ts';
+import { describeRows } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,12 +33,21 @@ const fixed = {
   seed: wholeNumber(values.seed),
 };
 
-if (!values.json) console.log(HEAD);
+/** What is compiled in the first row is not to be on its account. */
+const WARM_UP = { nodes: 5, ringSize: 64 };
+
+measure({ ...WARM_UP, ...fixed });
+const rows: ScaleRow[] = [];
 for (const ringSize of values.rings.split(',').map(wholeNumber))
   for (const nodes of values.nodes.split(',').map(wholeNumber)) {
+    const began = performance.now();
     const row = measure({ nodes, ringSize, ...fixed });
-    console.log(values.json ? JSON.stringify(row) : describeRow(row));
+    rows.push(row);
+    if (values.json) console.log(JSON.stringify(row));
+    else
+      console.error(`ring ${ringSize}, ${nodes} nodes: ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
+if (!values.json) console.log(describeRows(rows));
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new Error(`${text} is no whole number`);

@@ -1,7 +1,7 @@
 /** The measuring of `npm run sim:scale`, on its smallest cluster. */
 import { describe, expect, it } from 'vitest';
 import { measure, type ScaleRow } from './measure.ts';
-import { describeRow, HEAD } from './table.ts';
+import { describeRows } from './table.ts';
 
 describe('a row of the scale table', () => {
   const options = { nodes: 3, ringSize: 64, seed: 1, preset: 'local', keys: 50 } as const;
@@ -44,8 +44,13 @@ describe('a row of the scale table', () => {
     expect(row.memoryPerNode).toBeLessThan(50_000_000);
   });
 
-  it('is a line with as many cells as the head', () => {
-    const cells = (text: string): number => text.split('|').length;
-    expect(cells(describeRow(row))).toBe(cells(HEAD.split('\n')[0] as string));
+  it('is a line in each of two tables, with as many cells as the head', () => {
+    const tables = describeRows([row, row])
+      .split('\n')
+      .filter((line) => line.startsWith('|'));
+    const cells = tables.map((line) => line.split('|').length);
+    expect(cells).toHaveLength(2 * (2 + 2));
+    expect(new Set(cells.slice(0, 4)).size).toBe(1);
+    expect(new Set(cells.slice(4)).size).toBe(1);
   });
 });

@@ -1,44 +1,59 @@
-/** The scale table in words: a line of Markdown for each row. */
+/** The scale table in words: two tables in Markdown, of what a join takes and of what a node costs. */
 import type { ScaleRow } from './measure.ts';
 
 type Column = readonly [head: string, cell: (row: ScaleRow) => string];
 
-const COLUMNS: readonly Column[] = [
+const WHICH: readonly Column[] = [
   ['ring', ({ ringSize }) => String(ringSize)],
   ['nodes', ({ nodes }) => String(nodes)],
-  ['formed s', ({ formed }) => seconds(formed.seconds)],
-  ['join s', ({ join }) => seconds(join.seconds)],
-  ['epochs', ({ join }) => String(join.epochs)],
-  ['join frames', ({ join }) => count(join.total.frames)],
-  ['of them documents', ({ join }) => count(join.sent.document.frames + join.sent.agreement.frames)],
-  ['heartbeats', ({ join }) => count(join.sent.heartbeat.frames)],
-  ['handoff', ({ join }) => count(join.sent.handoff.frames)],
-  ['join bytes', ({ join }) => bytes(join.total.bytes)],
-  ['a node', ({ join, nodes }) => bytes(join.total.bytes / (nodes + 1))],
-  ['busiest', ({ join }) => bytes(join.busiest.bytes)],
-  ['idle frames a node and s', ({ idle, nodes }) => count(idle.total.frames / idle.seconds / nodes)],
-  ['bytes', ({ idle, nodes }) => bytes(idle.total.bytes / idle.seconds / nodes)],
-  ['document', ({ documentBytes }) => bytes(documentBytes)],
-  ['largest', ({ documentBytesMax }) => bytes(documentBytesMax)],
-  ['memory a node', ({ memoryPerNode }) => bytes(memoryPerNode)],
-  ['idle cpu ms/s', ({ idle }) => ms(idle.cpuMs.average)],
-  ['join cpu ms/s', ({ join }) => ms(join.cpuMs.average)],
-  ['busiest', ({ join }) => ms(join.cpuMs.busiest)],
-  ['longest turn ms', ({ join }) => ms(join.longestTurnMs)],
-  ['plan ms', ({ planMs }) => ms(planMs)],
-  ['real s', ({ formed, join }) => `${seconds(formed.realSeconds)} + ${seconds(join.realSeconds)}`],
 ];
 
-const heads = COLUMNS.map(([head]) => head);
+const JOIN: readonly Column[] = [
+  ...WHICH,
+  ['seconds', ({ join }) => seconds(join.seconds)],
+  ['epochs', ({ join }) => String(join.epochs)],
+  ['frames', ({ join }) => count(join.total.frames)],
+  ['heartbeats', ({ join }) => count(join.sent.heartbeat.frames)],
+  ['documents, votes', ({ join }) => count(join.sent.document.frames + join.sent.agreement.frames)],
+  ['handoff', ({ join }) => count(join.sent.handoff.frames)],
+  ['bytes', ({ join }) => bytes(join.total.bytes)],
+  ['a node', ({ join, nodes }) => bytes(join.total.bytes / (nodes + 1))],
+  ['the claimant', ({ join }) => bytes(join.busiest.bytes)],
+  ['plan, ms', ({ planMs }) => ms(planMs)],
+  ['longest turn, ms', ({ join }) => ms(join.longestTurnMs)],
+];
 
-export const HEAD = `${line(heads)}\n${line(heads.map((head) => '-'.repeat(head.length - 1) + ':'))}`;
+const NODE: readonly Column[] = [
+  ...WHICH,
+  ['formed, s', ({ formed }) => seconds(formed.seconds)],
+  ['frames/s', ({ idle, nodes }) => count(idle.total.frames / idle.seconds / nodes)],
+  ['bytes/s', ({ idle, nodes }) => bytes(idle.total.bytes / idle.seconds / nodes)],
+  ['cpu idle, ms/s', ({ idle }) => ms(idle.cpuMs.average)],
+  ['cpu joining, ms/s', ({ join }) => ms(join.cpuMs.average)],
+  ['busiest, ms/s', ({ join }) => ms(join.cpuMs.busiest)],
+  ['document', ({ documentBytes }) => bytes(documentBytes)],
+  ['largest', ({ documentBytesMax }) => bytes(documentBytesMax)],
+  ['memory', ({ memoryPerNode }) => bytes(memoryPerNode)],
+];
 
-export function describeRow(row: ScaleRow): string {
-  return line(COLUMNS.map(([head, cell]) => cell(row).padStart(head.length)));
+export function describeRows(rows: readonly ScaleRow[]): string {
+  return [
+    'One more node joins, from the commit until all is quiet; all nodes together where nothing else is said:\n',
+    ...tableOf(JOIN, rows),
+    '\nA node, idle where nothing else is said:\n',
+    ...tableOf(NODE, rows),
+  ].join('\n');
 }
 
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
+function tableOf(columns: readonly Column[], rows: readonly ScaleRow[]): string[] {
+  const heads = columns.map(([head]) => head);
+  const body = rows.map((row) => columns.map(([, cell]) => cell(row)));
+  const widths = heads.map((head, at) =>
+    Math.max(...[head, ...body.map((cells) => cells[at] ?? '')].map(({ length }) => length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padStart(widths[at] ?? 0)).join(' | ')} |`;
+  return [line(heads), line(widths.map((width) => `${'-'.repeat(width - 1)}:`)), ...body.map(line)];
 }
 
 function seconds(value: number): string {
