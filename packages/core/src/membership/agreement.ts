@@ -148,6 +148,12 @@ export class Agreement {
     return this.#saving !== undefined;
   }
 
+  /** The newest epoch of this cluster that is here or on its way to disk; 0 of another one. */
+  newestOf(cluster: string): number {
+    const { clusterId, epoch } = (this.#saving ?? this.#current).document;
+    return cluster === clusterId ? epoch : 0;
+  }
+
   /** The era in which this node may force a ring: above all that it has, has voted in, or may have forced and forgotten. */
   get nextEra(): number {
     const known = Math.max(this.#current.document.epoch, this.#record?.slot ?? 0);
@@ -517,8 +523,8 @@ export class Agreement {
   }
 
   #announce(agreed: AgreedDocument, tell: ReadonlySet<NodeId>): void {
-    for (const node of tell)
-      if (node !== this.#self) this.#send(node, { kind: 'document', document: agreed });
+    const message: DocumentMessage = { kind: 'document', document: agreed };
+    for (const node of tell) if (node !== this.#self) this.#send(node, message);
   }
 
   /** The epoch has moved: was it ours, another's, or can we no longer tell? */

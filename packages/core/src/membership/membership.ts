@@ -216,7 +216,7 @@ export class Membership {
   #handleMessage(from: NodeId, message: MembershipMessage, now: number): void {
     switch (message.kind) {
       case 'heartbeat':
-        return this.#handleHeartbeat(from, message);
+        return this.#handleHeartbeat(from, message, now);
       case 'documentRequest': {
         const document = this.#documentOf(message.clusterId);
         if (document !== undefined) this.#effects.send(from, { kind: 'document', document });
@@ -237,19 +237,19 @@ export class Membership {
     }
   }
 
-  #handleHeartbeat(from: NodeId, heartbeat: Heartbeat): void {
+  #handleHeartbeat(from: NodeId, heartbeat: Heartbeat, now: number): void {
     const { clusterId, epoch, digest } = heartbeat;
     const ours = this.#documentOf(clusterId);
-    const asked = ours === undefined && this.#candidacy.isAsking(from);
-    if (asked) return this.#effects.send(from, { kind: 'documentRequest', clusterId });
-    const { verdict, news } = this.#peers.heardOf(from, heartbeat, ours);
+    if (ours === undefined && !this.#candidacy.isAsking(from)) return;
+    if (ours === undefined) return this.#effects.send(from, { kind: 'documentRequest', clusterId });
+    const held = { agreed: ours, newest: this.#agreement.newestOf(clusterId) };
+    const { verdict, news } = this.#peers.heardOf(from, heartbeat, held, now);
     if (news) this.#effects.servicesChanged(from);
     switch (verdict) {
       case 'behind':
         return this.#effects.send(from, { kind: 'documentRequest', clusterId });
       case 'ahead':
-        if (ours !== undefined) this.#effects.send(from, { kind: 'document', document: ours });
-        return;
+        return this.#effects.send(from, this.#peers.newsFor(from, ours));
       case 'contradiction':
         return this.#effects.log(
           'error',

@@ -11,9 +11,9 @@
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { PeerAddress } from '../contracts/transport.ts';
 import type { AgreedDocument } from '../ring/document.ts';
-import { Gossip, heartbeatOf, type GossipVerdict } from './gossip.ts';
+import { Gossip, heartbeatOf, newsFor, type GossipVerdict, type Held } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
-import type { Heartbeat, MembershipMessage } from './messages.ts';
+import type { DocumentMessage, Heartbeat, MembershipMessage } from './messages.ts';
 import type { MembershipPreset } from './preset.ts';
 
 export interface PeersInit {
@@ -104,14 +104,15 @@ export class Peers {
     return this.#liveness.tick(now);
   }
 
-  /** `ours`: our document of the heartbeat's cluster, if we have one. `news`: it runs other services than before. */
+  /** `held`: what we have of the heartbeat's cluster. `news`: it runs other services than before. */
   heardOf(
     from: NodeId,
     heartbeat: Heartbeat,
-    ours: AgreedDocument | undefined,
+    held: Held,
+    now: number,
   ): { readonly verdict: GossipVerdict; readonly news: boolean } {
     const before = this.#gossip.wordOf(from)?.services;
-    const verdict = this.#gossip.heard(from, heartbeat, ours, this.#init.wallClock());
+    const verdict = this.#gossip.heard(from, heartbeat, held, { wallMs: this.#init.wallClock(), now });
     const after = this.#gossip.wordOf(from)?.services;
     return { verdict, news: this.#liveness.isWatched(from) && !isSameList(before, after) };
   }
@@ -143,6 +144,11 @@ export class Peers {
   /** From now on this node says that it runs nothing, and is stood in for at once; it is a member and votes all the same. */
   beginStopping(): void {
     this.#stopping = true;
+  }
+
+  /** For one that was heard with an older document than this. */
+  newsFor(to: NodeId, agreed: AgreedDocument): Heartbeat | DocumentMessage {
+    return newsFor(to, agreed, this.heartbeat(agreed, to));
   }
 
   heartbeat(shared: AgreedDocument, to: NodeId): Heartbeat {

@@ -49,6 +49,8 @@ export class ControlPlane {
   readonly #reader = new Reader();
   readonly #heard = newHeader();
   readonly #said = newHeader();
+  /** A ring document goes to all members in one message: it is put into bytes once. */
+  #last: { readonly message: MembershipMessage; readonly bytes: Uint8Array } | undefined;
 
   constructor(parts: ControlPlaneParts) {
     this.#parts = parts;
@@ -58,7 +60,8 @@ export class ControlPlane {
   // Each returns false when the transport did not take the frame.
 
   membership(to: NodeId, message: MembershipMessage): boolean {
-    return this.#control(to, MESSAGE.membership, encodeMembershipMessage(message));
+    if (this.#last?.message !== message) this.#last = { message, bytes: encodeMembershipMessage(message) };
+    return this.#control(to, MESSAGE.membership, this.#last.bytes);
   }
 
   question(to: NodeId, bytes: Uint8Array): boolean {

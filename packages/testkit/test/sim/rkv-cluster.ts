@@ -13,6 +13,7 @@ import {
   type Host,
   type HybridClockInit,
   type Logger,
+  type MembershipPreset,
   type NodeId,
   type ServicePort,
   type StableStore,
@@ -59,6 +60,10 @@ export interface RkvClusterInit {
   readonly link?: LinkProperties;
   readonly skewMsMax?: number;
   readonly plant?: Plant | undefined;
+  /** `local` when left out. */
+  readonly preset?: MembershipPreset;
+  /** What a life is given in the place of its own. */
+  readonly endow?: (life: NodeLife) => NodeLife;
   onRing(citizen: SimNode, agreed: AgreedDocument): void;
   /** A node can serve. */
   onReady(citizen: SimNode): void;
@@ -85,7 +90,7 @@ export function rkvCluster(init: RkvClusterInit): SimCluster<SimNode> {
     ...(init.link !== undefined && { network: { link: init.link } }),
     ...(init.skewMsMax !== undefined && { clock: { skewMsMax: init.skewMsMax } }),
     disk: { onCommit: init.onCommit },
-    boot: (life) => bootNode(init, life),
+    boot: (life) => bootNode(init, init.endow?.(life) ?? life),
     stop: endInOrder,
   });
 }
@@ -129,6 +134,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     stable: plant.stable?.(life.stable, host) ?? life.stable,
     logger: overheard(life, init),
     durability: init.durability,
+    ...(init.preset !== undefined && { preset: init.preset }),
     bootId,
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
