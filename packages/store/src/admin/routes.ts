@@ -6,6 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import * as v from 'valibot';
+import { TIMEOUT_MS_MAX } from '../kv/api.ts';
 import { type Admin, AdminError, type KvOptions } from './api.ts';
 import { describeFrontPage } from './front-page.ts';
 import { describeMetrics, METRICS_TYPE } from './metrics.ts';
@@ -108,7 +109,7 @@ function kvOptions(query: Query): KvOptions {
     const count = query.count(name, lowest);
     if (count !== undefined) options[name] = count;
   }
-  const timeoutMs = query.count('timeout', 1);
+  const timeoutMs = query.count('timeout', 1, TIMEOUT_MS_MAX);
   if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
   if (query.flag('where')) options.where = true;
   return options;
