@@ -3,7 +3,7 @@
  * an operator wants of a node that is not the one he speaks to. JSON, so everything is looked at before it is believed.
  */
 import type { Epoch, PartitionId } from '../contracts/ids.ts';
-import type { TransferLimits } from '../handoff/controls.ts';
+import { TRANSFERS_MAX, type TransferLimits } from '../handoff/controls.ts';
 import type { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { CopyRequest } from '../handoff/port.ts';
 import type { QuestionOutcome, Questions } from './questions.ts';
@@ -42,7 +42,11 @@ export function answerAboutHandoff(questions: Questions, handoff: () => HandoffM
   });
   about('wish', (manager, body) => {
     const wish = wishOf(body);
-    return wish === undefined ? BAD : fulfil(manager, wish);
+    if (wish === undefined) return BAD;
+    const { partitions } = manager;
+    if (!('partition' in wish) || wish.partition < partitions) return fulfil(manager, wish);
+    const message = `there is no partition ${wish.partition}; the last one is ${partitions - 1}`;
+    return { kind: 'refused', code: 'bad_request', message };
   });
   questions.answer('copy', (body, answer, from) => {
     const request = copyRequestOf(body);
@@ -109,7 +113,9 @@ function wishOf(body: unknown): TransferWish | undefined {
     ),
   );
   const fits = Object.entries(wanted).every(
-    ([name, value]) => isCount(value) || (name === 'bytesPerSecond' && value === null),
+    ([name, value]) =>
+      (isCount(value) && (name === 'bytesPerSecond' || value <= TRANSFERS_MAX)) ||
+      (name === 'bytesPerSecond' && value === null),
   );
   return fits && wanted['bytesPerSecond'] !== 0 ? { kind, ...wanted } : undefined;
 }

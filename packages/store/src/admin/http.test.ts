@@ -353,6 +353,7 @@ describe('cluster', () => {
     ['/api/transfers/cancel', '{}'],
     ['/api/transfers/pause', '{"partition":-1}'],
     ['/api/transfers/limit', '{"bytesPerSecond":10}'],
+    ['/api/transfers/limit', '{"in":1001}'],
     ['/api/repair', '{"partition":"3"}'],
   ])('%s with %s is a bad request', async (path, body) => {
     await open();

@@ -201,13 +201,15 @@ function stagingRoutes(admin: Admin): Rows {
 }
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Transfers of a node at one time. */
+const atOnce = v.pipe(whole, v.maxValue(1_000));
 const nodeField = { node: v.optional(v.string()) };
 const scopeBody = v.strictObject({ partition: v.optional(whole), ...nodeField });
 const cancelBody = v.strictObject({ partition: whole, ...nodeField });
 const repairBody = v.strictObject({ partition: whole });
 const limitBody = v.strictObject({
-  out: v.optional(whole),
-  in: v.optional(whole),
+  out: v.optional(atOnce),
+  in: v.optional(atOnce),
   bytesPerSecond: v.optional(v.nullable(v.pipe(whole, v.minValue(1_000)))),
   ...nodeField,
 });
