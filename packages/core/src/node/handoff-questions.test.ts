@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { HandoffStage } from '../../test/handoff-stage.ts';
 import type { NodeId } from '../contracts/ids.ts';
-import { answerAboutHandoff } from './handoff-questions.ts';
+import { answerAboutHandoff, transfersOf } from './handoff-questions.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 
 const A = 'a' as NodeId;
@@ -57,4 +57,27 @@ describe('a wish', () => {
       expect(a.manager.transferLimits).toEqual(before);
     },
   );
+});
+
+describe('what another node tells of its transfers', () => {
+  const name = { kind: 'ownership', service: 'kv', partition: 3, sourcePartition: 3, from: 'a', to: 'b' };
+  const runs = { ...name, items: 1, bytes: 20, note: 'as a later version has it' };
+  const waits = { ...name, reason: 'b is down', sinceMs: 0.5 };
+
+  it.each([
+    [{ active: [], waiting: [], inbound: [] }],
+    [{ active: [runs], waiting: [waits], inbound: [runs] }],
+    [{ active: [runs], waiting: [waits] }],
+  ])('is %j', (body) => expect(transfersOf(body)).toBe(body));
+
+  it.each([
+    [null],
+    ['none'],
+    [{}],
+    [{ active: [], waiting: {} }],
+    [{ active: [null], waiting: [] }],
+    [{ active: [], waiting: [name] }],
+    [{ active: [], waiting: [{ ...waits, reason: 3 }] }],
+    [{ active: [], waiting: [], inbound: [name] }],
+  ])('is not %j', (body) => expect(transfersOf(body)).toBeUndefined());
 });

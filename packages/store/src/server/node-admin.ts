@@ -22,6 +22,9 @@ import {
   type WantedMember,
   type WantedStep,
   wayTo,
+  describeNoResult,
+  transfersOf,
+  type TransfersAnswer,
   type TransferWish,
 } from '@rkv/core';
 import {
@@ -69,7 +72,6 @@ import {
   silentTransfers,
   statusView,
   transfersView,
-  type RawTransfers,
 } from './cluster-views.ts';
 import { askMembers } from './transfer-control.ts';
 
@@ -330,14 +332,12 @@ export class NodeAdmin implements Admin {
     );
   }
 
-  #transfersOf(document: RingDocument, member: NodeId): Promise<RawTransfers> {
+  #transfersOf(document: RingDocument, member: NodeId): Promise<TransfersAnswer> {
     if (!this.#node.isUp(member)) return Promise.resolve(silentTransfers(document, member, 'is down'));
     return new Promise((resolve) => {
       this.#node.ask(member, 'transfers', null, (outcome) => {
-        if (outcome.kind === 'answered') return resolve(outcome.body as RawTransfers);
-        resolve(
-          silentTransfers(document, member, outcome.kind === 'noAnswer' ? outcome.reason : outcome.message),
-        );
+        const answer = outcome.kind === 'answered' ? transfersOf(outcome.body) : undefined;
+        resolve(answer ?? silentTransfers(document, member, describeNoResult(outcome)));
       });
     });
   }
