@@ -177,7 +177,7 @@ export interface Vnode<Command, Reply> {
   ): ItemPage;
   /** Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
-  /** About how many items there are within these ranges, where that is known without a walk: what progress is measured by. */
+  /** About how many items there are within these ranges, where that is known without a walk; 0 only when there surely are none. */
   countItems?(within: readonly HashRange[]): number;
   /** The receiver holds `item` durably: forget it, unless it has changed since it was sent. */
   handleItemHandedOff(item: Uint8Array): void;

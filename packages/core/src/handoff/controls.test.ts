@@ -1,10 +1,10 @@
 /** Transfers while an operator turns the knobs: limits, pauses, cancels, bandwidth; and peers of another version. */
 import { describe, expect, it } from 'vitest';
 import { HandoffStage } from '../../test/handoff-stage.ts';
-import { Reader, Writer } from '../base/bytes.ts';
+import { latin1Encode, Reader, Writer } from '../base/bytes.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import { MESSAGE, newHeader } from '../request/message.ts';
-import { readAnswer } from './handoff-wire.ts';
+import { readAnswer, readHeld, writeCompare, writeOffer } from './handoff-wire.ts';
 
 const items = ['k1=v', 'k2=v', 'k3=v', 'k4=v', 'k5=v'];
 const p = (partition: number): PartitionId => partition as PartitionId;
@@ -189,5 +189,56 @@ describe('a peer of another version', () => {
     stage.node('b').manager.onFrame('a' as NodeId, header, 'kv', new Reader(out.copy()));
     stage.deliver();
     expect(answers).toEqual([refusal]);
+  });
+});
+
+describe('a peer that asks for more than anybody needs', () => {
+  const offer = (id: number, source: number): Reader => {
+    const out = new Writer();
+    writeOffer(out, { id, kind: 'hinted', source: { ringBits: 3, partition: p(source) } });
+    return new Reader(out.copy());
+  };
+  const header = { ...newHeader(), type: MESSAGE.handoffOffer, ringBits: 3 };
+
+  it('has as many offers remembered as a node can owe another', () => {
+    const stage = new HandoffStage('ab');
+    const answered: number[] = [];
+    stage.onDelivery = ({ body }) => answered.push(readAnswer(new Reader(body)).id);
+    const b = stage.node('b').manager;
+    const say = (id: number, source: number): boolean => {
+      b.onFrame('a' as NodeId, header, 'kv', offer(id, source));
+      stage.deliver();
+      return answered.pop() === id;
+    };
+    expect([say(0, 0), say(0, 0)]).toEqual([true, false]);
+    for (let source = 1; source <= 16_384; source++) say(source, source);
+    expect(say(0, 0)).toBe(true);
+    expect(say(16_384, 16_384)).toBe(false);
+  });
+
+  it('is not told item by item what a stretch without end holds', () => {
+    const stage = new HandoffStage('ab');
+    const b = stage.node('b');
+    b.document = stage.ring(2, 'bbbbbbbb');
+    const vnode = b.open(0, 'owner', ['k=v']);
+    b.manager.onFrame('a' as NodeId, header, 'kv', offer(7, 0));
+    let pages = 0;
+    vnode.vnode.walkItems = () => {
+      const items = Array.from({ length: 1_000 }, (_, i) => latin1Encode(`${pages} ${i}`));
+      return { items, next: ++pages < 1_000 ? latin1Encode(`${pages}`) : undefined };
+    };
+    const held: Uint32Array[] = [];
+    stage.onDelivery = ({ header: { type }, body }) => {
+      if (type === MESSAGE.handoffHeld) held.push(readHeld(new Reader(body)).digests);
+    };
+    const out = new Writer();
+    const sum = { count: 0xffffffff, hi: 0, lo: 0 };
+    const within = { start: 0, end: 2 ** 32 };
+    writeCompare(out, { id: 7, seq: 1, stretch: { within, after: undefined, upTo: undefined, sum } });
+    const compare = { ...header, type: MESSAGE.handoffCompare };
+    b.manager.onFrame('a' as NodeId, compare, 'kv', new Reader(out.copy()));
+    stage.run(5_000);
+    expect(held.map(({ length }) => length)).toEqual([0]);
+    expect(pages).toBe(66);
   });
 });

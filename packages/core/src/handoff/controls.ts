@@ -4,6 +4,7 @@
  * It takes effect at once and lasts until the node is started again: what was set by hand in a bad hour should not be
  * found as a riddle a year later.
  */
+import type { RingDocument } from '../ring/document.ts';
 import { INBOUND_MAX } from './receiver.ts';
 
 /** Transfers out of one node at a time, unless it is told otherwise. */
@@ -23,6 +24,14 @@ export const DEFAULT_LIMITS: TransferLimits = {
   bytesPerSecond: undefined,
 };
 
+/** Most transfers at one time that may be asked for: each holds some buffers. */
+export const TRANSFERS_MAX = 1_000;
+
+/** How many partitions can be spoken of: of the ring that serves, or of the one that is being filled. */
+export function partitionsOf({ ringSize, resize }: RingDocument): number {
+  return Math.max(ringSize, resize?.ringSize ?? 0);
+}
+
 export class Pauses {
   #all = false;
   readonly #partitions = new Set<number>();
@@ -40,6 +49,11 @@ export class Pauses {
       this.#all = false;
       this.#partitions.clear();
     }
+  }
+
+  /** Forget those that the ring has no more. */
+  keepBelow(partitions: number): void {
+    for (const partition of this.#partitions) if (partition >= partitions) this.#partitions.delete(partition);
   }
 
   /** Why transfers of this partition do not run; undefined: they do. */

@@ -59,16 +59,25 @@ export function dutiesOf({ self, document, services, vnodes }: Situation): Duty[
 }
 
 /** To the owner of its partition; of a place of another ring size, to those of the places that its copies belong in now. */
-function hintsOf({ service, place }: TransferableVnode, document: RingDocument): Duty[] {
+function hintsOf({ service, place, vnode }: TransferableVnode, document: RingDocument): Duty[] {
   const bits = ringBits(document.ringSize);
   const targets =
     place.ringBits === bits
       ? [{ target: place, ranges: EVERYTHING }]
-      : placesOwed(place, bits, replicasMax(document));
+      : withSomething(vnode, placesOwed(place, bits, replicasMax(document)));
   return targets.map(({ target, ranges }) => {
     const to = document.owners[target.partition] as NodeId;
     return { kind: 'hinted', service, source: place, target, to, ranges };
   });
+}
+
+/** Those places for which something is left. Should that be none, what is left is a riddle, and all are told of it. */
+function withSomething<Owed extends { readonly ranges: readonly HashRange[] }>(
+  vnode: TransferableVnode['vnode'],
+  places: Owed[],
+): Owed[] {
+  const left = places.filter(({ ranges }) => vnode.countItems?.(ranges) !== 0);
+  return left.length > 0 ? left : places;
 }
 
 /** The same for two duties that are one. */

@@ -1,6 +1,7 @@
 /** What fills what: of rings of 8 and 16 partitions, n=3, drawn by owner. */
 import { describe, expect, it } from 'vitest';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import type { HashRange } from '../contracts/store.ts';
 import { birthDocument, type RingDocument } from '../ring/document.ts';
 import { dutiesOf } from './duties.ts';
 import { fillingsOf, provenSources } from './filling.ts';
@@ -69,6 +70,21 @@ describe('what a place of a ring that is past still holds', () => {
       hints.map(({ target }) => `hinted ${document.owners[target.partition]}`),
     );
     expect(describeAll(hints)).toBe('1>1 1>2 1>0 1>15'.split(' ').toSorted(byTarget).join(' '));
+  });
+
+  it('is offered no more to those for whom nothing is left', () => {
+    const document = ring('abcabcabcabcabca');
+    const hintsOf = (count: (start: number) => number): string => {
+      const vnode = vnodeAt(3, 1, 'hint');
+      const countItems = (within: readonly HashRange[]): number =>
+        within.reduce((sum, { start }) => sum + count(start), 0);
+      const vnodes = [{ ...vnode, vnode: { ...vnode.vnode, countItems } }];
+      return describeAll(dutiesOf({ self: 'b' as NodeId, document, services: ['kv'], vnodes }));
+    };
+    // Of partition 1 of eight the first range begins with the hashes.
+    expect(hintsOf((start) => (start === 0 ? 1 : 0))).toBe('1>1');
+    // What is in none of the ranges must not be forgotten in silence.
+    expect(hintsOf(() => 0)).toBe('1>0 1>1 1>2 1>15');
   });
 });
 

@@ -15,7 +15,7 @@ import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import { MESSAGE, newHeader, type Header } from '../request/message.ts';
 import { Clearing } from './clearing.ts';
-import { DEFAULT_LIMITS, Pauses, type TransferLimits } from './controls.ts';
+import { DEFAULT_LIMITS, partitionsOf, Pauses, type TransferLimits } from './controls.ts';
 import { dutiesOf, dutyKey, type Duty } from './duties.ts';
 import { provenSources } from './filling.ts';
 import {
@@ -137,7 +137,13 @@ export class HandoffManager {
     this.#receiver.adopt();
     this.#copyRequests.clear();
     this.#holds.clear();
+    this.#pauses.keepBelow(this.partitions);
     this.#schedule();
+  }
+
+  /** Controls are about partitions below this. */
+  get partitions(): number {
+    return partitionsOf(this.#port.document);
   }
 
   /** Nodes came or went. */

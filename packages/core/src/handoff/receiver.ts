@@ -96,6 +96,10 @@ const COMPARE_BYTES = 32 * 1024;
 /** A stretch with so many times the sender's items is not told item by item: it is cheaper to be sent those. */
 const HELD_FACTOR = 4;
 const HELD_MIN = 256;
+/** Nor is one of more items than a sender has in a page, whatever it says: half a MiB of digests. */
+const HELD_MAX = 65_536;
+/** Offers of one sender that are remembered: more than it can owe one node at a time on the largest ring. */
+const LATEST_MAX = 16_384;
 
 export interface ReceiverParts {
   readonly port: HandoffPort;
@@ -313,7 +317,7 @@ export class HandoffReceiver {
   #comparing(inbound: Inbound, { id, seq, stretch }: CompareFrame): Job {
     const { vnode, from } = inbound;
     const { within, upTo, sum } = stretch;
-    const most = Math.max(HELD_MIN, HELD_FACTOR * sum.count);
+    const most = Math.min(HELD_MAX, Math.max(HELD_MIN, HELD_FACTOR * sum.count));
     let held: Uint32Array = new Uint32Array(0);
     let cursor = stretch.after;
     return () => {
@@ -371,6 +375,8 @@ export class HandoffReceiver {
     this.#latest.set(from, latest);
     const key = dutyKey({ kind, service, source, target, to: this.#port.self, ranges: [] });
     if (latest.get(key) === id) return true;
+    // The one that came first: what comes twice comes soon.
+    if (latest.size >= LATEST_MAX) for (const first of latest.keys()) if (latest.delete(first)) break;
     latest.set(key, id);
     return false;
   }

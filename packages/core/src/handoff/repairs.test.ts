@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { HandoffStage, type MapVnode } from '../../test/handoff-stage.ts';
-import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 
 const OWNERS = 'abcabcab';
 const p = (partition: number): PartitionId => partition as PartitionId;
@@ -154,5 +154,20 @@ describe('a partial vnode', () => {
     a.down.add('c' as NodeId);
     stage.run(30_000);
     expect(vnode.whole).toBe(false);
+  });
+});
+
+describe('a request for a copy', () => {
+  it.each([
+    [2, 'b has a ring of 8 partitions, not 4'],
+    [4, 'b has a ring of 8 partitions, not 16'],
+    [40, 'b has a ring of 8 partitions, not 1099511627776'],
+  ])('by a node whose ring has 2^%i partitions is refused', (ringBits, refusal) => {
+    const { stage } = cluster();
+    const { manager } = stage.node('b');
+    const request = { service: 'kv', epoch: 2 as Epoch, ringBits, source: p(1), target: p(3) };
+    expect(manager.takeCopyRequest('a' as NodeId, request)).toBe(refusal);
+    expect(manager.waiting()).toEqual([]);
+    expect(manager.takeCopyRequest('a' as NodeId, { ...request, ringBits: 3 })).toBeUndefined();
   });
 });

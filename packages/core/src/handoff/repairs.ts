@@ -14,6 +14,7 @@
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Place } from '../contracts/store.ts';
 import { replicasMax, type RingDocument } from '../ring/document.ts';
+import { ringBits as bitsOf } from '../ring/hash-space.ts';
 import { rangesShared } from '../ring/ranges.ts';
 import { isSamePlace, type Duty } from './duties.ts';
 import type { CopyRequest, HandoffPort, TransferableVnode } from './port.ts';
@@ -225,6 +226,8 @@ export class CopyRequests {
     const me = this.#port.nameOf(self);
     const { service, epoch, ringBits, source, target } = request;
     if (epoch !== document.epoch) return `${me} has the ring of epoch ${document.epoch}, not ${epoch}`;
+    if (ringBits !== bitsOf(document.ringSize))
+      return `${me} has a ring of ${document.ringSize} partitions, not ${2 ** ringBits}`;
     const [here, there] = [source, target].map((partition): Place => ({ ringBits, partition })) as [
       Place,
       Place,

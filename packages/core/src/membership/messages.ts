@@ -31,11 +31,12 @@ import {
   isLatin1,
   isName,
   isNullOr,
+  isKindOf,
   isListOf,
-  isOneOf,
   isOptional,
   isPositive,
   isRecord,
+  isSentence,
   isText,
   type Check,
 } from './shape.ts';
@@ -127,14 +128,12 @@ export type MembershipMessage =
   Heartbeat | DocumentRequest | DocumentMessage | AgreementMessage | JoinRequest | JoinReply | ReportMessage;
 
 const inSlot = { clusterId: isName, slot: isPositive, ballot: ballotShape };
-const results: Readonly<Record<string, Check>> = {
-  staged: isRecord({ document: isLatin1 }),
+/** How a change was not made, by whomever it was asked of. */
+export const noResultShapes = {
   not_claimant: isRecord({ claimant: isRecord({ id: isName, name: isName, address: isText }) }),
-  refused: isRecord({ code: isName, message: isText, definite: isBoolean }),
+  refused: isRecord({ code: isName, message: isSentence, definite: isBoolean }),
 };
-const isResult: Check = (value) =>
-  isRecord({ kind: isOneOf(...Object.keys(results)) })(value) &&
-  (results[(value as { kind: string }).kind] as Check)(value);
+const isResult = isKindOf({ staged: isRecord({ document: isLatin1 }), ...noResultShapes });
 
 const shapes: Readonly<Record<MembershipMessage['kind'], Check>> = {
   heartbeat: isRecord({

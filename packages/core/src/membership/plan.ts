@@ -39,7 +39,7 @@ import {
   isOptional,
   isPositive,
   isRecord,
-  isText,
+  isSentence,
 } from './shape.ts';
 import { changeOf, hasStaged, pendingRefusal, stagedResize, stayers, withClaimant } from './staging.ts';
 
@@ -264,9 +264,9 @@ const transitionShape = isRecord({
     moves: isCount,
     leastMoves: isCount,
   }),
-  warnings: isListOf(isText),
+  warnings: isListOf(isSentence),
 });
-const planShape = isRecord({
+export const isPlan = isRecord({
   planId: isName,
   documentDigest: isName,
   changes: isListOf((change) =>
@@ -282,6 +282,6 @@ export function encodePlan(plan: Plan): Uint8Array {
 /** `WireError` when damaged, or of a form that this version does not know. */
 export function decodePlan(bytes: Uint8Array): Plan {
   const raw = jsonDecode(bytes);
-  expectShape(planShape, raw, 'a plan');
+  expectShape(isPlan, raw, 'a plan');
   return raw as Plan;
 }

@@ -11,8 +11,12 @@ export type Check = (value: unknown) => boolean;
 /** Longest name, address or location that is taken from a peer, chars. */
 const TEXT_MAX = 512;
 
+/** Longest sentence for people, chars: it may name every member. */
+const SENTENCE_MAX = 65_536;
+
 export const isText: Check = (value) => typeof value === 'string' && value.length <= TEXT_MAX;
 export const isName: Check = (value) => isText(value) && value !== '';
+export const isSentence: Check = (value) => typeof value === 'string' && value.length <= SENTENCE_MAX;
 export const isLatin1: Check = (value) => typeof value === 'string' && !/[^\0-\u00ff]/.test(value);
 export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 export const isPositive: Check = (value) => isCount(value) && value !== 0;

@@ -143,6 +143,8 @@ class TestNode {
   readonly plane: DataPlane;
   readonly vnodes: VnodeManager;
   readonly table: RequestTable;
+  /** How long those wait who ask from now on. */
+  patienceMs = 1_000;
   readonly #view: RingView;
   readonly #self: NodeId;
 
@@ -208,7 +210,7 @@ class TestNode {
       const role = drawing.endsWith('!') ? 'fallback' : 'primary';
       const place = { partition: Number(partition) as PartitionId, ringSize: 8 };
       const replica: Replica = { ...place, node: node as NodeId, role };
-      port.send(id, at, replica, command, 1_000);
+      port.send(id, at, replica, command, this.patienceMs);
     }
     return asker;
   }
@@ -336,6 +338,26 @@ describe('a mailbox', () => {
     for (const answer of stage.a.vnode(0)?.waiting ?? []) answer();
     stage.a.ask(...Array.from({ length: MAILBOX }, () => ['0@a', 'later hello'] as [string, string]));
     expect(stage.a.ask(['0@a', 'echo more']).told).toEqual(['0 refused: overload']);
+  });
+});
+
+describe('an asker who would wait for ever', () => {
+  it.each([
+    ['here', '0@a'],
+    ['on another node', '4@b'],
+  ])('%s, finds his command given up after a minute', (_, replica) => {
+    const stage = new Stage();
+    stage.a.patienceMs = 0xffffffff;
+    stage.a.ask(...Array.from({ length: MAILBOX }, () => [replica, 'later hello'] as [string, string]));
+    stage.deliver();
+    stage.host.advance(59_000);
+    const refused = stage.a.ask([replica, 'echo more']);
+    stage.deliver();
+    expect(refused.told).toEqual(['0 refused: overload']);
+    stage.host.advance(3_000);
+    const taken = stage.a.ask([replica, 'echo more']);
+    stage.deliver();
+    expect(taken.told).toEqual(['0: more']);
   });
 });
 

@@ -24,6 +24,7 @@ import {
   MESSAGE,
   newHeader,
   readHeader,
+  REMAINING_MS_MAX,
   REFUSALS,
   REPLY_CROWDED,
   REPLY_FAILED,
@@ -299,8 +300,9 @@ class RequestPort implements ServicePort<unknown, unknown> {
 
   send(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
     this.#table.expect(id, at, replica.node);
-    if (replica.node === this.self) this.#sendHere(id, at, replica, command, remainingMs);
-    else this.#sendAway(id, at, replica, command, remainingMs);
+    const keptMs = Math.min(remainingMs, REMAINING_MS_MAX);
+    if (replica.node === this.self) this.#sendHere(id, at, replica, command, keptMs);
+    else this.#sendAway(id, at, replica, command, keptMs);
   }
 
   #sendHere(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {

@@ -3,9 +3,21 @@
  * an operator wants of a node that is not the one he speaks to. JSON, so everything is looked at before it is believed.
  */
 import type { Epoch, PartitionId } from '../contracts/ids.ts';
-import type { TransferLimits } from '../handoff/controls.ts';
+import { TRANSFERS_MAX, type TransferLimits } from '../handoff/controls.ts';
 import type { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { CopyRequest } from '../handoff/port.ts';
+import type { InboundStatus } from '../handoff/receiver.ts';
+import type { TransferStatus, WaitingTransfer } from '../handoff/transfer-status.ts';
+import {
+  isCount,
+  isListOf,
+  isName,
+  isNumber,
+  isOptional,
+  isRecord,
+  isSentence,
+  isText,
+} from '../membership/shape.ts';
 import type { QuestionOutcome, Questions } from './questions.ts';
 
 /** An operator's wish: for one partition where one is named, for all of the node's transfers where none is. */
@@ -19,6 +31,32 @@ export type TransferWish =
       readonly in?: number;
       readonly bytesPerSecond?: number | null;
     };
+
+/** What a node answers to `transfers`; nodes before this version do not tell of `inbound`. */
+export interface TransfersAnswer {
+  readonly active: readonly TransferStatus[];
+  readonly waiting: readonly WaitingTransfer[];
+  readonly inbound?: readonly InboundStatus[];
+}
+
+const nameShape = {
+  kind: isName,
+  service: isText,
+  partition: isCount,
+  sourcePartition: isCount,
+  from: isName,
+  to: isName,
+};
+const isTransfers = isRecord({
+  active: isListOf(isRecord({ ...nameShape, items: isCount, bytes: isCount })),
+  waiting: isListOf(isRecord({ ...nameShape, reason: isSentence, sinceMs: isNumber })),
+  inbound: isOptional(isListOf(isRecord({ ...nameShape, items: isCount, bytes: isCount }))),
+});
+
+/** What another node has answered to `transfers`; undefined when it makes no sense to this version. */
+export function transfersOf(body: unknown): TransfersAnswer | undefined {
+  return isTransfers(body) ? (body as TransfersAnswer) : undefined;
+}
 
 const BAD: QuestionOutcome = {
   kind: 'refused',
@@ -42,7 +80,11 @@ export function answerAboutHandoff(questions: Questions, handoff: () => HandoffM
   });
   about('wish', (manager, body) => {
     const wish = wishOf(body);
-    return wish === undefined ? BAD : fulfil(manager, wish);
+    if (wish === undefined) return BAD;
+    const { partitions } = manager;
+    if (!('partition' in wish) || wish.partition < partitions) return fulfil(manager, wish);
+    const message = `there is no partition ${wish.partition}; the last one is ${partitions - 1}`;
+    return { kind: 'refused', code: 'bad_request', message };
   });
   questions.answer('copy', (body, answer, from) => {
     const request = copyRequestOf(body);
@@ -109,7 +151,9 @@ function wishOf(body: unknown): TransferWish | undefined {
     ),
   );
   const fits = Object.entries(wanted).every(
-    ([name, value]) => isCount(value) || (name === 'bytesPerSecond' && value === null),
+    ([name, value]) =>
+      (isCount(value) && (name === 'bytesPerSecond' || (value as number) <= TRANSFERS_MAX)) ||
+      (name === 'bytesPerSecond' && value === null),
   );
   return fits && wanted['bytesPerSecond'] !== 0 ? { kind, ...wanted } : undefined;
 }
@@ -126,8 +170,4 @@ function copyRequestOf(body: unknown): CopyRequest | undefined {
     source: source as PartitionId,
     target: target as PartitionId,
   };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

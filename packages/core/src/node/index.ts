@@ -2,4 +2,5 @@ export * from './node-init.ts';
 export * from './node.ts';
 export * from './questions.ts';
 export { StoreOfAnother } from './store-proof.ts';
-export type { TransferWish } from './handoff-questions.ts';
+export { transfersOf, type TransfersAnswer, type TransferWish } from './handoff-questions.ts';
+export { describeNoResult } from './request-shapes.ts';

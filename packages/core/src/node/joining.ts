@@ -63,7 +63,7 @@ export class Joining {
         { address: this.#parts.address },
         INVITATION_MS,
         (outcome) => {
-          const result = outcome.kind === 'answered' ? requestResultOf(outcome.body) : undefined;
+          const result = requestResultOf('join', outcome);
           if (result !== undefined) return answered(result);
           answered(unsure('not_reachable', `${address} gave no answer: ${describeNoResult(outcome)}`));
         },

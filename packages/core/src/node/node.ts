@@ -205,7 +205,7 @@ export class Node {
       if (result.kind !== 'not_claimant') return done(result);
       const { id, name } = result.claimant;
       this.#questions.ask(id, 'request', request, QUESTION_MS, (outcome) => {
-        const result = outcome.kind === 'answered' ? requestResultOf(outcome.body) : undefined;
+        const result = requestResultOf(request.kind, outcome);
         if (result !== undefined) return done(result);
         const why = describeNoResult(outcome);
         done(unsure('no_majority', `the claimant ${name} did not answer: ${why}`));

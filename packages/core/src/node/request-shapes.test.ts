@@ -39,15 +39,57 @@ describe('a request from another node', () => {
 });
 
 describe('a result from another node', () => {
-  it.each([['staged'], ['cleared'], ['done'], ['planned'], ['committed'], ['not_claimant'], ['refused']])(
-    '%s is one',
-    (kind) => {
-      expect(requestResultOf({ kind })).toEqual({ kind });
-    },
+  type Asked = Parameters<typeof requestResultOf>[0];
+  const plan = {
+    planId: 'p1',
+    documentDigest: 'd',
+    changes: [{ action: 'leave', node: 'n1' }],
+    transitions: [
+      {
+        ringSize: 2,
+        owners: ['n1', 'n2'],
+        reassigned: [],
+        transfers: [{ partition: 0, from: 'n2', to: 'n1' }],
+        pairs: [{ from: 'n2', to: 'n1', count: 1 }],
+        certificate: { counts: [], n3: 0, n4: 0, avoidable: false, moves: 1, leastMoves: 1 },
+        warnings: ['n1, '.repeat(1_000)],
+      },
+    ],
+  };
+  const claimant = { id: 'n2', name: 'two', address: 'n2:1' };
+  const refusal = { kind: 'refused', code: 'is_down', message: 'it is down', definite: true };
+
+  it.each<[Asked, object]>([
+    ['join', { kind: 'staged', epoch: 3, via: 'n1' }],
+    ['leave', { kind: 'staged', epoch: 3, via: 'n1' }],
+    ['clear', { kind: 'cleared', epoch: 3 }],
+    ['down', { kind: 'done', epoch: 3, warnings: ['it may cost'] }],
+    ['abortResize', { kind: 'done', epoch: 3 }],
+    ['plan', { kind: 'planned', plan }],
+    ['commit', { kind: 'committed', epoch: 3 }],
+    ['commit', { kind: 'not_claimant', claimant }],
+    ['plan', refusal],
+  ])('to %s, %j is one', (asked, body) =>
+    expect(requestResultOf(asked, { kind: 'answered', body })).toEqual(body),
   );
 
-  it.each([[null], [{}], [{ kind: 'burnt' }]])('%j is none', (body) =>
-    expect(requestResultOf(body)).toBeUndefined(),
+  it.each<[Asked, unknown]>([
+    ['plan', null],
+    ['plan', {}],
+    ['plan', { kind: 'burnt' }],
+    ['plan', { kind: 'toString' }],
+    ['plan', { kind: 'not_claimant' }],
+    ['plan', { kind: 'not_claimant', claimant: { id: 'n2', name: 'two' } }],
+    ['plan', { kind: 'refused' }],
+    ['plan', { ...refusal, definite: 'yes' }],
+    ['plan', { kind: 'planned' }],
+    ['plan', { kind: 'planned', plan: { ...plan, transitions: [] } }],
+    ['plan', { kind: 'committed', epoch: 3 }],
+    ['commit', { kind: 'committed' }],
+    ['down', { kind: 'done', epoch: 3, warnings: 'none' }],
+    ['leave', { kind: 'staged', epoch: 3 }],
+  ])('to %s, %j is none', (asked, body) =>
+    expect(requestResultOf(asked, { kind: 'answered', body })).toBeUndefined(),
   );
 
   it('that did not come is described', () => {

@@ -1,12 +1,17 @@
 /** Requests and their results as they come from another node: looked at before they are believed. */
 import type { AdminRequest, RequestResult } from '../membership/events.ts';
+import { noResultShapes } from '../membership/messages.ts';
+import { isPlan } from '../membership/plan.ts';
 import {
   isBoolean,
+  isCount,
+  isKindOf,
   isListOf,
   isName,
   isOptional,
   isPositive,
   isRecord,
+  isSentence,
   isText,
   type Check,
 } from '../membership/shape.ts';
@@ -41,19 +46,32 @@ function fieldsOfKind(kind: unknown): Readonly<Record<string, Check>> | undefine
     : undefined;
 }
 
-const RESULT_KINDS: ReadonlySet<unknown> = new Set<RequestResult['kind']>([
-  'staged',
-  'cleared',
-  'done',
-  'planned',
-  'committed',
-  'not_claimant',
-  'refused',
-]);
+const isStaged: Check = isRecord({ epoch: isCount, via: isName });
+const isDone: Check = isRecord({ epoch: isCount, warnings: isOptional(isListOf(isSentence)) });
 
-/** Undefined when it is no result that this version knows. */
-export function requestResultOf(body: unknown): RequestResult | undefined {
-  return RESULT_KINDS.has(recordOf(body)['kind']) ? (body as RequestResult) : undefined;
+/** What each request, and a join, comes to when it is carried out. */
+const RESULTS: Readonly<Record<AdminRequest['kind'] | 'join', Readonly<Record<string, Check>>>> = {
+  join: { staged: isStaged },
+  leave: { staged: isStaged },
+  replace: { staged: isStaged },
+  'force-replace': { staged: isStaged },
+  'force-remove': { staged: isStaged },
+  resize: { staged: isStaged },
+  abortResize: { done: isDone },
+  down: { done: isDone },
+  clear: { cleared: isRecord({ epoch: isCount }) },
+  plan: { planned: isRecord({ plan: isPlan }) },
+  commit: { committed: isRecord({ epoch: isCount }) },
+};
+
+/** What came of a request. Undefined when it is no such result, whole, that this version knows. */
+export function requestResultOf(
+  request: AdminRequest['kind'] | 'join',
+  outcome: QuestionOutcome,
+): RequestResult | undefined {
+  if (outcome.kind !== 'answered') return undefined;
+  const isResult = isKindOf({ ...RESULTS[request], ...noResultShapes });
+  return isResult(outcome.body) ? (outcome.body as RequestResult) : undefined;
 }
 
 export function describeNoResult(outcome: QuestionOutcome): string {

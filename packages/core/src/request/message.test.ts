@@ -44,6 +44,16 @@ describe('the header of a frame', () => {
     expect(input.u8()).toBe(0xaa);
   });
 
+  it.each([
+    [60_000, '0000ea60'],
+    [60_000, '0000ea61'],
+    [60_000, 'ffffffff'],
+  ])('whose asker waits a minute at most (%s ms for %s), whatever it says', (remainingMs, word) => {
+    const read = newHeader();
+    readHeader(new Reader(fromHex(`${bytes.slice(0, -8)}${word}`)), read);
+    expect(read.remainingMs).toBe(remainingMs);
+  });
+
   it('may carry sections, which who does not know them skips', () => {
     const flags = (header.flags | FLAG_SECTIONS).toString(16);
     const input = new Reader(fromHex(`01 01 ${flags} ${bytes.slice(9)} 0005 01 0002 cafe aa`));

@@ -18,6 +18,8 @@ import type { Refusal } from '../contracts/vnode.ts';
 
 export const WIRE_VERSION = 1;
 export const HEADER_BYTES = 20;
+/** No asker waits longer, ms; who says so is taken to wait so long. What is kept until he goes away is kept no longer. */
+export const REMAINING_MS_MAX = 60_000;
 
 /** The registry of messages. Numbers are part of the wire and are never given to another meaning. */
 export const MESSAGE = {
@@ -99,7 +101,7 @@ export function readHeader(input: Reader, header: Header): void {
   header.epoch = input.u32() as Epoch;
   header.partition = input.u16() as PartitionId;
   header.service = input.u16();
-  header.remainingMs = input.u32();
+  header.remainingMs = Math.min(input.u32(), REMAINING_MS_MAX);
   if ((header.flags & FLAG_SECTIONS) !== 0) input.view(input.u16());
 }
 

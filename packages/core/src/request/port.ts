@@ -44,7 +44,10 @@ export interface ServicePort<Command, Reply> {
   open(request: ReplicaRequest<Reply>): RequestId;
   /** After this the request is not called any more. */
   close(id: RequestId): void;
-  /** `at` is the replica's position in the list, told back with its answer. */
+  /**
+   * `at` is the replica's position in the list, told back with its answer. Whoever answers holds nothing for the asker
+   * after `remainingMs`, nor after a minute.
+   */
   send(id: RequestId, at: number, replica: Replica, command: Command, remainingMs: number): void;
   /** Ring `onAlarm` in about this time; a later call replaces an earlier one. */
   alarm(id: RequestId, delayMs: number): void;

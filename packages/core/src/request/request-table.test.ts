@@ -218,6 +218,33 @@ describe('an alarm', () => {
     expect(others.every(({ heard }) => heard.length === 0)).toBe(true);
   });
 
+  it('is nowhere once its request has ended, however long that might have lasted', () => {
+    const { host, table, open } = stage();
+    for (let i = 0; i < 1_000; i++) {
+      const { id } = open();
+      table.alarm(id, 30_000 + i);
+      table.remove(id);
+    }
+    host.advance(20);
+    expect(host.timers).toBe(0);
+  });
+
+  it('rings in time for one that waits long, and for one whose table has been idle', () => {
+    const { host, table, open } = stage();
+    const { request, id } = open();
+    table.alarm(id, 60_000);
+    host.advance(59_999);
+    expect(request.heard).toEqual([]);
+    host.advance(12);
+    expect(request.heard).toEqual(['alarm']);
+    host.advance(1_000_000);
+    table.alarm(id, 30);
+    host.advance(29);
+    expect(request.heard).toEqual(['alarm']);
+    host.advance(12);
+    expect(request.heard).toEqual(['alarm', 'alarm']);
+  });
+
   it('may be set again as it rings', () => {
     const { host, table, open } = stage();
     const { request, id } = open();

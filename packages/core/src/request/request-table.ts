@@ -8,13 +8,14 @@
  * its own secret into the numbers, because replies to the life before may still be on their way. Either would hand one
  * key's answer to another.
  *
- * Alarms are coarse and cheap: most requests of one kind wait equally long, so there is one queue per
- * delay, in order of time, and one timer for all of them; requests that ended are skipped when their turn comes.
+ * Alarms are coarse and cheap (alarm-wheel.ts): one timer for all of them, and one that is not needed any more costs
+ * nothing until it was due.
  */
 import { assert } from '../base/assert.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
+import { Alarm, ALARM_GRAIN_MS, AlarmWheel } from './alarm-wheel.ts';
 import type { ReplicaRequest, RequestId } from './port.ts';
 
 const SLOT_BITS = 20;
@@ -28,53 +29,17 @@ const GENERATIONS = 1 << (32 - SLOT_BITS);
 export const OPEN_REQUESTS_MAX = 1 << 17;
 /** How long a slot rests between two rounds of its generations, ms: longer than a connection stands that says nothing. */
 const REST_MS = 60_000;
-/** How late an alarm may ring, ms. Fine enough for time-outs of requests, coarse enough to cost nothing. */
-const ALARM_GRAIN_MS = 10;
 
 interface Slot {
   request: ReplicaRequest<unknown> | undefined;
   generation: number;
-  /** Counts the alarms set; the newest one rings. */
-  alarm: number;
+  /** Set or not. */
+  readonly alarm: Alarm;
   /** While it rests: the slot that has its turn after this one, and until when. */
   next: number;
   restsUntil: number;
   /** Node that each replica of this request was last asked at, undefined once it answered. Three are usual. */
   readonly waiting: (NodeId | undefined)[];
-}
-
-/** Alarms of one delay, oldest first: three numbers each, since an object for each would live just long enough to cost. */
-class AlarmQueue {
-  /** When it is due, for which request, which of that request's alarms. */
-  #items: number[] = [];
-  #head = 0;
-
-  get empty(): boolean {
-    return this.#head === this.#items.length;
-  }
-
-  get due(): number {
-    return this.#items[this.#head] as number;
-  }
-
-  get id(): RequestId {
-    return this.#items[this.#head + 1] as RequestId;
-  }
-
-  get alarm(): number {
-    return this.#items[this.#head + 2] as number;
-  }
-
-  push(due: number, id: RequestId, alarm: number): void {
-    this.#items.push(due, id, alarm);
-  }
-
-  shift(): void {
-    this.#head += 3;
-    if (this.#head < 4096 || this.#head * 2 < this.#items.length) return;
-    this.#items = this.#items.slice(this.#head);
-    this.#head = 0;
-  }
 }
 
 export class RequestTable {
@@ -87,7 +52,7 @@ export class RequestTable {
   /** Slots to be used next, the one used last first. */
   readonly #idle: number[] = [];
   readonly #secret: number;
-  readonly #queues = new Map<number, AlarmQueue>();
+  readonly #wheel = new AlarmWheel();
   #timer: Timer | undefined;
   /** Requests open now. */
   open = 0;
@@ -123,7 +88,7 @@ export class RequestTable {
     if (slot === undefined) return;
     slot.request = undefined;
     slot.generation++;
-    slot.alarm++;
+    if (slot.alarm.isSet) this.#wheel.clear(slot.alarm);
     this.open--;
     forget(slot.waiting);
     const at = (id ^ this.#secret) & SLOT_MASK;
@@ -177,12 +142,8 @@ export class RequestTable {
   alarm(id: RequestId, delayMs: number): void {
     const slot = this.#slot(id);
     if (slot === undefined) return;
-    let queue = this.#queues.get(delayMs);
-    if (queue === undefined) {
-      queue = new AlarmQueue();
-      this.#queues.set(delayMs, queue);
-    }
-    queue.push(this.#host.monotonic() + delayMs, id, ++slot.alarm);
+    slot.alarm.id = id;
+    this.#wheel.set(slot.alarm, this.#host.monotonic() + delayMs);
     this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
   }
 
@@ -193,17 +154,8 @@ export class RequestTable {
 
   #ring(): void {
     this.#timer = undefined;
-    const now = this.#host.monotonic();
-    for (const [delayMs, queue] of this.#queues) {
-      while (!queue.empty && queue.due <= now) {
-        const { id, alarm } = queue;
-        queue.shift();
-        const slot = this.#slot(id);
-        if (slot !== undefined && slot.alarm === alarm) slot.request?.onAlarm();
-      }
-      if (queue.empty) this.#queues.delete(delayMs);
-    }
-    if (this.#queues.size > 0) this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
+    this.#wheel.turn(this.#host.monotonic(), ({ id }) => this.#slot(id)?.request?.onAlarm());
+    if (this.#wheel.size > 0) this.#timer ??= this.#host.setTimer(ALARM_GRAIN_MS, () => this.#ring());
   }
 
   #newSlot(): number {
@@ -212,7 +164,7 @@ export class RequestTable {
     this.#slots.push({
       request: undefined,
       generation: 1,
-      alarm: 0,
+      alarm: new Alarm(),
       next: 0,
       restsUntil: 0,
       waiting: [undefined, undefined, undefined],

@@ -283,11 +283,13 @@ describe('keys and values', () => {
     ['/api/get?key=a&keyHex=61', /which key/],
     ['/api/get?keyHex=6', /pairs of hex digits/],
     ['/api/get?key=%2', /percent sign/],
-    ['/api/get?key=k&r=0', /r must be a whole number of at least 1/],
+    ['/api/get?key=k&r=0', /r must be a whole number from 1 to/],
     ['/api/get?key=k&timeout=soon', /timeout must be/],
-  ])('%s is a bad request', async (path, why) => {
+    ['/api/get?key=k&timeout=30001', /timeout must be a whole number from 1 to 30000$/],
+    ['/api/put?key=k&timeout=999999999', /timeout must be/, 'PUT'],
+  ])('%s is a bad request', async (path, why, method = 'GET') => {
     await open();
-    const told = await ask('GET', path);
+    const told = await ask(method, path);
     expect(told).toMatchObject({ status: 400, json: { error: { code: 'bad_request' } } });
     expect((told.json['error'] as { message: string }).message).toMatch(why);
   });
@@ -351,6 +353,7 @@ describe('cluster', () => {
     ['/api/transfers/cancel', '{}'],
     ['/api/transfers/pause', '{"partition":-1}'],
     ['/api/transfers/limit', '{"bytesPerSecond":10}'],
+    ['/api/transfers/limit', '{"in":1001}'],
     ['/api/repair', '{"partition":"3"}'],
   ])('%s with %s is a bad request', async (path, body) => {
     await open();

@@ -30,14 +30,13 @@ export class Query {
     return bytes === undefined ? undefined : Buffer.from(bytes, 'latin1').toString('utf8');
   }
 
-  /** A whole number, not less than `lowest`. */
-  count(name: string, lowest: number): number | undefined {
+  /** A whole number from `lowest` to `highest`. */
+  count(name: string, lowest: number, highest = 999_999_999): number | undefined {
     const text = this.bytes(name);
     if (text === undefined) return undefined;
-    if (!/^\d{1,9}$/.test(text) || Number(text) < lowest) {
-      throw new AdminError('bad_request', `${name} must be a whole number of at least ${lowest}`);
-    }
-    return Number(text);
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= lowest && value <= highest) return value;
+    throw new AdminError('bad_request', `${name} must be a whole number from ${lowest} to ${highest}`);
   }
 
   /** A comma-separated list; empty when it is not there. */

@@ -6,6 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import * as v from 'valibot';
+import { TIMEOUT_MS_MAX } from '../kv/api.ts';
 import { type Admin, AdminError, type KvOptions } from './api.ts';
 import { describeFrontPage } from './front-page.ts';
 import { describeMetrics, METRICS_TYPE } from './metrics.ts';
@@ -108,7 +109,7 @@ function kvOptions(query: Query): KvOptions {
     const count = query.count(name, lowest);
     if (count !== undefined) options[name] = count;
   }
-  const timeoutMs = query.count('timeout', 1);
+  const timeoutMs = query.count('timeout', 1, TIMEOUT_MS_MAX);
   if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
   if (query.flag('where')) options.where = true;
   return options;
@@ -200,13 +201,15 @@ function stagingRoutes(admin: Admin): Rows {
 }
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Transfers of a node at one time. */
+const atOnce = v.pipe(whole, v.maxValue(1_000));
 const nodeField = { node: v.optional(v.string()) };
 const scopeBody = v.strictObject({ partition: v.optional(whole), ...nodeField });
 const cancelBody = v.strictObject({ partition: whole, ...nodeField });
 const repairBody = v.strictObject({ partition: whole });
 const limitBody = v.strictObject({
-  out: v.optional(whole),
-  in: v.optional(whole),
+  out: v.optional(atOnce),
+  in: v.optional(atOnce),
   bytesPerSecond: v.optional(v.nullable(v.pipe(whole, v.minValue(1_000)))),
   ...nodeField,
 });

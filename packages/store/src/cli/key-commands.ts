@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import type { KeyView, PingView, Whereabouts } from '../admin/api.ts';
+import { TIMEOUT_MS_MAX } from '../kv/api.ts';
 import type { Question } from './admin-client.ts';
 import { keyBytes, nameList, wholeNumber } from './arguments.ts';
 import { describeKey, describeWhere } from './describe.ts';
@@ -55,7 +56,7 @@ function addRequestFlags(command: Command): Command {
     .option('--w <n>', 'replicas that must acknowledge a write', wholeNumber(1))
     .option('--pr <n>', 'how many of those that answer must be primaries', wholeNumber(0))
     .option('--pw <n>', 'how many of those that acknowledge must be primaries', wholeNumber(0))
-    .option('--timeout <ms>', 'how long to wait for them', wholeNumber(1))
+    .option('--timeout <ms>', 'how long to wait for them', wholeNumber(1, TIMEOUT_MS_MAX))
     .option('--where', 'ask one vnode, and say which it was');
 }
 

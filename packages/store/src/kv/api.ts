@@ -33,8 +33,12 @@ export interface RequestOptions {
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
+  /** At most `TIMEOUT_MS_MAX`; the doors refuse more, and so should whoever takes it from outside. */
   readonly timeoutMs?: number;
 }
+
+/** The longest time for a request, ms: half of what the HTTP door waits for its answer, so that it ends with a reason. */
+export const TIMEOUT_MS_MAX = 30_000;
 
 export interface ReadSink {
   /** The value is `bytes[start..end)`, borrowed: valid during the call only. */

@@ -1,5 +1,5 @@
 /** A tally is what a recount finds, whatever happened in between and in whichever order. */
-import { latin1Decode, partitionOf, type PartitionId } from '@rkv/core';
+import { latin1Decode, partitionOf, rangeOf, type PartitionId } from '@rkv/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tombstoneAt, valueAt } from '../../test/kv/entries.ts';
@@ -69,6 +69,16 @@ describe('tallies', () => {
         expect(tally.total).toBe(content.size);
       }),
     );
+  });
+
+  it('count a part of a range as that part of it, and as none only where there is none', () => {
+    const tally = tallies();
+    tally.changed(placeKey('a'), undefined, valueAt('a', 1, 'v'));
+    const range = rangeOf(partitionOf(placeKey('a').hashHi, BITS), BITS);
+    const tenth = (range.end - range.start) / 10;
+    expect(tally.countWithin([range])).toBe(1);
+    expect(tally.countWithin([{ start: range.start, end: range.start + tenth }])).toBe(1);
+    expect(tally.countWithin([{ start: range.start - tenth, end: range.start }])).toBe(0);
   });
 
   it('of equal content are equal, in whichever order it came', () => {

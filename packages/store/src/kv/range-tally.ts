@@ -60,7 +60,7 @@ export class VnodeTallies implements LateRecord {
     return this.#ranges.get(range) ?? EMPTY;
   }
 
-  /** Entries in ranges of hashes; of a range that is met in part, that part of them. */
+  /** Entries in ranges of hashes; of a range that is met in part, that part of them. 0 only where there are none. */
   countWithin(within: readonly HashRange[]): number {
     let count = 0;
     for (const [range, { entries }] of this.#ranges) {
@@ -70,7 +70,7 @@ export class VnodeTallies implements LateRecord {
         if (met > 0) count += entries * (met / (end - start));
       }
     }
-    return Math.round(count);
+    return count > 0 ? Math.max(1, Math.round(count)) : 0;
   }
 
   /** An entry took the place of another; either may be none. */

@@ -5,13 +5,12 @@
  */
 import {
   ringIndexOf,
-  type InboundStatus,
   type Node,
   type NodeId,
   type PartitionId,
   type Plan,
   type RingDocument,
-  type TransferStatus,
+  type TransfersAnswer,
   type WaitingTransfer,
 } from '@rkv/core';
 import type { MemberView, PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
@@ -84,19 +83,11 @@ function resizeView(
   return { resize: { ringSize: resize.ringSize, owners, done, total } };
 }
 
-/** What a node answers to `transfers`. */
-export interface RawTransfers {
-  readonly active: readonly TransferStatus[];
-  readonly waiting: readonly WaitingTransfer[];
-  /** What comes into it. */
-  readonly inbound: readonly InboundStatus[];
-}
-
 /** What the members say of their transfers, made one: of each that runs, both ends. */
 export function transfersView(
   document: RingDocument,
   members: readonly NodeId[],
-  answers: readonly RawTransfers[],
+  answers: readonly TransfersAnswer[],
 ): TransfersView {
   const named = <T extends { from: NodeId; to: NodeId }>(transfer: T): T & { from: string; to: string } => ({
     ...transfer,
@@ -126,14 +117,14 @@ export function transfersView(
 }
 
 function transferKey(
-  transfer: Pick<TransferStatus, 'kind' | 'service' | 'partition' | 'sourcePartition' | 'from' | 'to'>,
+  transfer: Pick<WaitingTransfer, 'kind' | 'service' | 'partition' | 'sourcePartition' | 'from' | 'to'>,
 ): string {
   const { kind, service, partition, sourcePartition, from, to } = transfer;
   return [kind, service, partition, sourcePartition, from, to].join('/');
 }
 
 /** What is known to wait at a member that says nothing. */
-export function silentTransfers(document: RingDocument, member: NodeId, why: string): RawTransfers {
+export function silentTransfers(document: RingDocument, member: NodeId, why: string): TransfersAnswer {
   const waiting = document.pending
     .filter((transfer) => transfer.from === member)
     .map(({ partition, from, to }) => ({

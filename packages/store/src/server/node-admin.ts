@@ -22,6 +22,9 @@ import {
   type WantedMember,
   type WantedStep,
   wayTo,
+  describeNoResult,
+  transfersOf,
+  type TransfersAnswer,
   type TransferWish,
 } from '@rkv/core';
 import {
@@ -69,7 +72,6 @@ import {
   silentTransfers,
   statusView,
   transfersView,
-  type RawTransfers,
 } from './cluster-views.ts';
 import { askMembers } from './transfer-control.ts';
 
@@ -192,7 +194,8 @@ export class NodeAdmin implements Admin {
     kind: 'pause' | 'resume' | 'cancel',
     { partition, node }: TransferScope,
   ): Promise<ControlView> {
-    if (partition !== undefined) this.#checkPartition(partition);
+    const { ringSize, resize } = this.#node.document;
+    if (partition !== undefined) this.#checkPartition(partition, Math.max(ringSize, resize?.ringSize ?? 0));
     const wish = { kind, ...(partition !== undefined && { partition }) } as TransferWish;
     return askMembers(this.#node, this.#membersNamed(node), wish);
   }
@@ -203,7 +206,7 @@ export class NodeAdmin implements Admin {
   }
 
   async repair(partition: number): Promise<RepairView> {
-    this.#checkPartition(partition);
+    this.#checkPartition(partition, this.#node.document.ringSize);
     const owner = this.#node.document.owners[partition] as NodeId;
     const { nodes } = await askMembers(this.#node, [owner], { kind: 'repair', partition });
     return nodes[0] as unknown as RepairView;
@@ -321,23 +324,20 @@ export class NodeAdmin implements Admin {
     return name === undefined ? document.members.map(({ id }) => id) : [this.#memberId(document, name)];
   }
 
-  #checkPartition(partition: number): void {
-    const { ringSize } = this.#node.document;
-    if (partition < ringSize) return;
+  #checkPartition(partition: number, partitions: number): void {
+    if (partition < partitions) return;
     throw new AdminError(
       'bad_request',
-      `there is no partition ${partition}; the last one is ${ringSize - 1}`,
+      `there is no partition ${partition}; the last one is ${partitions - 1}`,
     );
   }
 
-  #transfersOf(document: RingDocument, member: NodeId): Promise<RawTransfers> {
+  #transfersOf(document: RingDocument, member: NodeId): Promise<TransfersAnswer> {
     if (!this.#node.isUp(member)) return Promise.resolve(silentTransfers(document, member, 'is down'));
     return new Promise((resolve) => {
       this.#node.ask(member, 'transfers', null, (outcome) => {
-        if (outcome.kind === 'answered') return resolve(outcome.body as RawTransfers);
-        resolve(
-          silentTransfers(document, member, outcome.kind === 'noAnswer' ? outcome.reason : outcome.message),
-        );
+        const answer = outcome.kind === 'answered' ? transfersOf(outcome.body) : undefined;
+        resolve(answer ?? silentTransfers(document, member, describeNoResult(outcome)));
       });
     });
   }
