@@ -14,6 +14,7 @@ export { LOCAL_NETWORK, type LinkProperties, type Lossiness } from './network/li
 export { SimNetwork, type NetworkTimings, type SimNetworkInit } from './network/network.ts';
 export { SimDisk, type DiskHealth, type DiskTimings, type SimDiskInit } from './disk/disk.ts';
 export { describeFaults, type Breakage, type Fault, type FaultKind } from './faults/fault.ts';
+export { parseFaults } from './faults/parse-faults.ts';
 export { drawFaults, FAULT_KINDS, swarm, type FaultPlan } from './faults/draw-faults.ts';
 export { unleash, type Breakable } from './faults/nemesis.ts';
 export { shrink } from './faults/shrink.ts';

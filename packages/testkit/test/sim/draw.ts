@@ -77,6 +77,7 @@ export interface Draw {
   readonly link: LinkProperties;
   /** Wall clocks are off by up to this all the time, also when all is healed. */
   readonly skewMsMax: number;
+  /** In order of time, so that a schedule plays as it is printed. */
   readonly faults: readonly Fault[];
   /** From then on nothing is broken any more, and from then on nobody writes; virtual milliseconds. */
   readonly healedAt: number;
@@ -120,7 +121,9 @@ export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }
     durability,
     link: dice.pick(LINKS),
     skewMsMax: dice.pick(SKEWS_MS_MAX),
-    faults: faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses]),
+    faults: (faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses])).toSorted(
+      (a, b) => a.at - b.at,
+    ),
     healedAt: before + HEALED_AT,
     clientsUntil: before + CLIENTS_UNTIL,
   };

@@ -13,17 +13,21 @@
  *     npm run sim -- --seed 42 --shrink       if it breaks: the fewest of its faults that still break it
  *     npm run sim -- --seed 42 --only 3,7     the same with some of its faults
  *     npm run sim -- --seed 4 --plant 'NAME'  the same with a planted bug; also with --shrink and --only
+ *     npm run sim -- --script FILE            the faults of a file (script.ts) in place of those drawn; also with --shrink
+ *
+ * `--shrink` writes such a file, to be kept, changed and played again.
  *
  * Exits with 1 when anything broke.
  */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { describeFaults, MISHAPS, shrink, type Fault, type FaultKind } from '@rkv/testkit';
+import { describeFaults, MISHAPS, shrink, type Fault } from '@rkv/testkit';
 import { playElsewhere, runCampaign, serveSeeds, type Totals } from './campaign.ts';
 import { Diary } from './diary.ts';
-import { ALL_KINDS } from './draw.ts';
 import { PLANTED, type PlantedBug } from './planted-bugs.ts';
 import { printPlanted } from './planted-table.ts';
-import { runScenario, type ScenarioResult } from './scenario.ts';
+import { runScenario, type ScenarioOptions, type ScenarioResult } from './scenario.ts';
+import { describeScript, faultKind, parseScript, plantedName, type Script } from './script.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,13 +43,16 @@ const { values } = parseArgs({
     shrink: { type: 'boolean', default: false },
     planted: { type: 'boolean', default: false },
     plant: { type: 'string' },
+    script: { type: 'string' },
     worker: { type: 'boolean', default: false },
   },
 });
 
 const kinds = values.kinds?.split(',').map(faultKind);
 const minutes = Number(values.minutes);
-const plant = values.plant === undefined ? undefined : plantedBug(values.plant).plant;
+const plant = values.plant === undefined ? undefined : plantedName(values.plant);
+/** Scripts of shrunk cases go there. */
+const KEPT_IN = 'data';
 const SHRINKING_TRIES_MAX = 300;
 const PROGRESS_EVERY = 100;
 /** In so many seeds every kind of mishap comes; one that does not is broken itself. */
@@ -54,6 +61,7 @@ const TOLL_COLUMNS = 3;
 
 if (values.worker) serveSeeds();
 else if (values.planted) process.exitCode = printPlanted(console.log) ? 0 : 1;
+else if (values.script !== undefined) playScript(values.script);
 else if (values.seed !== undefined) lookAt(Number(values.seed));
 else if (values.twice !== undefined) await runTwice(Number(values.from), Number(values.twice));
 else await runMany(Number(values.from), Number(values.seeds), Number(values.jobs));
@@ -137,40 +145,59 @@ async function runTwice(from: number, seeds: number): Promise<void> {
 }
 
 function lookAt(seed: number): void {
-  const drawn = runScenario({ seed, kinds, minutes, plant, describe: true });
-  const kept = values.only?.split(',').map((at) => drawn.faults[Number(at)] as Fault);
-  const result =
-    kept === undefined ? drawn : runScenario({ seed, kinds, minutes, plant, faults: kept, describe: true });
+  const drawn = { seed, kinds, minutes, plant };
+  const result = runScenario(optionsOf(drawn, { describe: true }));
+  const kept = values.only?.split(',').map((at) => result.faults[Number(at)] as Fault);
+  if (kept === undefined) judge({ ...drawn, faults: result.faults }, result);
+  else play({ ...drawn, faults: kept });
+}
+
+function playScript(path: string): void {
+  let script: Script;
+  try {
+    script = parseScript(readFileSync(path, 'utf8'));
+  } catch (error) {
+    console.error(`${path}: ${(error as Error).message}`);
+    process.exitCode = 2;
+    return;
+  }
+  play(script);
+}
+
+function play(script: Script): void {
+  judge(script, runScenario(optionsOf(script, { faults: script.faults, describe: true })));
+}
+
+function judge(script: Script, result: ScenarioResult): void {
   console.log(result.description);
   console.log(describeResult(result));
-  if (values.shrink && result.problems.length > 0) shrinkFaults(seed, drawn.faults, result.faults);
+  if (values.shrink && result.problems.length > 0) shrinkFaults(script);
   process.exitCode = result.problems.length === 0 ? 0 : 1;
 }
 
-function shrinkFaults(seed: number, drawn: readonly Fault[], faults: readonly Fault[]): void {
-  const play = (some: readonly Fault[]): ScenarioResult =>
-    runScenario({ seed, kinds, minutes, plant, faults: some });
-  const fewest = shrink(faults, (some) => play(some).problems.length > 0, { triesMax: SHRINKING_TRIES_MAX });
+function shrinkFaults(script: Script): void {
+  const { seed, faults } = script;
+  const playSome = (some: readonly Fault[]): ScenarioResult =>
+    runScenario(optionsOf(script, { faults: some }));
+  const fewest = shrink(faults, (some) => playSome(some).problems.length > 0, {
+    triesMax: SHRINKING_TRIES_MAX,
+  });
   console.log(`--- ${fewest.length} of ${faults.length} faults still break it\n${describeFaults(fewest)}`);
-  console.log(describeResult(play(fewest)));
-  const numbers = fewest.map((fault) => drawn.indexOf(fault)).join(',');
-  console.log(
-    fewest.length === 0 ? 'it breaks without any fault' : `look at it with --seed ${seed} --only ${numbers}`,
-  );
+  console.log(describeResult(playSome(fewest)));
+  const path = `${KEPT_IN}/seed-${seed}.faults`;
+  mkdirSync(KEPT_IN, { recursive: true });
+  writeFileSync(path, describeScript({ ...script, faults: fewest }));
+  const without = fewest.length === 0 ? 'it breaks without any fault; ' : '';
+  console.log(`${without}look at it with npm run sim -- --script ${path}`);
 }
 
-function faultKind(name: string): FaultKind {
-  const kind = ALL_KINDS.find((known) => known === name);
-  if (kind === undefined)
-    throw new Error(`no kind of fault is called ${name}; there are ${ALL_KINDS.join(', ')}`);
-  return kind;
-}
-
-function plantedBug(name: string): PlantedBug {
-  const bug = PLANTED[name];
-  if (bug === undefined)
-    throw new Error(`no planted bug is called ${name}; there are ${Object.keys(PLANTED).join(', ')}`);
-  return bug;
+function optionsOf(
+  { plant: name, ...options }: Omit<Script, 'faults'>,
+  others: Pick<ScenarioOptions, 'faults' | 'describe'>,
+): ScenarioOptions {
+  const { seed, minutes, kinds } = options;
+  const bug = name === undefined ? undefined : (PLANTED[name] as PlantedBug);
+  return { seed, minutes, kinds, plant: bug?.plant, ...others };
 }
 
 function describeResult({ seed, machines, counts, traceHash, problems }: ScenarioResult): string {
