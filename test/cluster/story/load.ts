@@ -290,6 +290,7 @@ class Client {
   #handleFailure(connection: Connection, kind: Operation['kind'], error: Error): Outcome {
     const replied = error.name === 'ReplyError';
     if (!replied) this.#leave(connection);
+    else if (error.message.includes('(stopping:')) this.#moveOn(connection);
     const definite = replied ? error.message.includes('definite: true') : !connection.wasReady;
     return kind === 'read' || definite ? 'failed' : 'unknown';
   }
@@ -307,6 +308,13 @@ class Client {
     if (former?.node === node) return;
     this.#connect(node);
     former?.redis.quit().catch(() => {}); // it breaks, or is closed by the node
+  }
+
+  /** It was told to: what it does next it asks of another node. */
+  #moveOn(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    connection.redis.quit().catch(() => {}); // the node may be quicker
   }
 
   #connect(node: TestNode): Connection {

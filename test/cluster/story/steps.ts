@@ -253,8 +253,8 @@ export function restartOfAll(...claims: Claim[]): Step {
 }
 
 /**
- * As an upgrade does it. What a client has just sent to a node that closes its connections it does not hear of again: a few
- * of the operations that are under way, and as many as are waiting behind each other where the machine is busy.
+ * As an upgrade does it. What a client sends while the end of its connection is on the way to it, it does not hear of again:
+ * seldom more than one operation for each client that moves.
  */
 export function rollingRestart(...claims: Claim[]): Step {
   return step(
