@@ -46,7 +46,7 @@ export interface Asked {
 const ANSWER_MS = 2_500;
 const TURN_MS = 5;
 /** Those that are late go out in so many at once. */
-const TURN_OPERATIONS = 8;
+const TURN_OPERATIONS = 2;
 /** Operations on the same few keys are what overwrites and deletes come from. */
 const OWN_KEYS = 2_000;
 /** Written by all clients, often at the same time. */
