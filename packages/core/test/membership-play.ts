@@ -89,7 +89,7 @@ export class Play {
       warnings: [],
     };
     this.players.set(name, player);
-    this.perform(name, machine.start(this.now));
+    this.perform(name, machine.start());
     this.settle();
   }
 

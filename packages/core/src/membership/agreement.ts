@@ -36,6 +36,7 @@ import {
   type Ballot,
 } from './acceptor.ts';
 import { Attempt } from './attempt.ts';
+import { describeMajority } from './majority.ts';
 import type { Accept, AgreementMessage, DocumentMessage, DocumentRequest, Prepare } from './messages.ts';
 import type { MembershipPreset } from './preset.ts';
 import { isRefusal, refuse, unsure, type Refusal } from './refusal.ts';
@@ -437,8 +438,7 @@ export class Agreement {
     for (const proposal of late) this.#tell(proposal, refuse('no_majority', 'another change took too long'));
     const active = this.#active;
     if (active === undefined || now < active.deadline || this.#attempt?.phase === 'chosen') return;
-    const voters = this.#voters().length;
-    const text = `${Math.floor(voters / 2) + 1} of ${voters} voting members are needed, and too few answered`;
+    const text = `${describeMajority(this.#current.document)}, and too few answered`;
     this.#settle((active.own?.sent === true ? unsure : refuse)('no_majority', text), now);
   }
 

@@ -12,6 +12,7 @@
  */
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { AgreedDocument } from '../ring/document.ts';
+import { isMajority } from './majority.ts';
 import { compareBallots, type AcceptedValue, type Ballot } from './acceptor.ts';
 
 export type AttemptPhase = 'reserving' | 'preparing' | 'accepting' | 'chosen';
@@ -104,7 +105,7 @@ export class Attempt {
   #isMajority(nodes: ReadonlySet<NodeId>): boolean {
     let votes = 0;
     for (const node of nodes) if (this.#voters.has(node)) votes++;
-    return votes * 2 > this.#voters.size;
+    return isMajority(votes, this.#voters.size);
   }
 }
 

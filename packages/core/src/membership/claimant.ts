@@ -11,12 +11,13 @@
  * A cold machine like all of this room; `propose` effects are settled by agreement.ts.
  * Source: Riak's riak_core_claimant.
  */
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { memberOf, votersOf, type AgreedDocument, type RingDocument } from '../ring/document.ts';
 import type { Outcome } from './agreement.ts';
 import { markDown } from './down.ts';
 import type { AdminRequest, RequestResult } from './events.ts';
+import type { JoinReply } from './messages.ts';
 import { commitPlan, encodePlan, makePlan, type Plan } from './plan.ts';
 import type { MembershipPreset } from './preset.ts';
 import { isRefusal, refuse, unsure, type Refusal } from './refusal.ts';
@@ -174,13 +175,13 @@ export class Claimant {
     return this.#drain();
   }
 
-  planSaved({ asker, plan }: AfterPlanSave): ClaimantEffect[] {
+  saved({ asker, plan }: AfterPlanSave): ClaimantEffect[] {
     this.#plan = plan;
     this.#answer(asker, { kind: 'planned', plan });
     return this.#drain();
   }
 
-  planNotSaved({ asker }: AfterPlanSave): ClaimantEffect[] {
+  saveFailed({ asker }: AfterPlanSave): ClaimantEffect[] {
     this.#answer(asker, refuse('store_failed', 'the plan could not be saved'));
     return this.#drain();
   }
@@ -317,6 +318,13 @@ export function unreadyMembers({ current, isUp, hasCurrent }: ClaimantView): str
     // Once committed a joiner votes: letting in one that is away could leave the cluster without a majority.
     return status === 'joining' ? [`${name} asked to join and is down`] : [];
   });
+}
+
+/** An answer to a joiner, as it travels. */
+export function joinResult(result: RequestResult, agreed: AgreedDocument | undefined): JoinReply['result'] {
+  if (result.kind === 'staged' && agreed !== undefined) return { kind: 'staged', document: agreed };
+  assert(result.kind === 'refused', 'a join is staged or refused');
+  return result;
 }
 
 function notReady(unready: readonly string[]): Refusal {

@@ -25,7 +25,7 @@ import type { RequestResult } from './events.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
 
 /** A forced ring on its way to disk, and what its operator is told once it is there. */
-export interface Forcing {
+export interface PendingForce {
   readonly requestId: number;
   readonly digest: string;
   readonly result: RequestResult;
@@ -81,13 +81,12 @@ export function forceRing({
   return encodeDocument({ ...downed, claimant, epoch, parentDigest: digest });
 }
 
-/** Whether `after` does not go on from `before`: a minority has forced it since, or another one than `before`. */
-export function isForcedSince(before: RingDocument, after: RingDocument): boolean {
-  return before.clusterId === after.clusterId && isOtherLine(before.epoch, after.epoch);
-}
-
-/** What it means that the ring `before` gave way to `after`, a ring of a later era; one sentence each. */
-export function warningsOf(before: AgreedDocument, after: AgreedDocument): string[] {
+/**
+ * What is lost or put aside now that `after` takes the place of `before`, one sentence each. Empty when `after` goes on
+ * from `before` by majorities; otherwise a minority has forced it since, or has forced another one than `before`.
+ */
+export function forceWarnings(before: AgreedDocument, after: AgreedDocument): string[] {
+  if (!isForcedSince(before.document, after.document)) return [];
   const aside = after.document.members.filter(({ status }) => status === 'down');
   const undone =
     before.digest === after.document.parentDigest
@@ -103,6 +102,10 @@ export function warningsOf(before: AgreedDocument, after: AgreedDocument): strin
       'a node that was let in that way is no member',
     ...undone,
   ];
+}
+
+function isForcedSince(before: RingDocument, after: RingDocument): boolean {
+  return before.clusterId === after.clusterId && isOtherLine(before.epoch, after.epoch);
 }
 
 function namesOf(members: readonly Member[]): string {

@@ -62,6 +62,7 @@ export interface Recollections {
   /** There was a newer ring, and it is damaged. */
   readonly isRingOlder: boolean;
   readonly acceptor: AcceptorRecord | undefined;
+  /** The ring of another cluster that this node has asked to join. */
   readonly prospect: AgreedDocument | undefined;
   readonly plan: Plan | undefined;
   /** What the operator should know, one sentence each. */
@@ -97,7 +98,7 @@ export function recollect(self: NodeId, records: LoadedRecords): Recollections {
     ring,
     isRingOlder: isDamaged('ring'),
     acceptor,
-    prospect: records.prospect && known('prospect', records.prospect, decodeProspect),
+    prospect: otherThan(ring, records.prospect && known('prospect', records.prospect, decodeProspect)),
     plan: planIn(records.plan),
     concerns,
   };
@@ -127,6 +128,11 @@ function newborn(records: LoadedRecords, isDamaged: (name: StableName) => boolea
     );
   const nothing = { ring: undefined, acceptor: undefined, prospect: undefined, plan: undefined };
   return { ...nothing, isRingOlder: false, concerns: [] };
+}
+
+/** A prospect that has become the ring since is none. */
+function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
+  return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
 }
 
 /** The ring is older than what was promised on it: it was put back from somewhere. */

@@ -1,8 +1,10 @@
 /**
  * Membership: the one machine that the shell talks to; it feeds the others and gathers what they want done.
  *
- *   circle      who is up, with which document    candidacy  on the way into another cluster
+ *   peers       who is up, with which document    candidacy  on the way into another cluster
  *   agreement   the next document of the ring     claimant   stage, plan, commit, reports
+ *
+ * What this node reports of itself is in outstanding-reports.ts; what the shell is to do gathers in effect-queue.ts.
  *
  * Cold: `start` once, then `step(event, now)` and `tick(now)`, each returning the effects to perform in order
  * (events.ts tells the order's promise). `now` is the monotonic clock, milliseconds. The queries at the end
@@ -13,41 +15,40 @@
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
-import type { StableName } from '../contracts/stable-store.ts';
 import {
   birthDocument,
   encodeDocument,
   memberOf,
-  votersOf,
   type AgreedDocument,
   type BirthOptions,
-  type Member,
-  type PendingTransfer,
 } from '../ring/document.ts';
 import type { AcceptorRecord } from './acceptor.ts';
 import { Agreement, type AfterSave, type AgreementEffect } from './agreement.ts';
-import { Circle, type CircleInit } from './circle.ts';
+import { Peers, type PeersInit } from './peers.ts';
 import { Candidacy, type AfterCandidacySave, type CandidacyEffect } from './candidacy.ts';
 import {
   actingClaimant,
   Claimant,
+  joinResult,
   unreadyMembers,
   type AfterPlanSave,
   type Asker,
   type ClaimantEffect,
   type ClaimantView,
 } from './claimant.ts';
+import { EffectQueue } from './effect-queue.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from './events.ts';
-import { forceRing, isForcedSince, warningsOf, type Forcing } from './forced-ring.ts';
-import type { Heartbeat, JoinReply, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
-import type { LivenessChange } from './liveness.ts';
+import { forceRing, forceWarnings, type PendingForce } from './forced-ring.ts';
+import type { Heartbeat, JoinRequest, MembershipMessage, NotClaimant } from './messages.ts';
 import { recollect, type LoadedRecords } from './loaded-records.ts';
+import { majorityRefusal } from './majority.ts';
+import { OutstandingReports } from './outstanding-reports.ts';
 import type { ClaimFunction } from './planned-ring.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
-import { describeNameTaken, isFreeToGo, isOutstanding, sameTransfer, type Report } from './reports.ts';
+import { describeNameTaken, isOutstanding, type Report } from './reports.ts';
 import type { MemberInfo } from './staging.ts';
 
-export interface MembershipInit extends Omit<CircleInit, 'self'> {
+export interface MembershipInit extends Omit<PeersInit, 'self'> {
   /** Id as ever; name, address and location as they are now (the ring document follows). */
   readonly self: MemberInfo;
   readonly records: LoadedRecords;
@@ -66,25 +67,20 @@ type Phase = 'starting' | 'running' | 'removed';
 export class Membership {
   readonly #init: MembershipInit;
   readonly #self: NodeId;
-  readonly #circle: Circle;
+  readonly #peers: Peers;
   readonly #claimant: Claimant;
   readonly #candidacy: Candidacy;
+  readonly #reports: OutstandingReports;
   #agreement: Agreement;
   #phase: Phase = 'starting';
   readonly #isBorn: boolean;
   readonly #isRingOlder: boolean;
   readonly #concerns: readonly string[];
-  #nextToken = 1;
-  readonly #after = new Map<number, After>();
-  #completed: PendingTransfer[] = [];
-  /** All that is to be owned here in a ring of another size is there. */
-  #filled = false;
-  #reportsDueAt: number | undefined;
   /** A ring forced here that is being saved, and who waits for it. */
-  #forcing: Forcing | undefined;
+  #forcing: PendingForce | undefined;
   /** The ring that was adopted last. */
   #adopted: AgreedDocument | undefined;
-  #out: MembershipEffect[] = [];
+  readonly #effects = new EffectQueue<After>();
 
   /** Throws `RecordsDamaged` or `RecordsUnknown` when it must not start on these records. */
   constructor(init: MembershipInit) {
@@ -96,19 +92,20 @@ export class Membership {
     this.#isRingOlder = isRingOlder;
     this.#concerns = concerns;
     const current = ring ?? encodeDocument(birthDocument({ ...init.birth, self }));
-    this.#circle = new Circle({ ...init, self: self.id });
+    this.#peers = new Peers({ ...init, self: self.id });
     this.#agreement = this.#agreementOn(current, acceptor);
     this.#claimant = new Claimant({ self: self.id, plan, claim: init.claim, timing: preset });
-    this.#candidacy = new Candidacy({ self, prospect: otherThan(current, prospect), timing: preset });
+    this.#candidacy = new Candidacy({ self, prospect, timing: preset });
+    this.#reports = new OutstandingReports({ self, intervalMs: preset.reportIntervalMs });
   }
 
-  // What happens
+  // In: the three calls of the shell
 
   /** Once, before anything else. */
-  start(now: number): MembershipEffect[] {
-    for (const concern of this.#concerns) this.#log('error', {}, concern);
-    if (this.#isBorn) this.#save('ring', this.#agreement.current.bytes, { kind: 'born' });
-    else this.#becomeRunning(now);
+  start(): MembershipEffect[] {
+    for (const concern of this.#concerns) this.#effects.log('error', {}, concern);
+    if (this.#isBorn) this.#effects.save('ring', this.#agreement.current.bytes, { kind: 'born' });
+    else this.#becomeRunning();
     return this.#drain();
   }
 
@@ -122,16 +119,16 @@ export class Membership {
   /** Time has passed: call it about every `preset.tickIntervalMs`. */
   tick(now: number): MembershipEffect[] {
     if (this.#phase !== 'running') return [];
-    this.#tellUp(this.#circle.tick(now));
+    this.#effects.upChanged(this.#peers.tick(now));
     if (!this.#candidacy.isEntering) this.#perform(this.#agreement.tick(now), now);
     this.#perform(this.#candidacy.tick(now), now);
-    if (this.#circle.isHeartbeatDue(now)) this.#heartbeatAll();
-    if (this.#reportsDueAt === undefined || now >= this.#reportsDueAt) this.#sendReports(now);
+    if (this.#peers.isHeartbeatDue(now)) this.#heartbeatAll();
+    this.#bring(this.#reports.due(this.current().document, now), now);
     this.#perform(this.#claimant.advance(this.#view(), now), now);
     return this.#drain();
   }
 
-  // What is the case
+  // Queries
 
   /** The ring of this node: agreed and saved (unsaved only until the first `adopted` of a birth). */
   current(): AgreedDocument {
@@ -144,12 +141,12 @@ export class Membership {
   }
 
   isUp(node: NodeId): boolean {
-    return this.#circle.isUp(node);
+    return this.#peers.isUp(node);
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Circle, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
-    return this.#circle;
+  get peers(): Pick<Peers, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
+    return this.#peers;
   }
 
   actingClaimant(): NodeId {
@@ -159,7 +156,7 @@ export class Membership {
   /** The epoch that this member said last; undefined when it has said none (of this ring) in this life. */
   epochOf(node: NodeId): Epoch | undefined {
     const { clusterId, epoch } = this.current().document;
-    return node === this.#self ? epoch : this.#circle.epochOf(node, clusterId);
+    return node === this.#self ? epoch : this.#peers.epochOf(node, clusterId);
   }
 
   /** True when every member that is up is known to have this epoch or a later one. */
@@ -185,7 +182,7 @@ export class Membership {
         // It can be told something, and is up once it is heard: until its own link to us stands, its answers are lost.
         return this.#heartbeat(event.peer);
       case 'peerDown':
-        this.#tellUp(this.#circle.connectionLost(event.peer, now));
+        this.#effects.upChanged(this.#peers.connectionLost(event.peer, now));
         return this.#perform(this.#candidacy.peerLost(event.peer), now);
       case 'request':
         return this.#handleRequest(event.requestId, event.request, now);
@@ -194,19 +191,16 @@ export class Membership {
       case 'saved':
         return this.#handleSaved(event.token, event.error, now);
       case 'transferComplete':
-        return this.#handleTransferComplete(event.transfer, now);
+        return this.#bring(this.#reports.completeTransfer(event.transfer, this.current().document), now);
       case 'transferBroken':
-        this.#completed = this.#completed.filter((transfer) => !sameTransfer(transfer, event.transfer));
-        return;
+        return this.#reports.withdrawTransfer(event.transfer);
       case 'stopping':
-        this.#circle.beginStopping();
+        this.#peers.beginStopping();
         return this.#heartbeatAll();
       case 'drained':
-        return this.#handleDrained(now);
+        return this.#bring(this.#reports.drained(this.current().document), now);
       case 'filled':
-        if (event.full === this.#filled) return;
-        this.#filled = event.full;
-        return this.#bringFilled(now);
+        return this.#bring(this.#reports.setFilled(event.full, this.current().document), now);
       default:
         unreachable(event);
     }
@@ -214,8 +208,8 @@ export class Membership {
 
   /** Whoever is heard anew learns at once that it is: it waits for that before it takes us for up. */
   #hear(from: NodeId, message: MembershipMessage, now: number): void {
-    const heardBefore = this.#circle.hears(from);
-    this.#tellUp(this.#circle.heard(from, message, now));
+    const heardBefore = this.#peers.hears(from);
+    this.#effects.upChanged(this.#peers.heard(from, message, now));
     if (!heardBefore) this.#heartbeat(from);
   }
 
@@ -225,7 +219,7 @@ export class Membership {
         return this.#handleHeartbeat(from, message);
       case 'documentRequest': {
         const document = this.#documentOf(message.clusterId);
-        if (document !== undefined) this.#send(from, { kind: 'document', document });
+        if (document !== undefined) this.#effects.send(from, { kind: 'document', document });
         return;
       }
       case 'document':
@@ -247,17 +241,21 @@ export class Membership {
     const { clusterId, epoch, digest } = heartbeat;
     const ours = this.#documentOf(clusterId);
     const asked = ours === undefined && this.#candidacy.isAsking(from);
-    if (asked) return this.#send(from, { kind: 'documentRequest', clusterId });
-    const { verdict, news } = this.#circle.heardOf(from, heartbeat, ours);
-    if (news) this.#tellServices(from);
+    if (asked) return this.#effects.send(from, { kind: 'documentRequest', clusterId });
+    const { verdict, news } = this.#peers.heardOf(from, heartbeat, ours);
+    if (news) this.#effects.servicesChanged(from);
     switch (verdict) {
       case 'behind':
-        return this.#send(from, { kind: 'documentRequest', clusterId });
+        return this.#effects.send(from, { kind: 'documentRequest', clusterId });
       case 'ahead':
-        if (ours !== undefined) this.#send(from, { kind: 'document', document: ours });
+        if (ours !== undefined) this.#effects.send(from, { kind: 'document', document: ours });
         return;
       case 'contradiction':
-        return this.#log('error', { from, epoch, digest }, 'a member has another ring document of our epoch');
+        return this.#effects.log(
+          'error',
+          { from, epoch, digest },
+          'a member has another ring document of our epoch',
+        );
       case 'same':
     }
   }
@@ -272,8 +270,8 @@ export class Membership {
 
   #handleRequest(requestId: number, request: AdminRequest, now: number): void {
     const refusal = this.#notHere();
-    if (refusal !== undefined) return this.#reply(requestId, refusal);
-    if (request.kind === 'down' && request.force && this.#missing().length > 0) {
+    if (refusal !== undefined) return this.#effects.reply(requestId, refusal);
+    if (request.kind === 'down' && request.force && this.#noMajority() !== undefined) {
       return this.#force(requestId, request.nodes, now);
     }
     this.#perform(this.#claimant.request({ kind: 'operator', requestId }, request, this.#view(), now), now);
@@ -282,7 +280,7 @@ export class Membership {
   #handleJoinRequest(from: NodeId, { requestId, candidate, boundTo }: JoinRequest, now: number): void {
     const refusal = this.#notHere() ?? this.#joinRefusal(from, candidate.id, boundTo);
     if (refusal !== undefined) {
-      return this.#send(from, { kind: 'joinReply', requestId, result: refusal });
+      return this.#effects.send(from, { kind: 'joinReply', requestId, result: refusal });
     }
     const asker: Asker = { kind: 'joiner', node: from, requestId };
     this.#perform(this.#claimant.request(asker, { kind: 'join', candidate }, this.#view(), now), now);
@@ -301,57 +299,41 @@ export class Membership {
 
   #handleJoinVia(requestId: number, peer: NodeId, now: number): void {
     if (this.#phase === 'starting')
-      return this.#reply(requestId, refuse('node_starting', 'this node is starting'));
+      return this.#effects.reply(requestId, refuse('node_starting', 'this node is starting'));
     const { ringSize, members } = this.current().document;
     const isAlone = members.length === 1 && this.#agreement.isIdle;
     this.#perform(this.#candidacy.ask({ requestId, peer, ringSize, isAlone }, now), now);
   }
 
-  #handleTransferComplete(transfer: PendingTransfer, now: number): void {
-    if (!isOutstanding(this.current().document, { kind: 'transferComplete', transfer })) return;
-    if (this.#completed.some((known) => sameTransfer(known, transfer))) return;
-    this.#completed.push(transfer);
-    this.#bring({ kind: 'transferComplete', transfer }, now);
-  }
-
-  #handleDrained(now: number): void {
-    if (isFreeToGo(this.current().document, this.#self))
-      this.#bring({ kind: 'drained', node: this.#self }, now);
-  }
-
   #handleSaved(token: number, error: string | undefined, now: number): void {
-    const after = this.#after.get(token);
-    assert(after !== undefined, 'a save is reported once');
-    this.#after.delete(token);
-    if (error !== undefined) this.#log('error', { error }, 'a record of the membership could not be saved');
+    const after = this.#effects.takeAfterSave(token);
+    if (error !== undefined)
+      this.#effects.log('error', { error }, 'a record of the membership could not be saved');
     const good = error === undefined;
     switch (after.kind) {
       case 'born':
-        if (good) this.#becomeRunning(now);
+        if (good) this.#becomeRunning();
         return;
       case 'planSaved':
-        return this.#perform(
-          good ? this.#claimant.planSaved(after) : this.#claimant.planNotSaved(after),
-          now,
-        );
+        return this.#perform(good ? this.#claimant.saved(after) : this.#claimant.saveFailed(after), now);
       case 'prospectSaved':
       case 'ringSaved':
         return this.#perform(good ? this.#candidacy.saved(after) : this.#candidacy.saveFailed(after), now);
       case 'answer':
       case 'adopt': {
         if (!this.#mayAgree()) return;
-        const agreement = this.#agreement;
         if (!good && after.kind === 'adopt') {
           this.#settleForcing(after.agreed, refuse('store_failed', 'the forced ring could not be saved'));
         }
-        return this.#perform(good ? agreement.saved(after, now) : agreement.saveFailed(after, now), now);
+        const saved = good ? this.#agreement.saved(after, now) : this.#agreement.saveFailed(after, now);
+        return this.#perform(saved, now);
       }
       default:
         unreachable(after);
     }
   }
 
-  // The effects of the machines below
+  // What the machines below want done
 
   #perform(effects: readonly (AgreementEffect | ClaimantEffect | CandidacyEffect)[], now: number): void {
     for (const effect of effects) this.#performOne(effect, now);
@@ -362,12 +344,12 @@ export class Membership {
       case 'send':
       case 'reply':
       case 'log':
-        this.#out.push(effect);
+        this.#effects.push(effect);
         return;
       case 'save':
-        return this.#save(effect.name, effect.bytes, effect.after);
+        return this.#effects.save(effect.name, effect.bytes, effect.after);
       case 'adopted':
-        return this.#becomeAdopted(effect.agreed, now);
+        return this.#becomeAdopted(effect.agreed);
       case 'settled':
         return this.#perform(this.#claimant.settled(effect.proposal, effect.outcome), now);
       case 'propose':
@@ -379,7 +361,7 @@ export class Membership {
         return this.#heartbeatAll();
       case 'entered':
         this.#agreement = this.#agreementOn(effect.agreed, undefined);
-        return this.#becomeAdopted(effect.agreed, now);
+        return this.#becomeAdopted(effect.agreed);
       default:
         unreachable(effect);
     }
@@ -387,31 +369,24 @@ export class Membership {
 
   /** Without a majority in sight the answer is known at once. */
   #propose({ proposal, build }: Extract<ClaimantEffect, { kind: 'propose' }>, now: number): void {
-    const missing = this.#missing();
-    if (missing.length === 0) return this.#perform(this.#agreement.propose(proposal, build, now), now);
-    const voters = votersOf(this.current().document).length;
-    const names = missing.map((voter) => voter.name).join(', ');
-    const text = `${Math.floor(voters / 2) + 1} of ${voters} voting members are needed; ${names} cannot be reached`;
-    this.#perform(this.#claimant.settled(proposal, refuse('no_majority', text)), now);
-  }
-
-  /** The voters that are away, when a majority is; otherwise none. */
-  #missing(): Member[] {
-    const voters = votersOf(this.current().document);
-    const away = voters.filter((voter) => !this.isUp(voter.id));
-    return (voters.length - away.length) * 2 > voters.length ? [] : away;
+    const refusal = this.#noMajority();
+    if (refusal === undefined) this.#perform(this.#agreement.propose(proposal, build, now), now);
+    else this.#perform(this.#claimant.settled(proposal, refusal), now);
   }
 
   /** Go on without a majority. What was promised to others in the era that is left does not count in the new one. */
   #force(requestId: number, nodes: readonly NodeId[], now: number): void {
     if (this.#agreement.isAdopting || this.#forcing !== undefined)
-      return this.#reply(requestId, refuse('ring_not_ready', 'another ring is being saved; ask again soon'));
+      return this.#effects.reply(
+        requestId,
+        refuse('ring_not_ready', 'another ring is being saved; ask again soon'),
+      );
     const { current, isUp, hasCurrent } = this.#view();
     const era = this.#agreement.nextEra;
     const forced = forceRing({ self: this.#self, current, era, nodes, isUp, hasCurrent });
-    if (isRefusal(forced)) return this.#reply(requestId, forced);
-    const warnings = warningsOf(current, forced);
-    const result: RequestResult = { kind: 'done', epoch: forced.document.epoch, warnings };
+    if (isRefusal(forced)) return this.#effects.reply(requestId, forced);
+    const { epoch } = forced.document;
+    const result: RequestResult = { kind: 'done', epoch, warnings: forceWarnings(current, forced) };
     this.#forcing = { requestId, digest: forced.digest, result };
     this.#perform(this.#agreement.force(forced), now);
   }
@@ -421,55 +396,49 @@ export class Membership {
     const forcing = this.#forcing;
     if (forcing?.digest !== saved.digest) return;
     this.#forcing = undefined;
-    this.#reply(forcing.requestId, result ?? forcing.result);
+    this.#effects.reply(forcing.requestId, result ?? forcing.result);
   }
 
   #answer({ asker, result, agreed }: Extract<ClaimantEffect, { kind: 'answer' }>): void {
-    if (asker.kind === 'operator') return this.#reply(asker.requestId, result);
+    if (asker.kind === 'operator') return this.#effects.reply(asker.requestId, result);
     const reply = joinResult(result, agreed);
-    this.#send(asker.node, { kind: 'joinReply', requestId: asker.requestId, result: reply });
+    this.#effects.send(asker.node, { kind: 'joinReply', requestId: asker.requestId, result: reply });
   }
 
-  #becomeRunning(now: number): void {
+  #becomeRunning(): void {
     this.#phase = 'running';
-    this.#becomeAdopted(this.#agreement.current, now);
+    this.#becomeAdopted(this.#agreement.current);
   }
 
-  #becomeAdopted(agreed: AgreedDocument, now: number): void {
-    this.#out.push({ kind: 'adopted', agreed });
+  #becomeAdopted(agreed: AgreedDocument): void {
+    this.#effects.push({ kind: 'adopted', agreed });
     const before = this.#adopted;
     this.#adopted = agreed;
     const concern = before === undefined ? describeNameTaken(agreed.document, this.#init.self) : undefined;
-    if (concern !== undefined) this.#log('warn', {}, concern);
-    if (before !== undefined && isForcedSince(before.document, agreed.document)) {
-      for (const warning of warningsOf(before, agreed))
-        this.#log('warn', { epoch: agreed.document.epoch }, warning);
-    }
+    if (concern !== undefined) this.#effects.log('warn', {}, concern);
+    for (const warning of before === undefined ? [] : forceWarnings(before, agreed))
+      this.#effects.log('warn', { epoch: agreed.document.epoch }, warning);
     this.#settleForcing(agreed);
     if (memberOf(agreed.document, this.#self) === undefined) {
       this.#phase = 'removed';
       return;
     }
-    this.#completed = this.#completed.filter((transfer) =>
-      isOutstanding(agreed.document, { kind: 'transferComplete', transfer }),
-    );
-    if (agreed.document.resize === undefined) this.#filled = false;
+    this.#reports.adopt(agreed.document);
     this.#refreshPeers();
     this.#heartbeatAll();
-    this.#reportsDueAt ??= now;
   }
 
   // Peers, heartbeats, reports
 
   #refreshPeers(): void {
     const prospect = this.prospect();
-    const { moved, changes } = this.#circle.draw([this.current(), ...(prospect ? [prospect] : [])]);
-    if (moved) this.#out.push({ kind: 'setPeers', peers: this.#circle.peers });
-    this.#tellUp(changes);
+    const { moved, changes } = this.#peers.follow([this.current(), ...(prospect ? [prospect] : [])]);
+    if (moved) this.#effects.push({ kind: 'setPeers', peers: this.#peers.addresses });
+    this.#effects.upChanged(changes);
   }
 
   #heartbeatAll(): void {
-    for (const { id } of this.#circle.peers) this.#heartbeat(id);
+    for (const { id } of this.#peers.addresses) this.#heartbeat(id);
   }
 
   /** A member of our ring hears of our ring, a member of the prospect's of that. */
@@ -478,33 +447,18 @@ export class Membership {
     const shared = [this.current(), this.prospect()].find(
       (agreed) => agreed !== undefined && memberOf(agreed.document, to) !== undefined,
     );
-    if (shared !== undefined) this.#send(to, this.#circle.heartbeat(shared, to));
-  }
-
-  #sendReports(now: number): void {
-    this.#reportsDueAt = now + this.#init.preset.reportIntervalMs;
-    const own: Report[] = [
-      { kind: 'memberInfo', info: this.#init.self },
-      { kind: 'back', node: this.#self },
-    ];
-    for (const report of own) if (isOutstanding(this.current().document, report)) this.#bring(report, now);
-    for (const transfer of this.#completed) this.#bring({ kind: 'transferComplete', transfer }, now);
-    if (this.#filled) this.#bringFilled(now);
-  }
-
-  #bringFilled(now: number): void {
-    const { resize, epoch } = this.current().document;
-    if (resize === undefined) return;
-    const { ringSize } = resize;
-    this.#bring({ kind: 'filled', node: this.#self, ringSize, epoch, full: this.#filled }, now);
+    if (shared !== undefined) this.#effects.send(to, this.#peers.heartbeat(shared, to));
   }
 
   /** To the acting claimant. A lone ring that is about to be left does not change any more. */
-  #bring(report: Report, now: number): void {
+  #bring(reports: readonly Report[], now: number): void {
     if (this.#candidacy.isUnderWay) return;
     const claimant = this.actingClaimant();
-    if (claimant === this.#self) return this.#takeReport(report, now);
-    this.#send(claimant, { kind: 'report', clusterId: this.current().document.clusterId, report });
+    const { clusterId } = this.current().document;
+    for (const report of reports) {
+      if (claimant === this.#self) this.#takeReport(report, now);
+      else this.#effects.send(claimant, { kind: 'report', clusterId, report });
+    }
   }
 
   /** Whoever brings it thinks that we are the claimant; that agreement holds makes it harmless if we are not. */
@@ -513,7 +467,7 @@ export class Membership {
       this.#perform(this.#claimant.report(report, now), now);
   }
 
-  // Odds and ends
+  // What this node may do as things stand, and what the machines below see
 
   /** Why an operator's request is not handled at this node, or undefined when it is. */
   #notHere(): Refusal | NotClaimant | undefined {
@@ -530,6 +484,10 @@ export class Membership {
     return this.#phase === 'running' && !this.#candidacy.isEntering;
   }
 
+  #noMajority(): Refusal | undefined {
+    return majorityRefusal(this.current().document, (node) => this.isUp(node));
+  }
+
   #documentOf(clusterId: string): AgreedDocument | undefined {
     return [this.current(), this.prospect()].find((agreed) => agreed?.document.clusterId === clusterId);
   }
@@ -539,9 +497,9 @@ export class Membership {
     return {
       current,
       isUp: (node) => this.isUp(node),
-      hasCurrent: (node) => this.#circle.has(node, current),
-      servicesOf: (node) => this.#circle.servicesOf(node),
-      partialOf: (node) => this.#circle.partialOf(node),
+      hasCurrent: (node) => this.#peers.has(node, current),
+      servicesOf: (node) => this.#peers.servicesOf(node),
+      partialOf: (node) => this.#peers.partialOf(node),
     };
   }
 
@@ -551,50 +509,9 @@ export class Membership {
     return new Agreement({ self: this.#self, current, record, isRingOlder, random, timing: preset });
   }
 
-  #save(name: StableName, bytes: Uint8Array, after: After): void {
-    const token = this.#nextToken++;
-    this.#after.set(token, after);
-    this.#out.push({ kind: 'save', name, bytes, token });
-  }
-
-  #tellUp(changes: readonly LivenessChange[]): void {
-    for (const { node, up } of changes) this.#out.push({ kind: 'upChanged', node, up });
-  }
-
-  /** A node that is up runs other services than before; one that was told of just now is not told of twice. */
-  #tellServices(node: NodeId): void {
-    const told = this.#out.some((effect) => effect.kind === 'upChanged' && effect.node === node);
-    if (!told) this.#tellUp([{ node, up: true }]);
-  }
-
-  #send(to: NodeId, message: MembershipMessage): void {
-    this.#out.push({ kind: 'send', to, message });
-  }
-
-  #reply(requestId: number, result: RequestResult): void {
-    this.#out.push({ kind: 'reply', requestId, result });
-  }
-
-  #log(level: 'warn' | 'error', fields: object, text: string): void {
-    this.#out.push({ kind: 'log', level, fields, text });
-  }
-
   /** `removed` closes the last batch, after the news was told and whoever waited was answered. */
   #drain(): MembershipEffect[] {
-    const effects = this.#out;
-    this.#out = [];
-    if (this.#phase === 'removed') effects.push({ kind: 'removed' });
-    return effects;
+    if (this.#phase === 'removed') this.#effects.push({ kind: 'removed' });
+    return this.#effects.drain();
   }
-}
-
-/** A prospect that has become the ring since is none. */
-function otherThan(ring: AgreedDocument, prospect: AgreedDocument | undefined): AgreedDocument | undefined {
-  return prospect?.document.clusterId === ring.document.clusterId ? undefined : prospect;
-}
-
-function joinResult(result: RequestResult, agreed: AgreedDocument | undefined): JoinReply['result'] {
-  if (result.kind === 'staged' && agreed !== undefined) return { kind: 'staged', document: agreed };
-  assert(result.kind === 'refused', 'a join is staged or refused');
-  return result;
 }

@@ -1,5 +1,5 @@
 /**
- * The way of a command: from a request to a vnode, here or on another node, and of its answer back.
+ * The data plane: brings a command from a request to its vnode, here or on another node, and the answer back.
  *
  * A vnode here is called at once and with the command itself. For a vnode elsewhere the command becomes a frame on
  * the data lane; its answer finds the request by number, and is taken once and only from the node that was asked.
@@ -43,7 +43,7 @@ import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
 import { LocalToken, RemoteToken } from './reply-tokens.ts';
 import type { ListOf, RingView } from './ring-view.ts';
-import { commandWay, coverageWay, wayNumber, type Way } from './way.ts';
+import { commandKind, coverageKind, kindNumber, type RequestKind } from './request-kind.ts';
 
 export interface DataPlaneInit {
   readonly self: NodeId;
@@ -71,8 +71,8 @@ const EARLY_BYTES_MAX = 32 * 1024 * 1024;
 
 export class DataPlane {
   readonly #init: DataPlaneInit;
-  /** By the type of the request, and of its answer, and the service. */
-  readonly #ways = new Map<number, Way>();
+  /** By service and message type, that of the request as well as that of its answer. */
+  readonly #kinds = new Map<number, RequestKind>();
   readonly #header: Header = newHeader();
   readonly #reader = new Reader();
   #early: EarlyFrame[] = [];
@@ -84,7 +84,7 @@ export class DataPlane {
   constructor(init: DataPlaneInit) {
     this.#init = init;
     for (const module of init.modules)
-      for (const way of [commandWay(module), coverageWay(module)]) this.#add(way);
+      for (const kind of [commandKind(module), coverageKind(module)]) this.#add(kind);
   }
 
   limits(): LimitUse[] {
@@ -102,30 +102,31 @@ export class DataPlane {
   }
 
   port<Command, Reply>(module: VnodeModule<Command, Reply>): ServicePort<Command, Reply> {
-    const way = commandWay(module as unknown as VnodeModule<unknown, unknown>);
-    return new WayPort(this.#init, way) as ServicePort<unknown, unknown> as ServicePort<Command, Reply>;
+    const kind = commandKind(module as unknown as VnodeModule<unknown, unknown>);
+    return new RequestPort(this.#init, kind) as ServicePort<unknown, unknown> as ServicePort<Command, Reply>;
   }
 
   coveragePort<Command, Reply>(module: VnodeModule<Command, Reply>): CoveragePort<Command, Reply> {
-    const way = coverageWay(module as unknown as VnodeModule<unknown, unknown>);
-    return new WayPort(this.#init, way) as ServicePort<unknown, unknown> as CoveragePort<Command, Reply>;
+    const kind = coverageKind(module as unknown as VnodeModule<unknown, unknown>);
+    return new RequestPort(this.#init, kind) as ServicePort<unknown, unknown> as CoveragePort<Command, Reply>;
   }
 
   onFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
     const header = this.#header;
     const reader = this.#reader.on(bytes, start, end);
     readHeader(reader, header);
-    const way = this.#ways.get(wayNumber(header.type, header.service));
+    const kind = this.#kinds.get(kindNumber(header.type, header.service));
     const { type } = header;
-    if (type === MESSAGE.reply || type === MESSAGE.coveragePage) this.#handleReply(from, header, reader, way);
+    if (type === MESSAGE.reply || type === MESSAGE.coveragePage)
+      this.#handleReply(from, header, reader, kind);
     else if (type === MESSAGE.command || type === MESSAGE.coverage)
-      this.#handleCommand(from, header, reader, bytes.subarray(start, end), way);
+      this.#handleCommand(from, header, reader, bytes.subarray(start, end), kind);
     else throw new WireError(`a message of type ${type} on the data lane`);
   }
 
-  #add(way: Way): void {
-    this.#ways.set(wayNumber(way.request, way.service), way);
-    this.#ways.set(wayNumber(way.answer, way.service), way);
+  #add(kind: RequestKind): void {
+    this.#kinds.set(kindNumber(kind.request, kind.service), kind);
+    this.#kinds.set(kindNumber(kind.answer, kind.service), kind);
   }
 
   /** The ring is newer: what waited for it may go on; what is for a still later one waits on. */
@@ -154,16 +155,16 @@ export class DataPlane {
     return true;
   }
 
-  #handleReply(from: NodeId, header: Header, body: Reader, way: Way | undefined): void {
+  #handleReply(from: NodeId, header: Header, body: Reader, kind: RequestKind | undefined): void {
     const at = header.flags >>> AT_SHIFT;
     const standIn = (header.flags & (FLAG_FALLBACK | FLAG_PARTIAL)) !== 0;
-    if (way === undefined) throw new WireError('a reply of an unknown service');
+    if (kind === undefined) throw new WireError('a reply of an unknown service');
     const request = this.#init.table.take(header.requestId, at, from);
     if (request === undefined) return;
     // From here on the request waits for this answer no more: whatever the bytes are, it must be told something.
     const status = body.left > 0 ? body.u8() : REPLY_FAILED;
     if (status === REPLY_OK) {
-      const reply = decodeOrFail(way, body);
+      const reply = decodeOrFail(kind, body);
       if (reply === undefined) request.onFailed(at, true);
       else request.onReply(at, reply, standIn);
     } else if (status === REPLY_REFUSED && body.left > 0)
@@ -172,12 +173,18 @@ export class DataPlane {
     else request.onFailed(at, true, status === REPLY_CROWDED);
   }
 
-  #handleCommand(from: NodeId, header: Header, body: Reader, frame: Uint8Array, way: Way | undefined): void {
+  #handleCommand(
+    from: NodeId,
+    header: Header,
+    body: Reader,
+    frame: Uint8Array,
+    kind: RequestKind | undefined,
+  ): void {
     const { view, logger } = this.#init;
-    const token = new RemoteToken(this.#init, way, from, header);
+    const token = new RemoteToken(this.#init, kind, from, header);
     this.heard++;
     // Whoever sent it has not heard yet what this node runs, or no longer does.
-    if (way === undefined) return token.refuse('no_service');
+    if (kind === undefined) return token.refuse('no_service');
     if (this.#stopping) return token.refuse('stopping');
     const { document } = view;
     if (header.epoch > document.epoch) {
@@ -186,21 +193,21 @@ export class DataPlane {
       token.refuse('overload');
       return;
     }
-    const owner = this.#vnodeFor(way, header);
+    const owner = this.#vnodeFor(kind, header);
     if (owner === undefined && !this.#wasSentBefore(header)) return token.refuse('moved');
     let command: unknown;
     try {
-      command = way.codec.decodeCommand(body);
+      command = kind.codec.decodeCommand(body);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
       return token.refuse('bad_request');
     }
-    const vnode = owner ?? this.#standInFor(way, header, command);
+    const vnode = owner ?? this.#standInFor(kind, header, command);
     if (vnode === undefined) return token.refuse('moved');
     token.host = vnode;
     token.late = owner === undefined;
-    way.bring(vnode, command, token, header.remainingMs);
+    kind.bring(vnode, command, token, header.remainingMs);
   }
 
   /** Under a ring that this node has left behind, which may have been of another size. */
@@ -209,16 +216,20 @@ export class DataPlane {
   }
 
   /** Keeps as a hint what comes too late for the ring that it was sent under. */
-  #standInFor(way: Way, { ringBits: bits, partition }: Header, command: unknown): VnodeHost | undefined {
+  #standInFor(
+    kind: RequestKind,
+    { ringBits: bits, partition }: Header,
+    command: unknown,
+  ): VnodeHost | undefined {
     const { vnodes } = this.#init;
     const place: Place = { ringBits: bits, partition };
     // What is being filled may be given up again, and no hint must be lost with it.
-    if (!way.merges(command) || vnodes.isToFill(place)) return undefined;
-    return vnodes.findOrOpenAt(way.name, place);
+    if (!kind.merges(command) || vnodes.isToFill(place)) return undefined;
+    return vnodes.findOrOpenAt(kind.name, place);
   }
 
   /** The vnode that this frame is for, or undefined when the partition is another node's now. */
-  #vnodeFor({ name }: Way, header: Header): VnodeHost | undefined {
+  #vnodeFor({ name }: RequestKind, header: Header): VnodeHost | undefined {
     const { view, vnodes, self } = this.#init;
     const { document } = view;
     if (header.ringBits !== ringBits(document.ringSize) || header.partition >= document.ringSize)
@@ -229,7 +240,7 @@ export class DataPlane {
   }
 }
 
-function decodeOrFail({ codec }: Way, body: Reader): unknown {
+function decodeOrFail({ codec }: RequestKind, body: Reader): unknown {
   try {
     return codec.decodeReply(body);
   } catch (error) {
@@ -239,27 +250,27 @@ function decodeOrFail({ codec }: Way, body: Reader): unknown {
 }
 
 /** What the requests of one kind, to one service, send through. */
-class WayPort implements ServicePort<unknown, unknown> {
+class RequestPort implements ServicePort<unknown, unknown> {
   readonly self: NodeId;
   /** Of the nodes that run this service. */
   readonly list: ListOf;
   readonly #init: DataPlaneInit;
   readonly #view: RingView;
   readonly #table: RequestTable;
-  readonly #way: Way;
+  readonly #kind: RequestKind;
   readonly #vnodes: ServiceVnodes;
   readonly #header: Header = newHeader();
 
-  constructor(init: DataPlaneInit, way: Way) {
+  constructor(init: DataPlaneInit, kind: RequestKind) {
     this.self = init.self;
-    this.list = init.view.listOf(way.name);
+    this.list = init.view.listOf(kind.name);
     this.#init = init;
     this.#view = init.view;
     this.#table = init.table;
-    this.#way = way;
-    this.#vnodes = init.vnodes.of(way.name);
-    this.#header.type = way.request;
-    this.#header.service = way.service;
+    this.#kind = kind;
+    this.#vnodes = init.vnodes.of(kind.name);
+    this.#header.type = kind.request;
+    this.#header.service = kind.service;
   }
 
   get epoch(): Epoch {
@@ -298,7 +309,7 @@ class WayPort implements ServicePort<unknown, unknown> {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
     }
-    this.#way.bring(host, command, new LocalToken(this.#table, this.self, id, at, host), remainingMs);
+    this.#kind.bring(host, command, new LocalToken(this.#table, this.self, id, at, host), remainingMs);
   }
 
   /** Undefined for one of a ring that is past. */
@@ -319,7 +330,7 @@ class WayPort implements ServicePort<unknown, unknown> {
     header.remainingMs = remainingMs;
     out.reset();
     writeHeader(out, header);
-    this.#way.codec.encodeCommand(command, out);
+    this.#kind.codec.encodeCommand(command, out);
     const taken = transport.send(replica.node, 'data', out.buffer, 0, out.length);
     if (!taken) this.#table.take(id, at, replica.node)?.onFailed(at, false);
   }

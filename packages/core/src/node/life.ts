@@ -58,8 +58,3 @@ export function decodeLife(bytes: Uint8Array): LifeRecord {
     proven: raw?.proven === true,
   };
 }
-
-/** What a node says that is in no ring any more though its store is not empty. */
-export const STRANDED =
-  'this node is in no ring any more and still holds data: it was taken out while it was away, or let in by members ' +
-  'whose ring was undone. Its data directory is kept';

@@ -3,13 +3,12 @@
  *
  * The order that everything rests on, said once: *persist, then tell*. A ring is adopted only when it is durable; a
  * vnode's record goes into the store before the items that follow from it; an acknowledgement waits for the store.
- * When a ring is adopted, the vnodes take their standing under it first, then handoff and requests see it, then frames
- * that were waiting for it go on.
+ * Once it has a ring the rest of it exists as well, and follows each new ring in an order of its own (running.ts).
  *
  * It knows no socket, file or clock but those it is given, so that the same code runs over TCP and in the simulated
  * world of @rkv/testkit.
  */
-import { Reader, WireError, Writer } from '../base/bytes.ts';
+import { WireError, Writer } from '../base/bytes.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
@@ -17,55 +16,37 @@ import { SPACE_ENTRY, type Place } from '../contracts/store.ts';
 import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
-import { HandoffManager } from '../handoff/handoff-manager.ts';
-import { readOffer, writeAnswer } from '../handoff/handoff-wire.ts';
-import type { TransferableVnode } from '../handoff/port.ts';
+import type { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
 import { Membership } from '../membership/membership.ts';
-import {
-  decodeMembershipMessage,
-  encodeMembershipMessage,
-  type MembershipMessage,
-} from '../membership/messages.ts';
+import type { MembershipMessage } from '../membership/messages.ts';
 import { membershipPresets, type MembershipPreset } from '../membership/preset.ts';
 import { unsure } from '../membership/refusal.ts';
-import { MESSAGE, newHeader, readHeader, serviceNumber, type Header } from '../request/message.ts';
 import type { CoveragePort } from '../request/coverage.ts';
 import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
-import { VnodeManager } from '../vnode/vnode-manager.ts';
-import { ColdFrames } from './cold-frames.ts';
-import { DataPlane } from './data-plane.ts';
-import { answerAboutHandoff, refusalOf } from './handoff-questions.ts';
+import { ControlPlane } from './control-plane.ts';
+import { answerAboutHandoff } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
-import { STRANDED } from './life.ts';
 import { sayFarewell, type FarewellParts } from './farewell.ts';
 import { Neighbours, type NeighboursParts } from './neighbours.ts';
 import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
 import { missingQuorums } from './readiness.ts';
-import { RingView, type ListOf } from './ring-view.ts';
+import { Running } from './running.ts';
 import { SaveQueue } from './save-queue.ts';
 import { StoreProof } from './store-proof.ts';
-import { Wholeness } from './wholeness.ts';
 
 /** How long another node may take to answer a question or a request. */
 const QUESTION_MS = 8_000;
 
-/** Everything that exists once the node has a ring. */
-interface Running {
-  readonly view: RingView;
-  readonly vnodes: VnodeManager;
-  readonly wholeness: Wholeness;
-  readonly data: DataPlane;
-  /** By service: the preference lists of those that run it. */
-  readonly lists: ReadonlyMap<string, ListOf>;
-  readonly handoff: HandoffManager;
-}
+const STRANDED =
+  'this node is in no ring any more and still holds data: it was taken out while it was away, or let in by members ' +
+  'whose ring was undone. Its data directory is kept';
 
 export class Node {
   readonly id: NodeId;
@@ -74,11 +55,8 @@ export class Node {
   readonly #membership: Membership;
   readonly #questions: Questions;
   readonly #table: RequestTable;
-  readonly #modules: readonly VnodeModule<unknown, unknown>[];
   readonly #out = new Writer(64 * 1024);
-  readonly #frames: ColdFrames;
-  readonly #reader = new Reader();
-  readonly #header = newHeader();
+  readonly #control: ControlPlane;
   readonly #requests = new Map<number, (result: RequestResult) => void>();
   readonly #saves = new SaveQueue(() => this.#init);
   readonly #neighbours: Neighbours;
@@ -96,19 +74,13 @@ export class Node {
   constructor(init: NodeInit) {
     this.#init = init;
     this.id = init.id;
-    this.#modules = init.modules;
     this.#start = init.host.random() as StartNumber;
     this.#table = new RequestTable(init.host);
-    this.#frames = new ColdFrames({
-      transport: init.transport,
-      out: this.#out,
-      epoch: () => this.#running?.view.document.epoch ?? (0 as Epoch),
-    });
+    this.#control = this.#makeControlPlane();
     this.#questions = new Questions({
       self: init.id,
       host: init.host,
-      send: (to, kind, bytes) =>
-        this.#frames.control(to, kind === 'question' ? MESSAGE.question : MESSAGE.answer, bytes),
+      send: (to, kind, bytes) => this.#control[kind](to, bytes),
     });
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#joining = new Joining({
@@ -116,7 +88,7 @@ export class Node {
       transport: init.transport,
       neighbours: this.#neighbours,
       questions: this.#questions,
-      joinVia: (peer, done) => this.#ask({ kind: 'joinVia', requestId: this.#await(done), peer }),
+      joinVia: (peer, done) => this.#tell({ kind: 'joinVia', requestId: this.#await(done), peer }),
     });
     this.#membership = this.#makeMembership();
     const ring = this.#membership.current().document;
@@ -134,7 +106,7 @@ export class Node {
 
   #begin(): void {
     if (this.#stopped) return;
-    this.#perform(this.#membership.start(this.#init.host.monotonic()));
+    this.#perform(this.#membership.start());
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
@@ -145,7 +117,7 @@ export class Node {
     const { data, vnodes } = running;
     const parts: FarewellParts = {
       host: this.#init.host,
-      announce: () => this.#ask({ kind: 'stopping' }),
+      announce: () => this.#tell({ kind: 'stopping' }),
       heard: () => data.heard,
       open: () => this.#table.open + vnodes.open,
       refuse: () => data.drain(),
@@ -158,8 +130,7 @@ export class Node {
     if (this.#stopped) return done();
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#running?.handoff.stop();
-    this.#running?.vnodes.stop();
+    this.#running?.stop();
     this.#neighbours.stop();
     this.#questions.stop();
     this.#table.stop();
@@ -184,10 +155,7 @@ export class Node {
   /** What of this node is bounded, and how full it is. */
   limits(): LimitUse[] {
     const limits = [this.#questions.limit, this.#table.limit];
-    const running = this.#running;
-    if (running === undefined) return limits;
-    const { data, handoff, vnodes } = running;
-    return [...limits, ...data.limits(), ...handoff.limits(), ...vnodes.limits()];
+    return [...limits, ...(this.#running?.limits() ?? [])];
   }
 
   /** Reasons why this node cannot serve all it should; empty when it can. */
@@ -214,7 +182,7 @@ export class Node {
   }
 
   isUp(node: NodeId): boolean {
-    return node === this.id || this.#membership.isUp(node);
+    return this.#membership.isUp(node);
   }
 
   /** Whether every live member is known to hold this node's ring. */
@@ -307,6 +275,21 @@ export class Node {
     };
   }
 
+  #makeControlPlane(): ControlPlane {
+    const { name, transport } = this.#init;
+    return new ControlPlane({
+      name,
+      transport,
+      out: this.#out,
+      services: serviceNames(this.#init),
+      epoch: () => this.#running?.view.document.epoch ?? (0 as Epoch),
+      onMembership: (from, message) => this.#tell({ kind: 'message', from, message }),
+      onQuestion: (from, bytes) => this.#questions.onQuestion(from, bytes),
+      onAnswer: (from, bytes) => this.#questions.onAnswer(from, bytes),
+      onTransfer: (from, header, service, body) => this.#live.handoff.onFrame(from, header, service, body),
+    });
+  }
+
   #makeMembership(): Membership {
     const { id, name, address, location, stable, store, host, birth } = this.#init;
     return new Membership({
@@ -316,7 +299,7 @@ export class Node {
       claim,
       random: () => host.random(),
       wallClock: () => host.now(),
-      services: this.#modules.map((module) => module.name),
+      services: serviceNames(this.#init),
       partial: () => this.#running?.vnodes.partialOwned.length ?? 0,
       preset: this.#preset,
     });
@@ -325,17 +308,12 @@ export class Node {
   #tick(): void {
     if (this.#stopped) return;
     this.#perform(this.#membership.tick(this.#init.host.monotonic()));
-    const running = this.#running;
-    const leaving = running?.view.document.members.some(
-      (member) => member.id === this.id && member.status === 'leaving',
-    );
-    if (leaving === true && running?.handoff.drained === true) this.#ask({ kind: 'drained' });
-    if (running?.view.document.resize !== undefined)
-      this.#ask({ kind: 'filled', full: running.handoff.filled });
+    this.#running?.reportProgress();
     this.#timer = this.#init.host.setTimer(this.#preset.tickIntervalMs, () => this.#tick());
   }
 
-  #ask(event: MembershipEvent): void {
+  /** Feed the membership machine. */
+  #tell(event: MembershipEvent): void {
     if (!this.#stopped) this.#perform(this.#membership.step(event, this.#init.host.monotonic()));
   }
 
@@ -347,7 +325,7 @@ export class Node {
     switch (effect.kind) {
       case 'save': {
         const { name, bytes, token } = effect;
-        const saved = (error?: string): void => this.#ask({ kind: 'saved', token, error });
+        const saved = (error?: string): void => this.#tell({ kind: 'saved', token, error });
         // A plan may fail: somebody waits to be told.
         return this.#saves.save(name, bytes, () => saved(), name === 'plan' ? saved : undefined);
       }
@@ -357,7 +335,7 @@ export class Node {
         this.#adopt(effect.agreed.document);
         return this.#init.onRing?.(effect.agreed);
       case 'upChanged':
-        return this.#upChanged(effect.node, effect.up);
+        return this.#running?.upChanged(effect.node, effect.up);
       case 'reply': {
         const done = this.#requests.get(effect.requestId);
         this.#requests.delete(effect.requestId);
@@ -380,81 +358,32 @@ export class Node {
   }
 
   #adopt(document: RingDocument): void {
-    const running = this.#running;
-    if (running === undefined) return this.#beginRunning(document);
-    running.vnodes.adopt(document);
-    running.view.adopt(document);
-    running.handoff.adopt();
-    this.#table.ringChanged();
-    running.data.adopt();
+    if (this.#running === undefined) this.#beginRunning(document);
+    else this.#running.adopt(document);
   }
 
-  /** The first ring: open the vnodes, then let others in. */
+  /** The first ring. */
   #beginRunning(document: RingDocument): void {
-    const { host, store, transport, logger, durability, mailboxMax } = this.#init;
-    const self = this.id;
-    const modules = this.#modules;
-    const view = new RingView(
-      self,
+    const running = new Running({
+      init: this.#init,
       document,
-      (node) => this.isUp(node),
-      (node, service) => this.#membership.peers.runs(node, service),
-    );
-    const lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
-    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
-    const data = new DataPlane({
-      self,
-      host,
-      transport,
-      logger,
-      modules,
-      view,
-      vnodes,
+      membership: this.#membership,
       table: this.#table,
+      control: this.#control,
       out: this.#out,
+      tell: (event) => this.#tell(event),
+      ask: (to, topic, body, done) => this.ask(to, topic, body, done),
     });
-    const handoff = new HandoffManager(this.#handoffPort(view, vnodes));
-    const wholeness = new Wholeness({
-      self,
-      host,
-      logger,
-      vnodes,
-      document: () => view.document,
-      ask: (node, body, done) => this.ask(node, 'inDoubt', body, done),
-    });
-    this.#running = { view, vnodes, wholeness, data, lists, handoff };
-    store.start({
-      onProgress: () => vnodes.onStoreProgress(),
-      onFailure: (fromSeq, error) => {
-        logger.error({ code: error.code }, `the store failed: ${error.message}`);
-        vnodes.onStoreProgress(fromSeq);
-      },
-    });
+    this.#running = running;
     const { isFirstLife, proven } = this.#proof;
-    vnodes.start(document, { firstLife: isFirstLife, intact: proven });
-    if (!proven) this.#whenAllStored(vnodes, () => this.#proof.becomeProven());
-    transport.start(this.#transportHandler());
-    handoff.start();
+    running.start({ firstLife: isFirstLife, intact: proven }, this.#transportHandler(), () =>
+      this.#proof.becomeProven(),
+    );
     this.#init.onReady?.();
   }
 
-  /** An empty batch is durable when everything before it is. */
-  #whenAllStored(vnodes: VnodeManager, done: () => void): void {
-    const seq = this.#init.store.submit([]);
-    if (seq !== undefined) vnodes.whenStored(seq, done);
-  }
-
-  #upChanged(node: NodeId, up: boolean): void {
-    const running = this.#running;
-    if (running === undefined) return;
-    running.view.upChanged();
-    if (!up) this.#table.failNode(node);
-    running.handoff.onUpChanged(node, up);
-    this.#table.ringChanged();
-  }
-
   #requestHere(request: AdminRequest, done: (result: RequestResult) => void): void {
-    this.#ask({ kind: 'request', requestId: this.#await(done), request });
+    this.#tell({ kind: 'request', requestId: this.#await(done), request });
   }
 
   #await(done: (result: RequestResult) => void): number {
@@ -490,7 +419,7 @@ export class Node {
       onPeerDown: (peer, reason) => {
         this.#init.logger.debug({ peer, reason }, 'a connection ended');
         this.#questions.onPeerDown(peer);
-        this.#ask({ kind: 'peerDown', peer });
+        this.#tell({ kind: 'peerDown', peer });
       },
     };
   }
@@ -502,99 +431,30 @@ export class Node {
   }
 
   #onPeerUp(peer: Hello): void {
-    this.#ask({ kind: 'peerUp', peer: peer.nodeId });
+    this.#tell({ kind: 'peerUp', peer: peer.nodeId });
   }
 
   #onFrame(from: NodeId, lane: Lane, bytes: Uint8Array, start: number, end: number): void {
     try {
       if (lane === 'data') this.#live.data.onFrame(from, bytes, start, end);
-      else this.#handleColdFrame(from, bytes, start, end);
+      else this.#control.onFrame(from, bytes, start, end);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#init.logger.warn({ from, lane, reason: error.message }, 'a frame made no sense and was dropped');
     }
   }
 
-  #handleColdFrame(from: NodeId, bytes: Uint8Array, start: number, end: number): void {
-    const header = this.#header;
-    const reader = this.#reader.on(bytes, start, end);
-    readHeader(reader, header);
-    switch (header.type) {
-      case MESSAGE.membership:
-        return this.#ask({ kind: 'message', from, message: decodeMembershipMessage(reader.rest()) });
-      case MESSAGE.question:
-        return this.#questions.onQuestion(from, reader.rest());
-      case MESSAGE.answer:
-        return this.#questions.onAnswer(from, reader.rest());
-      case MESSAGE.handoffOffer:
-      case MESSAGE.handoffAnswer:
-      case MESSAGE.handoffItems:
-      case MESSAGE.handoffAck:
-      case MESSAGE.handoffCompare:
-      case MESSAGE.handoffHeld:
-      case MESSAGE.handoffEnd: {
-        const module = this.#modules.find((candidate) => serviceNumber(candidate.name) === header.service);
-        if (module === undefined) return this.#refuseTransfer(from, header, reader);
-        return this.#live.handoff.onFrame(from, header, module.name, reader);
-      }
-      default:
-        throw new WireError(`a message of unknown type ${header.type}`);
-    }
-  }
-
-  /** Of a service that is not run here. */
-  #refuseTransfer(from: NodeId, { type, service, ringBits, partition }: Header, body: Reader): void {
-    if (type !== MESSAGE.handoffOffer) throw new WireError('a transfer of an unknown service');
-    const { id } = readOffer(body);
-    const refusal = `${this.#init.name} does not run this service`;
-    this.#frames.bulk(from, MESSAGE.handoffAnswer, service, { ringBits, partition }, (out) =>
-      writeAnswer(out, { id, refusal, compare: false }),
-    );
-  }
-
   #sendMembership(to: NodeId, message: MembershipMessage): void {
-    if (this.#frames.control(to, MESSAGE.membership, encodeMembershipMessage(message))) return;
+    if (this.#control.membership(to, message)) return;
     this.#neighbours.keepFor(to, message);
-  }
-
-  /** A member that is up runs it. */
-  #isRun(service: string): boolean {
-    return this.document.members.some(({ id }) => this.#membership.peers.runs(id, service));
-  }
-
-  #handoffPort(view: RingView, vnodes: VnodeManager): ConstructorParameters<typeof HandoffManager>[0] {
-    const { host, logger } = this.#init;
-    return {
-      self: this.id,
-      host,
-      logger,
-      get document() {
-        return view.document;
-      },
-      services: this.#modules.map((module) => module.name),
-      isUp: (node) => this.isUp(node),
-      runs: (node, service) => this.#membership.peers.runs(node, service),
-      unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),
-      nameOf: (node) => view.document.members.find((member) => member.id === node)?.name ?? node,
-      allLiveHave: (epoch) => this.#membership.allLiveHave(epoch),
-      find: (service, place) => vnodes.findAt(service, place),
-      findOrStandIn: (service, place) => vnodes.findOrOpenAt(service, place),
-      all: () => vnodes.all(),
-      discard: (vnode: TransferableVnode) => vnodes.discard(vnode as VnodeHost),
-      whenAllStored: (done) => this.#whenAllStored(vnodes, done),
-      send: (to, type, service, place, body) =>
-        this.#frames.bulk(to, type, serviceNumber(service), place, body),
-      askForCopy: (to, request, done) => this.ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
-      declareWhole: (service, partition) => this.#live.wholeness.declare(service, partition),
-      withdrawComplete: (partition, to) =>
-        this.#ask({ kind: 'transferBroken', transfer: { partition, from: this.id, to } }),
-      reportComplete: (partition, to) =>
-        this.#ask({ kind: 'transferComplete', transfer: { partition, from: this.id, to } }),
-    };
   }
 }
 
 /** Names one cluster for ever: 32 hex digits, drawn at its birth. */
 function drawClusterId(host: Host): string {
   return Array.from({ length: 4 }, () => host.random().toString(16).padStart(8, '0')).join('');
+}
+
+function serviceNames({ modules }: NodeInit): string[] {
+  return modules.map((module) => module.name);
 }

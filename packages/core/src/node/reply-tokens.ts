@@ -23,7 +23,7 @@ import type { RequestTable } from '../request/request-table.ts';
 import { VnodeToken } from '../vnode/mailbox.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { RingView } from './ring-view.ts';
-import type { Way } from './way.ts';
+import type { RequestKind } from './request-kind.ts';
 
 /** Brings an answer to a request of this node. A new one each time: who answers twice must not reach another request. */
 export class LocalToken extends VnodeToken {
@@ -84,7 +84,7 @@ export interface RemoteTokenInit {
 export class RemoteToken extends VnodeToken {
   readonly #init: RemoteTokenInit;
   /** Undefined: of a service that is not here, and can only be refused. */
-  readonly #way: Way | undefined;
+  readonly #kind: RequestKind | undefined;
   readonly #to: NodeId;
   // Of the command's header, what its answer repeats.
   readonly #at: number;
@@ -96,10 +96,10 @@ export class RemoteToken extends VnodeToken {
   /** The command came too late for its ring: what it was to merge is kept as a hint, and the asker is to ask anew. */
   late = false;
 
-  constructor(init: RemoteTokenInit, way: Way | undefined, to: NodeId, header: Header) {
+  constructor(init: RemoteTokenInit, kind: RequestKind | undefined, to: NodeId, header: Header) {
     super();
     this.#init = init;
-    this.#way = way;
+    this.#kind = kind;
     this.#to = to;
     this.#at = header.flags >>> AT_SHIFT;
     this.#ringBits = header.ringBits;
@@ -111,7 +111,7 @@ export class RemoteToken extends VnodeToken {
   reply(reply: unknown): void {
     if (this.late) return this.#replyKept();
     // First of all: a codec that throws over it leaves the command unanswered, and who asked can be told.
-    this.#way?.codec.encodeReply(reply, this.#begin(REPLY_OK));
+    this.#kind?.codec.encodeReply(reply, this.#begin(REPLY_OK));
     if (!this.use() || this.#send()) return;
     // Not a refusal: the command may have been acted on.
     this.#begin(REPLY_CROWDED);
@@ -140,7 +140,7 @@ export class RemoteToken extends VnodeToken {
   #begin(status: number): Writer {
     const { out, view } = this.#init;
     const header = replyHeader;
-    header.type = this.#way?.answer ?? MESSAGE.reply;
+    header.type = this.#kind?.answer ?? MESSAGE.reply;
     header.flags = this.#at << AT_SHIFT;
     if (this.host?.role === 'fallback') header.flags |= FLAG_FALLBACK;
     if (this.host?.whole === false) header.flags |= FLAG_PARTIAL;

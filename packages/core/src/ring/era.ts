@@ -31,7 +31,8 @@ export function eraOf(epoch: number): number {
   return Math.floor(epoch / ERA);
 }
 
-export interface Forcing {
+/** How one node begins an era of its own. */
+export interface EraStart {
   /** The epoch that is left behind. */
   readonly left: Epoch;
   /** The era to begin, a later one than that of `left`. */
@@ -40,7 +41,7 @@ export interface Forcing {
 }
 
 /** The first epoch of an era as the node in this seat forces it; undefined when numbers have run out. */
-export function forcedEpoch({ left, era, seat }: Forcing): Epoch | undefined {
+export function forcedEpoch({ left, era, seat }: EraStart): Epoch | undefined {
   assert(era > eraOf(left), 'a forced ring begins a later era');
   if (era > ERA_LAST || seat > SEAT_LAST) return undefined;
   return (era * ERA + seat * SEAT + (left % PARENT) * PARENT) as Epoch;

@@ -2,7 +2,8 @@
  * An operator who does not rest: starts machines, lets nodes in, sends others away, plans and commits, clears, goes by
  * an old plan now and then - through any node, while links are cut and nodes die.
  *
- * A machine whose node has left is emptied and started again later: then it is a new node.
+ * A machine whose node has left is emptied and started again later: then it is a new node. Of a member whose disk was lost
+ * nothing comes back: it is called down, which ends its transfers, and removed by force, or a newcomer takes its place.
  */
 import type { AdminRequest, RequestResult } from '@rkv/core';
 import type { SimCluster, World } from '@rkv/testkit';
@@ -87,23 +88,14 @@ export class Operator {
     const outside = cluster.running.filter(
       (machine) => !citizens.some((citizen) => citizen.machine === machine),
     );
-    // Transfers that wait for a lost machine hold up every further plan.
-    const stuck = document.pending.length > 0 || (document.resize !== undefined && realm.lost.size > 0);
-    if (document.resize !== undefined && !stuck)
-      return `the ring is being resized to ${document.resize.ringSize}`;
-    if (document.ringSize !== this.#init.ringSize && !stuck)
-      return `the ring has ${document.ringSize} partitions`;
-    if (outside.length > 0 && !stuck) return `${outside.join(', ')} not in the cluster`;
-    // Nor does anybody get away who keeps hints for one.
-    const bound = realm.lost.size > 0;
-    const other = document.members.find(
-      ({ id, status }) =>
-        status === 'joining' ||
-        (status === 'leaving' && !bound) ||
-        (status === 'down' && !realm.lost.has(id)),
-    );
-    if (other !== undefined && !stuck) return `${other.name} is ${other.status}`;
-    return document.staged.length > 0 && !stuck ? `a ${document.staged[0]?.kind} is staged` : undefined;
+    if (document.resize !== undefined) return `the ring is being resized to ${document.resize.ringSize}`;
+    if (document.ringSize !== this.#init.ringSize) return `the ring has ${document.ringSize} partitions`;
+    if (outside.length > 0) return `${outside.join(', ')} not in the cluster`;
+    const other = document.members.find(({ status }) => status !== 'valid');
+    if (other !== undefined) return `${other.name} is ${other.status}`;
+    const gone = document.members.find(({ id }) => realm.lost.has(id));
+    if (gone !== undefined) return `${gone.name} is lost and not removed`;
+    return document.staged.length > 0 ? `a ${document.staged[0]?.kind} is staged` : undefined;
   }
 
   readonly #step = (): void => {
@@ -114,6 +106,7 @@ export class Operator {
     const door = this.#dice.pick(doors);
     if (world.now() < restlessUntilMs) this.#change(door);
     else this.#resizeBack(door);
+    if (world.now() >= restlessUntilMs || this.#dice.chance(0.15)) this.#forgetLost(door);
     if (door.node.document.ringSize === this.#init.ringSize) this.#letIn(door);
     if (this.#dice.chance(0.7) || world.now() >= restlessUntilMs) this.#carryOut(door);
   };
@@ -158,6 +151,26 @@ export class Operator {
       this.#ask(door, { kind: 'down', nodes: [one.id], force: false }, `not to wait for ${one.name}`);
   }
 
+  /** One whose disk is lost, if any is: out of everybody's way, then out of the ring. */
+  #forgetLost(door: SimNode): void {
+    const { document } = door.node;
+    const gone = document.members.find(({ id }) => this.#init.realm.lost.has(id));
+    if (gone === undefined) return;
+    const { id, name } = gone;
+    if (document.resize !== undefined) return this.#abortResize(door);
+    if (gone.status !== 'down')
+      return this.#ask(door, { kind: 'down', nodes: [id], force: false }, `not to wait for ${name}`);
+    const by = document.members.find(({ status }) => status === 'joining');
+    if (by === undefined || this.#dice.chance(0.5))
+      this.#ask(door, { kind: 'force-remove', node: id }, `to remove ${name}, which is lost`);
+    else
+      this.#ask(
+        door,
+        { kind: 'force-replace', node: id, by: by.id },
+        `that ${by.name} replace ${name}, which is lost`,
+      );
+  }
+
   #replace(door: SimNode): void {
     const { members } = door.node.document;
     const by = members.find(({ status }) => status === 'joining');
@@ -167,10 +180,9 @@ export class Operator {
     this.#ask(door, { kind: 'replace', node: old.id, by: by.id }, `that ${by.name} replace ${old.name}`);
   }
 
-  /** The ring is to have its first size again; what waits for a lost machine would wait for ever. */
+  /** The ring is to have its first size again. */
   #resizeBack(door: SimNode): void {
     const { document } = door.node;
-    if (document.resize !== undefined && this.#init.realm.lost.size > 0) return this.#abortResize(door);
     const { ringSize } = this.#init;
     if (document.ringSize !== ringSize && document.resize === undefined && this.#dice.chance(0.5))
       this.#resize(door, ringSize);

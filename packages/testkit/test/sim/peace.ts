@@ -1,8 +1,8 @@
 /**
  * Whether a cluster is at peace: every member up and of one ring, nothing on its way, nobody standing in for anybody.
  *
- * A machine whose disk was lost is a member for ever that never comes back, until operators can replace it. What waits
- * for it - transfers, hints - waits rightly.
+ * A member whose disk was lost never comes back. Until operators have removed or replaced it, what waits for it -
+ * transfers, hints - waits rightly.
  */
 import type { NodeId, PartitionId, RingDocument } from '@rkv/core';
 import { KV_SERVICE } from '@rkv/store';

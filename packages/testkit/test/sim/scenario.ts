@@ -13,7 +13,7 @@
  *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
-import type { NodeId, WaitingTransfer } from '@rkv/core';
+import type { NodeId, RingDocument, WaitingTransfer } from '@rkv/core';
 import {
   describeFaults,
   unleash,
@@ -96,8 +96,10 @@ class Scenario {
   readonly #clients: Clients;
   readonly #problems: string[] = [];
   readonly #describes: boolean;
+  /** Members whose disk is gone for good. */
   readonly #lost = new Set<NodeId>();
   #lostStores = 0;
+  #lostDisks = 0;
   #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
@@ -125,6 +127,7 @@ class Scenario {
       onRing: (citizen, agreed) => {
         if (citizen.machine === machines[0]) this.#clusterId ??= agreed.document.clusterId;
         this.#watch.adopted(citizen, agreed);
+        if (agreed.document.clusterId === this.#clusterId) this.#forgetRemoved(agreed.document);
       },
       onCommit: (machine, records) => this.#disks.committed(machine, records),
       onReady: (citizen) => {
@@ -182,7 +185,7 @@ class Scenario {
       epochs: this.#watch.epochMax,
       faults: this.#draw.faults.length,
       lostStores: this.#lostStores,
-      lostDisks: this.#lost.size,
+      lostDisks: this.#lostDisks,
     };
   }
 
@@ -315,8 +318,17 @@ class Scenario {
     this.#peaceSince = undefined;
     this.#lastLossAt = this.#world.now();
     this.#cluster.loseDisk(machine, lost);
-    if (lost === 'everything') this.#lost.add(gone);
-    else this.#lostStores++;
+    if (lost === 'store') this.#lostStores++;
+    else {
+      this.#lostDisks++;
+      this.#lost.add(gone);
+    }
+  }
+
+  /** Of members that were lost only those are waited for that the latest ring still has. */
+  #forgetRemoved({ members, epoch }: RingDocument): void {
+    if (epoch < this.#watch.epochMax) return;
+    for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
   }
 
   #realmOf(scenario: Scenario): Realm {

@@ -1,11 +1,11 @@
-/** The kinds of request that go to vnodes: how each looks on the wire, and what of a vnode it is brought to. */
+/** The kinds of request that go to the vnodes of one service: how each looks on the wire, and how a vnode takes it. */
 import type { Codec, CoverageQuery, VnodeModule } from '../contracts/vnode.ts';
 import { MESSAGE, serviceNumber } from '../request/message.ts';
 import { coverageCodec } from '../request/coverage-wire.ts';
 import type { VnodeToken } from '../vnode/mailbox.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 
-export interface Way {
+export interface RequestKind {
   /** Of the service. */
   readonly name: string;
   readonly service: number;
@@ -19,11 +19,11 @@ export interface Way {
 }
 
 /** One number for a message's type and service. */
-export function wayNumber(type: number, service: number): number {
+export function kindNumber(type: number, service: number): number {
   return (type << 16) | service;
 }
 
-export function commandWay(module: VnodeModule<unknown, unknown>): Way {
+export function commandKind(module: VnodeModule<unknown, unknown>): RequestKind {
   const { name, codec } = module;
   return {
     name,
@@ -36,7 +36,7 @@ export function commandWay(module: VnodeModule<unknown, unknown>): Way {
   };
 }
 
-export function coverageWay({ name, codec }: VnodeModule<unknown, unknown>): Way {
+export function coverageKind({ name, codec }: VnodeModule<unknown, unknown>): RequestKind {
   return {
     name,
     service: serviceNumber(name),

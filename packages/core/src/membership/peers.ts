@@ -1,8 +1,8 @@
 /**
- * The circle: whom this node listens to, who of them is up, and what each has said of itself.
+ * Peers: whom this node listens to, who of them is up, and what each has said of itself.
  *
- * It is drawn around the members of the ring and of the prospect, and drawn anew with each document. What a stranger
- * says is not kept.
+ * They are the other members of the ring and of the prospect, and change with each document. What a stranger says is not
+ * kept.
  *
  *   liveness    who is up           gossip    who has which document
  *
@@ -16,7 +16,7 @@ import { Liveness, type LivenessChange } from './liveness.ts';
 import type { Heartbeat, MembershipMessage } from './messages.ts';
 import type { MembershipPreset } from './preset.ts';
 
-export interface CircleInit {
+export interface PeersInit {
   readonly self: NodeId;
   /** The wall clock, milliseconds since 1970. Only ever told to others and compared with theirs. */
   readonly wallClock: () => number;
@@ -27,22 +27,22 @@ export interface CircleInit {
   readonly preset: MembershipPreset;
 }
 
-export class Circle {
-  readonly #init: CircleInit;
+export class Peers {
+  readonly #init: PeersInit;
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
   #stopping = false;
-  #peers: readonly PeerAddress[] = [];
+  #addresses: readonly PeerAddress[] = [];
 
-  constructor(init: CircleInit) {
+  constructor(init: PeersInit) {
     this.#init = init;
     this.#liveness = new Liveness(init.preset);
     this.#gossip = new Gossip(init.preset.heartbeatIntervalMs);
   }
 
   /** All but this node. */
-  get peers(): readonly PeerAddress[] {
-    return this.#peers;
+  get addresses(): readonly PeerAddress[] {
+    return this.#addresses;
   }
 
   isUp(node: NodeId): boolean {
@@ -116,8 +116,8 @@ export class Circle {
     return { verdict, news: this.#liveness.isWatched(from) && !isSameList(before, after) };
   }
 
-  /** Around the members of these documents from now on. `moved`: the peers or their addresses are others than before. */
-  draw(documents: readonly AgreedDocument[]): {
+  /** The members of these documents, from now on. `moved`: the peers or their addresses are others than before. */
+  follow(documents: readonly AgreedDocument[]): {
     readonly moved: boolean;
     readonly changes: readonly LivenessChange[];
   } {
@@ -129,9 +129,9 @@ export class Circle {
     const ids = new Set(peers.keys());
     this.#gossip.keepOnly(ids);
     const moved =
-      peers.size !== this.#peers.length ||
-      this.#peers.some((peer) => peers.get(peer.id)?.address !== peer.address);
-    this.#peers = [...peers.values()];
+      peers.size !== this.#addresses.length ||
+      this.#addresses.some((peer) => peers.get(peer.id)?.address !== peer.address);
+    this.#addresses = [...peers.values()];
     return { moved, changes: this.#liveness.watch(ids) };
   }
 

@@ -1,0 +1,184 @@
+/**
+ * A running node: what exists once it has a ring, put together.
+ *
+ * The order in which its parts learn of a ring is the one thing that it adds: the vnodes take their standing under it
+ * first, then handoff and requests see it, then the frames that were waiting for it go on.
+ *
+ * Not here: how a ring comes about and when it is durable (membership), and what the node does without one (node.ts).
+ */
+import type { Writer } from '../base/bytes.ts';
+import type { NodeId } from '../contracts/ids.ts';
+import type { LimitUse } from '../contracts/limit.ts';
+import type { TransportHandler } from '../contracts/transport.ts';
+import { HandoffManager } from '../handoff/handoff-manager.ts';
+import type { HandoffPort } from '../handoff/port.ts';
+import type { MembershipEvent } from '../membership/events.ts';
+import type { Membership } from '../membership/membership.ts';
+import { serviceNumber } from '../request/message.ts';
+import type { RequestTable } from '../request/request-table.ts';
+import { memberOf, type RingDocument } from '../ring/document.ts';
+import type { VnodeHost } from '../vnode/vnode-host.ts';
+import { VnodeManager } from '../vnode/vnode-manager.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { DataPlane } from './data-plane.ts';
+import { refusalOf } from './handoff-questions.ts';
+import type { NodeInit } from './node-init.ts';
+import type { QuestionOutcome } from './questions.ts';
+import { RingView, type ListOf } from './ring-view.ts';
+import { Wholeness } from './wholeness.ts';
+
+export interface RunningParts {
+  readonly init: NodeInit;
+  /** The first ring. */
+  readonly document: RingDocument;
+  readonly membership: Membership;
+  readonly table: RequestTable;
+  readonly control: ControlPlane;
+  /** The node's one buffer for frames on their way out. */
+  readonly out: Writer;
+  /** Feed the membership machine, and perform what it asks for. */
+  tell(event: MembershipEvent): void;
+  /** Ask another node. */
+  ask(to: NodeId, topic: string, body: unknown, done: (outcome: QuestionOutcome) => void): void;
+}
+
+/** What is known of the store when the first ring is adopted. */
+export interface StoreState {
+  readonly firstLife: boolean;
+  /** It surely holds what was acknowledged from it. Otherwise the vnodes start partial. */
+  readonly intact: boolean;
+}
+
+export class Running {
+  readonly view: RingView;
+  readonly vnodes: VnodeManager;
+  readonly wholeness: Wholeness;
+  readonly data: DataPlane;
+  /** By service: the preference lists of those that run it. */
+  readonly lists: ReadonlyMap<string, ListOf>;
+  readonly handoff: HandoffManager;
+  readonly #parts: RunningParts;
+
+  constructor(parts: RunningParts) {
+    this.#parts = parts;
+    const { init, document, membership, table, out } = parts;
+    const { id: self, host, store, transport, logger, durability, modules, mailboxMax } = init;
+    const view = new RingView(
+      self,
+      document,
+      (node) => membership.isUp(node),
+      (node, service) => membership.peers.runs(node, service),
+    );
+    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
+    this.view = view;
+    this.vnodes = vnodes;
+    this.lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
+    this.data = new DataPlane({ self, host, transport, logger, modules, view, vnodes, table, out });
+    this.handoff = new HandoffManager(this.#handoffPort());
+    this.wholeness = new Wholeness({
+      self,
+      host,
+      logger,
+      vnodes,
+      document: () => view.document,
+      ask: (node, body, done) => parts.ask(node, 'inDoubt', body, done),
+    });
+  }
+
+  /** Open the vnodes, then let others in. `onSettled`: all that the vnodes recorded at their opening is durable. */
+  start(state: StoreState, handler: TransportHandler, onSettled: () => void): void {
+    const { store, transport, logger } = this.#parts.init;
+    const { vnodes } = this;
+    store.start({
+      onProgress: () => vnodes.onStoreProgress(),
+      onFailure: (fromSeq, error) => {
+        logger.error({ code: error.code }, `the store failed: ${error.message}`);
+        vnodes.onStoreProgress(fromSeq);
+      },
+    });
+    vnodes.start(this.view.document, state);
+    if (!state.intact) this.#whenAllStored(onSettled);
+    transport.start(handler);
+    this.handoff.start();
+  }
+
+  stop(): void {
+    this.handoff.stop();
+    this.vnodes.stop();
+  }
+
+  /** The next ring, which is durable. The order matters. */
+  adopt(document: RingDocument): void {
+    this.vnodes.adopt(document);
+    this.view.adopt(document);
+    this.handoff.adopt();
+    this.#parts.table.ringChanged();
+    this.data.adopt();
+  }
+
+  upChanged(node: NodeId, up: boolean): void {
+    const { table } = this.#parts;
+    this.view.upChanged();
+    if (!up) table.failNode(node);
+    this.handoff.onUpChanged(node, up);
+    table.ringChanged();
+  }
+
+  /** What the membership cannot see by itself, said anew from time to time (membership/events.ts). */
+  reportProgress(): void {
+    const { init, tell } = this.#parts;
+    const { document } = this.view;
+    const isLeaving = memberOf(document, init.id)?.status === 'leaving';
+    if (isLeaving && this.handoff.drained) tell({ kind: 'drained' });
+    // The ring may have changed by what was told just now.
+    if (this.view.document.resize !== undefined) tell({ kind: 'filled', full: this.handoff.filled });
+  }
+
+  limits(): LimitUse[] {
+    return [...this.data.limits(), ...this.handoff.limits(), ...this.vnodes.limits()];
+  }
+
+  /** An empty batch is durable when everything before it is. */
+  #whenAllStored(done: () => void): void {
+    const seq = this.#parts.init.store.submit([]);
+    if (seq !== undefined) this.vnodes.whenStored(seq, done);
+  }
+
+  /** A member that is up runs it. */
+  #isRun(service: string): boolean {
+    const { peers } = this.#parts.membership;
+    return this.view.document.members.some(({ id }) => peers.runs(id, service));
+  }
+
+  #handoffPort(): HandoffPort {
+    const { init, membership, control, tell, ask } = this.#parts;
+    const { id: self, host, logger, modules } = init;
+    const { view, vnodes } = this;
+    return {
+      self,
+      host,
+      logger,
+      get document() {
+        return view.document;
+      },
+      services: modules.map((module) => module.name),
+      isUp: (node) => membership.isUp(node),
+      runs: (node, service) => membership.peers.runs(node, service),
+      unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),
+      nameOf: (node) => memberOf(view.document, node)?.name ?? node,
+      allLiveHave: (epoch) => membership.allLiveHave(epoch),
+      find: (service, place) => vnodes.findAt(service, place),
+      findOrStandIn: (service, place) => vnodes.findOrOpenAt(service, place),
+      all: () => vnodes.all(),
+      discard: (vnode) => vnodes.discard(vnode as VnodeHost),
+      whenAllStored: (done) => this.#whenAllStored(done),
+      send: (to, type, service, place, body) => control.bulk(to, type, serviceNumber(service), place, body),
+      askForCopy: (to, request, done) => ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
+      declareWhole: (service, partition) => this.wholeness.declare(service, partition),
+      reportComplete: (partition, to) =>
+        tell({ kind: 'transferComplete', transfer: { partition, from: self, to } }),
+      withdrawComplete: (partition, to) =>
+        tell({ kind: 'transferBroken', transfer: { partition, from: self, to } }),
+    };
+  }
+}
