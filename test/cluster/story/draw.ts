@@ -72,7 +72,7 @@ export function drawnStory(seed: number): (stage: Stage) => Step {
     () => during(resize(otherSize()), oneOf(ROLES), killed, atRest),
     (stage) => suffers(member(stage), killed, atRest),
     (stage) => suffers(member(stage), stopped(oneOf([1, 5, 20])), atRest),
-    () => rollingRestart(served(0.9), atRest),
+    () => rollingRestart(served(0.97), atRest),
     () => restartOfAll(atRest),
   ];
   return (stage) => oneOf(kinds)(stage);

@@ -45,6 +45,8 @@ export interface Asked {
 /** An answer takes a second at most, or the node is not there; ms. */
 const ANSWER_MS = 2_500;
 const TURN_MS = 5;
+/** Those that are late go out in so many at once. */
+const TURN_OPERATIONS = 2;
 /** Operations on the same few keys are what overwrites and deletes come from. */
 const OWN_KEYS = 2_000;
 /** Written by all clients, often at the same time. */
@@ -71,6 +73,7 @@ export class Load {
   readonly #shared = Array.from({ length: SHARED_KEYS }, (_, at) => `shared:${at}`);
   readonly #keys: string[] = [...this.#shared];
   #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
   #startedAt = 0;
   #begun = 0;
   #spans: number[] = [];
@@ -101,7 +104,7 @@ export class Load {
 
   start(): void {
     this.#startedAt = performance.now();
-    this.#timer = setInterval(() => this.#turn(), TURN_MS);
+    this.#timer = setInterval(() => this.#look(), TURN_MS);
   }
 
   /** Each client goes to another node, as far as there are so many: they drift together when nodes fail. */
@@ -118,6 +121,7 @@ export class Load {
   /** Resolves when every operation has its outcome. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     await this.settle();
     for (const client of this.#clients) client.close();
   }
@@ -141,11 +145,28 @@ export class Load {
     return figures;
   }
 
+  /**
+   * Before something is sent the sockets are read: after a stall of this process the end of a connection may have come long
+   * ago, and all that was due meanwhile would go into it. One turn of the loop reads it, and it is told of before the next.
+   */
+  #look(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#isLooking = false;
+        if (this.#timer !== undefined) this.#turn();
+      }),
+    );
+  }
+
   #turn(): void {
     const { rate } = this.#init;
     const perSecond = rate * this.#clients.length;
     const due = ((performance.now() - this.#startedAt) * perSecond) / 1000;
+    const most = this.#begun + TURN_OPERATIONS;
     while (this.#begun < due) {
+      if (this.#begun === most) return this.#look();
       const number = this.#begun++;
       const meantAt = this.#startedAt + (number * 1000) / perSecond;
       const done = this.#one(this.#clients[number % this.#clients.length] as Client, meantAt);
@@ -290,6 +311,7 @@ class Client {
   #handleFailure(connection: Connection, kind: Operation['kind'], error: Error): Outcome {
     const replied = error.name === 'ReplyError';
     if (!replied) this.#leave(connection);
+    else if (error.message.includes('(stopping:')) this.#moveOn(connection);
     const definite = replied ? error.message.includes('definite: true') : !connection.wasReady;
     return kind === 'read' || definite ? 'failed' : 'unknown';
   }
@@ -307,6 +329,13 @@ class Client {
     if (former?.node === node) return;
     this.#connect(node);
     former?.redis.quit().catch(() => {}); // it breaks, or is closed by the node
+  }
+
+  /** It was told to: what it does next it asks of another node. */
+  #moveOn(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    connection.redis.quit().catch(() => {}); // the node may be quicker
   }
 
   #connect(node: TestNode): Connection {

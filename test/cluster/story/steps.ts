@@ -253,8 +253,9 @@ export function restartOfAll(...claims: Claim[]): Step {
 }
 
 /**
- * As an upgrade does it. What a client has just sent to a node that closes its connections it does not hear of again: a few
- * of the operations that are under way, and as many as are waiting behind each other where the machine is busy.
+ * As an upgrade does it. What a client sends while the end of its connection is on the way to it, it does not hear of again:
+ * seldom more than one operation for each client that moves. On a machine so busy that something is always unanswered, what
+ * a client has under way in the last moments is refused.
  */
 export function rollingRestart(...claims: Claim[]): Step {
   return step(

@@ -191,3 +191,23 @@ describe('who knocks', () => {
     expect(dials).toEqual([]);
   });
 });
+
+describe('who has left the ring', () => {
+  it('stays connected for as long as its clients may wait for the answers of others', () => {
+    const { host, kept, setMembers } = stage();
+    setMembers('b', 'c');
+    setMembers('b');
+    expect(kept).toEqual(['b', 'c']);
+    host.advance(5_000);
+    expect(kept).toEqual(['b', 'c']);
+    host.advance(3_000);
+    expect(kept).toEqual(['b']);
+  });
+
+  it('does not, when another node stands at its address', () => {
+    const { neighbours, kept, setMembers } = stage();
+    setMembers('b', 'c');
+    neighbours.setMembers([{ id: 'd' as NodeId, address: addressOf('c') }]);
+    expect(kept).toEqual(['d', 'b']);
+  });
+});

@@ -4,6 +4,9 @@
  * Each node sends only on connections that it dialled itself. So whoever is not in the ring - a node that asks to be
  * let in, or one that was removed and does not know it - is dialled back, and what it is to be told waits until the
  * connection stands. Who may come in at all is decided here too.
+ *
+ * And whoever leaves the ring stays connected for a while: its clients are served through the others until its doors are
+ * closed, and their answers go on connections that the others keep to it.
  */
 import type { Host } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
@@ -27,13 +30,15 @@ export interface NeighboursParts {
 const DIAL_BACK_MS = 3_000;
 /** Who knocked stays connected for as long as its answer may take. */
 const KNOCKER_MS = 8_000;
+/** Who has left the ring stays connected longer than the five seconds that its farewell may take. */
+const LEAVER_MS = 8_000;
 
 export class Neighbours {
   readonly #parts: NeighboursParts;
   /** Being dialled back, with what is to be told them. */
   readonly #dialBacks = new Map<NodeId, MembershipMessage[]>();
-  /** Those that were: connected until they have had time for their answer, though the ring does not name them. */
-  readonly #knockers = new Map<NodeId, PeerAddress>();
+  /** Those that were, and those that have left: connected for a while, though the ring does not name them. */
+  readonly #guests = new Map<NodeId, PeerAddress>();
   #members: readonly PeerAddress[] = [];
   /** Requests for entry that are not answered yet: whoever is asked dials back before it is known by id. */
   joinsUnderWay = 0;
@@ -49,7 +54,12 @@ export class Neighbours {
 
   /** Whom the membership wants connected. */
   setMembers(members: readonly PeerAddress[]): void {
+    const former = this.#members;
     this.#members = members;
+    // At the address of one that was replaced there may be somebody else by now.
+    for (const peer of former)
+      if (!members.some(({ id, address }) => id === peer.id || address === peer.address))
+        this.#keepForAWhile(peer, LEAVER_MS);
     this.#connect();
   }
 
@@ -96,7 +106,7 @@ export class Neighbours {
   #tell({ nodeId, address }: Hello): void {
     const messages = this.#dialBacks.get(nodeId) ?? [];
     this.#dialBacks.delete(nodeId);
-    this.#keepForAWhile({ id: nodeId, address });
+    this.#keepForAWhile({ id: nodeId, address }, KNOCKER_MS);
     for (const message of messages) this.#parts.send(nodeId, message);
   }
 
@@ -109,19 +119,19 @@ export class Neighbours {
   }
 
   /** Of two that knock at one moment, the ring that lets one in must not cut off the other. */
-  #keepForAWhile(knocker: PeerAddress): void {
-    this.#knockers.set(knocker.id, knocker);
-    this.#parts.host.setTimer(KNOCKER_MS, () => {
+  #keepForAWhile(guest: PeerAddress, forMs: number): void {
+    this.#guests.set(guest.id, guest);
+    this.#parts.host.setTimer(forMs, () => {
       // It may have knocked again since.
-      if (this.#knockers.get(knocker.id) !== knocker) return;
-      this.#knockers.delete(knocker.id);
+      if (this.#guests.get(guest.id) !== guest) return;
+      this.#guests.delete(guest.id);
       if (!this.#stopped) this.#connect();
     });
   }
 
   #connect(): void {
     const named = new Set(this.#members.map(({ id }) => id));
-    const others = [...this.#knockers.values()].filter(({ id }) => !named.has(id));
+    const others = [...this.#guests.values()].filter(({ id }) => !named.has(id));
     this.#parts.transport.setPeers([...this.#members, ...others]);
   }
 }

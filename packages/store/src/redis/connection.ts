@@ -15,7 +15,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Logger } from '@rkv/core';
-import type { KvStore } from '../kv/api.ts';
+import type { Failure, KvStore } from '../kv/api.ts';
 import { unknownCommand, wrongArity } from './commands/errors.ts';
 import {
   acceptsArity,
@@ -30,6 +30,8 @@ import {
   type WriteCommand,
 } from './commands/command.ts';
 import { commands } from './commands/table.ts';
+import { failureReply } from './failure-reply.ts';
+import type { Guest } from './leave-taking.ts';
 import type { RedisLimits } from './limits.ts';
 import { Output } from './output.ts';
 import { BROKEN, MORE, RequestParser } from './parser.ts';
@@ -69,7 +71,19 @@ export interface Traffic {
 /** So much output is sent before the read is done, to keep the buffer small. */
 const FLUSH_BYTES = 32 * 1024;
 
-export class Connection implements Session {
+/** How long a client that was parted from may say nothing and not close either. */
+const LINGER_MS = 100;
+/** What a command on keys is answered by a node that is about to end. */
+const STOPPING: Failure = {
+  code: 'stopping',
+  message: 'this node is about to end; ask another one',
+  needed: 1,
+  got: 0,
+  from: [],
+  definite: true,
+};
+
+export class Connection implements Session, Guest {
   readonly id: number;
   readonly door: ConnectionDoor;
   name = '';
@@ -77,6 +91,8 @@ export class Connection implements Session {
   libraryVersion = '';
   /** A call of `onWake` is due. Kept by the door. */
   waking = false;
+  /** Times that something was read. */
+  reads = 0;
 
   readonly #socket: Socket;
   readonly #address: string;
@@ -90,6 +106,10 @@ export class Connection implements Session {
   #waiting = false;
   /** No more commands are taken; the connection closes when all replies are given. */
   #ending = false;
+  /** Commands on keys are answered with `STOPPING`. */
+  #refusing = false;
+  /** The end of the stream has gone out; what comes in is not looked at, and the client is waited for. */
+  #parted = false;
   /** When the client was last seen to get on, by the clock of `sweep`. */
   #aliveAtMs = 0;
   #argumentsSeen = 0;
@@ -121,6 +141,7 @@ export class Connection implements Session {
 
   /** Bytes from the client; borrowed. */
   receive(bytes: Buffer, length: number): void {
+    this.reads++;
     if (this.#ending) return;
     this.door.traffic.inputBytes += length;
     this.#parser.feed(bytes, length);
@@ -142,6 +163,23 @@ export class Connection implements Session {
   closeAfterReplies(): void {
     this.#ending = true;
     this.door.wake(this);
+  }
+
+  get idle(): boolean {
+    return this.#replies.empty && !this.#waiting && this.#parser.empty && !this.#output.congested;
+  }
+
+  refuse(): void {
+    this.#refusing = true;
+  }
+
+  part(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#parted = true;
+    this.#flush();
+    // What comes now is read past: a socket closed with something unread takes from the client what it has not read yet.
+    this.#socket.end(() => this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy()));
   }
 
   /** Close now, whatever is owed. */
@@ -238,6 +276,10 @@ export class Connection implements Session {
   }
 
   #beginKnown(command: Command): boolean {
+    if (this.#refusing && command.kind !== 'local') {
+      const writes = command.kind === 'write' || (command.kind !== 'read' && command.writes);
+      return this.#refuse(failureReply(STOPPING, writes));
+    }
     switch (command.kind) {
       case 'read':
         return this.#beginRead(command, this.#parser.text(1));
@@ -357,7 +399,8 @@ export class Connection implements Session {
 
   #finishTurn(): void {
     this.#flush();
-    if (this.#ending && this.#replies.empty && !this.#replies.closed) this.#socket.destroySoon();
+    if (this.#ending && !this.#parted && this.#replies.empty && !this.#replies.closed)
+      this.#socket.destroySoon();
   }
 
   #flush(): void {

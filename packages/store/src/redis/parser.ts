@@ -137,6 +137,11 @@ export class RequestParser implements Request {
     this.#rebase(from);
   }
 
+  /** No part of a command lies here. To be asked between turns. */
+  get empty(): boolean {
+    return this.#base === this.#end && this.#argumentsLeft === 0;
+  }
+
   /** True while a header line is awaited in the middle of a command, as opposed to a body or a new command. */
   get awaitsHeader(): boolean {
     return this.#base < this.#end && this.#body === NO_BODY;

@@ -14,17 +14,58 @@ describe('the door', () => {
     await server.close();
   });
 
-  it('gives the replies it owes before it closes, and takes nothing new', async () => {
+  it('answers what has been sent before it closes, read or not, and lets nobody in', async () => {
     const { server, store, port } = await openDoor({ late: true });
     const client = await RawClient.open(port);
     client.send('SET a 1\r\nSET a 2\r\n');
     await until(() => store.waiting.length === 1);
+    client.send('SET b 3\r\n');
     const closed = server.close();
-    store.waiting.splice(0)[0]?.answer();
-    expect(await client.rest()).toBe('+OK\r\n');
-    await closed;
-    expect(store.waiting).toEqual([]);
     await expect(RawClient.open(port)).rejects.toThrow('ECONNREFUSED');
+    for (let call = 0; call < 3; call++) {
+      await until(() => store.waiting.length > 0);
+      store.waiting.shift()?.answer();
+    }
+    expect(await client.rest()).toBe('+OK\r\n+OK\r\n+OK\r\n');
+    await closed;
+  });
+
+  it('tells a client that makes no pause to go, answering each of its commands', async () => {
+    const { server, store, port } = await openDoor();
+    const client = await RawClient.open(port);
+    const replies: string[] = [];
+    let sent = 0;
+    const gone = new Promise<void>((resolve) => {
+      client.socket.on('data', (bytes) => {
+        replies.push(...bytes.toString().split('\r\n').slice(0, -1));
+        // Two are always under way.
+        while (sent - replies.length < 2 && !replies.some((reply) => reply.startsWith('-')))
+          client.send(`SET k ${sent++}\r\n`);
+        if (sent === replies.length) resolve();
+      });
+    });
+    client.send(`SET k ${sent++}\r\n`);
+    const closed = server.close();
+    await gone;
+    client.socket.end();
+    await closed;
+    const refusal =
+      '-TRYAGAIN this node is about to end; ask another one (stopping: needed 1, got 0, definite: true)';
+    const served = replies.findIndex((reply) => reply === refusal);
+    expect(served).toBeGreaterThan(100);
+    expect(replies.slice(0, served).every((reply) => reply === '+OK')).toBe(true);
+    expect(replies.slice(served)).toEqual(Array(replies.length - served).fill(refusal));
+    expect(replies).toHaveLength(sent);
+    expect(store.values.get('k')?.toString()).toBe(String(served - 1));
+  });
+
+  it('keeps no client that is told that this is the end and does not go', async () => {
+    const { server, port } = await openDoor({ limits: { drainTimeoutMs: 3_600_000 } });
+    const client = await RawClient.open(port);
+    client.socket.allowHalfOpen = true;
+    await server.close();
+    expect(client.socket.writableEnded).toBe(false);
+    client.socket.destroy();
   });
 
   it('does not wait for ever to close', async () => {

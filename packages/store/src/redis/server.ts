@@ -1,14 +1,15 @@
 /**
  * The Redis door of a node: listens, counts, limits and closes; what a client says is for its connection.
  *
- * `listen` once, then `close` once: it takes no more clients and commands, gives the replies that are owed and
- * cuts off whoever has not read them in time.
+ * `listen` once, then `close` once: it takes no more clients, parts from each when it has nothing under way
+ * (leave-taking.ts), and cuts off whoever has not read its replies in time.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { Intake, type Logger } from '@rkv/core';
 import type { KvStore } from '../kv/api.ts';
 import { Connection, type ConnectionDoor, type Traffic } from './connection.ts';
 import type { DoorCounters, InfoFacts } from './info.ts';
+import { LeaveTaking } from './leave-taking.ts';
 import { defaultLimits, type RedisLimits } from './limits.ts';
 import { ReplyWriter, WriterPool } from './writer.ts';
 
@@ -84,7 +85,7 @@ export class RedisServer implements ConnectionDoor {
     clearInterval(this.#sweeper);
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const emptied = new Promise<void>((resolve) => (this.#whenEmpty = resolve));
-    for (const connection of this.#connections) connection.closeAfterReplies();
+    new LeaveTaking(this.#connections).begin();
     if (this.#connections.size === 0) this.#whenEmpty?.();
     const timer = setTimeout(() => this.#cutAll(), this.limits.drainTimeoutMs);
     await emptied;
