@@ -13,7 +13,7 @@
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
-import { memberOf, votersOf, type AgreedDocument, type RingDocument } from '../ring/document.ts';
+import { memberOf, memberName, votersOf, type AgreedDocument, type RingDocument } from '../ring/document.ts';
 import type { Outcome } from './agreement.ts';
 import { markDown } from './down.ts';
 import type { AdminRequest, RequestResult } from './events.ts';
@@ -250,7 +250,7 @@ export class Claimant {
   #handleDown(asker: Asker, request: Extract<AdminRequest, { kind: 'down' }>, view: ClaimantView): void {
     const up = request.nodes.filter((node) => view.isUp(node));
     if (up.length > 0) {
-      const names = up.map((node) => memberOf(view.current.document, node)?.name ?? node).join(', ');
+      const names = up.map((node) => memberName(view.current.document, node)).join(', ');
       return this.#answer(asker, refuse('is_up', `${names} can be reached; a leave moves the data first`));
     }
     this.#propose(asker, request, ({ document }) => markDown(document, request.nodes));

@@ -1,10 +1,11 @@
 /**
  * Down: a member that is away, and that an operator has said not to wait for. Pure.
  *
- * It keeps what it owns, since its disk still holds it; the others stand in with hints as for anyone whom they cannot
- * reach. But it has no vote, so that they agree without it, the claimant's duty goes to a full member, and nothing moves from or to it: a transfer that could
- * only wait is taken out of `pending`, and the partition stays where it is. Once it is back it says so itself
- * (reports.ts) and is what it was. What was to move then is found by the next plan.
+ * It keeps what it owns, since its disk still holds it, and the others stand in with hints as for any node that they
+ * cannot reach. But it has no vote, so the others can agree without it, and if it was the claimant a full member takes
+ * over. Nothing moves from or to it: a transfer that could only wait is taken out of `pending`, and its partition stays
+ * where it is. Once the member is back it reports so itself (reports.ts) and has its old status again; the next plan
+ * finds what was to move.
  *
  * Source: Riak's riak_core:down. There a node that comes back joins anew; here its vnodes have their records, and heal.
  */

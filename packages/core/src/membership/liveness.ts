@@ -2,7 +2,7 @@
  * Who is up: a failure detector by heartbeats that adapts to the way, is kind to its own stalls, and believes the deaf.
  *
  * A peer is up while it is heard and hears us. It is down
- *   - when it has been silent for longer than its heartbeats have ever led us to expect (arrivals.ts);
+ *   - when it has been silent for longer than its heartbeats have ever led us to expect (heartbeat-gaps.ts);
  *   - at once when its connection is seen to end;
  *   - when it keeps saying that it does not hear us: what we ask of it is lost, however well we hear it. So both ends of
  *     a way that is cut in one direction take each other for down.
@@ -14,12 +14,12 @@
  *
  * A peer whose event loop is late says so in its heartbeats. It is up and slow: shown, and otherwise treated as ever.
  *
- * Source: arrivals.ts for the time; the deaf bit is what SWIM's indirect probes find out, said by the one who knows;
+ * Source: heartbeat-gaps.ts for the time; the deaf bit is what SWIM's indirect probes find out, said by the one who knows;
  * damping as for routes (RFC 2439). PROTOCOLS 7 (last sentence). No clock but `now`, no chance.
  * Not promised: that a peer called down is dead, or that two nodes think alike. Nothing here decides who is a member.
  */
 import type { NodeId } from '../contracts/ids.ts';
-import { Arrivals } from './arrivals.ts';
+import { HeartbeatGaps } from './heartbeat-gaps.ts';
 import type { MembershipPreset } from './preset.ts';
 
 export interface LivenessChange {
@@ -48,7 +48,7 @@ export type LivenessTiming = Pick<
 >;
 
 interface Peer {
-  readonly arrivals: Arrivals;
+  readonly gaps: HeartbeatGaps;
   heardAt: number;
   /** Heard, and not silent since. */
   present: boolean;
@@ -112,7 +112,7 @@ export class Liveness {
 
   /** The silence after which this peer would be suspected, ms. */
   patienceMs(node: NodeId): number | undefined {
-    return this.#peers.get(node)?.arrivals.patienceMs;
+    return this.#peers.get(node)?.gaps.patienceMs;
   }
 
   /** Report changes of exactly these from now on. */
@@ -129,7 +129,7 @@ export class Liveness {
     peer.heardAt = now;
     peer.present = true;
     if (word !== undefined) {
-      peer.arrivals.note(now);
+      peer.gaps.note(now);
       peer.lagMs = word.lagMs ?? 0;
       if (word.hears === false) peer.deafSince ??= now;
       else peer.deafSince = undefined;
@@ -141,7 +141,7 @@ export class Liveness {
     const peer = this.#peers.get(node);
     if (peer === undefined) return [];
     peer.present = false;
-    peer.arrivals.interrupt();
+    peer.gaps.interrupt();
     return this.#judge(node, peer, now);
   }
 
@@ -150,7 +150,7 @@ export class Liveness {
     this.#noteLag(now);
     const changes: LivenessChange[] = [];
     for (const [node, peer] of this.#peers) {
-      if (now - peer.heardAt > peer.arrivals.patienceMs) peer.present = false;
+      if (now - peer.heardAt > peer.gaps.patienceMs) peer.present = false;
       changes.push(...this.#judge(node, peer, now));
       if (!peer.present && !this.#watched.has(node)) this.#peers.delete(node);
     }
@@ -165,7 +165,7 @@ export class Liveness {
     const excused = gap - this.#timing.tickIntervalMs;
     for (const peer of this.#peers.values()) {
       peer.heardAt = Math.min(now, peer.heardAt + excused);
-      peer.arrivals.excuse(excused);
+      peer.gaps.excuse(excused);
       if (!isDeaf(peer, now - gap, this.#timing)) peer.deafSince = undefined;
     }
   }
@@ -177,9 +177,9 @@ export class Liveness {
   }
 
   #meet(node: NodeId, now: number): Peer {
-    const arrivals = new Arrivals(this.#timing);
+    const gaps = new HeartbeatGaps(this.#timing);
     const peer: Peer = {
-      arrivals,
+      gaps,
       heardAt: now,
       present: true,
       deafSince: undefined,

@@ -5,7 +5,7 @@
  * who is down, and what waits for them; load.
  */
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
-import type { Member, PendingTransfer, RingDocument } from '../ring/document.ts';
+import { replicasMax, type Member, type PendingTransfer, type RingDocument } from '../ring/document.ts';
 import { primariesOf } from '../ring/preference-list.ts';
 import { leastWindowsWithRepeat } from '../claim/spacing.ts';
 import { locationsOf, removedIn, type PlannedRing } from './planned-ring.ts';
@@ -184,10 +184,6 @@ function fewPartitions(ringSize: number, members: number): string[] {
     `${ringSize} partitions on ${members} members are fewer than ${PARTITIONS_PER_MEMBER_MIN} each: ` +
       'load spreads unevenly, a larger ring would be better',
   ];
-}
-
-function replicasMax({ buckets }: RingDocument): number {
-  return Math.max(...buckets.map((bucket) => bucket.n));
 }
 
 /** The first partition of each list of n whose owners make fewer than `wanted` different things. */

@@ -1,12 +1,12 @@
 /** Why a node cannot serve all it should: one sentence each, empty when it can. Pure. */
 import type { PartitionId } from '../contracts/ids.ts';
 import { quorumOf } from '../request/quorum.ts';
-import type { RingDocument } from '../ring/document.ts';
+import { replicasMax, type RingDocument } from '../ring/document.ts';
 import type { ListOf } from './ring-view.ts';
 
 /** The first partition for which too few nodes are up, by service. */
 export function missingQuorums(document: RingDocument, lists: ReadonlyMap<string, ListOf>): string[] {
-  const n = Math.max(...document.buckets.map((bucket) => bucket.n));
+  const n = replicasMax(document);
   const needed = Math.floor(n / 2) + 1;
   for (const [service, listOf] of lists) {
     for (let p = 0; p < document.ringSize; p++) {

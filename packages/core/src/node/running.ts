@@ -16,7 +16,7 @@ import type { MembershipEvent } from '../membership/events.ts';
 import type { Membership } from '../membership/membership.ts';
 import { serviceNumber } from '../request/message.ts';
 import type { RequestTable } from '../request/request-table.ts';
-import { memberOf, type RingDocument } from '../ring/document.ts';
+import { memberOf, memberName, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -165,7 +165,7 @@ export class Running {
       isUp: (node) => membership.isUp(node),
       runs: (node, service) => membership.peers.runs(node, service),
       unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),
-      nameOf: (node) => memberOf(view.document, node)?.name ?? node,
+      nameOf: (node) => memberName(view.document, node),
       allLiveHave: (epoch) => membership.allLiveHave(epoch),
       find: (service, place) => vnodes.findAt(service, place),
       findOrStandIn: (service, place) => vnodes.findOrOpenAt(service, place),

@@ -187,6 +187,11 @@ export function memberOf(document: RingDocument, id: NodeId): Member | undefined
   return document.members.find((member) => member.id === id);
 }
 
+/** As people know a member; the id of one that has left. */
+export function memberName(document: RingDocument, id: NodeId): string {
+  return memberOf(document, id)?.name ?? id;
+}
+
 export function memberNamed(document: RingDocument, name: string): Member | undefined {
   return document.members.find((member) => member.name === name);
 }

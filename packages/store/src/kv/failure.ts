@@ -1,5 +1,5 @@
 /** Saying why a request failed: what it needed, what it got, and whether it surely did nothing. */
-import type { NodeId, QuorumCount, Quorum, RingDocument } from '@rkv/core';
+import { memberName, type QuorumCount, type Quorum, type RingDocument } from '@rkv/core';
 import type { Failure, FailureCode } from './api.ts';
 
 export interface FailureFacts {
@@ -23,7 +23,7 @@ const SENTENCES: Record<FailureCode, string> = {
 
 export function failureOf({ verb, code, quorum, count, definite, document }: FailureFacts): Failure {
   const { needed, neededNodes, neededPrimaries } = quorum;
-  const from = count.from.map((id) => nameOf(document, id));
+  const from = count.from.map((id) => memberName(document, id));
   const primaries = neededPrimaries > 0 ? `, ${neededPrimaries} of them primary` : '';
   const heard = from.length > 0 ? `${count.got} answered (${from.join(', ')})` : 'none answered';
   const doubt = verb === 'write' ? (definite ? '; nothing was written' : '; it may have been written') : '';
@@ -56,8 +56,4 @@ export function roomFailure({ full }: { readonly full: boolean }): Failure | und
 function tooLarge(what: 'key' | 'value', bytes: number, most: number): Failure {
   const message = `the ${what} has ${bytes} bytes, and this node takes at most ${most}`;
   return { code: 'too_large', message, needed: 0, got: 0, from: [], definite: true };
-}
-
-function nameOf(document: RingDocument, id: NodeId): string {
-  return document.members.find((member) => member.id === id)?.name ?? id;
 }

@@ -9,6 +9,7 @@
  * count as answers, and too few live replicas are said at once.
  */
 import {
+  memberName,
   collect,
   quorumOf,
   ringIndexOf,
@@ -206,7 +207,7 @@ export class Service {
   }
 
   #nameOf(id: NodeId): string {
-    return this.#coordinator.port.document.members.find((member) => member.id === id)?.name ?? id;
+    return memberName(this.#coordinator.port.document, id);
   }
 
   #stamp(): Uint8Array {

@@ -4,6 +4,7 @@
  * A node that has asked to join shows the cluster it is about to enter.
  */
 import {
+  memberName,
   ringIndexOf,
   type Node,
   type NodeId,
@@ -57,12 +58,12 @@ export function ringView(node: Node, { active, waiting }: TransfersView): RingVi
     ringSize: document.ringSize,
     version: document.epoch,
     claimant: claimantName(node),
-    owners: document.owners.map((owner) => nameOf(document, owner)),
+    owners: document.owners.map((owner) => memberName(document, owner)),
     pending: document.pending.map(({ partition, from, to }) => {
       return {
         partition,
-        from: nameOf(document, from),
-        to: nameOf(document, to),
+        from: memberName(document, from),
+        to: memberName(document, to),
         status: statusOf(partition),
       };
     }),
@@ -79,7 +80,7 @@ function resizeView(
   const held = waiting.filter(({ kind }) => kind === 'resize');
   const done = held.filter(({ reason }) => reason.startsWith(ALL_THERE)).length;
   const total = held.length + active.filter(({ kind }) => kind === 'resize').length;
-  const owners = resize.owners.map((owner) => nameOf({ ...document, resize }, owner));
+  const owners = resize.owners.map((owner) => memberName({ ...document, resize }, owner));
   return { resize: { ringSize: resize.ringSize, owners, done, total } };
 }
 
@@ -91,8 +92,8 @@ export function transfersView(
 ): TransfersView {
   const named = <T extends { from: NodeId; to: NodeId }>(transfer: T): T & { from: string; to: string } => ({
     ...transfer,
-    from: nameOf(document, transfer.from),
-    to: nameOf(document, transfer.to),
+    from: memberName(document, transfer.from),
+    to: memberName(document, transfer.to),
   });
   const inbound = new Map(
     answers.flatMap((answer) => answer.inbound ?? []).map((status) => [transferKey(status), status]),
@@ -134,7 +135,7 @@ export function silentTransfers(document: RingDocument, member: NodeId, why: str
       sourcePartition: partition,
       from,
       to,
-      reason: `${nameOf(document, member)} ${why}`,
+      reason: `${memberName(document, member)} ${why}`,
       sinceMs: 0,
       retryInMs: undefined,
     }));
@@ -142,7 +143,7 @@ export function silentTransfers(document: RingDocument, member: NodeId, why: str
 }
 
 export function planView(plan: Plan, document: RingDocument): PlanView {
-  const names = (node: NodeId): string => nameOf(document, node);
+  const names = (node: NodeId): string => memberName(document, node);
   const named = ({ from, to, ...rest }: { from: NodeId; to: NodeId }) => ({
     ...rest,
     from: names(from),
@@ -215,16 +216,12 @@ function percent(count: number | undefined, { ringSize }: { readonly ringSize: n
   return Math.round(((count ?? 0) / ringSize) * 1000) / 10;
 }
 
-export function nameOf(document: RingDocument, id: NodeId): string {
-  return document.members.find((member) => member.id === id)?.name ?? id;
-}
-
 export function indexText(partition: PartitionId, document: RingDocument): string {
   return ringIndexOf(partition, document.ringSize).toString();
 }
 
 function claimantName({ prospect, document, claimant }: Node): string {
-  return prospect === undefined ? nameOf(document, claimant) : nameOf(prospect, prospect.claimant);
+  return prospect === undefined ? memberName(document, claimant) : memberName(prospect, prospect.claimant);
 }
 
 function servicesOf(node: Node, member: NodeId): { services?: readonly string[] } {

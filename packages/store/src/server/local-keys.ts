@@ -1,10 +1,10 @@
 /** How many live keys this node holds a copy of: what it can say of the keyspace without asking anybody. */
-import type { Node, PartitionId } from '@rkv/core';
+import { replicasMax, type Node, type PartitionId } from '@rkv/core';
 import { KV_SERVICE, type KvReply } from '../kv/index.ts';
 
 export function countLocalKeys(node: Node): number {
-  const { owners, buckets } = node.document;
-  const n = Math.max(...buckets.map((bucket) => bucket.n));
+  const { owners } = node.document;
+  const n = replicasMax(node.document);
   let keys = 0;
   for (let range = 0; range < owners.length; range++) {
     for (let i = 0; i < n; i++) {

@@ -9,6 +9,7 @@ import {
   preferenceList,
   sha1Hex,
   hashKey,
+  memberName,
   stampHex,
   type CollectedAnswer,
   type Node,
@@ -66,7 +67,6 @@ import {
 } from '../kv/index.ts';
 import {
   indexText,
-  nameOf,
   planView,
   ringView,
   silentTransfers,
@@ -168,7 +168,7 @@ export class NodeAdmin implements Admin {
       partition: first,
       index: indexText(first, document),
       preflist: list.map(({ partition, node, role }) => {
-        return { partition, index: indexText(partition, document), node: nameOf(document, node), role };
+        return { partition, index: indexText(partition, document), node: memberName(document, node), role };
       }),
       replicas: await this.#replicasOf(placed, first, n),
     };
@@ -215,14 +215,14 @@ export class NodeAdmin implements Admin {
   async join(address: string): Promise<{ claimant: string }> {
     const result = await new Promise<RequestResult>((resolve) => this.#node.join(address, resolve));
     if (result.kind !== 'staged') throw refusalError(result);
-    return { claimant: nameOf(this.#node.prospect ?? this.#node.document, result.via) };
+    return { claimant: memberName(this.#node.prospect ?? this.#node.document, result.via) };
   }
 
   async stage(change: ChangeByName): Promise<{ claimant: string }> {
     const document = this.#node.prospect ?? this.#node.document;
     const result = await this.#request(this.#changeById(document, change));
     if (result.kind !== 'staged') throw refusalError(result);
-    return { claimant: nameOf(document, result.via) };
+    return { claimant: memberName(document, result.via) };
   }
 
   #changeById(document: RingDocument, change: ChangeByName): StagedChange {
@@ -366,7 +366,7 @@ export class NodeAdmin implements Admin {
     replica: Replica,
     answers: readonly CollectedAnswer<KvReply>[],
   ): ReplicaView {
-    const base = { node: nameOf(document, replica.node), partition: replica.partition };
+    const base = { node: memberName(document, replica.node), partition: replica.partition };
     const answer = answers.find((candidate) => candidate.replica === replica)?.answer;
     if (answer?.kind !== 'held') return { ...base, state: 'unreachable' };
     const { entry } = answer;

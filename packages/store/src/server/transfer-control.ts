@@ -1,7 +1,6 @@
 /** What an operator wants of transfers, carried to the members that it is about. */
-import type { Node, NodeId, TransferWish } from '@rkv/core';
+import { memberName, type Node, type NodeId, type TransferWish } from '@rkv/core';
 import { AdminError } from '../admin/api.ts';
-import { nameOf } from './cluster-views.ts';
 
 /** What each of the members answered, and why others did not. */
 export interface WishOutcome {
@@ -20,7 +19,7 @@ export async function askMembers(
   const failed: WishOutcome['failed'][number][] = [];
   const ask = (member: NodeId): Promise<void> =>
     new Promise((resolve) => {
-      const name = nameOf(document, member);
+      const name = memberName(document, member);
       node.ask(member, 'wish', wish, (outcome) => {
         if (outcome.kind === 'answered') nodes.push({ node: name, ...(outcome.body as object) });
         else {

@@ -1,5 +1,5 @@
 /**
- * How a peer's heartbeats come: their mean interval and how far they stray from it, in three numbers per peer.
+ * The gaps between a peer's heartbeats: their mean and how far they stray from it, in three numbers per peer.
  *
  * From these follows how long a silence must last before it is news. The time grows with loss, jitter and pauses as
  * they are on this way and not as somebody guessed them, and shrinks again when the way is quiet.
@@ -14,7 +14,7 @@
  */
 import type { MembershipPreset } from './preset.ts';
 
-export type ArrivalTiming = Pick<
+export type GapTiming = Pick<
   MembershipPreset,
   'heartbeatIntervalMs' | 'suspectLeastMs' | 'suspectFirstMs' | 'suspectMostMs'
 >;
@@ -24,14 +24,14 @@ const DEVIATIONS = Math.log(1e6);
 /** One gap's share of the averages. Larger: quicker to learn, and a lucky run makes impatient. */
 const GAIN = 1 / 64;
 
-export class Arrivals {
-  readonly #timing: ArrivalTiming;
+export class HeartbeatGaps {
+  readonly #timing: GapTiming;
   #mean: number;
   #variance: number;
   /** When the heartbeat came from which the next gap counts. */
   #lastAt: number | undefined;
 
-  constructor(timing: ArrivalTiming) {
+  constructor(timing: GapTiming) {
     this.#timing = timing;
     this.#mean = timing.heartbeatIntervalMs;
     this.#variance = ((timing.suspectFirstMs - this.#mean) / DEVIATIONS) ** 2;
