@@ -441,7 +441,8 @@ export class Agreement {
   #giveUpLate(now: number): void {
     const late = this.#queue.filter((proposal) => now >= proposal.deadline);
     this.#queue = this.#queue.filter((proposal) => now < proposal.deadline);
-    for (const proposal of late) this.#tell(proposal, refuse('no_majority', 'another change took too long'));
+    for (const proposal of late)
+      this.#tell(proposal, refuse('no_majority', 'another change is still being agreed upon; ask again'));
     const active = this.#active;
     if (active === undefined || now < active.deadline || this.#attempt?.phase === 'chosen') return;
     const text = `${describeMajority(this.#current.document)}, and too few answered`;

@@ -64,6 +64,8 @@ type After = AfterSave | AfterPlanSave | AfterCandidacySave | { readonly kind: '
 /** `starting`: a newborn ring is not saved yet. `removed`: in its ring no more, and silent. */
 type Phase = 'starting' | 'running' | 'removed';
 
+const STARTING = refuse('node_starting', 'this node is starting; ask again in a moment');
+
 export class Membership {
   readonly #init: MembershipInit;
   readonly #self: NodeId;
@@ -298,8 +300,7 @@ export class Membership {
   }
 
   #handleJoinVia(requestId: number, peer: NodeId, now: number): void {
-    if (this.#phase === 'starting')
-      return this.#effects.reply(requestId, refuse('node_starting', 'this node is starting'));
+    if (this.#phase === 'starting') return this.#effects.reply(requestId, STARTING);
     const { ringSize, members } = this.current().document;
     const isAlone = members.length === 1 && this.#agreement.isIdle;
     this.#perform(this.#candidacy.ask({ requestId, peer, ringSize, isAlone }, now), now);
@@ -471,7 +472,7 @@ export class Membership {
 
   /** Why an operator's request is not handled at this node, or undefined when it is. */
   #notHere(): Refusal | NotClaimant | undefined {
-    if (this.#phase === 'starting') return refuse('node_starting', 'this node is starting');
+    if (this.#phase === 'starting') return STARTING;
     const acting = this.actingClaimant();
     if (acting === this.#self) return undefined;
     const claimant = memberOf(this.current().document, acting);
