@@ -49,5 +49,5 @@ it(
     expect(verdict.findings).toEqual([]);
     expect(verdict.acknowledged).toBeGreaterThan(20_000);
   },
-  5 * 60_000,
+  10 * 60_000,
 );
