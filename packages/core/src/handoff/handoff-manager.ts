@@ -369,11 +369,11 @@ export class HandoffManager {
   #schedule(): void {
     const now = this.#port.host.monotonic();
     this.#clearing.tick((vnode) => this.#isBusy(vnode));
-    const duties = this.#duties();
-    this.#holds.keepOnly(new Set(duties.map(dutyKey)));
-    for (const duty of duties) {
-      if (this.#find(duty) !== undefined) continue;
-      const key = dutyKey(duty);
+    // A node that gives a large ring away owes a thousand, and looks at all of them whenever one is done.
+    const duties = new Map(this.#duties().map((duty) => [dutyKey(duty), duty]));
+    this.#holds.keepOnly(duties);
+    for (const [key, duty] of duties) {
+      if (this.#byKey.has(key)) continue;
       const obstacle = this.#obstacle(duty);
       if (obstacle !== undefined) this.#holds.hold(key, obstacle, now);
       else if (this.#holds.isWaiting(key, now)) continue;
@@ -568,15 +568,12 @@ export class HandoffManager {
 
   /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
   #reconsider(transfer: Running, owed: ReadonlySet<string>): void {
-    const { document, self } = this.#port;
-    const { kind, to, vnode, machine } = transfer;
+    const { document } = this.#port;
+    const { kind, to, vnode, machine, key } = transfer;
     const { partition } = transfer.target;
     if (kind === 'repair') return this.#stopTransfer(transfer);
-    if (kind === 'hinted' || kind === 'resize') {
-      if (!owed.has(transfer.key)) this.#end(transfer);
-      return;
-    }
-    if (document.pending.some((p) => p.partition === partition && p.from === self && p.to === to)) return;
+    if (owed.has(key)) return;
+    if (kind === 'hinted' || kind === 'resize') return this.#end(transfer);
     this.#end(transfer);
     // Proven complete: all that was ever passed on is acknowledged. Otherwise what is left goes as hints.
     if (document.owners[partition] === to && machine.quiet && vnode.standing === 'hint')

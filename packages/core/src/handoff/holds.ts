@@ -61,9 +61,9 @@ export class Holds {
   }
 
   /** Forget all but those that are still owed. */
-  keepOnly(keys: ReadonlySet<string>): void {
-    for (const key of this.#holds.keys()) if (!keys.has(key)) this.#holds.delete(key);
-    for (const key of this.#failures.keys()) if (!keys.has(key)) this.#failures.delete(key);
+  keepOnly(owed: { has(key: string): boolean }): void {
+    for (const key of this.#holds.keys()) if (!owed.has(key)) this.#holds.delete(key);
+    for (const key of this.#failures.keys()) if (!owed.has(key)) this.#failures.delete(key);
   }
 }
 
