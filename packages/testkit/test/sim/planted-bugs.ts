@@ -7,13 +7,23 @@ import {
   latin1Encode,
   Prng,
   SPACE_ENTRY,
+  stampHex,
   type CountedList,
   type HybridClockInit,
   type RequestId,
   type StampPlace,
   type VnodeContext,
 } from '@rkv/core';
-import { decodeItem, encodeItem, KvVnode, merge, type KvCommand } from '@rkv/store';
+import {
+  decodeItem,
+  encodeItem,
+  KvVnode,
+  merge,
+  TOMBSTONE,
+  typeOf,
+  VERSION_AT,
+  type KvCommand,
+} from '@rkv/store';
 import { digestBytes } from '@rkv/testkit';
 import type { KvPort, Plant } from './rkv-cluster.ts';
 
@@ -71,6 +81,63 @@ class ForgetfulVnode extends KvVnode {
   }
 }
 
+/** A stand-in forgets what it sends to the owner as it sends it, and not when the owner says that it has it. */
+class HastyVnode extends KvVnode {
+  readonly #context: VnodeContext;
+
+  constructor(context: VnodeContext, clock: HybridClock) {
+    super(context, clock);
+    this.#context = context;
+  }
+
+  override walkItems(...walk: Parameters<KvVnode['walkItems']>): ReturnType<KvVnode['walkItems']> {
+    const page = super.walkItems(...walk);
+    if (this.#context.role() === 'fallback') for (const item of page.items) this.handleItemHandedOff(item);
+    return page;
+  }
+}
+
+/** Where a delete is held, what is handed over takes its place, however old it is. */
+class RevivingVnode extends KvVnode {
+  override handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
+    const { at } = decodeItem(item);
+    this.handleCommand(
+      { kind: 'get', ...at, whole: true },
+      {
+        reply: (reply) => {
+          if (reply.kind === 'held' && reply.entry !== undefined && typeOf(reply.entry) === TOMBSTONE)
+            this.handleItemHandedOff(encodeItem(at, reply.entry));
+        },
+        refuse: () => {},
+        fail: () => {},
+      },
+    );
+    super.handleHandoffItem(item, done);
+  }
+}
+
+/** Of an item that is held already the sender never hears that it is. */
+class SilentVnode extends KvVnode {
+  override handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
+    const { at, entry } = decodeItem(item);
+    let isHeld = false;
+    this.handleCommand(
+      { kind: 'get', ...at, whole: true },
+      {
+        reply: (reply) => {
+          isHeld =
+            reply.kind === 'held' &&
+            reply.entry !== undefined &&
+            stampHex(reply.entry, VERSION_AT) === stampHex(entry, VERSION_AT);
+        },
+        refuse: () => {},
+        fail: () => {},
+      },
+    );
+    super.handleHandoffItem(item, isHeld ? () => {} : done);
+  }
+}
+
 /** Stamps are the wall clock's reading and nothing else: a clock set back makes stamps anew that were made before. */
 class WallClock extends HybridClock {
   readonly #init: HybridClockInit;
@@ -110,6 +177,8 @@ export interface PlantedBug {
 }
 
 const LOSS = /lost the (write|delete)|acknowledged at/;
+/** On the disks in the end, or sooner by a read. */
+const LOST_COPY = /lost the (write|delete)|acknowledged at .* is on [0-2] primaries/;
 const TOO_FEW = /was acknowledged when it lay on/;
 
 export const PLANTED: Readonly<Record<string, PlantedBug>> = {
@@ -186,6 +255,28 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'a request has no alarm': {
     plant: { port: (shipped) => portWith(shipped, { alarm: () => {} }) },
     shows: /is not answered/,
+  },
+
+  'acknowledged before it is flushed': {
+    plant: {
+      openVnode: (context, clock) => new KvVnode({ ...context, durability: 'process' }, clock),
+    },
+    shows: TOO_FEW,
+  },
+
+  'hints forgotten before they are acknowledged': {
+    plant: { openVnode: (context, clock) => new HastyVnode(context, clock) },
+    shows: LOST_COPY,
+  },
+
+  'what is handed over brings a deleted key back': {
+    plant: { openVnode: (context, clock) => new RevivingVnode(context, clock) },
+    shows: /lost the delete/,
+  },
+
+  'what is held already is never acknowledged in a handoff': {
+    plant: { openVnode: (context, clock) => new SilentVnode(context, clock) },
+    shows: /not settled/,
   },
 
   'stamps follow the wall clock back': {
