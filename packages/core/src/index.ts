@@ -12,6 +12,7 @@ export * from './ring/ranges.ts';
 export * from './request/index.ts';
 export * from './vnode/index.ts';
 export * from './handoff/index.ts';
+export * from './exchange/index.ts';
 export * from './claim/index.ts';
 export * from './ring/describe.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';

@@ -152,6 +152,36 @@ export interface CoveragePage<Reply> {
   readonly upTo: RecordKey | undefined;
 }
 
+/** Some items of a range in hash order, by what they are and not by their bytes. */
+export interface StatePage {
+  /** Four words for each item: the first two of its key's hash, and its state (high, low). Items at one position are in one page. */
+  readonly states: Uint32Array;
+  /** There may be more after these. */
+  readonly more: boolean;
+}
+
+/**
+ * What a vnode can tell of its items without showing them: for anti-entropy, where two replicas compare sums level by
+ * level and send each other only what differs. An item's *state* is 64 bits which are equal on two replicas where the
+ * items are; the sum of states is the same in whatever order they came.
+ */
+export interface ItemTrees {
+  /**
+   * Sums mod 2^64 of the states within each of `parts` equal parts of a range of hashes, two words each (high, low). The
+   * range is that of a partition, or an aligned part of one by a power of two, as `parts` is; no part is narrower than a
+   * leaf (`leafWidth`). Undefined while that is not known: the vnode then sets about counting, and is asked again later.
+   */
+  sums(within: HashRange, parts: number): Uint32Array | undefined;
+  /** The states in a range after a position, about `limit` of them; what is on its way into the store counts as there. */
+  states(
+    within: HashRange,
+    after: readonly [hashHi: number, hashLo: number] | undefined,
+    limit: number,
+  ): StatePage;
+  /** The encoded items at one position, each a copy: mostly one. */
+  itemsAt(hashHi: number, hashLo: number): Uint8Array[];
+}
+
 export interface Vnode<Command, Reply> {
   /** Handle one command. Borrowed: who answers later keeps a copy. Never throws for bad input: refuses it. */
   handleCommand(command: Command, token: ReplyToken<Reply>): void;
@@ -183,6 +213,8 @@ export interface Vnode<Command, Reply> {
   handleItemHandedOff(item: Uint8Array): void;
   /** Forget everything, in steps; called until it returns true. Each call takes at most about a millisecond. */
   clearSome(): boolean;
+  /** Left out: its replicas are not compared, and differ until something else repairs them. */
+  readonly trees?: ItemTrees;
   /** What of this vnode is bounded, and how full it is. Of all vnodes of a node the fullest is shown. */
   limits?(): LimitUse[];
 }

@@ -1,0 +1,1 @@
+export { GROUP_BITS, leafBits, leafWidth } from './leaves.ts';
