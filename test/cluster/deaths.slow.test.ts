@@ -51,7 +51,8 @@ describe('kill -9', () => {
     await Promise.all([n2.kill9(), n3.kill9()]);
     expect(await n1.isReady()).toBe(false);
     await withRedis(n1, async (client) => {
-      await expect(client.get('quorum')).rejects.toThrow(/^CLUSTERDOWN .*needed 2, got 1/);
+      // Two where the writer was left with a hint for one that was slow to answer: two copies, one machine.
+      await expect(client.get('quorum')).rejects.toThrow(/^CLUSTERDOWN .*needed 2, got [12] from n1/);
       await expect(client.set('quorum', 'of one')).rejects.toThrow(
         /nothing was written .*needed 2, got 0, definite: true/,
       );

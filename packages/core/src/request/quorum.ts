@@ -117,6 +117,11 @@ export class QuorumCount {
     return (this.asked & ~this.spent) === 0;
   }
 
+  /** Bits of those that were asked and have given no answer that counts. */
+  get lacking(): number {
+    return this.asked & ~this.counted;
+  }
+
   /** For reads that nobody else can answer: the primaries that did suffice, see the header. */
   get metByPrimaries(): boolean {
     const { n, owners, primaryMask } = this.#list;

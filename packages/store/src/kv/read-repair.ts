@@ -1,5 +1,6 @@
 /**
- * Read repair: what a read found is sent to the replicas that turned out to be behind, after the reader has its answer.
+ * Repair of one key: what a read found, or a write could not bring to all, is sent to replicas that lack it, after the asker has
+ * its answer.
  *
  * Source: Dynamo 4.5. Not promised: that it arrives, or is tried by a node that is full; anti-entropy is for that.
  */
@@ -17,7 +18,7 @@ export function repair(
   behind: readonly Replica[],
 ): void {
   const { port } = coordinator;
-  if (port.full) return;
+  if (behind.length === 0 || port.full) return;
   const command: MergeCommand = { kind: 'merge', ...placed, entry };
   let open = behind.length;
   const settled = (): void => {

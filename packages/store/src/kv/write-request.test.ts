@@ -362,3 +362,64 @@ describe('a partition that moves', () => {
     expect(outcomes).toContain('written 1000');
   });
 });
+
+describe('a copy that does not come after the others sufficed', () => {
+  function written(owners = 'abcdabcd') {
+    const play = stage(owners);
+    play.port.here = (_, { role }) => (role === 'primary' ? merged : undefined);
+    play.put();
+    play.port.reply('b', merged);
+    expect(play.outcomes).toEqual(['first a', 'written 1000']);
+    play.port.news();
+    return play;
+  }
+
+  it.each([
+    ['fails', (port: ManualPort) => port.fail('c')],
+    ['was never sent', (port: ManualPort) => port.fail('c', false)],
+    ['is refused', (port: ManualPort) => port.refuse('c', 'overload')],
+    ['has moved', (port: ManualPort) => port.refuse('c', 'moved')],
+    ['is not heard of', (port: ManualPort) => port.host.advance(1_000)],
+  ])('is left as a hint with this node: it %s', (_, happens) => {
+    const { port, outcomes } = written();
+    happens(port);
+    expect(port.news()).toEqual(['merge k 1000:v at a!']);
+    expect(port.to('a').replica.partition).toBe(port.sent[2]?.replica.partition);
+    port.reply('a', merged);
+    expect(outcomes).toHaveLength(2);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('is left with another replica where it is this node that failed', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put();
+    port.reply('b', merged);
+    port.reply('c', merged);
+    expect(outcomes).toEqual(['first b', 'written 1000']);
+    port.news();
+    port.refuse('a', 'read_only');
+    expect(port.news()).toEqual(['merge k 1000:v at b!']);
+  });
+
+  it('is looked for no further when it was kept where it came', () => {
+    const { port } = written();
+    port.keep('c');
+    expect(port.news()).toEqual([]);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('goes to whoever should have one under a newer ring', () => {
+    const { port } = written();
+    port.adopt(ringFor('k', 'abdcabdc'));
+    port.fail('c');
+    expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at b', 'merge k 1000:v at d']);
+  });
+
+  it('that comes late changes nothing, whatever it says', () => {
+    const { port, outcomes } = written();
+    port.reply('c', laterAt(2_000));
+    expect(port.news()).toEqual([]);
+    expect(outcomes).toHaveLength(2);
+    expect(port.table.open).toBe(0);
+  });
+});

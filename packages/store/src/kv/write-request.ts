@@ -8,6 +8,10 @@
  * A write that no longer can succeed fails at once and says whether it surely did nothing. One that was refused
  * because the partition moved waits for the newer ring and goes there under the same stamp.
  *
+ * Once it is answered it waits for the other copies. One that does not come is left as a hint: with this node, or
+ * with another replica where it is this node that failed. Or else the copies that sufficed would be all there is, and the
+ * next disk that is lost could take the write with it.
+ *
  * Source: Dynamo 4.5; PROTOCOLS 7 and 8.
  */
 import {
@@ -26,6 +30,7 @@ import type { FailureCode, RequestOptions, WriteSink } from './api.ts';
 import type { KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf } from './failure.ts';
+import { repair } from './read-repair.ts';
 
 const RESTAMPS_MAX = 2;
 const NO_ENTRY: Uint8Array = new Uint8Array(0);
@@ -59,6 +64,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #parked = false;
   /** The ring that the present round was sent under. */
   #sentEpoch = 0;
+  /** The sink was told that it is written; the other copies may still be on their way. */
+  #written = false;
   #done = true;
   /** Sends are under way; conclusions wait until all are out. */
   #sending = false;
@@ -67,7 +74,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#coordinator = coordinator;
   }
 
-  /** The sink was told. */
+  /** The sink was told, and nobody is waited for any more. */
   get done(): boolean {
     return this.#done;
   }
@@ -93,7 +100,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     // What a replica held before it first heard of this write; later answers may speak of the write itself.
     if ((this.#judged & (1 << at)) === 0 && reply.existed) this.#existed = true;
     this.#judged |= 1 << at;
-    if (reply.later !== undefined && this.#restamps < RESTAMPS_MAX) return this.#restamp(reply.later);
+    if (reply.later !== undefined && !this.#written && this.#restamps < RESTAMPS_MAX)
+      return this.#restamp(reply.later);
     this.#first ??= this.#list.replicas[at];
     this.#count.answered(at, true, standIn);
     this.#judge();
@@ -114,10 +122,14 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   onKept(at: number): void {
     this.#reached = true;
-    this.onRefused(at, 'moved');
+    if (!this.#written) return this.onRefused(at, 'moved');
+    // Taken as a stand-in takes it: it will be handed over.
+    this.#count.answered(at, true);
+    this.#judge();
   }
 
   onAlarm(): void {
+    if (this.#written) return this.#end();
     if (!this.#count.settled) this.#reached = true;
     this.#fail('timeout');
   }
@@ -152,6 +164,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#reached = false;
     this.#refusal = undefined;
     this.#parked = false;
+    this.#written = false;
     this.#done = false;
     this.#id = port.open(this);
     this.#send();
@@ -212,7 +225,11 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   #judge(): void {
     if (this.#done || this.#sending) return;
-    if (this.#count.met) return this.#succeed();
+    if (this.#count.met && !this.#written) this.#succeed();
+    if (this.#written) {
+      if (this.#count.settled) this.#end();
+      return;
+    }
     // Parked: it is sent anew once the newer ring is here, whatever the last of the old one say.
     if (this.#count.possible || this.#parked) return;
     // It can fail before everybody has spoken: whoever has not may have stored it.
@@ -239,10 +256,34 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   }
 
   #succeed(): void {
-    this.#done = true;
-    this.#coordinator.port.close(this.#id);
+    this.#written = true;
     if (this.#first !== undefined) this.#sink.onFirst?.(this.#first);
     this.#sink.onWritten(this.#existed, this.#command.entry);
+  }
+
+  /** Written, and whoever has not taken its copy by now will not. */
+  #end(): void {
+    this.#done = true;
+    this.#coordinator.port.close(this.#id);
+    const { lacking } = this.#count;
+    if (lacking === 0) return;
+    const { key, hashHi, hashLo, entry } = this.#command;
+    repair(this.#coordinator, { key, hashHi, hashLo }, entry, this.#standInsFor(lacking));
+  }
+
+  /** Who takes a copy in the stead of those that have not; under a newer ring whoever should have one. */
+  #standInsFor(lacking: number): readonly Replica[] {
+    const { port } = this.#coordinator;
+    if (port.epoch > this.#sentEpoch) return listOf(this.#coordinator, this.#command, this.#n).replicas;
+    const { replicas } = this.#list;
+    const elsewhere = replicas.find(
+      ({ node }, at) => (this.#count.counted & (1 << at)) !== 0 && node !== port.self,
+    );
+    return replicas.flatMap((replica, at) => {
+      if ((lacking & (1 << at)) === 0) return [];
+      const node = replica.node === port.self ? elsewhere?.node : port.self;
+      return node === undefined ? [] : [{ ...replica, node, role: 'fallback' as const }];
+    });
   }
 
   #fail(code: FailureCode): void {
