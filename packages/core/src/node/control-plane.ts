@@ -38,10 +38,11 @@ export interface ControlPlaneParts {
   onQuestion(from: NodeId, bytes: Uint8Array): void;
   onAnswer(from: NodeId, bytes: Uint8Array): void;
   onTransfer(from: NodeId, header: Header, service: string, body: Reader): void;
+  onExchange(from: NodeId, header: Header, service: string, body: Reader): void;
 }
 
-/** In the header of what concerns no vnode. */
-const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
+/** In the header of what concerns no vnode, or several. */
+export const NOWHERE: Place = { ringBits: 0, partition: 0 as PartitionId };
 
 export class ControlPlane {
   readonly #parts: ControlPlaneParts;
@@ -99,6 +100,13 @@ export class ControlPlane {
         const service = this.#services.get(header.service);
         if (service === undefined) return this.#refuseTransfer(from, header, body);
         return this.#parts.onTransfer(from, header, service, body);
+      }
+      case MESSAGE.exchangeAsk:
+      case MESSAGE.exchangeTell: {
+        const service = this.#services.get(header.service);
+        // Whoever asks has heard from this node which services it runs, or will; it asks again later.
+        if (service !== undefined) this.#parts.onExchange(from, header, service, body);
+        return;
       }
       default:
         throw new WireError(`a message of unknown type ${header.type}`);

@@ -287,6 +287,7 @@ export class Node {
       onQuestion: (from, bytes) => this.#questions.onQuestion(from, bytes),
       onAnswer: (from, bytes) => this.#questions.onAnswer(from, bytes),
       onTransfer: (from, header, service, body) => this.#live.handoff.onFrame(from, header, service, body),
+      onExchange: (from, header, service, body) => this.#live.onExchange(from, header, service, body),
     });
   }
 

@@ -6,20 +6,23 @@
  *
  * Not here: how a ring comes about and when it is durable (membership), and what the node does without one (node.ts).
  */
-import type { Writer } from '../base/bytes.ts';
+import type { Reader, Writer } from '../base/bytes.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { TransportHandler } from '../contracts/transport.ts';
+import { ExchangeManager } from '../exchange/exchange-manager.ts';
+import type { ExchangePort } from '../exchange/port.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { HandoffPort } from '../handoff/port.ts';
+import { Slices } from '../handoff/slices.ts';
 import type { MembershipEvent } from '../membership/events.ts';
 import type { Membership } from '../membership/membership.ts';
-import { serviceNumber } from '../request/message.ts';
+import { MESSAGE, serviceNumber, type Header } from '../request/message.ts';
 import type { RequestTable } from '../request/request-table.ts';
 import { memberOf, memberName, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
-import type { ControlPlane } from './control-plane.ts';
+import { NOWHERE, type ControlPlane } from './control-plane.ts';
 import { DataPlane } from './data-plane.ts';
 import { refusalOf } from './handoff-questions.ts';
 import type { NodeInit } from './node-init.ts';
@@ -57,6 +60,9 @@ export class Running {
   /** By service: the preference lists of those that run it. */
   readonly lists: ReadonlyMap<string, ListOf>;
   readonly handoff: HandoffManager;
+  readonly exchange: ExchangeManager;
+  /** Of the exchange's work. */
+  readonly #slices: Slices;
   readonly #parts: RunningParts;
 
   constructor(parts: RunningParts) {
@@ -75,6 +81,8 @@ export class Running {
     this.lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));
     this.data = new DataPlane({ self, host, transport, logger, modules, view, vnodes, table, out });
     this.handoff = new HandoffManager(this.#handoffPort());
+    this.#slices = new Slices(host);
+    this.exchange = new ExchangeManager(this.#exchangePort());
     this.wholeness = new Wholeness({
       self,
       host,
@@ -100,9 +108,12 @@ export class Running {
     if (!state.intact) this.#whenAllStored(onSettled);
     transport.start(handler);
     this.handoff.start();
+    this.exchange.start();
   }
 
   stop(): void {
+    this.exchange.stop();
+    this.#slices.stop();
     this.handoff.stop();
     this.vnodes.stop();
   }
@@ -112,6 +123,7 @@ export class Running {
     this.vnodes.adopt(document);
     this.view.adopt(document);
     this.handoff.adopt();
+    this.exchange.adopt();
     this.#parts.table.ringChanged();
     this.data.adopt();
   }
@@ -121,7 +133,14 @@ export class Running {
     this.view.upChanged();
     if (!up) table.failNode(node);
     this.handoff.onUpChanged(node, up);
+    this.exchange.onUpChanged(node, up);
     table.ringChanged();
+  }
+
+  /** A frame that came in. */
+  onExchange(from: NodeId, { type, epoch }: Header, service: string, body: Reader): void {
+    if (type === MESSAGE.exchangeAsk) this.exchange.onAsk(from, service, epoch, body);
+    else this.exchange.onTell(from, body);
   }
 
   /** What the membership cannot see by itself, said anew from time to time (membership/events.ts). */
@@ -179,6 +198,27 @@ export class Running {
         tell({ kind: 'transferComplete', transfer: { partition, from: self, to } }),
       withdrawComplete: (partition, to) =>
         tell({ kind: 'transferBroken', transfer: { partition, from: self, to } }),
+    };
+  }
+
+  #exchangePort(): ExchangePort {
+    const { init, membership, control } = this.#parts;
+    const { id: self, host, logger, modules } = init;
+    const { view, vnodes } = this;
+    const types = { ask: MESSAGE.exchangeAsk, tell: MESSAGE.exchangeTell };
+    return {
+      self,
+      host,
+      logger,
+      get document() {
+        return view.document;
+      },
+      services: modules.map((module) => module.name),
+      runs: (node, service) => membership.peers.runs(node, service),
+      nameOf: (node) => memberName(view.document, node),
+      find: (service, partition) => vnodes.find(service, partition),
+      send: (to, kind, service, body) => control.bulk(to, types[kind], serviceNumber(service), NOWHERE, body),
+      inBackground: (job) => this.#slices.add(job),
     };
   }
 }

@@ -43,6 +43,9 @@ export const MESSAGE = {
   /** Data lane: a page of a coverage request, asked of one vnode, and that page. */
   coverage: 13,
   coveragePage: 14,
+  /** Bulk lane: a question about a node's copies of some ranges, and the answer. */
+  exchangeAsk: 15,
+  exchangeTell: 16,
 } as const;
 
 /** The command is meant for a stand-in: take it though the partition is not yours. In a reply: a stand-in answered. */

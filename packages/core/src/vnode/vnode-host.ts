@@ -14,7 +14,14 @@ import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
 import type { LimitUse } from '../contracts/limit.ts';
-import type { CoverageQuery, Vnode, VnodeContext, VnodeModule, VnodeRole } from '../contracts/vnode.ts';
+import type {
+  CoverageQuery,
+  ItemTrees,
+  Vnode,
+  VnodeContext,
+  VnodeModule,
+  VnodeRole,
+} from '../contracts/vnode.ts';
 import { covers } from '../ring/ranges.ts';
 import { Mailbox, MAILBOX_MAX, VnodeToken } from './mailbox.ts';
 import {
@@ -78,6 +85,8 @@ export class VnodeHost {
   /** The batch that holds the record; undefined: the store did not take it. */
   #recordSeq: number | undefined;
   #sinks: ItemSink[] = [];
+  /** Items that have changed so far. */
+  #changes = 0;
 
   constructor(init: VnodeHostInit) {
     this.#init = init;
@@ -114,6 +123,26 @@ export class VnodeHost {
 
   get vnode(): Vnode<unknown, unknown> {
     return this.#vnode;
+  }
+
+  /** Its copies may be compared with others: what it lacks nobody is bringing it already. */
+  get comparable(): boolean {
+    return this.#record.role === 'owner' && this.whole;
+  }
+
+  get trees(): ItemTrees | undefined {
+    return this.#vnode.trees;
+  }
+
+  /** Merge an item of another copy. `done` once it is as durable as an acknowledged write; `same`: nothing was to be done. */
+  merge(item: Uint8Array, done: (merged: 'changed' | 'same' | 'failed') => void): void {
+    const before = this.#changes;
+    let changed: boolean | undefined;
+    this.#vnode.handleHandoffItem(item, (stored) => {
+      const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
+      done(stored ? merged : 'failed');
+    });
+    changed = this.#changes > before;
   }
 
   /** Commands taken and not answered. */
@@ -310,6 +339,7 @@ export class VnodeHost {
       role: () => this.role,
       beforeChange: () => this.#beforeChange(),
       changed: (hashHi, encode) => {
+        this.#changes++;
         if (this.#sinks.length > 0) this.#passOn(hashHi, encode);
       },
     };

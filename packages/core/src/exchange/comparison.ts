@@ -1,0 +1,260 @@
+/**
+ * One range of two copies, compared: down the trees to the leaves that differ, and there item by item.
+ *
+ * A machine with one question open at a time. What differs is fetched and merged first; then our items are given where
+ * they still differ, so that of two versions of a key one crosses the wire, if it is theirs that is later.
+ *
+ * What is being written while the two talk differs for a moment. Each level is asked after the one above was answered, so
+ * by then such a difference is gone; where it is not, an item comes twice, which does no harm.
+ *
+ * Source: Merkle trees as in Dynamo 4.7; Riak's hashtree exchange. PROTOCOLS 11.
+ */
+import { assert } from '../base/assert.ts';
+import type { PartitionId } from '../contracts/ids.ts';
+import type { HashRange } from '../contracts/store.ts';
+import type { ItemTrees } from '../contracts/vnode.ts';
+import type { Answer, Position, Question } from './exchange-wire.ts';
+
+/** Sums in one answer: those of a group of leaves, or of as many groups. */
+const PARTS_MAX = 64;
+/** States on one page: walked in well under a millisecond. */
+export const STATES_MAX = 500;
+/** Positions in one question for items. */
+export const POSITIONS_MAX = 500;
+/** Bytes of items in one frame, about; one item may be longer. */
+export const ITEMS_BYTES = 64 * 1024;
+/** Items in one frame. */
+export const ITEMS_MAX = 1_000;
+
+export type ComparisonEvent =
+  | Answer
+  /** What was to be merged is durable, or was not stored. */
+  | { readonly kind: 'merged'; readonly changed: number; readonly failed: number };
+
+export type ComparisonEffect =
+  | { readonly kind: 'ask'; readonly question: Question }
+  | { readonly kind: 'merge'; readonly items: readonly Uint8Array[] }
+  /** `reason`: why it was given up; undefined: all of the range was compared. */
+  | { readonly kind: 'end'; readonly reason: string | undefined };
+
+export interface ComparisonInit {
+  /** Of the copy here. */
+  readonly trees: ItemTrees;
+  /** The copy there. */
+  readonly partition: PartitionId;
+  readonly range: HashRange;
+  /** Of all replicas of the range. */
+  readonly leafWidth: number;
+}
+
+/** Still to be compared; `listed`: by their states, for too much of it differs to go down further. */
+interface Open {
+  readonly within: HashRange;
+  readonly listed: boolean;
+}
+
+export class Comparison {
+  readonly #init: ComparisonInit;
+  /** The next one last. */
+  readonly #open: Open[];
+  #current!: HashRange;
+  /** Where the next page of states begins. */
+  #after: Position | undefined;
+  #more = false;
+  /** Of the present page: their states, by name. */
+  #theirs: ReadonlySet<string> = new Set();
+  #toFetch: Position[] = [];
+  #toGive: Position[] = [];
+  /** Items whose merging changed something: here, and there. */
+  mendedHere = 0;
+  mendedThere = 0;
+  /** Could not be stored, here or there. */
+  failed = 0;
+
+  constructor(init: ComparisonInit) {
+    this.#init = init;
+    this.#open = [{ within: init.range, listed: false }];
+  }
+
+  begin(): ComparisonEffect {
+    return this.#next();
+  }
+
+  step(event: ComparisonEvent): ComparisonEffect {
+    switch (event.kind) {
+      case 'sums':
+        return this.#handleSums(event.sums);
+      case 'states':
+        return this.#handleStates(event.states, event.more);
+      case 'items':
+        return this.#handleItems(event.answered, event.items);
+      case 'merged':
+        this.mendedHere += event.changed;
+        this.failed += event.failed;
+        return this.#mend();
+      case 'given':
+        this.mendedThere += event.changed;
+        this.failed += event.failed;
+        return this.#mend();
+      case 'refused':
+        return { kind: 'end', reason: event.reason };
+      case 'roots':
+        return { kind: 'end', reason: 'it was answered something else than was asked' };
+    }
+  }
+
+  #next(): ComparisonEffect {
+    const open = this.#open.pop();
+    if (open === undefined) return { kind: 'end', reason: undefined };
+    this.#current = open.within;
+    this.#after = undefined;
+    if (open.listed || this.#isLeaf(open.within)) return this.#askStates();
+    const { partition } = this.#init;
+    return ask({ kind: 'sums', partition, within: open.within, parts: this.#partsOf(open.within) });
+  }
+
+  #handleSums(theirs: Uint32Array | undefined): ComparisonEffect {
+    const within = this.#current;
+    const parts = this.#partsOf(within);
+    const ours = this.#init.trees.sums(within, parts);
+    if (ours === undefined || theirs === undefined)
+      return { kind: 'end', reason: 'one of the two is still counting what it holds' };
+    if (theirs.length !== 2 * parts) return { kind: 'end', reason: 'the two cut their ranges differently' };
+    const width = widthOf(within) / parts;
+    const differing: Open[] = [];
+    for (let part = parts - 1; part >= 0; part--) {
+      if (ours[2 * part] === theirs[2 * part] && ours[2 * part + 1] === theirs[2 * part + 1]) continue;
+      const start = within.start + part * width;
+      differing.push({ within: { start, end: start + width }, listed: false });
+    }
+    // One walk over all of it is cheaper than one for each leaf.
+    if (width === this.#init.leafWidth && 2 * differing.length > parts)
+      this.#open.push({ within, listed: true });
+    else this.#open.push(...differing);
+    return this.#next();
+  }
+
+  #askStates(): ComparisonEffect {
+    const { partition } = this.#init;
+    const question = { partition, within: this.#current, after: this.#after, limit: STATES_MAX };
+    return ask({ kind: 'states', ...question });
+  }
+
+  #handleStates(page: Uint32Array, moreThere: boolean): ComparisonEffect {
+    const { trees } = this.#init;
+    const ours = trees.states(this.#current, this.#after, STATES_MAX);
+    // Compared is what both pages reach to.
+    const end = earlier(moreThere ? lastOf(page) : undefined, ours.more ? lastOf(ours.states) : undefined);
+    const [here, there] = [statesUpTo(ours.states, end), statesUpTo(page, end)];
+    this.#more = end !== undefined;
+    this.#after = end;
+    this.#theirs = new Set(there.keys());
+    this.#toFetch = positionsNotAmong(there, here);
+    this.#toGive = positionsNotAmong(here, there);
+    return this.#mend();
+  }
+
+  #handleItems(answered: number, items: readonly Uint8Array[]): ComparisonEffect {
+    // Whoever answers none of them will not do better when asked again.
+    this.#toFetch.splice(0, answered === 0 ? this.#toFetch.length : answered);
+    return items.length > 0 ? { kind: 'merge', items } : this.#mend();
+  }
+
+  /** What is left to do for the present page. */
+  #mend(): ComparisonEffect {
+    const { partition } = this.#init;
+    if (this.#toFetch.length > 0) {
+      const positions = Uint32Array.from(this.#toFetch.slice(0, POSITIONS_MAX).flat());
+      return ask({ kind: 'items', partition, positions });
+    }
+    const items = this.#itemsToGive();
+    if (items.length > 0) return ask({ kind: 'give', partition, items });
+    return this.#more ? this.#askStates() : this.#next();
+  }
+
+  #itemsToGive(): Uint8Array[] {
+    const { trees } = this.#init;
+    const items: Uint8Array[] = [];
+    let bytes = 0;
+    while (this.#toGive.length > 0 && bytes < ITEMS_BYTES && items.length < ITEMS_MAX) {
+      const position = this.#toGive.pop() as Position;
+      if (this.#isAsTheirs(position)) continue;
+      for (const item of trees.itemsAt(...position)) {
+        items.push(item);
+        bytes += item.length;
+      }
+    }
+    return items;
+  }
+
+  /** After what they hold there has been merged in. */
+  #isAsTheirs([hashHi, hashLo]: Position): boolean {
+    const before: Position | undefined = hashLo === 0 ? undefined : [hashHi, hashLo - 1];
+    const page = this.#init.trees.states({ start: hashHi, end: hashHi + 1 }, before, 1);
+    return namesOf(page.states).every(
+      ({ name, position }) => position[0] !== hashHi || position[1] !== hashLo || this.#theirs.has(name),
+    );
+  }
+
+  #isLeaf(within: HashRange): boolean {
+    return widthOf(within) <= this.#init.leafWidth;
+  }
+
+  #partsOf(within: HashRange): number {
+    const leaves = widthOf(within) / this.#init.leafWidth;
+    assert(Number.isInteger(leaves), 'a range is cut into whole leaves');
+    return Math.min(PARTS_MAX, leaves);
+  }
+}
+
+function ask(question: Question): ComparisonEffect {
+  return { kind: 'ask', question };
+}
+
+function widthOf({ start, end }: HashRange): number {
+  return end - start;
+}
+
+/** Their names tell both position and state; they stay in hash order. */
+function namesOf(states: Uint32Array): { readonly name: string; readonly position: Position }[] {
+  const named = [];
+  for (let i = 0; i + 3 < states.length; i += 4) {
+    const position: Position = [states[i] as number, states[i + 1] as number];
+    named.push({ name: `${position[0]}.${position[1]}.${states[i + 2]}.${states[i + 3]}`, position });
+  }
+  return named;
+}
+
+function statesUpTo(states: Uint32Array, end: Position | undefined): ReadonlyMap<string, Position> {
+  const named = namesOf(states).filter(({ position }) => end === undefined || isUpTo(position, end));
+  return new Map(named.map(({ name, position }) => [name, position]));
+}
+
+/** Each once. */
+function positionsNotAmong(
+  some: ReadonlyMap<string, Position>,
+  others: ReadonlyMap<string, Position>,
+): Position[] {
+  const positions: Position[] = [];
+  for (const [name, position] of some) {
+    const last = positions.at(-1);
+    const isNamed = last !== undefined && last[0] === position[0] && last[1] === position[1];
+    if (!others.has(name) && !isNamed) positions.push(position);
+  }
+  return positions;
+}
+
+function lastOf(states: Uint32Array): Position | undefined {
+  const at = states.length - 4;
+  return at < 0 ? undefined : [states[at] as number, states[at + 1] as number];
+}
+
+function isUpTo([hi, lo]: Position, [endHi, endLo]: Position): boolean {
+  return hi < endHi || (hi === endHi && lo <= endLo);
+}
+
+/** Undefined stands for the end. */
+function earlier(a: Position | undefined, b: Position | undefined): Position | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return isUpTo(a, b) ? a : b;
+}

@@ -1,0 +1,348 @@
+/**
+ * Active anti-entropy: from time to time a node asks for the sums of the copies that it shares ranges with, all those of
+ * one node in one question, and where a sum differs from its own it compares the two (comparison.ts).
+ *
+ * Copies that are alike cost a dozen bytes a round. What differs is mended one range after the other, in slices of work in
+ * the background and a page at a time, so that a node that has much to mend serves on.
+ *
+ * Source: Riak's riak_kv_entropy_manager; PROTOCOLS 11. Not here: what a vnode's trees are made of (hash-tree.ts), and
+ * how a copy that lacks everything is built (handoff's repairs).
+ */
+import type { Reader } from '../base/bytes.ts';
+import type { Timer } from '../contracts/host.ts';
+import type { Epoch, NodeId } from '../contracts/ids.ts';
+import { ringBits } from '../ring/hash-space.ts';
+import { rangeOf } from '../ring/ranges.ts';
+import { answerTo, ROOTS_MAX } from './answers.ts';
+import { Comparison, type ComparisonEffect, type ComparisonEvent } from './comparison.ts';
+import {
+  readAnswer,
+  readAnswerId,
+  readQuestion,
+  writeAnswer,
+  writeQuestion,
+  type Answer,
+  type Question,
+} from './exchange-wire.ts';
+import { leafWidth } from './leaves.ts';
+import { mergeAll } from './merge-all.ts';
+import { pairKey, pairsOf, type Pair } from './pairs.ts';
+import type { ComparableVnode, ExchangePort } from './port.ts';
+
+/** Two copies of a range, and what is known of how they stand to each other. */
+export interface ComparedPair extends Pair {
+  readonly service: string;
+  /** When they were last found alike, or made so, by the monotonic clock; undefined: not in this life of the node. */
+  readonly comparedAt: number | undefined;
+  /** Why the last attempt came to nothing. */
+  readonly reason: string | undefined;
+  /** Items that were mended so far: on this node, and on the other. */
+  readonly mendedHere: number;
+  readonly mendedThere: number;
+}
+
+/** Of all pairs that this node has asked about, since it started. */
+export interface ExchangeTotals {
+  /** Pairs that were looked at; of those, that differed. */
+  compared: number;
+  differed: number;
+  /** Items that were mended: on this node, on others. */
+  mendedHere: number;
+  mendedThere: number;
+  /** Mended on this node because others asked. */
+  received: number;
+}
+
+type Watched = { -readonly [Field in keyof ComparedPair]: ComparedPair[Field] };
+
+interface Asked {
+  readonly to: NodeId;
+  readonly at: number;
+  readonly onAnswer: (answer: Answer) => void;
+}
+
+interface Running {
+  /** When it last went on. */
+  at: number;
+  readonly pair: Watched;
+  readonly vnode: ComparableVnode;
+  readonly machine: Comparison;
+}
+
+/** How long copies that were found alike are left alone, ms: an hour of writes missed is found as soon as one. */
+const ROUND_MS = 10_000;
+/** After a node has come back what it missed is looked for soon, but its hints go first. */
+const AFTER_RETURN_MS = 3_000;
+const TICK_MS = 1_000;
+/** An answer takes a slice of background work; on a node that is very busy some seconds. */
+const ANSWER_MS = 10_000;
+/** A store that takes longer than this to say what became of some items will not say it any more. */
+const STALLED_MS = 60_000;
+
+export class ExchangeManager {
+  readonly #port: ExchangePort;
+  #watched: Watched[] = [];
+  /** By node: when its copies are asked about next. */
+  readonly #dueAt = new Map<NodeId, number>();
+  readonly #asked = new Map<number, Asked>();
+  /** Pairs whose sums differ, in the order in which that was found. */
+  #differing: Watched[] = [];
+  #running: Running | undefined;
+  #timer: Timer | undefined;
+  /** Drawn, because answers meant for a former life of this node may still be on their way. */
+  #lastId: number;
+  #mendedSinceSaid = 0;
+  readonly totals: ExchangeTotals = { compared: 0, differed: 0, mendedHere: 0, mendedThere: 0, received: 0 };
+  #paused = false;
+
+  constructor(port: ExchangePort) {
+    this.#port = port;
+    this.#lastId = port.host.random();
+  }
+
+  start(): void {
+    this.adopt();
+    this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#asked.clear();
+    this.#differing = [];
+    this.#running = undefined;
+  }
+
+  /** The node has a newer ring: what was under way was under the one before. */
+  adopt(): void {
+    const { document, services, self, host } = this.#port;
+    const known = new Map(this.#watched.map((pair) => [pairKey(pair.service, pair), pair]));
+    const pairs = pairsOf(self, document);
+    const nothing = { comparedAt: undefined, reason: undefined, mendedHere: 0, mendedThere: 0 };
+    this.#watched = services.flatMap((service) =>
+      pairs.map((pair) => known.get(pairKey(service, pair)) ?? { ...pair, service, ...nothing }),
+    );
+    // Not all nodes of a cluster that was started at once begin at once.
+    const soon = host.monotonic() + (host.random() % AFTER_RETURN_MS);
+    for (const { owner } of pairs) if (!this.#dueAt.has(owner)) this.#dueAt.set(owner, soon);
+    this.#asked.clear();
+    this.#differing = [];
+    this.#running = undefined;
+  }
+
+  /** A node came or went. */
+  onUpChanged(node: NodeId, up: boolean): void {
+    if (up) this.#dueAt.set(node, this.#port.host.monotonic() + AFTER_RETURN_MS);
+    else this.#giveUp((asked) => asked.to === node, `${this.#port.nameOf(node)} is down`);
+  }
+
+  onAsk(from: NodeId, service: string, epoch: Epoch, body: Reader): void {
+    const { id, question } = readQuestion(body);
+    const tell = (answer: Answer): void => {
+      // One that finds no room is missed, and asked for anew in a later round.
+      this.#port.send(from, 'tell', service, (out) => writeAnswer(out, id, answer));
+    };
+    if (question.kind === undefined)
+      return tell({ kind: 'refused', reason: `${this.#port.nameOf(this.#port.self)} ${question.strange}` });
+    this.#port.inBackground(() => {
+      answerTo(this.#port, service, epoch, question, (answer) => {
+        if (answer.kind === 'given') this.totals.received += answer.changed;
+        tell(answer);
+      });
+      return false;
+    });
+  }
+
+  onTell(from: NodeId, body: Reader): void {
+    const id = readAnswerId(body);
+    const asked = this.#asked.get(id);
+    if (asked === undefined || asked.to !== from) return;
+    const answer = readAnswer(body);
+    this.#asked.delete(id);
+    asked.onAnswer(answer);
+  }
+
+  /** Nothing is asked any more; what others ask is answered. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#differing = [];
+    this.#running = undefined;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  /** Every pair that this node asks about. */
+  get pairs(): readonly ComparedPair[] {
+    return this.#watched;
+  }
+
+  /** Pairs that differ and wait for their turn. */
+  get differing(): number {
+    return this.#differing.length + (this.#running === undefined ? 0 : 1);
+  }
+
+  #tick(): void {
+    const now = this.#port.host.monotonic();
+    this.#giveUp((asked) => now - asked.at > ANSWER_MS, 'no answer in time');
+    if (this.#running !== undefined && now - this.#running.at > STALLED_MS)
+      this.#end(this.#running, 'the store does not say what became of some items');
+    if (!this.#paused) {
+      this.#askForRoots(now);
+      this.#maybeBegin();
+    }
+    this.#timer = this.#port.host.setTimer(TICK_MS, () => this.#tick());
+  }
+
+  /** About all copies of a node that this one shares ranges with, at once. */
+  #askForRoots(now: number): void {
+    const due = new Map<string, Watched[]>();
+    for (const pair of this.#watched) {
+      const { owner, service } = pair;
+      if (now < (this.#dueAt.get(owner) ?? 0) || !this.#port.runs(owner, service)) continue;
+      const key = `${service}/${owner}`;
+      const pairs = due.get(key);
+      if (pairs === undefined) due.set(key, [pair]);
+      else pairs.push(pair);
+    }
+    for (const pairs of due.values()) {
+      this.#dueAt.set((pairs[0] as Watched).owner, now + ROUND_MS);
+      for (let at = 0; at < pairs.length; at += ROOTS_MAX) this.#askFor(pairs.slice(at, at + ROOTS_MAX));
+    }
+  }
+
+  #askFor(pairs: readonly Watched[]): void {
+    const { owner, service } = pairs[0] as Watched;
+    const roots = pairs.map(({ theirs, range }) => ({ partition: theirs, range }));
+    this.#ask(owner, service, { kind: 'roots', roots }, (answer) => this.#handleRoots(pairs, answer));
+  }
+
+  #handleRoots(pairs: readonly Watched[], answer: Answer): void {
+    if (answer.kind !== 'roots') {
+      const reason =
+        answer.kind === 'refused' ? answer.reason : 'it was answered something else than was asked';
+      for (const pair of pairs) pair.reason = reason;
+      return;
+    }
+    pairs.forEach((pair, at) => this.#look(pair, answer.sums[at]));
+    this.#maybeBegin();
+  }
+
+  #look(pair: Watched, theirs: Uint32Array | undefined): void {
+    const { document } = this.#port;
+    const ours = this.#comparable(pair)?.trees?.sums(rangeOf(pair.range, ringBits(document.ringSize)), 1);
+    if (theirs === undefined || ours === undefined) {
+      pair.reason = 'one of the two is not ready to be compared';
+      return;
+    }
+    if (ours[0] === theirs[0] && ours[1] === theirs[1]) return this.#alike(pair);
+    this.totals.differed++;
+    if (pair !== this.#running?.pair && !this.#differing.includes(pair)) this.#differing.push(pair);
+  }
+
+  #alike(pair: Watched): void {
+    this.totals.compared++;
+    pair.comparedAt = this.#port.host.monotonic();
+    pair.reason = undefined;
+  }
+
+  #maybeBegin(): void {
+    while (this.#running === undefined && !this.#paused) {
+      const pair = this.#differing.shift();
+      if (pair === undefined) return this.#sayWhatWasMended();
+      const vnode = this.#comparable(pair);
+      if (vnode?.trees === undefined || !this.#port.runs(pair.owner, pair.service)) continue;
+      const bits = ringBits(this.#port.document.ringSize);
+      const machine = new Comparison({
+        trees: vnode.trees,
+        partition: pair.theirs,
+        range: rangeOf(pair.range, bits),
+        leafWidth: leafWidth(bits),
+      });
+      const running = { at: this.#port.host.monotonic(), pair, vnode, machine };
+      this.#running = running;
+      this.#perform(running, machine.begin());
+    }
+  }
+
+  #comparable({ service, mine }: Watched): ComparableVnode | undefined {
+    const vnode = this.#port.find(service, mine);
+    return vnode?.comparable === true ? vnode : undefined;
+  }
+
+  #perform(running: Running, effect: ComparisonEffect): void {
+    const { pair, vnode } = running;
+    switch (effect.kind) {
+      case 'ask':
+        return this.#ask(pair.owner, pair.service, effect.question, (answer) => this.#step(running, answer));
+      case 'merge':
+        return mergeAll(vnode, effect.items, (changed, failed) =>
+          this.#step(running, { kind: 'merged', changed, failed }),
+        );
+      case 'end':
+        return this.#end(running, effect.reason);
+    }
+  }
+
+  /** In its turn. What it was about may be over by then: another ring, another comparison. */
+  #step(running: Running, event: ComparisonEvent): void {
+    this.#port.inBackground(() => {
+      if (this.#running !== running) return false;
+      running.at = this.#port.host.monotonic();
+      this.#perform(running, running.machine.step(event));
+      return false;
+    });
+  }
+
+  #end({ pair, machine }: Running, reason: string | undefined): void {
+    const { mendedHere, mendedThere, failed } = machine;
+    pair.mendedHere += mendedHere;
+    pair.mendedThere += mendedThere;
+    this.totals.mendedHere += mendedHere;
+    this.totals.mendedThere += mendedThere;
+    this.#mendedSinceSaid += mendedHere + mendedThere;
+    this.#running = undefined;
+    if (reason === undefined && failed === 0) this.#alike(pair);
+    else pair.reason = reason ?? `${failed} items could not be stored`;
+    this.#maybeBegin();
+  }
+
+  #sayWhatWasMended(): void {
+    if (this.#mendedSinceSaid === 0) return;
+    this.#port.logger.info({ items: this.#mendedSinceSaid }, 'copies that differed were made alike');
+    this.#mendedSinceSaid = 0;
+  }
+
+  #ask(to: NodeId, service: string, question: Question, onAnswer: (answer: Answer) => void): void {
+    const { self, document } = this.#port;
+    if (to === self) return this.#askHere(service, document.epoch, question, onAnswer);
+    if (!this.#port.runs(to, service))
+      return onAnswer({ kind: 'refused', reason: `${this.#port.nameOf(to)} is down` });
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    const id = this.#lastId;
+    this.#asked.set(id, { to, at: this.#port.host.monotonic(), onAnswer });
+    if (this.#port.send(to, 'ask', service, (out) => writeQuestion(out, id, question))) return;
+    this.#asked.delete(id);
+    onAnswer({ kind: 'refused', reason: `the lane to ${this.#port.nameOf(to)} is closed or full` });
+  }
+
+  /** Of a copy that lies beside the other on this node. */
+  #askHere(service: string, epoch: Epoch, question: Question, onAnswer: (answer: Answer) => void): void {
+    this.#port.inBackground(() => {
+      if (epoch === this.#port.document.epoch) answerTo(this.#port, service, epoch, question, onAnswer);
+      return false;
+    });
+  }
+
+  #giveUp(isGivenUp: (asked: Asked) => boolean, reason: string): void {
+    for (const [id, asked] of this.#asked) {
+      if (!isGivenUp(asked)) continue;
+      this.#asked.delete(id);
+      asked.onAnswer({ kind: 'refused', reason });
+    }
+  }
+}

@@ -1,0 +1,255 @@
+/** Copies that differ, on nodes that compare them. */
+import { describe, expect, it } from 'vitest';
+import { ExchangeStage, ringOf, SERVICE } from '../../test/exchange-stage.ts';
+import type { ModelItem } from '../../test/model-vnode.ts';
+import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import { Reader, Writer } from '../base/bytes.ts';
+import { readAnswer } from './exchange-wire.ts';
+import { rangeOf } from '../ring/ranges.ts';
+
+const ROUND_MS = 12_000;
+
+/** On a ring of eight: first in the list of partition 1. */
+const range = rangeOf(1 as PartitionId, 3);
+const item = (name: string, version: number, at = 12_345): ModelItem => ({
+  hashHi: range.start + at,
+  hashLo: 7,
+  name,
+  version,
+});
+const copies = (stage: ExchangeStage, partitions = [1, 2, 3]): string[] =>
+  partitions.map((partition) => stage.content(partition, range));
+
+describe('copies that are alike', () => {
+  it('cost one question for all that two nodes share, and its answer, in ten seconds', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1));
+    stage.host.advance(5_000);
+    stage.frames.length = 0;
+    stage.host.advance(10_000);
+    expect(stage.frames).toHaveLength(12);
+    expect(Math.max(...stage.frames.map(({ bytes }) => bytes.length))).toBeLessThan(100);
+  });
+
+  it('are known to be so since the last round', () => {
+    const stage = new ExchangeStage();
+    stage.host.advance(60_000);
+    const { pairs } = stage.manager('a');
+    // Of eight ranges with three copies each, a asks about every pair whose first copy is its own.
+    expect(pairs).toHaveLength(9);
+    for (const { comparedAt } of pairs) expect(60_000 - (comparedAt ?? 0)).toBeLessThan(ROUND_MS);
+  });
+});
+
+describe('a copy that lacks something', () => {
+  it.each([
+    ['the first', [2, 3]],
+    ['the last', [1, 2]],
+    ['all but one', [2]],
+  ])('is given it: %s', (_, held) => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1), held);
+    stage.host.advance(ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+
+  it('that is older is replaced, on whichever side', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1));
+    stage.put(item('other', 1, 99));
+    stage.put(item('k', 2), [3]);
+    stage.put(item('other', 2, 99), [1]);
+    stage.host.advance(ROUND_MS);
+    expect(copies(stage)).toEqual(Array(3).fill('other=2 k=2'));
+  });
+
+  it('of keys at one position is given those that it lacks', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('a', 1), [1]);
+    stage.put(item('b', 1), [2]);
+    stage.put(item('c', 1), [1, 2, 3]);
+    stage.host.advance(ROUND_MS);
+    expect(copies(stage)).toEqual(Array(3).fill('a=1 b=1 c=1'));
+  });
+
+  it('lies on the same node as the other, and is found as well', () => {
+    const stage = new ExchangeStage('aaaaaaaa');
+    stage.put(item('k', 1), [3]);
+    stage.host.advance(ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+    expect(stage.frames).toEqual([]);
+  });
+
+  it('of many items is made whole page by page, and counted', () => {
+    const stage = new ExchangeStage();
+    for (let i = 0; i < 3_000; i++) stage.put(item(`k${i}`, 1, i * 50_000), i < 1_500 ? [1] : [2, 3]);
+    stage.host.advance(3 * ROUND_MS);
+    const [first, second, third] = copies(stage);
+    expect(first?.split(' ')).toHaveLength(3_000);
+    expect(second).toBe(first);
+    expect(third).toBe(first);
+    const mended = [...stage.managers.values()].reduce(
+      (sum, { totals }) => sum + totals.mendedHere + totals.mendedThere,
+      0,
+    );
+    expect(mended).toBe(2 * 1_500 + 1_500);
+  });
+
+  it('is told once, though both sides had something to mend', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    stage.put(item('k', 1), [1], 2);
+    stage.put(item('l', 1, 99), [2], 2);
+    stage.host.advance(ROUND_MS);
+    const pair = stage.manager('b').pairs.find(({ range }) => range === 1);
+    expect(pair).toMatchObject({ mine: 1, theirs: 2, owner: 'a', mendedHere: 1, mendedThere: 1 });
+    expect(stage.manager('a').totals).toMatchObject({ received: 1, mendedHere: 0 });
+  });
+
+  it('of one item among many is found by moving little', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    for (let i = 0; i < 2_000; i++) stage.put(item(`k${i}`, 1, i * 100_000), undefined, 2);
+    stage.host.advance(ROUND_MS);
+    stage.frames.length = 0;
+    stage.put(item('new', 1, 777), [2], 2);
+    stage.host.advance(ROUND_MS);
+    expect(stage.content(1, range)).toContain('new=1');
+    expect(stage.frames.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBeLessThan(4_096);
+  });
+});
+
+describe('nodes that come and go', () => {
+  it('are compared soon after they came back', () => {
+    const stage = new ExchangeStage();
+    stage.host.advance(11_000);
+    stage.goDown('c');
+    stage.put(item('k', 1), [1, 3]);
+    stage.host.advance(60_000);
+    expect(copies(stage)).toEqual(['k=1', '', 'k=1']);
+    stage.comeBack('c');
+    stage.host.advance(5_000);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+
+  it('are not asked while they are away, and the others compare with each other', () => {
+    const stage = new ExchangeStage();
+    stage.goDown('b');
+    stage.put(item('k', 1), [3]);
+    stage.host.advance(ROUND_MS);
+    expect(stage.content(2, range)).toBe('k=1');
+    expect(stage.frames.filter(({ to }) => to === 'b')).toEqual([]);
+  });
+
+  it('that die in the middle are left for later', () => {
+    const stage = new ExchangeStage();
+    for (let i = 0; i < 3_000; i++) stage.put(item(`k${i}`, 1, i * 50_000), [2]);
+    while (stage.vnode(1).items.length === 0) stage.host.advance(1);
+    stage.goDown('c');
+    stage.host.advance(ROUND_MS);
+    expect(stage.manager('b').pairs.find(({ owner, range }) => owner === 'c' && range === 1)?.reason).toBe(
+      'node c is down',
+    );
+    stage.comeBack('c');
+    stage.host.advance(2 * ROUND_MS);
+    expect(stage.vnode(1).items).toHaveLength(3_000);
+    expect(stage.vnode(3).items).toHaveLength(3_000);
+  });
+
+  it('whose lane is full, or whose frames are lost, are asked again', () => {
+    const stage = new ExchangeStage();
+    stage.full.add('c');
+    stage.isLost = (from, to) => from === 'b' && to === 'a';
+    stage.put(item('k', 1), [1]);
+    stage.host.advance(3 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', '', '']);
+    const reasons = stage.manager('b').pairs.map(({ reason }) => reason);
+    expect(reasons).toContain('the lane to node c is closed or full');
+    expect(reasons).toContain('no answer in time');
+    stage.full.clear();
+    stage.isLost = () => false;
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+
+  it('with another ring are not believed', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1), [1]);
+    stage.adopt('b', ringOf('abcabcab', 2));
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', '', '']);
+    expect(stage.manager('b').pairs.map(({ reason }) => reason)).toContain(
+      'node c has the ring of epoch 1, not 2',
+    );
+    for (const node of 'ac') stage.adopt(node, ringOf('abcabcab', 2));
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+});
+
+describe('what cannot be compared', () => {
+  it('is a copy that is still being put together, or whose vnode is still counting', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1), [1, 3]);
+    stage.vnode(2).comparable = false;
+    stage.vnode(3).isCounting = true;
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', '', 'k=1']);
+    stage.vnode(2).comparable = true;
+    stage.vnode(3).isCounting = false;
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+
+  it('is a store that takes nothing: that is said, and tried again', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1), [1, 2]);
+    stage.vnode(3).isFull = true;
+    stage.host.advance(ROUND_MS);
+    const pair = stage.manager('b').pairs.find(({ theirs, range }) => theirs === 3 && range === 1);
+    expect(pair?.reason).toBe('1 items could not be stored');
+    stage.vnode(3).isFull = false;
+    stage.host.advance(ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+
+  it('does not hold up the others for ever: a store that says nothing is given up', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1), [2]);
+    stage.vnode(1).held = [];
+    stage.host.advance(ROUND_MS);
+    expect(stage.vnode(1).held).toHaveLength(1);
+    stage.put(item('other', 1, 99), [1]);
+    stage.host.advance(100_000);
+    expect(stage.content(3, range)).toBe('other=1 k=1');
+  });
+
+  it('is told by a node of another version', () => {
+    const stage = new ExchangeStage();
+    const out = new Writer();
+    out.u32(77);
+    out.u8(2);
+    out.u8(0);
+    stage.manager('a').onAsk('b' as NodeId, SERVICE, ringOf('abcabcab').epoch, new Reader(out.copy()));
+    const { bytes } = stage.frames[0] as { bytes: Uint8Array };
+    const input = new Reader(bytes);
+    expect(input.u32()).toBe(77);
+    expect(readAnswer(input)).toEqual({
+      kind: 'refused',
+      reason: 'node a speaks version 1 of exchange, not 2',
+    });
+  });
+});
+
+describe('an operator', () => {
+  it('pauses it on a node, which answers others all the same', () => {
+    const stage = new ExchangeStage();
+    stage.manager('b').pause();
+    stage.put(item('k', 1), [1]);
+    stage.host.advance(2 * ROUND_MS);
+    expect(stage.frames.filter(({ from, kind }) => from === 'b' && kind === 'ask')).toEqual([]);
+    expect(stage.frames.filter(({ from, kind }) => from === 'b' && kind === 'tell')).not.toEqual([]);
+    expect(copies(stage)).toEqual(['k=1', '', '']);
+    stage.manager('b').resume();
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+});
