@@ -26,20 +26,9 @@ import {
 } from './exchange-wire.ts';
 import { leafWidth } from './leaves.ts';
 import { mergeAll } from './merge-all.ts';
-import { pairKey, pairsOf, type Pair } from './pairs.ts';
+import { pairKey, pairsOf } from './pairs.ts';
 import type { ComparableVnode, ExchangePort } from './port.ts';
-
-/** Two copies of a range, and what is known of how they stand to each other. */
-export interface ComparedPair extends Pair {
-  readonly service: string;
-  /** When they were last found alike, or made so, by the monotonic clock; undefined: not in this life of the node. */
-  readonly comparedAt: number | undefined;
-  /** Why the last attempt came to nothing. */
-  readonly reason: string | undefined;
-  /** Items that were mended so far: on this node, and on the other. */
-  readonly mendedHere: number;
-  readonly mendedThere: number;
-}
+import { partitionsCompared, type ComparedPair, type ExchangeStatus } from './exchange-status.ts';
 
 /** Of all pairs that this node has asked about, since it started. */
 export interface ExchangeTotals {
@@ -181,9 +170,14 @@ export class ExchangeManager {
     return this.#watched;
   }
 
-  /** Pairs that differ and wait for their turn. */
-  get differing(): number {
-    return this.#differing.length + (this.#running === undefined ? 0 : 1);
+  /** What is known of each partition's copies, by this node. */
+  status(): ExchangeStatus {
+    const differing = this.#differing.length + (this.#running === undefined ? 0 : 1);
+    return {
+      paused: this.#paused,
+      differing,
+      partitions: partitionsCompared(this.#watched, this.#port.host.monotonic()),
+    };
   }
 
   #tick(): void {

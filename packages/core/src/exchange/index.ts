@@ -1,2 +1,3 @@
 export { GROUP_BITS, leafBits, leafWidth } from './leaves.ts';
-export type { ComparedPair, ExchangeTotals } from './exchange-manager.ts';
+export type { ExchangeTotals } from './exchange-manager.ts';
+export { bothCompared, type ComparedPartition, type ExchangeStatus } from './exchange-status.ts';

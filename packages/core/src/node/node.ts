@@ -16,6 +16,7 @@ import { SPACE_ENTRY, type Place } from '../contracts/store.ts';
 import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
+import type { ExchangeManager } from '../exchange/exchange-manager.ts';
 import type { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
 import { loadRecords } from '../membership/loaded-records.ts';
@@ -29,6 +30,7 @@ import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { ControlPlane } from './control-plane.ts';
+import { answerAboutExchange } from './exchange-questions.ts';
 import { answerAboutHandoff } from './handoff-questions.ts';
 import { Joining } from './joining.ts';
 import { sayFarewell, type FarewellParts } from './farewell.ts';
@@ -238,6 +240,11 @@ export class Node {
     return this.#live.handoff;
   }
 
+  /** How the copies of this node stand to those of others. */
+  get exchange(): Pick<ExchangeManager, 'status' | 'totals'> {
+    return this.#live.exchange;
+  }
+
   /** Where this node has vnodes, of whatever ring and standing. */
   get places(): Place[] {
     return this.#live.vnodes.all().map((host) => host.place);
@@ -409,6 +416,7 @@ export class Node {
       answer({ kind: 'answered', body: this.#live.wholeness.answer(body) }),
     );
     answerAboutHandoff(this.#questions, () => this.#running?.handoff);
+    answerAboutExchange(this.#questions, () => this.#running?.exchange);
   }
 
   #transportHandler(): TransportHandler {

@@ -4,7 +4,14 @@
  * Shapes that scripts rely on: fields may be added, none is renamed without a major version.
  */
 
-import type { LimitUse, LoopDelayFigures, MemberStatus, WantedMember } from '@rkv/core';
+import type {
+  ComparedPartition,
+  ExchangeTotals,
+  LimitUse,
+  LoopDelayFigures,
+  MemberStatus,
+  WantedMember,
+} from '@rkv/core';
 
 /** What is known of a request that did not succeed; fields that do not apply are left out. */
 export interface ErrorFacts {
@@ -190,6 +197,16 @@ export interface TransfersView {
   readonly waiting: readonly TransferWaiting[];
 }
 
+/** How the copies of the partitions stand to each other, as the members say that compare them. */
+export interface ExchangeView {
+  readonly partitions: readonly (Omit<ComparedPartition, 'partition'> & { readonly partition: number })[];
+  /** Pairs of copies that differ and are being mended, or wait for that. */
+  readonly differing: number;
+  /** Members that compare nothing until they are told to resume. */
+  readonly paused: readonly string[];
+  readonly failed: readonly Failed[];
+}
+
 interface Failed {
   readonly node: string;
   readonly reason: string;
@@ -279,6 +296,13 @@ export interface ClusterTraffic {
   readonly peersDown: number;
 }
 
+/** What this node has compared with others since it started. */
+export interface ExchangeLoad extends Readonly<ExchangeTotals> {
+  readonly differing: number;
+  /** How long ago the copies were found alike that have waited longest for it; undefined: some never were. */
+  readonly oldestMs: number | undefined;
+}
+
 /** How busy this node is, known without asking another one. */
 export interface LoadView {
   readonly limits: readonly LimitUse[];
@@ -287,6 +311,7 @@ export interface LoadView {
   readonly openRequests: number;
   /** Of this node to others. */
   readonly transfers: { readonly active: number; readonly waiting: number };
+  readonly exchange: ExchangeLoad;
   /** While it has a Redis door. */
   readonly redis?: RedisTraffic;
   readonly cluster: ClusterTraffic;
@@ -336,6 +361,9 @@ export interface Admin {
   controlTransfers(what: 'pause' | 'resume' | 'cancel', at: TransferScope): Promise<ControlView>;
   /** What is left out stays as it is; with nothing it only tells. */
   limitTransfers(limits: TransferLimitsWanted, node: string | undefined): Promise<LimitsView>;
+  exchange(): Promise<ExchangeView>;
+  /** At one member or all. They stay so until a member is started again. */
+  controlExchange(what: 'pause' | 'resume', node: string | undefined): Promise<ControlView>;
   /** Resolves once the partition's owner has taken it on; `transfers` tells how far it is. */
   repair(partition: number): Promise<RepairView>;
   /** Resolves once the claimant of the other cluster has staged the join. */

@@ -60,6 +60,15 @@ const load: LoadView = {
   loopDelay: { meanMs: 1, p99Ms: 20, maxMs: 300 },
   openRequests: 5,
   transfers: { active: 1, waiting: 2 },
+  exchange: {
+    compared: 1,
+    differed: 2,
+    mendedHere: 3,
+    mendedThere: 4,
+    received: 5,
+    differing: 6,
+    oldestMs: 7_500,
+  },
   redis: { connections: 1, commands: 2, inputBytes: 3, outputBytes: 4, hits: 5, misses: 6 },
   cluster: { framesSent: 1, framesReceived: 2, framesNotTaken: 3, peersUp: 4, peersDown: 5 },
 };
@@ -98,6 +107,16 @@ function mapAdmin() {
     async limitTransfers(limits, node) {
       asked.push(['limit', limits, node]);
       return { nodes: [{ node: 'n1', out: 4, in: 8, bytesPerSecond: null }], failed: [] };
+    },
+    exchange: async () => ({
+      partitions: [{ service: 'rkv', partition: 1, pairs: 3, comparedMs: 900, mended: 2 }],
+      differing: 0,
+      paused: [],
+      failed: [],
+    }),
+    async controlExchange(what, node) {
+      asked.push(['exchange', what, node]);
+      return { nodes: [{ node: 'n1' }], failed: [] };
     },
     async repair(partition) {
       asked.push(['repair', partition]);
@@ -220,6 +239,8 @@ describe('pages', () => {
     ]);
     expect(text).toContain('rkv_loop_delay_seconds{figure="max"} 0.3\n');
     expect(text).toContain('rkv_transfers{state="waiting"} 2\n');
+    expect(text).toContain('rkv_exchange_items_total{at="here",asked="by_others"} 5\n');
+    expect(text).toContain('rkv_exchange_oldest_seconds 7.5\n');
     expect(text).toContain('rkv_frames_total{way="not_taken"} 3\n');
     expect(text).toContain('rkv_redis_commands_total 2\n');
   });
@@ -349,7 +370,19 @@ describe('cluster', () => {
     ]);
   });
 
+  it('tells how copies stand, and has their comparison paused', async () => {
+    const { asked } = await open();
+    expect((await ask('GET', '/api/exchange')).json).toMatchObject({ partitions: [{ comparedMs: 900 }] });
+    await ask('POST', '/api/exchange/pause');
+    await ask('POST', '/api/exchange/resume', '{"node":"n2"}');
+    expect(asked).toEqual([
+      ['exchange', 'pause', undefined],
+      ['exchange', 'resume', 'n2'],
+    ]);
+  });
+
   it.each([
+    ['/api/exchange/pause', '{"partition":1}'],
     ['/api/transfers/cancel', '{}'],
     ['/api/transfers/pause', '{"partition":-1}'],
     ['/api/transfers/limit', '{"bytesPerSecond":10}'],

@@ -66,12 +66,13 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
   return families.map(describeFamily).join('');
 }
 
-function loadFamilies({ loopDelay, openRequests, transfers, redis, cluster }: LoadView): Family[] {
+function loadFamilies({ loopDelay, openRequests, transfers, exchange, redis, cluster }: LoadView): Family[] {
   return [
     gauge('rkv_transfers', 'Handoff transfers of this node to others by state.', [
       [{ state: 'active' }, transfers.active],
       [{ state: 'waiting' }, transfers.waiting],
     ]),
+    ...exchangeFamilies(exchange),
     gauge('rkv_requests_open', 'Requests that this node coordinates and has not concluded.', [
       [{}, openRequests],
     ]),
@@ -90,6 +91,29 @@ function loadFamilies({ loopDelay, openRequests, transfers, redis, cluster }: Lo
       [{ to: 'up' }, cluster.peersUp],
       [{ to: 'down' }, cluster.peersDown],
     ]),
+  ];
+}
+
+function exchangeFamilies(exchange: LoadView['exchange']): Family[] {
+  const { compared, differed, mendedHere, mendedThere, received, differing, oldestMs } = exchange;
+  return [
+    counter('rkv_exchange_compared_total', 'Pairs of copies that this node found alike, or made so.', [
+      [{}, compared],
+    ]),
+    counter('rkv_exchange_differed_total', 'Pairs of copies that this node found to differ.', [
+      [{}, differed],
+    ]),
+    counter('rkv_exchange_items_total', 'Items that were mended because copies differed.', [
+      [{ at: 'here', asked: 'by_this_node' }, mendedHere],
+      [{ at: 'there', asked: 'by_this_node' }, mendedThere],
+      [{ at: 'here', asked: 'by_others' }, received],
+    ]),
+    gauge('rkv_exchange_differing', 'Pairs of copies that differ and wait to be mended.', [[{}, differing]]),
+    gauge(
+      'rkv_exchange_oldest_seconds',
+      'How long ago the pair of copies was found alike that has waited longest; nothing: some never were.',
+      oldestMs === undefined ? [] : [[{}, oldestMs / 1000]],
+    ),
   ];
 }
 

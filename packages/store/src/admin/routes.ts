@@ -204,6 +204,7 @@ const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** Transfers of a node at one time. */
 const atOnce = v.pipe(whole, v.maxValue(1_000));
 const nodeField = { node: v.optional(v.string()) };
+const oneNodeBody = v.strictObject(nodeField);
 const scopeBody = v.strictObject({ partition: v.optional(whole), ...nodeField });
 const cancelBody = v.strictObject({ partition: whole, ...nodeField });
 const repairBody = v.strictObject({ partition: whole });
@@ -223,6 +224,10 @@ function transferRoutes(admin: Admin): Rows {
     const { node, ...limits } = await fields(call, limitBody);
     return json(await admin.limitTransfers(limits, node));
   };
+  const exchange =
+    (what: 'pause' | 'resume'): Handler =>
+    async (call) =>
+      json(await admin.controlExchange(what, (await fields(call, oneNodeBody)).node));
   return [
     ['/api/transfers', { GET: async () => json(await admin.transfers()) }],
     ['/api/transfers/pause', { POST: control('pause') }],
@@ -232,6 +237,9 @@ function transferRoutes(admin: Admin): Rows {
       '/api/transfers/limit',
       { GET: async () => json(await admin.limitTransfers({}, undefined)), POST: limit },
     ],
+    ['/api/exchange', { GET: async () => json(await admin.exchange()) }],
+    ['/api/exchange/pause', { POST: exchange('pause') }],
+    ['/api/exchange/resume', { POST: exchange('resume') }],
     [
       '/api/repair',
       { POST: async (call) => json(await admin.repair((await fields(call, repairBody)).partition)) },

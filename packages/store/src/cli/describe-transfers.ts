@@ -68,7 +68,7 @@ function centred(text: string): string {
   return ' '.repeat(Math.max(0, Math.floor((BAR_WIDTH + 2 - text.length) / 2))) + text;
 }
 
-function describeTime(ms: number): string {
+export function describeTime(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1_000));
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;

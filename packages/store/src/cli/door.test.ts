@@ -44,6 +44,8 @@ const admin: Admin = {
   transfers: async () => ({ active: [], waiting: [] }),
   controlTransfers: async () => ({ nodes: [], failed: [] }),
   limitTransfers: async () => ({ nodes: [], failed: [] }),
+  exchange: async () => ({ partitions: [], differing: 0, paused: [], failed: [] }),
+  controlExchange: async () => ({ nodes: [], failed: [] }),
   repair: async () => ({ node: 'n1', begun: true }),
   async join() {
     staged = true;
@@ -68,6 +70,15 @@ const admin: Admin = {
     loopDelay: { meanMs: 0, p99Ms: 0, maxMs: 0 },
     openRequests: 0,
     transfers: { active: 0, waiting: 0 },
+    exchange: {
+      compared: 0,
+      differed: 0,
+      mendedHere: 0,
+      mendedThere: 0,
+      received: 0,
+      differing: 0,
+      oldestMs: undefined,
+    },
     cluster: { framesSent: 0, framesReceived: 0, framesNotTaken: 0, peersUp: 0, peersDown: 0 },
   }),
 };

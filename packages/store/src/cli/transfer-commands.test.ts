@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describeExchange } from './describe-exchange.ts';
 import { describeTransfers } from './describe-transfers.ts';
 import { rkv } from './program.ts';
 
@@ -115,6 +116,55 @@ describe('transfers', () => {
       'POST /api/transfers/cancel {"partition":3}',
     ]);
     expect((await run('transfers', 'cancel')).code).toBe(2);
+  });
+});
+
+describe('exchange', () => {
+  const alike = { service: 'rkv', pairs: 3, mended: 0 };
+  const view = {
+    partitions: [
+      { ...alike, partition: 0, comparedMs: 4_000 },
+      { ...alike, partition: 1, comparedMs: 9_200, mended: 12 },
+      { ...alike, partition: 2, comparedMs: null, reason: 'n3 is down' },
+    ],
+    differing: 0,
+    paused: [],
+    failed: [],
+  };
+
+  it('is a table, and a sentence that sums it up', async () => {
+    answer = view;
+    expect((await run('exchange')).out).toBe(
+      [
+        'Partition  Pairs  Alike    Mended  Service',
+        '0          3      4 s ago  0       rkv',
+        '1          3      9 s ago  12      rkv',
+        '2          3      not yet  0       rkv      n3 is down',
+        '',
+        'The copies of 2 of 3 partitions were alike within the last 9 s; 12 items were mended.',
+        '',
+      ].join('\n'),
+    );
+    expect(asked).toEqual(['GET /api/exchange ']);
+  });
+
+  it('says what is not as it should be', () => {
+    const failed = [{ node: 'n3', reason: 'is down' }];
+    expect(describeExchange({ partitions: [], differing: 2, paused: ['n1'], failed })).toBe(
+      [
+        'The copies of no partition have been compared yet; 0 items were mended.',
+        'Pairs of copies that differ and are being mended: 2',
+        "Paused at 'n1'.",
+        "'n3' does not say: is down",
+      ].join('\n'),
+    );
+  });
+
+  it('is paused and resumed, at all members or one', async () => {
+    answer = both();
+    expect((await run('exchange', 'pause')).out).toBe("Comparisons of copies are paused at 'n1', 'n2'.\n");
+    await run('exchange', 'resume', '--node-name', 'n2');
+    expect(asked).toEqual(['POST /api/exchange/pause {}', 'POST /api/exchange/resume {"node":"n2"}']);
   });
 });
 

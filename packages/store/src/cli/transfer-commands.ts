@@ -1,9 +1,11 @@
 /**
- * `rkv transfers`, `transfer-limit`, `repair`: what moves between the nodes and why it waits; how much of it at a time.
+ * `rkv transfers`, `transfer-limit`, `repair`, `exchange`: what moves between the nodes and why it waits; how much of it at a
+ * time; whether the copies of each partition are alike.
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ControlView, LimitsView, RepairView, TransfersView } from '../admin/api.ts';
+import type { ControlView, ExchangeView, LimitsView, RepairView, TransfersView } from '../admin/api.ts';
 import { wholeNumber } from './arguments.ts';
+import { describeComparisons, describeExchange } from './describe-exchange.ts';
 import { describeLimits, describeTransfers } from './describe-transfers.ts';
 import { Invocation } from './invocation.ts';
 import type { Terminal } from './terminal.ts';
@@ -55,6 +57,16 @@ export function addTransferCommands(program: Command, terminal: Terminal): void 
     .summary("merge all other copies of a partition's keys into it")
     .argument('<partition>', 'its number', partition)
     .action((number: number, _flags, command: Command) => repair(new Invocation(command, terminal), number));
+  const exchange = program
+    .command('exchange')
+    .summary('since when the copies of each partition are known to be alike, and what was mended')
+    .action((_flags, command: Command) => listExchange(new Invocation(command, terminal)));
+  for (const what of ['pause', 'resume'] as const)
+    exchange
+      .command(what)
+      .summary(what === 'pause' ? 'compare no copies until that is resumed' : 'compare copies again')
+      .option(...one)
+      .action((_flags, command: Command) => controlExchange(new Invocation(command, terminal), what));
 }
 
 interface OneNode {
@@ -62,8 +74,22 @@ interface OneNode {
 }
 
 async function list(invocation: Invocation): Promise<void> {
-  const view = await invocation.client().get<TransfersView>('/api/transfers');
-  invocation.tell(view, () => describeTransfers(view));
+  const client = invocation.client();
+  const transfers = await client.get<TransfersView>('/api/transfers');
+  if (invocation.flags.json === true) return invocation.tell(transfers, () => '');
+  const exchange = await client.get<ExchangeView>('/api/exchange');
+  invocation.tell(transfers, () => `${describeTransfers(transfers)}\n\n${describeExchange(exchange)}`);
+}
+
+async function listExchange(invocation: Invocation): Promise<void> {
+  const view = await invocation.client().get<ExchangeView>('/api/exchange');
+  invocation.tell(view, () => describeComparisons(view));
+}
+
+async function controlExchange(invocation: Invocation<OneNode>, what: 'pause' | 'resume'): Promise<void> {
+  const body = { node: invocation.flags.nodeName };
+  const view = await invocation.client().post<ControlView>(`/api/exchange/${what}`, { body });
+  invocation.tell(view, () => describeControl('Comparisons of copies', what, view));
 }
 
 async function control(
@@ -73,17 +99,13 @@ async function control(
 ): Promise<void> {
   const body = { partition, node: invocation.flags.nodeName };
   const view = await invocation.client().post<ControlView>(`/api/transfers/${what}`, { body });
-  invocation.tell(view, () => describeControl(what, partition, view));
+  const which = partition === undefined ? 'Transfers' : `Transfers of partition ${partition}`;
+  invocation.tell(view, () => describeControl(which, what, view));
 }
 
 const DONE = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' } as const;
 
-function describeControl(
-  what: keyof typeof DONE,
-  partition: number | undefined,
-  { nodes, failed }: ControlView,
-): string {
-  const which = partition === undefined ? 'Transfers' : `Transfers of partition ${partition}`;
+function describeControl(which: string, what: keyof typeof DONE, { nodes, failed }: ControlView): string {
   const names = nodes.map(({ node }) => `'${node}'`).join(', ');
   const cancelled = nodes.reduce((sum, node) => sum + (node.cancelled ?? 0), 0);
   const done =

@@ -7,6 +7,7 @@ import type { LimitUse, LoopDelay, Node, TcpTransport } from '@rkv/core';
 import type { AdminServer, LoadView } from '../admin/index.ts';
 import type { ByteBudget } from '../kv/index.ts';
 import type { RedisServer } from '../redis/index.ts';
+import { exchangeLoad } from './exchange-view.ts';
 
 export interface LoadParts {
   readonly node: Node;
@@ -30,6 +31,7 @@ export function loadOf({ node, transport, readBytes, loopDelay, redis, http }: L
     loopDelay: loopDelay.recent,
     openRequests: node.openRequests,
     transfers: { active: node.handoff.active().length, waiting: node.handoff.waiting().length },
+    exchange: exchangeLoad(node),
     cluster: transport.counters,
     ...(redis === undefined ? {} : { redis: redis.counters() }),
   };

@@ -34,6 +34,7 @@ import {
   type ApplyView,
   type ChangeByName,
   type ControlView,
+  type ExchangeView,
   type KeyView,
   type KvOptions,
   type LimitsView,
@@ -73,6 +74,7 @@ import {
   statusView,
   transfersView,
 } from './cluster-views.ts';
+import { exchangeOf } from './exchange-view.ts';
 import { askMembers } from './transfer-control.ts';
 
 export interface NodeAdminInit {
@@ -197,19 +199,27 @@ export class NodeAdmin implements Admin {
     const { ringSize, resize } = this.#node.document;
     if (partition !== undefined) this.#checkPartition(partition, Math.max(ringSize, resize?.ringSize ?? 0));
     const wish = { kind, ...(partition !== undefined && { partition }) } as TransferWish;
-    return askMembers(this.#node, this.#membersNamed(node), wish);
+    return askMembers(this.#node, this.#membersNamed(node), 'wish', wish);
   }
 
   async limitTransfers(limits: TransferLimitsWanted, node: string | undefined): Promise<LimitsView> {
     const wish = { kind: 'limit', ...limits } as TransferWish;
-    return (await askMembers(this.#node, this.#membersNamed(node), wish)) as LimitsView;
+    return (await askMembers(this.#node, this.#membersNamed(node), 'wish', wish)) as LimitsView;
   }
 
   async repair(partition: number): Promise<RepairView> {
     this.#checkPartition(partition, this.#node.document.ringSize);
     const owner = this.#node.document.owners[partition] as NodeId;
-    const { nodes } = await askMembers(this.#node, [owner], { kind: 'repair', partition });
+    const { nodes } = await askMembers(this.#node, [owner], 'wish', { kind: 'repair', partition });
     return nodes[0] as unknown as RepairView;
+  }
+
+  exchange(): Promise<ExchangeView> {
+    return exchangeOf(this.#node);
+  }
+
+  controlExchange(kind: 'pause' | 'resume', node: string | undefined): Promise<ControlView> {
+    return askMembers(this.#node, this.#membersNamed(node), 'exchangeWish', { kind });
   }
 
   async join(address: string): Promise<{ claimant: string }> {

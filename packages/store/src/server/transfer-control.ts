@@ -1,5 +1,5 @@
-/** What an operator wants of transfers, carried to the members that it is about. */
-import { memberName, type Node, type NodeId, type TransferWish } from '@rkv/core';
+/** What an operator wants of transfers or of the exchange, carried to the members that it is about. */
+import { memberName, type ExchangeWish, type Node, type NodeId, type TransferWish } from '@rkv/core';
 import { AdminError } from '../admin/api.ts';
 
 /** What each of the members answered, and why others did not. */
@@ -12,7 +12,7 @@ export interface WishOutcome {
 export async function askMembers(
   node: Node,
   members: readonly NodeId[],
-  wish: TransferWish,
+  ...[topic, wish]: ['wish', TransferWish] | ['exchangeWish', ExchangeWish]
 ): Promise<WishOutcome> {
   const { document } = node;
   const nodes: WishOutcome['nodes'][number][] = [];
@@ -20,7 +20,7 @@ export async function askMembers(
   const ask = (member: NodeId): Promise<void> =>
     new Promise((resolve) => {
       const name = memberName(document, member);
-      node.ask(member, 'wish', wish, (outcome) => {
+      node.ask(member, topic, wish, (outcome) => {
         if (outcome.kind === 'answered') nodes.push({ node: name, ...(outcome.body as object) });
         else {
           const reason = outcome.kind === 'refused' ? outcome.message : outcome.reason;
