@@ -30,6 +30,7 @@ function setUp() {
     onQuestion() {},
     onAnswer() {},
     onTransfer() {},
+    onExchange() {},
   });
   return { sent, frames };
 }

@@ -26,6 +26,7 @@ import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } fro
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
+import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
 import { PageWalk } from './page-walk.ts';
@@ -65,6 +66,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #overlay = new Map<string, InFlight>();
   readonly #inFlight: ByteBudget;
   readonly #tallies: VnodeTallies;
+  readonly trees: KvItemTrees;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
@@ -80,6 +82,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#clock = clock;
     const at = { hashHi: 0, hashLo: 0, key: 'tally' };
     this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
+    this.trees = new KvItemTrees({ context, overlay: this.#overlay, tallies: this.#tallies });
     this.#onClash = (key) =>
       context.logger.error(
         { partition: context.place.partition, key },
@@ -295,6 +298,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       this.#tallies.changed(at, after, before);
       return undefined;
     }
+    this.trees.changed(at);
     if (seq > this.#reached()) {
       const bytes = after?.length ?? 0;
       const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq, bytes };
@@ -332,7 +336,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const uncovered = new Set(gone.map(({ at }) => at.key));
     for (const { inFlight } of this.#waiters)
       if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
-    for (const { at, entry } of gone) this.#tallies.changed(at, entry, this.#find(at));
+    for (const { at, entry } of gone) {
+      this.#tallies.changed(at, entry, this.#find(at));
+      this.trees.changed(at);
+    }
     for (const { inFlight } of lost) this.#letGo(inFlight);
     for (const waiter of lost) waiter.failed();
   }

@@ -31,6 +31,12 @@ export interface RangeTally {
 }
 
 const digest = new Uint32Array(2);
+const WORD = 2 ** 32;
+
+/** The state of an item in 64 bits, high and low: equal on two replicas where version and sum are. */
+export function digestState(hashHi: number, hashLo: number, entry: Uint8Array, out: Uint32Array): void {
+  murmur32Twice(hashHi, hashLo, entry, STATE_AT, STATE_END, out);
+}
 
 const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, digestHi: 0, digestLo: 0 };
 
@@ -43,6 +49,8 @@ export class VnodeTallies implements LateRecord {
   readonly #ranges = new Map<PartitionId, RangeTally>();
   /** Entries in all ranges, tombstones included. */
   total = 0;
+  /** By how much the last change changed the digest of its range: high word and low word, mod 2^64. */
+  readonly difference = new Uint32Array(2);
 
   constructor(place: Place, stored: Uint8Array | undefined) {
     this.place = place;
@@ -73,13 +81,21 @@ export class VnodeTallies implements LateRecord {
     return count > 0 ? Math.max(1, Math.round(count)) : 0;
   }
 
+  /** The ranges that hold something. */
+  get held(): PartitionId[] {
+    return [...this.#ranges].filter(([, { entries }]) => entries > 0).map(([range]) => range);
+  }
+
   /** An entry took the place of another; either may be none. */
   changed(at: RecordKey, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
     const range = partitionOf(at.hashHi, this.place.ringBits);
     let tally = this.#ranges.get(range);
     if (tally === undefined) this.#ranges.set(range, (tally = { ...EMPTY }));
+    const { difference } = this;
+    difference.fill(0);
     if (before !== undefined) this.#add(tally, at, before, -1);
     if (after !== undefined) this.#add(tally, at, after, 1);
+    addTo(tally, difference[0] as number, difference[1] as number);
   }
 
   clear(): void {
@@ -104,10 +120,17 @@ export class VnodeTallies implements LateRecord {
     tally.entries += sign;
     // Expiry does not count here: every replica must count alike, whatever its clock.
     if (isLive(entry, 0)) tally.live += sign;
-    murmur32Twice(at.hashHi, at.hashLo, entry, STATE_AT, STATE_END, digest);
-    const sum = tally.digestLo + sign * (digest[1] as number);
-    const carry = sum < 0 ? -1 : sum > 0xffffffff ? 1 : 0;
-    tally.digestLo = sum >>> 0;
-    tally.digestHi = (tally.digestHi + sign * (digest[0] as number) + carry) >>> 0;
+    digestState(at.hashHi, at.hashLo, entry, digest);
+    const { difference } = this;
+    const low = (difference[1] as number) + sign * (digest[1] as number);
+    const carry = low < 0 ? -1 : low >= WORD ? 1 : 0;
+    difference[1] = low;
+    difference[0] = (difference[0] as number) + sign * (digest[0] as number) + carry;
   }
+}
+
+function addTo(tally: RangeTally, hi: number, lo: number): void {
+  const low = tally.digestLo + lo;
+  tally.digestLo = low >>> 0;
+  tally.digestHi = (tally.digestHi + hi + (low >= WORD ? 1 : 0)) >>> 0;
 }

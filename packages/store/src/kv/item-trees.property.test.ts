@@ -1,0 +1,138 @@
+/** Whatever happens to a vnode, its trees are the sums of what it holds at that moment. */
+import { covers, HashTree, rangeOf, SPACE_ENTRY, type HashRange, type PartitionId } from '@rkv/core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { merging, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
+import { BITS, PLACE, VnodeStage } from '../../test/kv/vnode-stage.ts';
+import { placeKey } from './coordinator.ts';
+import { encodeItem } from './items.ts';
+import { digestState } from './range-tally.ts';
+
+const ranges = [...Array(8).keys()].map((range) => rangeOf(range as PartitionId, BITS));
+const KEYS = Array.from({ length: 12 }, (_, i) => `k${i}`);
+const nothing = { reply() {}, refuse() {}, fail() {} };
+
+function sumsOf(stage: VnodeStage, within: HashRange, parts: number): number[] | undefined {
+  const sums = stage.vnode.trees.sums(within, parts);
+  return sums && [...sums];
+}
+
+/** Asked again and again until it is known. */
+function countedSumsOf(stage: VnodeStage, within: HashRange, parts: number): number[] {
+  for (let i = 0; i < 1_000; i++) {
+    const sums = sumsOf(stage, within, parts);
+    if (sums !== undefined) return sums;
+    stage.host.advance(1);
+  }
+  throw new Error('the count does not end');
+}
+
+/** What the states that the vnode names amount to. */
+function statesSummed(
+  stage: VnodeStage,
+  within: HashRange,
+  limit: number,
+): { sums: number[]; count: number } {
+  const tree = new HashTree(PLACE);
+  let count = 0;
+  let after: readonly [number, number] | undefined;
+  for (let more = true; more;) {
+    const page = stage.vnode.trees.states(within, after, limit);
+    const { states } = page;
+    more = page.more;
+    for (let i = 0; i < states.length; i += 4) {
+      const [hi, lo, stateHi, stateLo] = [...states.subarray(i, i + 4)] as [number, number, number, number];
+      if (after !== undefined) expect(hi > after[0] || (hi === after[0] && lo >= after[1])).toBe(true);
+      after = [hi, lo];
+      tree.add(hi, stateHi, stateLo);
+      count++;
+    }
+  }
+  return { sums: [...tree.sums(within, tree.groups)], count };
+}
+
+/** And what lies in the store. */
+function storeSummed(stage: VnodeStage, within: HashRange): number[] {
+  const tree = new HashTree(PLACE);
+  const state = new Uint32Array(2);
+  stage.store.walk(SPACE_ENTRY, PLACE, undefined, 10_000, (hashHi, hashLo, _key, entry) => {
+    if (!covers([within], hashHi)) return true;
+    digestState(hashHi, hashLo, entry, state);
+    tree.add(hashHi, state[0] as number, state[1] as number);
+    return true;
+  });
+  return [...tree.sums(within, tree.groups)];
+}
+
+const key = fc.constantFrom(...KEYS);
+const time = fc.integer({ min: 1, max: 30 });
+const kind = (name: string): fc.Arbitrary<string> => fc.constant(name);
+const move = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ move: kind('put'), key, time }) },
+  { weight: 2, arbitrary: fc.record({ move: kind('delete'), key, time }) },
+  { weight: 2, arbitrary: fc.record({ move: kind('take in'), key, time }) },
+  { weight: 2, arbitrary: fc.record({ move: kind('hand off'), key, time }) },
+  { weight: 3, arbitrary: fc.record({ move: kind('commit'), key, time: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ move: kind('fail'), key, time: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ move: kind('crash'), key, time: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ move: kind('clear'), key, time: fc.nat(5) }) },
+  { weight: 3, arbitrary: fc.record({ move: kind('count'), key, time: fc.nat(3) }) },
+);
+type Move = typeof move extends fc.Arbitrary<infer M> ? M : never;
+
+/** Carry it out; what goes on after it. */
+function play(stage: VnodeStage, { move, key, time }: Move): VnodeStage {
+  const { store, vnode } = stage;
+  switch (move) {
+    case 'put':
+      vnode.handleCommand(merging(key, valueAt(key, time, `${time}`)), nothing);
+      return stage;
+    case 'delete':
+      vnode.handleCommand(merging(key, tombstoneAt(key, time)), nothing);
+      return stage;
+    case 'take in':
+      vnode.handleHandoffItem(encodeItem(placeKey(key), valueAt(key, time, `${time}`)), () => {});
+      return stage;
+    case 'hand off':
+      vnode.handleItemHandedOff(encodeItem(placeKey(key), valueAt(key, time, `${time}`)));
+      return stage;
+    case 'commit':
+      store.commit(Math.min(store.submittedSeq, store.committedSeq + time));
+      return stage;
+    case 'fail':
+      store.fail(store.committedSeq + 1 + time);
+      store.full = false;
+      return stage;
+    case 'crash':
+      store.commit(Math.min(store.submittedSeq, store.committedSeq + time));
+      return new VnodeStage({ store: store.reopen() });
+    case 'clear':
+      vnode.clearSome();
+      return stage;
+    default:
+      for (const range of ranges) vnode.trees.sums(range, 1);
+      stage.host.advance(time);
+      return stage;
+  }
+}
+
+describe('whatever happens', () => {
+  it('sums are those of the states, and states those of the entries, on their way or stored', () => {
+    fc.assert(
+      fc.property(fc.array(move, { maxLength: 60 }), fc.integer({ min: 1, max: 5 }), (moves, limit) => {
+        let stage = new VnodeStage();
+        for (const each of moves) stage = play(stage, each);
+        for (const range of ranges) {
+          const { sums } = statesSummed(stage, range, limit);
+          expect(countedSumsOf(stage, range, 256)).toEqual(sums);
+        }
+        stage.store.commit();
+        for (const range of ranges) {
+          expect(countedSumsOf(stage, range, 256)).toEqual(storeSummed(stage, range));
+          expect(statesSummed(stage, range, limit).sums).toEqual(storeSummed(stage, range));
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

@@ -1,0 +1,172 @@
+/**
+ * What a vnode of the store tells of its entries so that replicas can be compared: sums of their states, the states, and
+ * the entries at one position.
+ *
+ * What it speaks of is what the vnode would hold if the store had all that is on its way: the committed entries, under
+ * the overlay. The state of an entry is the digest of version and sum that the tallies count too, so the root of a
+ * range's tree is the digest of its tally. A tombstone that stands for an expired entry has that one's state; what the
+ * layout adds, and a strict key's ballot, are no part of it.
+ *
+ * A damaged entry is counted as it was stored, and not named: another replica's is asked for.
+ */
+import {
+  SPACE_ENTRY,
+  StoredTrees,
+  type HashRange,
+  type ItemTrees,
+  type Position,
+  type RecordKey,
+  type StatePage,
+  type VnodeContext,
+} from '@rkv/core';
+import { problemOf } from '../entry/check.ts';
+import { encodeItem } from './items.ts';
+import { beforeHash } from './key-space.ts';
+import { digestState, type VnodeTallies } from './range-tally.ts';
+
+/** An entry on its way into the store; undefined: its removal is. */
+export interface Underway {
+  readonly at: RecordKey;
+  readonly entry: Uint8Array | undefined;
+}
+
+export interface ItemTreesParts {
+  readonly context: VnodeContext;
+  /** By key: all that the store has not committed, and nothing that it has lost. */
+  readonly overlay: ReadonlyMap<string, Underway>;
+  readonly tallies: VnodeTallies;
+}
+
+/** Entries are read to the end to find damage: so many bytes, and a page of states ends. */
+const PAGE_BYTES = 512 * 1024;
+/** No limit to a walk that its visitor ends. */
+const RECORDS_MAX = 2 ** 30;
+
+const digest = new Uint32Array(2);
+
+export class KvItemTrees implements ItemTrees {
+  readonly #parts: ItemTreesParts;
+  readonly #trees: StoredTrees;
+
+  constructor(parts: ItemTreesParts) {
+    this.#parts = parts;
+    const { place, pool } = parts.context;
+    this.#trees = new StoredTrees({
+      place,
+      pool,
+      held: parts.tallies.held,
+      items: { visit: (within, after, limit, found) => this.#count(within, after, limit, found) },
+    });
+  }
+
+  /** The change that the tallies were told of last. */
+  changed(at: RecordKey): void {
+    const { difference } = this.#parts.tallies;
+    this.#trees.changed(at, difference[0] as number, difference[1] as number);
+  }
+
+  sums(within: HashRange, parts: number): Uint32Array | undefined {
+    return this.#trees.sums(within, parts);
+  }
+
+  states(within: HashRange, after: Position | undefined, limit: number): StatePage {
+    const found: [hashHi: number, hashLo: number, stateHi: number, stateLo: number][] = [];
+    let bytes = 0;
+    const last = this.#visit(
+      within,
+      after,
+      () => found.length >= limit || bytes >= PAGE_BYTES,
+      (hashHi, hashLo, key, entry) => {
+        bytes += entry.length;
+        if (this.#isDamaged(key, entry)) return;
+        digestState(hashHi, hashLo, entry, digest);
+        found.push([hashHi, hashLo, digest[0] as number, digest[1] as number]);
+      },
+    );
+    found.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    return { states: Uint32Array.from(found.flat()), more: last !== undefined };
+  }
+
+  itemsAt(hashHi: number, hashLo: number): Uint8Array[] {
+    const items: Uint8Array[] = [];
+    const within = { start: hashHi, end: hashHi + 1 };
+    const before: Position | undefined = hashLo === 0 ? undefined : [hashHi, hashLo - 1];
+    let isThere = false;
+    this.#visit(
+      within,
+      before,
+      () => isThere,
+      (hi, lo, key, entry) => {
+        isThere = true;
+        if (lo === hashLo && !this.#isDamaged(key, entry))
+          items.push(encodeItem({ hashHi: hi, hashLo: lo, key }, entry));
+      },
+    );
+    return items;
+  }
+
+  #count(
+    within: HashRange,
+    after: Position | undefined,
+    limit: number,
+    found: (hashHi: number, stateHi: number, stateLo: number) => void,
+  ): Position | undefined {
+    let items = 0;
+    return this.#visit(
+      within,
+      after,
+      () => items >= limit,
+      (hashHi, hashLo, _key, entry) => {
+        items++;
+        digestState(hashHi, hashLo, entry, digest);
+        found(hashHi, digest[0] as number, digest[1] as number);
+      },
+    );
+  }
+
+  /**
+   * Come by what is held behind `after`, first what the store has committed, in order; it ends between two positions once
+   * `isEnough`, and says where. `entry` is borrowed.
+   */
+  #visit(
+    within: HashRange,
+    after: Position | undefined,
+    isEnough: () => boolean,
+    take: (hashHi: number, hashLo: number, key: string, entry: Uint8Array) => void,
+  ): Position | undefined {
+    const { overlay, context } = this.#parts;
+    const from =
+      after === undefined ? beforeHash(within.start) : { hashHi: after[0], hashLo: after[1], key: '' };
+    const [afterHi, afterLo] = after ?? [within.start - 1, 0xffffffff];
+    let lastHi = -1;
+    let lastLo = -1;
+    let endsHere = false;
+    context.store.walk(SPACE_ENTRY, context.place, from, RECORDS_MAX, (hashHi, hashLo, key, entry) => {
+      // Of the position behind which it begins all was told.
+      if (hashHi < within.start || (hashHi === afterHi && hashLo === afterLo)) return true;
+      if (hashHi >= within.end) return false;
+      endsHere = (hashLo !== lastLo || hashHi !== lastHi) && lastHi >= 0 && isEnough();
+      if (endsHere) return false;
+      lastHi = hashHi;
+      lastLo = hashLo;
+      if (overlay.size === 0 || !overlay.has(key)) take(hashHi, hashLo, key, entry);
+      return true;
+    });
+    for (const { at, entry } of overlay.values()) {
+      const { hashHi, hashLo, key } = at;
+      if (entry === undefined || hashHi < within.start || hashHi >= within.end) continue;
+      if (hashHi < afterHi || (hashHi === afterHi && hashLo <= afterLo)) continue;
+      if (endsHere && (hashHi > lastHi || (hashHi === lastHi && hashLo > lastLo))) continue;
+      take(hashHi, hashLo, key, entry);
+    }
+    return endsHere ? [lastHi, lastLo] : undefined;
+  }
+
+  #isDamaged(key: string, entry: Uint8Array): boolean {
+    const problem = problemOf(key, entry);
+    if (problem === undefined) return false;
+    const { logger, place } = this.#parts.context;
+    logger.error({ partition: place.partition, key, problem }, 'an entry is damaged; it is not compared');
+    return true;
+  }
+}
