@@ -43,6 +43,19 @@ export function copiesOf(realm: Realm, key: string, document: RingDocument): Cop
   });
 }
 
+/** Of one of these keys, what its primaries hold, if it is not the same. */
+export function differingCopies(realm: Realm, keys: readonly string[]): string | undefined {
+  const document = citizensOf(realm)[0]?.node.document;
+  if (document === undefined) return undefined;
+  for (const key of keys) {
+    const copies = copiesOf(realm, key, document);
+    if (new Set(copies.map(({ digest }) => digest)).size <= 1) continue;
+    const held = copies.map(({ version, digest }) => `${version || 'nothing'} #${digest}`).join(', ');
+    return `the copies of ${key} differ: ${held}`;
+  }
+  return undefined;
+}
+
 export function distinctNodes(copies: readonly Copy[]): number {
   return new Set(copies.map(({ replica }) => replica.node)).size;
 }

