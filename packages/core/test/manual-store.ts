@@ -73,7 +73,7 @@ export class ManualStore implements Store {
 
   get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
     this.#takeBack();
-    const held = this.#tables.get(tableOf(space, place))?.get(at.key);
+    const held = this.#tables.get(tableOf(space, place))?.get(nameOf(at));
     return held && this.#lend(held.value);
   }
 
@@ -127,8 +127,9 @@ export class ManualStore implements Store {
     const name = tableOf(space, place);
     const table = this.#tables.get(name) ?? new Map<string, Held>();
     this.#tables.set(name, table);
-    table.delete(key);
-    if (value !== undefined) table.set(key, { at: { hashHi, hashLo, key }, value });
+    const at = { hashHi, hashLo, key };
+    table.delete(nameOf(at));
+    if (value !== undefined) table.set(nameOf(at), { at, value });
   }
 
   #lend(value: Uint8Array): Uint8Array {
@@ -149,6 +150,10 @@ function placeOf({ space, place, hashHi, hashLo, key }: LateRecord): Omit<StoreR
 
 function tableOf(space: Space, { ringBits, partition }: Place): string {
   return `${space}/${ringBits}/${partition}`;
+}
+
+function nameOf({ hashHi, hashLo, key }: RecordKey): string {
+  return `${hashHi}/${hashLo}/${key}`;
 }
 
 function order(a: RecordKey, b: RecordKey): number {

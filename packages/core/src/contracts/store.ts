@@ -15,10 +15,14 @@
  */
 import type { PartitionId } from './ids.ts';
 
-/** What a record is. `entry`: a stored value. `meta`: what a vnode knows about itself. */
-export type Space = 0 | 1;
+/**
+ * What a record is. `entry`: a stored value. `meta`: what a vnode knows about itself. `index`: what it could find out again
+ * from its entries; in no digest, never sent.
+ */
+export type Space = 0 | 1 | 2;
 export const SPACE_ENTRY: Space = 0;
 export const SPACE_META: Space = 1;
+export const SPACE_INDEX: Space = 2;
 
 /** A partition, always named together with its ring size (log2 of it). */
 export interface Place {
@@ -79,6 +83,8 @@ export type Visitor = (hashHi: number, hashLo: number, key: string, value: Uint8
 export interface Store {
   /** Drawn when the store was created: a wiped or exchanged directory shows as another id. */
   readonly storeId: string;
+  /** It ends with the process: what would only make the next start quicker need not be stored. */
+  readonly volatile?: boolean;
   /** Called once, before the first submit. */
   start(handler: StoreHandler): void;
   /**

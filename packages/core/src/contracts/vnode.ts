@@ -215,6 +215,11 @@ export interface Vnode<Command, Reply> {
   clearSome(): boolean;
   /** Left out: its replicas are not compared, and differ until something else repairs them. */
   readonly trees?: ItemTrees;
+  /**
+   * Nothing of it is called after this, and it sets nothing going any more. `inOrder`: the node stops, or the vnode is empty
+   * and closed; what spares the next one work may go into the store now. Otherwise it kept throwing, and another is opened.
+   */
+  close?(inOrder: boolean): void;
   /** What of this vnode is bounded, and how full it is. Of all vnodes of a node the fullest is shown. */
   limits?(): LimitUse[];
 }

@@ -22,6 +22,7 @@ const WORDS_PER_GROUP = 2 * GROUP_LEAVES;
 /** Of the sums of a group's leaves as they are written down. */
 export const GROUP_BYTES = 4 * WORDS_PER_GROUP;
 const WORD = 2 ** 32;
+const NO_SUMS = new Uint32Array(WORDS_PER_GROUP);
 
 export class HashTree {
   /** How many groups there are. */
@@ -98,6 +99,21 @@ export class HashTree {
     const slot = this.#slots[group] as number;
     if (slot > 0) this.#leaves.fill(0, (slot - 1) * WORDS_PER_GROUP, slot * WORDS_PER_GROUP);
     this.#groupSums.fill(0, 2 * group, 2 * group + 2);
+  }
+
+  /** The sums of a group's leaves, a view. */
+  leavesOf(group: number): Uint32Array {
+    const slot = this.#slots[group] as number;
+    if (slot === 0) return NO_SUMS;
+    return this.#leaves.subarray((slot - 1) * WORDS_PER_GROUP, slot * WORDS_PER_GROUP);
+  }
+
+  /** They become those of a group of which nothing was counted. */
+  setLeaves(group: number, leaves: Uint32Array): void {
+    if (leaves.every((word) => word === 0)) return;
+    const slot = this.#slots[group] || this.#takeSlot(group);
+    this.#leaves.set(leaves, (slot - 1) * WORDS_PER_GROUP);
+    sumInto(this.#groupSums, group, leaves, 0, GROUP_LEAVES);
   }
 
   #takeSlot(group: number): number {

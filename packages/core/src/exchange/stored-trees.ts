@@ -1,20 +1,33 @@
 /**
- * The hash trees of one vnode whose items lie in the node's store: kept with every change, counted where that is not known.
+ * The hash trees of one vnode whose items lie in the node's store: kept with every change, and known again after a restart.
  *
  * What a vnode holds at this moment is what the store has committed under what is on its way there. A tree is exact
- * when it is the sum of just that. A vnode that begins empty has exact trees from its first item on; one that finds items
- * in the store counts them when first asked, group by group: a walk goes through the hashes of a group in steps, and
- * between two steps everything up to where it stands is counted and nothing behind it is. So a change up to there changes
- * the sum, and one behind it does not: the walk will come by what it left.
+ * when it is the sum of just that.
  *
- * Not here: what an item's state is; that is the module's.
+ *     on the disk      per group of 64 leaves the sums as they were at its last checkpoint; before the group first changes
+ *                      after that, a mark goes into the batch of the change. So whatever prefix of the batches a crash
+ *                      leaves: a group without a mark is as its sums say
+ *     at a start       groups without a mark are read when they are first changed or asked for, marked ones are counted
+ *     a count          walks through the hashes of a group in steps, and between two of them all up to where it stands is
+ *                      counted and nothing behind it is. So a change up to there changes the sums, and one behind it does
+ *                      not: the walk will come by what it left
+ *     the proof        once all of a range is known its root must be the digest that the vnode has of it by other means, which
+ *                      rides with each commit. If it is not, what was read is not believed, and all of it is counted. So is a
+ *                      directory of a version without trees, which has no records: they would say that nothing is held
+ *     a checkpoint     some time after the first change; a few groups in a step
+ *
+ * The vnode whose last item goes has no records left. On a store that ends with the process none are written.
+ *
+ * Source: PROTOCOLS 11. Not here: what an item's state is; that is the module's.
  */
-import type { VnodePool } from '../contracts/vnode.ts';
-import type { HashRange, Place, RecordKey } from '../contracts/store.ts';
+import type { Host, Timer } from '../contracts/host.ts';
 import type { PartitionId } from '../contracts/ids.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { HashRange, Place, RecordKey, Store, StoreRecord } from '../contracts/store.ts';
+import type { VnodePool } from '../contracts/vnode.ts';
 import { partitionOf } from '../ring/hash-space.ts';
-import { rangeOf } from '../ring/ranges.ts';
-import { HashTree } from './hash-tree.ts';
+import { GroupRecords } from './group-records.ts';
+import { CLEAN, DIRTY, KNOWN, RangeTree, SUSPECT, WRITTEN } from './range-tree.ts';
 
 /** The first two words of a hash. Items at one position are counted together. */
 export type Position = readonly [hashHi: number, hashLo: number];
@@ -31,11 +44,18 @@ export interface TreeItems {
     limit: number,
     found: (hashHi: number, stateHi: number, stateLo: number) => void,
   ): Position | undefined;
+  /** The sum of the states of a range, as the vnode keeps it with each change: two words. */
+  digestOf(range: PartitionId): Position;
+  /** All of a range was counted, and the digest is another. */
+  digestIsWrong(range: PartitionId, counted: Position): void;
 }
 
 export interface StoredTreesInit {
   readonly place: Place;
+  readonly store: Store;
+  readonly host: Host;
   readonly pool: VnodePool;
+  readonly logger: Logger;
   readonly items: TreeItems;
   /** Ranges in which something is held. */
   readonly held: readonly PartitionId[];
@@ -43,22 +63,16 @@ export interface StoredTreesInit {
 
 /** Items counted in one step: some tenths of a millisecond. */
 const STEP_ITEMS = 500;
-/** Groups looked at in one step: where they hold few items, finding them is what takes time. */
+/** Groups read, or written, in one step. */
 const STEP_GROUPS = 32;
 /** Then others of this vnode have their turn in the pool. */
 const STEPS_PER_JOB = 32;
 
-/** The group's sums are exact. */
-const KNOWN = 1;
-
-/** The tree of one range, and what is known of each group. */
-interface RangeTree {
-  readonly range: HashRange;
-  readonly sums: HashTree;
-  readonly flags: Uint8Array;
-  /** Groups that are not known. */
-  unknown: number;
-}
+/**
+ * From the first change after a checkpoint to the next one. Half a minute of writes is counted again after a crash, a
+ * second or two of background work; and at most every half minute all sums are written, some megabytes a node.
+ */
+const CHECKPOINT_MS = 30_000;
 
 /** Where a count stands: in this group everything up to `upTo` is counted; undefined: nothing yet. */
 interface Count {
@@ -69,23 +83,52 @@ interface Count {
 
 export class StoredTrees {
   readonly #init: StoredTreesInit;
+  readonly #records: GroupRecords;
+  /** Something of them outlives the process. */
+  readonly #persists: boolean;
   readonly #trees = new Map<PartitionId, RangeTree>();
   /** What is being counted, and what will be after it. */
   #counts: Count[] = [];
-  #running = false;
+  #counting = false;
+  #timer: Timer | undefined;
+  #closed = false;
 
   constructor(init: StoredTreesInit) {
     this.#init = init;
+    this.#records = new GroupRecords(init.store, init.place);
+    this.#persists = init.store.volatile !== true;
     for (const range of init.held) this.#make(range, false);
+  }
+
+  /** Before an item changes: what must go into the store together with it, if anything. */
+  markFor(at: RecordKey): StoreRecord | undefined {
+    if (!this.#persists) return undefined;
+    const tree = this.#treeOf(at.hashHi);
+    const group = tree.sums.groupOf(at.hashHi);
+    if (!tree.has(group, CLEAN)) return undefined;
+    if (!tree.has(group, KNOWN | SUSPECT)) this.#read(tree, group);
+    // It may have been marked before.
+    if (!tree.has(group, CLEAN)) return undefined;
+    tree.drop(group, CLEAN);
+    return this.#records.mark(tree.startOf(group));
+  }
+
+  /** The store has not taken the mark that it was to have. */
+  notMarked(at: RecordKey): void {
+    const tree = this.#treeOf(at.hashHi);
+    tree.set(tree.sums.groupOf(at.hashHi), CLEAN);
   }
 
   /** An item came, changed or went: the difference of its states. */
   changed(at: RecordKey, stateHi: number, stateLo: number): void {
-    const range = partitionOf(at.hashHi, this.#init.place.ringBits);
-    const tree = this.#trees.get(range) ?? this.#make(range, true);
+    const tree = this.#treeOf(at.hashHi);
     const group = tree.sums.groupOf(at.hashHi);
-    if (((tree.flags[group] as number) & KNOWN) !== 0 || this.#isCounted(tree, group, at))
-      tree.sums.add(at.hashHi, stateHi, stateLo);
+    if (!tree.has(group, KNOWN)) {
+      if (this.#isCounted(tree, group, at)) tree.sums.add(at.hashHi, stateHi, stateLo);
+      return;
+    }
+    tree.sums.add(at.hashHi, stateHi, stateLo);
+    if (this.#persists && tree.set(group, DIRTY)) this.#checkpointLater();
   }
 
   /** As `ItemTrees.sums`. */
@@ -95,17 +138,46 @@ export class StoredTrees {
     if (tree.unknown === 0) return tree.sums.sums(within, parts);
     if (!this.#counts.some((count) => count.tree === tree))
       this.#counts.push({ tree, group: 0, upTo: undefined });
-    this.#goOn();
+    this.#countOn();
     return undefined;
   }
 
+  /** Batches were lost: who knows which marks and sums were in them. */
+  storeFailed(): void {
+    if (!this.#persists) return;
+    for (const tree of this.#trees.values()) tree.storeFailed();
+    this.#checkpointLater();
+  }
+
+  /** For the batch in which the last item goes: the removal of all that is stored here. */
+  removals(): StoreRecord[] {
+    if (!this.#persists) return [];
+    const starts = new Set(this.#records.groups());
+    // And what may be on its way.
+    for (const tree of this.#trees.values()) for (const start of tree.recorded()) starts.add(start);
+    return [...starts].flatMap((start) => this.#records.removal(start));
+  }
+
+  /** That batch is on its way. */
+  becomeEmpty(): void {
+    this.#counts = [];
+    for (const tree of this.#trees.values()) tree.becomeEmpty();
+  }
+
+  /** Nothing is set going any more. `inOrder`: what is known is written, and the next start finds it. */
+  close(inOrder: boolean): void {
+    if (inOrder && !this.#closed && this.#persists) while (!this.#checkpoint());
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #treeOf(hashHi: number): RangeTree {
+    const range = partitionOf(hashHi, this.#init.place.ringBits);
+    return this.#trees.get(range) ?? this.#make(range, true);
+  }
+
   #make(range: PartitionId, known: boolean): RangeTree {
-    const { place } = this.#init;
-    const sums = new HashTree(place);
-    const flags = new Uint8Array(sums.groups);
-    if (known) flags.fill(KNOWN);
-    const unknown = known ? 0 : sums.groups;
-    const tree = { range: rangeOf(range, place.ringBits), sums, flags, unknown };
+    const tree = new RangeTree(this.#init.place, range, known);
     this.#trees.set(range, tree);
     return tree;
   }
@@ -117,14 +189,24 @@ export class StoredTrees {
     return at.hashHi < hashHi || (at.hashHi === hashHi && at.hashLo <= hashLo);
   }
 
+  /** What the disk says of a group of which nothing is known yet, and which has not changed since this vnode was opened. */
+  #read(tree: RangeTree, group: number): void {
+    const start = tree.startOf(group);
+    const isMarked = this.#records.isMarked(start);
+    if (isMarked) tree.drop(group, CLEAN);
+    const leaves = isMarked ? undefined : this.#records.read(start);
+    if (leaves === undefined) tree.set(group, SUSPECT);
+    else tree.becomeRead(group, leaves);
+  }
+
   /** A job in the pool counts on, and then another. */
-  #goOn(): void {
-    if (this.#running || this.#counts.length === 0) return;
-    this.#running = true;
+  #countOn(): void {
+    if (this.#counting || this.#closed || this.#counts.length === 0) return;
+    this.#counting = true;
     let steps = 0;
     // Whoever asks for the sums next sets it going again. A step that threw has counted who knows what.
     const end = (): void => {
-      this.#running = false;
+      this.#counting = false;
     };
     const fail = (): void => {
       end();
@@ -132,43 +214,89 @@ export class StoredTrees {
       if (count !== undefined) count.upTo = undefined;
     };
     this.#init.pool.run({ refuse: end, fail }, () => {
-      this.#step();
-      if (this.#counts.length > 0 && ++steps < STEPS_PER_JOB) return false;
+      this.#countStep();
+      if (this.#counts.length > 0 && !this.#closed && ++steps < STEPS_PER_JOB) return false;
       end();
-      this.#goOn();
+      this.#countOn();
       return true;
     });
   }
 
-  #step(): void {
+  #countStep(): void {
     let items = STEP_ITEMS;
     for (let groups = 0; groups < STEP_GROUPS && items > 0; groups++) {
       const count = this.#counts[0];
       if (count === undefined) return;
-      items -= this.#count(count, items);
+      if (count.group < count.tree.sums.groups) items -= this.#count(count, items);
+      else this.#prove(count);
     }
   }
 
   /** Count on in the group where the count stands, and say how many items that were. */
   #count(count: Count, limit: number): number {
     const { tree, group } = count;
-    const start = tree.range.start + group * tree.sums.groupWidth;
-    const within = { start, end: start + tree.sums.groupWidth };
+    if (this.#persists && !tree.has(group, KNOWN | SUSPECT)) this.#read(tree, group);
     let items = 0;
-    if (count.upTo === undefined) tree.sums.clearGroup(group);
-    count.upTo = this.#init.items.visit(within, count.upTo, limit, (hashHi, stateHi, stateLo) => {
-      items++;
-      tree.sums.add(hashHi, stateHi, stateLo);
-    });
-    if (count.upTo === undefined) this.#becomeKnown(count);
+    if (!tree.has(group, KNOWN)) {
+      if (count.upTo === undefined) tree.sums.clearGroup(group);
+      const within = tree.rangeOf(group);
+      count.upTo = this.#init.items.visit(within, count.upTo, limit, (hashHi, stateHi, stateLo) => {
+        items++;
+        tree.sums.add(hashHi, stateHi, stateLo);
+      });
+      if (count.upTo !== undefined) return items;
+      tree.becomeCounted(group);
+      if (this.#persists && tree.set(group, DIRTY)) this.#checkpointLater();
+    }
+    count.group++;
     return items;
   }
 
-  #becomeKnown(count: Count): void {
+  #prove(count: Count): void {
     const { tree } = count;
-    tree.flags[count.group] = KNOWN;
-    tree.unknown--;
-    count.group++;
-    if (tree.unknown === 0) this.#counts.shift();
+    const { items, logger, place } = this.#init;
+    this.#counts.shift();
+    const [hi, lo] = tree.sums.root() as unknown as Position;
+    const [digestHi, digestLo] = items.digestOf(tree.range);
+    if (hi === digestHi && lo === digestLo) return tree.becomeProven();
+    if (!tree.wasRead) {
+      items.digestIsWrong(tree.range, [hi, lo]);
+      return tree.becomeProven();
+    }
+    const { partition } = place;
+    logger.info({ partition, range: tree.range }, 'the hash tree of a range is not as it was stored; it is counted');
+    tree.becomeSuspect();
+    this.#counts.unshift({ tree, group: 0, upTo: undefined });
+  }
+
+  #checkpointLater(): void {
+    if (this.#closed) return;
+    this.#timer ??= this.#init.host.setTimer(CHECKPOINT_MS, () => {
+      this.#timer = undefined;
+      const later = (): void => this.#checkpointLater();
+      this.#init.pool.run({ refuse: later, fail: later }, () => this.#closed || this.#checkpoint());
+    });
+  }
+
+  /** Write the sums of some groups. True: of all that are known, or the store takes nothing. */
+  #checkpoint(): boolean {
+    const records: StoreRecord[] = [];
+    const written: [RangeTree, number][] = [];
+    for (const tree of this.#trees.values()) {
+      for (const group of tree.dirty(STEP_GROUPS - written.length)) {
+        written.push([tree, group]);
+        records.push(...this.#records.sums(tree.startOf(group), tree.sums.leavesOf(group)));
+      }
+    }
+    if (written.length === 0) return true;
+    if (this.#init.store.submit(records) === undefined) {
+      this.#checkpointLater();
+      return true;
+    }
+    for (const [tree, group] of written) {
+      tree.drop(group, DIRTY);
+      tree.set(group, CLEAN | WRITTEN);
+    }
+    return written.length < STEP_GROUPS;
   }
 }

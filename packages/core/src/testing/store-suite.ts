@@ -12,6 +12,7 @@
 import assert from 'node:assert/strict';
 import {
   SPACE_ENTRY,
+  SPACE_INDEX,
   SPACE_META,
   type Place,
   type RecordKey,
@@ -271,7 +272,10 @@ export function storeSuite(
           life.put(where, at(0xffffffff, 0xffffffff, 'k'), 'x');
         }
         life.remove(place(6, 0), at(0xffffffff, 0xffffffff, 'k'));
-        life.submit([{ space: SPACE_META, place: place(5, 1), ...at(0, 0, ''), value: bytesOf('x') }]);
+        life.submit([
+          { space: SPACE_META, place: place(5, 1), ...at(0, 0, ''), value: bytesOf('x') },
+          { space: SPACE_INDEX, place: place(5, 2), ...at(0, 0, ''), value: bytesOf('') },
+        ]);
       },
       (store) => {
         assert.deepEqual(store.places(SPACE_ENTRY), [
@@ -281,6 +285,7 @@ export function storeSuite(
           place(10, 1023),
         ]);
         assert.deepEqual(store.places(SPACE_META), [place(5, 1)]);
+        assert.deepEqual(store.places(SPACE_INDEX), [place(5, 2)]);
       },
     );
 
@@ -398,12 +403,14 @@ export function storeSuite(
           entry(HERE, at(1, 1, 'k'), 'first'),
           { space: SPACE_META, place: place(5, 0), ...at(0, 0, 'm'), value: bytesOf('meta') },
           { space: SPACE_ENTRY, place: HERE, ...at(2, 2, 'gone'), value: bytesOf('x') },
+          { space: SPACE_INDEX, place: HERE, ...at(1, 0, 'i'), value: bytesOf('index') },
           entry(HERE, at(1, 1, 'k'), 'second'),
           { space: SPACE_ENTRY, place: HERE, ...at(2, 2, 'gone'), value: undefined },
         ]),
       (store) => {
         assert.deepEqual(recordsOf(store), [['k', 'second']]);
         assert.equal(textOf(store.get(SPACE_META, place(5, 0), at(0, 0, 'm'))), 'meta');
+        assert.equal(textOf(store.get(SPACE_INDEX, HERE, at(1, 0, 'i'))), 'index');
       },
     );
 
@@ -539,6 +546,8 @@ const APART: readonly (readonly [Space, Place])[] = [
   [SPACE_ENTRY, place(7, 5)],
   [SPACE_ENTRY, place(10, 1023)],
   [SPACE_META, place(10, 0)],
+  [SPACE_INDEX, place(6, 5)],
+  [SPACE_INDEX, place(6, 7)],
 ];
 
 function nameOf(space: Space, where: Place): string {

@@ -224,6 +224,11 @@ export class VnodeHost {
     if (this.#reopensAt !== undefined) this.#maybeReopen(failedFrom);
   }
 
+  /** Its node stops, or it is empty and not needed. */
+  close(): void {
+    this.#vnode.close?.(true);
+  }
+
   /** Remove the record of a vnode that is empty and stands in for nobody. The batch that does it, if the store took it. */
   forget(): number | undefined {
     const { place } = this;
@@ -270,6 +275,7 @@ export class VnodeHost {
     if (reached < at && (failedFrom === undefined || failedFrom > at)) return;
     this.#reopensAt = undefined;
     this.#faults = [];
+    this.#vnode.close?.(false);
     this.#vnode = module.open(this.#context);
     const { partition } = this.place;
     logger.error(

@@ -197,9 +197,10 @@ export class VnodeManager {
     return open;
   }
 
-  /** No job of a vnode runs any more, and none is taken. */
+  /** No job of a vnode runs any more, and none is taken. The store still takes what vnodes note for their next lives. */
   stop(): void {
     this.#pool.stop();
+    for (const host of this.all()) host.close();
   }
 
   /** Commands that vnodes have taken and not answered. */
@@ -241,6 +242,7 @@ export class VnodeManager {
   discard(host: VnodeHost): void {
     assert(host.standing === 'hint' || host.standing === 'retired', 'an owned vnode stays open');
     const key = keyOf(host.service, host.place);
+    host.close();
     const seq = host.forget();
     if (seq !== undefined) this.#forgotten.set(key, seq);
     if (this.#isOfThisRing(host.place)) this.#hostsOf(host.service)[host.place.partition] = undefined;

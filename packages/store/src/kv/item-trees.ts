@@ -14,9 +14,11 @@ import {
   StoredTrees,
   type HashRange,
   type ItemTrees,
+  type PartitionId,
   type Position,
   type RecordKey,
   type StatePage,
+  type StoreRecord,
   type VnodeContext,
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
@@ -50,19 +52,48 @@ export class KvItemTrees implements ItemTrees {
 
   constructor(parts: ItemTreesParts) {
     this.#parts = parts;
-    const { place, pool } = parts.context;
+    const { context, tallies } = parts;
     this.#trees = new StoredTrees({
-      place,
-      pool,
-      held: parts.tallies.held,
-      items: { visit: (within, after, limit, found) => this.#count(within, after, limit, found) },
+      ...context,
+      held: tallies.held,
+      items: {
+        visit: (within, after, limit, found) => this.#count(within, after, limit, found),
+        digestOf: (range) => [tallies.of(range).digestHi, tallies.of(range).digestLo],
+        digestIsWrong: (range, counted) => this.#correct(range, counted),
+      },
     });
+  }
+
+  /** Before an entry changes: what goes into the store with it. */
+  markFor(at: RecordKey): StoreRecord | undefined {
+    return this.#trees.markFor(at);
+  }
+
+  notMarked(at: RecordKey): void {
+    this.#trees.notMarked(at);
   }
 
   /** The change that the tallies were told of last. */
   changed(at: RecordKey): void {
     const { difference } = this.#parts.tallies;
     this.#trees.changed(at, difference[0] as number, difference[1] as number);
+  }
+
+  storeFailed(): void {
+    this.#trees.storeFailed();
+  }
+
+  /** What must go into the store together with the last entry's removal. */
+  removals(): StoreRecord[] {
+    return this.#trees.removals();
+  }
+
+  becomeEmpty(): void {
+    this.#trees.becomeEmpty();
+  }
+
+  close(inOrder: boolean): void {
+    this.#trees.close(inOrder);
   }
 
   sums(within: HashRange, parts: number): Uint32Array | undefined {
@@ -160,6 +191,15 @@ export class KvItemTrees implements ItemTrees {
       take(hashHi, hashLo, key, entry);
     }
     return endsHere ? [lastHi, lastLo] : undefined;
+  }
+
+  #correct(range: PartitionId, [digestHi, digestLo]: Position): void {
+    const { context, tallies } = this.#parts;
+    context.logger.error(
+      { partition: context.place.partition, range },
+      'the entries of a range are not those that its tally tells of; the digest was set right, the others may lack some',
+    );
+    tallies.correct(range, digestHi, digestLo);
   }
 
   #isDamaged(key: string, entry: Uint8Array): boolean {

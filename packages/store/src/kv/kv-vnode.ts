@@ -18,6 +18,7 @@ import {
   type ItemPage,
   type RecordKey,
   type ReplyToken,
+  type StoreRecord,
   type Vnode,
   type VnodeContext,
 } from '@rkv/core';
@@ -217,6 +218,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return !more && this.isEmpty();
   }
 
+  close(inOrder: boolean): void {
+    this.trees.close(inOrder);
+  }
+
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
     const { key, entry } = command;
     if (!this.#inFlight.fits(entry.length)) {
@@ -289,16 +294,21 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const { store, place, changed } = this.#context;
     const { hashHi, hashLo, key } = at;
     if (after !== undefined) this.#context.beforeChange();
+    // What was there is borrowed from the store, and must be looked at before the trees ask that for something.
     this.#tallies.changed(at, before, after);
-    const seq = store.submit(
-      [{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }],
-      this.#tallies,
-    );
+    const records: StoreRecord[] = [{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }];
+    const mark = this.trees.markFor(at);
+    if (mark !== undefined) records.push(mark);
+    const isLast = this.#tallies.total === 0;
+    if (isLast) records.push(...this.trees.removals());
+    const seq = store.submit(records, this.#tallies);
     if (seq === undefined) {
-      this.#tallies.changed(at, after, before);
+      if (mark !== undefined) this.trees.notMarked(at);
+      this.#tallies.takeBack();
       return undefined;
     }
     this.trees.changed(at);
+    if (isLast) this.trees.becomeEmpty();
     if (seq > this.#reached()) {
       const bytes = after?.length ?? 0;
       const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq, bytes };
@@ -340,6 +350,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       this.#tallies.changed(at, entry, this.#find(at));
       this.trees.changed(at);
     }
+    this.trees.storeFailed();
     for (const { inFlight } of lost) this.#letGo(inFlight);
     for (const waiter of lost) waiter.failed();
   }

@@ -51,6 +51,9 @@ export class VnodeTallies implements LateRecord {
   total = 0;
   /** By how much the last change changed the digest of its range: high word and low word, mod 2^64. */
   readonly difference = new Uint32Array(2);
+  #last: RangeTally | undefined;
+  #entries = 0;
+  #live = 0;
 
   constructor(place: Place, stored: Uint8Array | undefined) {
     this.place = place;
@@ -91,16 +94,34 @@ export class VnodeTallies implements LateRecord {
     const range = partitionOf(at.hashHi, this.place.ringBits);
     let tally = this.#ranges.get(range);
     if (tally === undefined) this.#ranges.set(range, (tally = { ...EMPTY }));
-    const { difference } = this;
-    difference.fill(0);
-    if (before !== undefined) this.#add(tally, at, before, -1);
-    if (after !== undefined) this.#add(tally, at, after, 1);
-    addTo(tally, difference[0] as number, difference[1] as number);
+    this.#last = tally;
+    this.#entries = 0;
+    this.#live = 0;
+    this.difference.fill(0);
+    if (before !== undefined) this.#count(at, before, -1);
+    if (after !== undefined) this.#count(at, after, 1);
+    this.total += this.#entries;
+    tally.entries += this.#entries;
+    tally.live += this.#live;
+    addTo(tally, this.difference[0] as number, this.difference[1] as number);
   }
 
-  clear(): void {
-    this.#ranges.clear();
-    this.total = 0;
+  /** The last change was not one. */
+  takeBack(): void {
+    const tally = this.#last;
+    if (tally === undefined) return;
+    this.#last = undefined;
+    this.total -= this.#entries;
+    tally.entries -= this.#entries;
+    tally.live -= this.#live;
+    const [hi, lo] = [this.difference[0] as number, this.difference[1] as number];
+    const low = (WORD - lo) % WORD;
+    addTo(tally, WORD - hi - (lo === 0 ? 0 : 1), low);
+  }
+
+  /** Its entries were counted, and this is the sum of their states. */
+  correct(range: PartitionId, digestHi: number, digestLo: number): void {
+    this.#ranges.set(range, { ...this.of(range), digestHi, digestLo });
   }
 
   bytes(): Uint8Array {
@@ -115,11 +136,10 @@ export class VnodeTallies implements LateRecord {
     return out.copy();
   }
 
-  #add(tally: RangeTally, at: RecordKey, entry: Uint8Array, sign: 1 | -1): void {
-    this.total += sign;
-    tally.entries += sign;
+  #count(at: RecordKey, entry: Uint8Array, sign: 1 | -1): void {
+    this.#entries += sign;
     // Expiry does not count here: every replica must count alike, whatever its clock.
-    if (isLive(entry, 0)) tally.live += sign;
+    if (isLive(entry, 0)) this.#live += sign;
     digestState(at.hashHi, at.hashLo, entry, digest);
     const { difference } = this;
     const low = (difference[1] as number) + sign * (digest[1] as number);

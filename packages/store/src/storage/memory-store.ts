@@ -30,11 +30,12 @@ export function memoryStore(): Store {
 
 class MemoryStore implements Store {
   readonly storeId = randomBytes(16).toString('hex');
+  readonly volatile = true;
   committedSeq = 0;
   readonly #parts = { slab: new Slab(), segments: new Segments() };
   readonly #directories = new Map<number, PlaceDirectory>();
   /** By space, by partition: the late record that may have changed since it was asked for its bytes. */
-  readonly #late: readonly [Map<number, LateRecord>, Map<number, LateRecord>] = [new Map(), new Map()];
+  readonly #late: Readonly<Record<Space, Map<number, LateRecord>>> = [new Map(), new Map(), new Map()];
   #closed = false;
 
   /** As durable as it ever gets. */
@@ -78,7 +79,7 @@ class MemoryStore implements Store {
   close(done: () => void): void {
     this.#closed = true;
     this.#directories.clear();
-    for (const late of this.#late) late.clear();
+    for (const late of Object.values(this.#late)) late.clear();
     setImmediate(done);
   }
 
