@@ -264,7 +264,10 @@ export class StoredTrees {
       return tree.becomeProven();
     }
     const { partition } = place;
-    logger.info({ partition, range: tree.range }, 'the hash tree of a range is not as it was stored; it is counted');
+    logger.info(
+      { partition, range: tree.range },
+      'the hash tree of a range is not as it was stored; it is counted',
+    );
     tree.becomeSuspect();
     this.#counts.unshift({ tree, group: 0, upTo: undefined });
   }
