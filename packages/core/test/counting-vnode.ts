@@ -26,6 +26,8 @@ export class CountingVnode {
   readonly store: ManualStore;
   readonly trees: StoredTrees;
   readonly logged: string[] = [];
+  /** Items that counts came by. */
+  visited = 0;
   #jobs: (() => boolean)[] = [];
   #inFlight: InFlight[] = [];
   #digest: bigint;
@@ -45,7 +47,11 @@ export class CountingVnode {
       logger: { ...silentLogger, info: (_fields, message) => this.logged.push(message) },
       held: items > 0 ? [PARTITION] : [],
       items: {
-        visit: (within, after, _limit, found) => this.#visit(within.start, within.end, after, found),
+        visit: (within, after, _limit, found) =>
+          this.#visit(within.start, within.end, after, (...item) => {
+            this.visited++;
+            found(...item);
+          }),
         digestOf: () => this.#digestWords(),
         digestIsWrong: () => this.logged.push('the digest is wrong'),
       },
