@@ -17,6 +17,7 @@ interface Held {
 
 export class ManualStore implements Store {
   storeId = 'store-1';
+  volatile = false;
   committedSeq = 0;
   flushedSeq = 0;
   /** Takes no writes. */
@@ -90,6 +91,18 @@ export class ManualStore implements Store {
     return false;
   }
 
+  /** What is committed in a space, of all places. */
+  valuesOf(space: Space): StoreRecord[] {
+    return this.places(space).flatMap((place) =>
+      [...(this.#tables.get(tableOf(space, place))?.values() ?? [])].map(({ at, value }) => ({
+        space,
+        place,
+        ...at,
+        value,
+      })),
+    );
+  }
+
   places(space: Space): Place[] {
     return [...this.#tables]
       .filter(([name, table]) => table.size > 0 && Number(name.split('/')[0]) === space)
@@ -110,6 +123,7 @@ export class ManualStore implements Store {
   reopen(): ManualStore {
     const next = new ManualStore();
     next.storeId = this.storeId;
+    next.volatile = this.volatile;
     next.immediate = this.immediate;
     for (const [name, table] of this.#tables) next.#tables.set(name, new Map(table));
     return next;

@@ -227,8 +227,9 @@ export class StoredTrees {
     for (let groups = 0; groups < STEP_GROUPS && items > 0; groups++) {
       const count = this.#counts[0];
       if (count === undefined) return;
-      if (count.group < count.tree.sums.groups) items -= this.#count(count, items);
-      else this.#prove(count);
+      if (count.group === count.tree.sums.groups) return this.#prove(count);
+      items -= this.#count(count, items);
+      if (count.upTo !== undefined) return;
     }
   }
 

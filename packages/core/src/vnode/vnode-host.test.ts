@@ -55,6 +55,9 @@ class Parrot implements Vnode<string, string> {
   walkItems(): { items: Uint8Array[]; next: undefined } {
     return { items: [], next: undefined };
   }
+  close(inOrder: boolean): void {
+    closed.push(inOrder);
+  }
   handleHandoffItem(): void {}
   handleItemHandedOff(): void {}
   clearSome(): boolean {
@@ -88,11 +91,14 @@ let clock: ManualHost;
 let pool: WorkerPool;
 let store: ManualStore;
 let errors: string[];
+/** How vnodes were closed. */
+let closed: boolean[];
 
 function open(reopens: boolean): void {
   store = new ManualStore();
   store.start({ onProgress: () => host.onStoreProgress(), onFailure: (from) => host.onStoreProgress(from) });
   errors = [];
+  closed = [];
   clock = new ManualHost();
   pool = new WorkerPool(clock);
   const logger: Logger = { ...silentLogger, error: (_fields, message) => errors.push(message) };
@@ -159,6 +165,10 @@ it('one that keeps throwing is opened anew once the store has what was on its wa
   expect(learnt).toEqual(['learnt a']);
   expect(ask('say')).toEqual(['asked 1']);
   expect(errors).toHaveLength(4);
+  // It may have been wrong about what it held.
+  expect(closed).toEqual([false]);
+  host.close();
+  expect(closed).toEqual([false, true]);
 });
 
 it('also when the store loses what was on its way', () => {

@@ -7,6 +7,7 @@ import {
   HybridClock,
   silentLogger,
   SPACE_ENTRY,
+  type Logger,
   type NodeId,
   type PartitionId,
   type Refusal,
@@ -35,6 +36,8 @@ export class VnodeStage {
   /** What was said to whoever sent a command, in order. */
   readonly told: string[] = [];
   readonly passedOn: string[] = [];
+  /** What was logged, without its fields. */
+  readonly logged: string[] = [];
   readonly clock: HybridClock;
   readonly inFlight: ByteBudget;
   readonly #context: VnodeContext;
@@ -53,7 +56,7 @@ export class VnodeStage {
       place: PLACE,
       host: this.host,
       store,
-      logger: silentLogger,
+      logger: this.#logger(),
       pool: poolOf(this.host),
       role: () => 'primary',
       durability,
@@ -100,6 +103,11 @@ export class VnodeStage {
     this.vnode.handleHandoffItem(encodeItem(placeKey(key), entry), (stored) =>
       this.told.push(`${key} stored ${stored}`),
     );
+  }
+
+  #logger(): Logger {
+    const log = (_fields: object, message: string): void => void this.logged.push(message);
+    return { ...silentLogger, info: log, warn: log, error: log };
   }
 
   #token(command: KvCommand): ReplyToken<KvReply> {
