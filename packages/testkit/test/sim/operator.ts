@@ -5,8 +5,9 @@
  * A machine whose node has left is emptied and started again later: then it is a new node. Of a member whose disk was lost
  * nothing comes back: it is called down, which ends its transfers, and removed by force, or a newcomer takes its place.
  */
-import type { AdminRequest, RequestResult } from '@rkv/core';
+import { isOtherLine, type AdminRequest, type NodeId, type RequestResult } from '@rkv/core';
 import type { SimCluster, World } from '@rkv/testkit';
+import { Forcing } from './forcing.ts';
 import { citizensOf, readyNodes, type Realm } from './peace.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
@@ -23,6 +24,11 @@ export interface OperatorInit {
   readonly restlessUntilMs: number;
   /** Which epoch the ring document of this digest is of, when somebody has adopted it. */
   epochOf(digest: string): number | undefined;
+  /** Whether the disk of a stranded node may be emptied now. */
+  mayEmpty(): boolean;
+  onEmptied(): void;
+  /** This node, which was stranded, begins anew with the data that it has. */
+  onFreed(id: NodeId): void;
   report(problem: string): void;
 }
 
@@ -40,6 +46,7 @@ export class Operator {
   /** Machines that are not to run: not started yet, or their node has left. */
   readonly #off: Set<string>;
   readonly #diary: string[] = [];
+  readonly #forcing: Forcing;
   /** The plan for the latest ring so far, and one for a ring before. */
   #plan: { readonly planId: string; readonly epoch: number } | undefined;
   #oldPlanId: string | undefined;
@@ -52,6 +59,7 @@ export class Operator {
     this.#off = new Set(init.machines.slice(init.atFirst));
     for (const machine of init.machines.slice(0, init.atFirst)) init.cluster.start(machine);
     init.world.schedule(this.#dice.between(500, 2_000), this.#step, 'operator');
+    this.#forcing = this.#newForcing();
   }
 
   /** What was done, a line each. */
@@ -61,7 +69,22 @@ export class Operator {
 
   /** Whether this machine is to run. */
   wants(machine: string): boolean {
-    return !this.#off.has(machine);
+    return !this.#off.has(machine) && !this.#forcing.stranded.includes(machine);
+  }
+
+  /** Machines whose node is in no ring, and holds data. */
+  get stranded(): readonly string[] {
+    return this.#forcing.stranded;
+  }
+
+  /** The first of two sides, or the other if that is smaller, is to go on without the other as soon as it can. */
+  goOn(sides: Parameters<Forcing['goOn']>[0]): void {
+    this.#forcing.goOn(sides);
+  }
+
+  /** Its node was let in by members whose ring was undone. */
+  strand(citizen: SimNode): void {
+    this.#forcing.strand(citizen);
   }
 
   /** Its node has left the cluster: stop it, and empty the machine once it is down. */
@@ -95,7 +118,25 @@ export class Operator {
     if (other !== undefined) return `${other.name} is ${other.status}`;
     const gone = document.members.find(({ id }) => realm.lost.has(id));
     if (gone !== undefined) return `${gone.name} is lost and not removed`;
+    if (this.stranded.length > 0) return `${this.stranded.join(', ')} in no ring`;
     return document.staged.length > 0 ? `a ${document.staged[0]?.kind} is staged` : undefined;
+  }
+
+  #newForcing(): Forcing {
+    const { world, cluster, realm, mayEmpty, onEmptied, onFreed } = this.#init;
+    return new Forcing({
+      world,
+      cluster,
+      realm,
+      dice: world.prng('forcing'),
+      force: (door, nodes, then) =>
+        this.#ask(door, { kind: 'down', nodes, force: true }, `to go on without ${nodes.length}`, then),
+      mayEmpty,
+      onEmptied,
+      onFreed,
+      start: (machine) => cluster.restart(machine),
+      note: (line) => this.#note(line),
+    });
   }
 
   readonly #step = (): void => {
@@ -234,8 +275,10 @@ export class Operator {
   }
 
   #keep(planId: string, epoch: number): void {
-    if (epoch <= (this.#plan?.epoch ?? 0)) return;
-    this.#oldPlanId = this.#plan?.planId;
+    const last = this.#plan;
+    if (epoch <= (last?.epoch ?? 0)) return;
+    // What was planned on another line is not past there.
+    this.#oldPlanId = last === undefined || isOtherLine(last.epoch, epoch) ? undefined : last.planId;
     this.#plan = { planId, epoch };
   }
 

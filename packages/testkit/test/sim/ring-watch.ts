@@ -21,7 +21,6 @@ export class RingWatch {
   readonly #past = new Map<NodeId, Past>();
   readonly #epochOf = new Map<string, number>();
   readonly #report: (problem: string) => void;
-  epochMax = 0;
   /** Sizes that any ring has had. */
   readonly ringSizes = new Set<number>();
   /** How often a cluster's ring has taken another size. */
@@ -36,7 +35,6 @@ export class RingWatch {
   adopted(citizen: SimNode, { document, digest }: AgreedDocument): void {
     const { node, machine } = citizen;
     const { clusterId, epoch } = document;
-    this.epochMax = Math.max(this.epochMax, epoch);
     this.#epochOf.set(digest, epoch);
     this.#lookAtSize(document.ringSize, clusterId, epoch);
     this.#documents.report(`${epoch} of ${clusterId}`, digest, machine);
@@ -58,6 +56,16 @@ export class RingWatch {
     this.#sizeIn.set(name(epoch), ringSize);
     const before = this.#sizeIn.get(name(epoch - 1));
     if (before !== undefined && before !== ringSize) this.resizes++;
+  }
+
+  /** How many rings anybody has adopted. */
+  get rings(): number {
+    return this.#documents.size;
+  }
+
+  /** An operator has taken from its disk what binds this node to its cluster. */
+  freed(id: NodeId): void {
+    this.#past.delete(id);
   }
 
   /** Of the document with this digest, if anybody has adopted it. */

@@ -67,8 +67,8 @@ export interface RkvClusterInit {
   onRing(citizen: SimNode, agreed: AgreedDocument): void;
   /** A node can serve. */
   onReady(citizen: SimNode): void;
-  /** The node has left its cluster and holds nothing any more. */
-  onRemoved(citizen: SimNode): void;
+  /** The node is in its cluster no more. `left`: it holds nothing any more. `stranded`: it does. */
+  onRemoved(citizen: SimNode, why: 'left' | 'stranded'): void;
   /** A disk has committed these. */
   onCommit(machine: string, records: readonly StoreRecord[]): void;
   /** A node logged an error. */
@@ -142,7 +142,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
       becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module));
       init.onReady(citizen);
     },
-    onRemoved: () => init.onRemoved(citizen),
+    onRemoved: (why) => init.onRemoved(citizen, why),
   });
   const citizen: SimNode = { machine: life.name, host, node, kv: undefined };
   node.start();

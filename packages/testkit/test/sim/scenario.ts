@@ -24,7 +24,7 @@ import {
   type SimCluster,
 } from '@rkv/testkit';
 import { Clients } from './clients.ts';
-import { copiesOf } from './copies.ts';
+import { copiesOf, W } from './copies.ts';
 import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
@@ -33,6 +33,7 @@ import { Operator } from './operator.ts';
 import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
 import { rkvCluster, type Plant, type SimNode } from './rkv-cluster.ts';
 import { RingWatch } from './ring-watch.ts';
+import { Schism } from './schism.ts';
 
 export interface ScenarioOptions extends DrawOptions {
   readonly seed: number;
@@ -68,7 +69,8 @@ export type Count =
   | 'epochs'
   | 'faults'
   | 'lostStores'
-  | 'lostDisks';
+  | 'lostDisks'
+  | 'excused';
 
 /** Virtual milliseconds. */
 const SETTLE_WITHIN_MS = 60_000;
@@ -103,6 +105,9 @@ class Scenario {
   #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
+  readonly #schism = new Schism(this.#history);
+  /** Of the cluster's rings that anybody has adopted the one that wins. */
+  #latest: RingDocument | undefined;
   /** Stretches of peace so far; the last one lasts while `#peaceSince` is set. */
   #stretches = 0;
   #peaceSince: number | undefined;
@@ -127,13 +132,13 @@ class Scenario {
       onRing: (citizen, agreed) => {
         if (citizen.machine === machines[0]) this.#clusterId ??= agreed.document.clusterId;
         this.#watch.adopted(citizen, agreed);
-        if (agreed.document.clusterId === this.#clusterId) this.#forgetRemoved(agreed.document);
+        if (agreed.document.clusterId === this.#clusterId) this.#follow(agreed.document);
       },
       onCommit: (machine, records) => this.#disks.committed(machine, records),
       onReady: (citizen) => {
         if (this.#mayServe(citizen)) this.#clients.doorOpens(citizen);
       },
-      onRemoved: (citizen) => this.#operator.removed(citizen),
+      onRemoved: (citizen, why) => this.#removed(citizen, why),
       onError: (machine, message, fields) => {
         if (!isOfDisk(message)) this.#report(`${machine} logs: ${message} ${JSON.stringify(fields)}`);
       },
@@ -149,6 +154,9 @@ class Scenario {
       ringSize,
       restlessUntilMs: draw.healedAt,
       epochOf: (digest) => this.#watch.epochOf(digest),
+      mayEmpty: () => this.#mayEmpty(),
+      onEmptied: () => this.#schism.emptied(),
+      onFreed: (id) => this.#watch.freed(id),
       report: this.#report,
     });
   }
@@ -182,10 +190,11 @@ class Scenario {
       commits: this.#operator.commits,
       leaves: this.#operator.leaves,
       resizes: this.#watch.resizes,
-      epochs: this.#watch.epochMax,
+      epochs: this.#watch.rings,
       faults: this.#draw.faults.length,
       lostStores: this.#lostStores,
       lostDisks: this.#lostDisks,
+      excused: this.#schism.excusedCount,
     };
   }
 
@@ -200,6 +209,7 @@ class Scenario {
       this.#every(LOOK_EVERY_MS, () => this.#unsettled() === undefined),
       SETTLE_WITHIN_MS,
     );
+    this.#schism.end();
     if (settled) checkFinalStates(this.#realm, this.#history, this.#report);
     else this.#report(`not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`);
   }
@@ -232,16 +242,30 @@ class Scenario {
   }
 
   #unsettled(): string | undefined {
-    return unrest(this.#realm) ?? this.#operator.unfinished();
+    return this.#restless() ?? this.#operator.unfinished();
+  }
+
+  /** Why the cluster is not at peace, or undefined when it is. Whoever is out of sight may hold what all of it lacks. */
+  #restless(): string | undefined {
+    const why = unrest(this.#realm);
+    if (why !== undefined || !this.#schism.isOpen) return why;
+    const { stranded } = this.#operator;
+    if (stranded.length > 0) return `${stranded.join(', ')} in no ring`;
+    const running = new Set(readyNodes(this.#realm).map(({ machine }) => machine));
+    const down = this.#draw.machines.find(
+      (machine) => this.#operator.wants(machine) && !running.has(machine),
+    );
+    return down === undefined ? undefined : `${down} is down, and the ring was forced`;
   }
 
   /** See whether the cluster is at peace, all the time and without doing anything to it. */
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
-    if (this.#isBroken() || this.#isLone() || unrest(this.#realm) !== undefined) {
+    if (this.#isBroken() || this.#isLone() || this.#restless() !== undefined) {
       this.#peaceSince = undefined;
       return;
     }
+    this.#schism.end();
     if (this.#peaceSince === undefined) {
       this.#peaceSince = this.#world.now();
       this.#stretches++;
@@ -283,13 +307,16 @@ class Scenario {
       loseDisk: (machine, lost) => {
         if (this.#maySpare(machine, lost)) this.#loseDisk(machine, lost);
       },
+      goOnWithout: (...sides) => {
+        if (this.#lost.size === 0 && !this.#schism.isOpen) this.#operator.goOn(sides);
+      },
     };
   }
 
   #maySpare(machine: string, lost: Loss): boolean {
     const realm = this.#realm;
     if (this.#world.now() - (this.#peaceSince ?? Infinity) < PEACE_BEFORE_LOSS_MS) return false;
-    if (this.#lost.size > 0 || unrest(realm) !== undefined) return false;
+    if (this.#lost.size > 0 || this.#restless() !== undefined) return false;
     const citizens = citizensOf(realm);
     const victim = citizens.find((citizen) => citizen.machine === machine);
     if (victim === undefined || citizens.length < readyNodes(realm).length) return false;
@@ -326,9 +353,32 @@ class Scenario {
   }
 
   /** Of members that were lost only those are waited for that the latest ring still has. */
-  #forgetRemoved({ members, epoch }: RingDocument): void {
-    if (epoch < this.#watch.epochMax) return;
+  #follow(document: RingDocument): void {
+    if (document.epoch < (this.#latest?.epoch ?? 0)) return;
+    this.#latest = document;
+    if (this.#schism.adopted(document, this.#world.now())) this.#world.toll.count('ring forced');
+    const { members } = document;
     for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
+  }
+
+  #removed(citizen: SimNode, why: 'left' | 'stranded'): void {
+    if (why === 'stranded') return this.#operator.strand(citizen);
+    this.#operator.removed(citizen);
+    // It has handed over what it had and gone, under a ring that was undone.
+    const { id } = citizen.node;
+    if (this.#latest?.members.some((member) => member.id === id) === true) this.#lost.add(id);
+  }
+
+  /** The disk of a stranded node, now that all others are at peace: whether what must not be lost is on enough others. */
+  #mayEmpty(): boolean {
+    const document = citizensOf(this.#realm)[0]?.node.document;
+    if (document === undefined || unrest(this.#realm) !== undefined) return false;
+    return this.#history.keys.every((key) => {
+      const needed = this.#history.neededOf(key, (write) => this.#schism.mayGo(write));
+      if (needed === undefined) return true;
+      const copies = copiesOf(this.#realm, key, document);
+      return copies.filter(({ version }) => version >= needed.version).length >= W;
+    });
   }
 
   #realmOf(scenario: Scenario): Realm {
