@@ -46,8 +46,8 @@ const CALM_SHARE = 0.1;
 const LOSS_SHARE = 0.5;
 /** And in how many a minority is told to go on without the others, once a minute. Virtual milliseconds of that minute. */
 const FORCED_SHARE = 0.2;
-const FORCED_FROM: Span = [12_000, 28_000];
-const FORCED_FOR: Span = [4_000, 14_000];
+const FORCED_FROM: Span = [12_000, 26_000];
+const FORCED_FOR: Span = [5_000, 20_000];
 
 const KINDS: readonly FaultKind[] = [
   'cut',

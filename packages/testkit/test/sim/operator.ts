@@ -37,6 +37,8 @@ const SIZES = [8, 16, 32, 64] as const;
 const MEMBERS_MIN = 3;
 /** How many machines are set up from an image that brings its clock along, or have no battery: of those started later. */
 const REWOUND_SHARE = 0.5;
+/** How many machines that are off are started when a cut is not waited out. */
+const NEWCOMERS_SHARE = 0.7;
 /** An operator's request: the claimant waits, agreement tries, the question travels. By the node's own clock. */
 const ANSWER_WITHIN_MS = 30_000;
 
@@ -77,8 +79,12 @@ export class Operator {
     return this.#forcing.stranded;
   }
 
-  /** The first of two sides, or the other if that is smaller, is to go on without the other as soon as it can. */
+  /**
+   * The first of two sides, or the other if that is smaller, is to go on without the other as soon as it can. On either side
+   * there are newcomers: one half will have let them in in vain.
+   */
   goOn(sides: Parameters<Forcing['goOn']>[0]): void {
+    for (const machine of this.#startable) if (this.#dice.chance(NEWCOMERS_SHARE)) this.#start(machine);
     this.#forcing.goOn(sides);
   }
 
@@ -153,8 +159,7 @@ export class Operator {
   };
 
   #change(door: SimNode): void {
-    const { cluster } = this.#init;
-    const off = [...this.#off].filter((machine) => cluster.node(machine) === undefined);
+    const off = this.#startable;
     if (off.length > 0 && this.#dice.chance(0.15)) this.#start(this.#dice.pick(off));
     const { members } = door.node.document;
     const full = members.filter(({ status }) => status === 'valid');
@@ -163,6 +168,11 @@ export class Operator {
       this.#ask(door, { kind: 'leave', node: id }, `that ${name} leave`);
     }
     for (const { share, change } of this.#changes) if (this.#dice.chance(share)) change(door);
+  }
+
+  /** Machines that are off, and down. */
+  get #startable(): string[] {
+    return [...this.#off].filter((machine) => this.#init.cluster.node(machine) === undefined);
   }
 
   /** What an operator may do beside letting nodes in and sending them away, and how often. */
