@@ -100,6 +100,8 @@ class Scenario {
   readonly #describes: boolean;
   /** Members whose disk is gone for good. */
   readonly #lost = new Set<NodeId>();
+  /** Nodes that left in good order. */
+  readonly #left = new Set<NodeId>();
   #lostStores = 0;
   #lostDisks = 0;
   #lastLossAt = -1;
@@ -358,15 +360,15 @@ class Scenario {
     this.#latest = document;
     if (this.#schism.adopted(document, this.#world.now())) this.#world.toll.count('ring forced');
     const { members } = document;
+    // It has handed over what it had and gone, under a ring that was undone.
+    for (const { id } of members) if (this.#left.has(id)) this.#lost.add(id);
     for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
   }
 
   #removed(citizen: SimNode, why: 'left' | 'stranded'): void {
     if (why === 'stranded') return this.#operator.strand(citizen);
     this.#operator.removed(citizen);
-    // It has handed over what it had and gone, under a ring that was undone.
-    const { id } = citizen.node;
-    if (this.#latest?.members.some((member) => member.id === id) === true) this.#lost.add(id);
+    this.#left.add(citizen.node.id);
   }
 
   /** The disk of a stranded node, now that all others are at peace: whether what must not be lost is on enough others. */
