@@ -40,6 +40,7 @@ const BEFORE_FREED_MS = 5_000;
 export class Forcing {
   readonly #init: ForcingInit;
   readonly #stranded = new Set<string>();
+  #isTrying = false;
 
   constructor(init: ForcingInit) {
     this.#init = init;
@@ -53,7 +54,7 @@ export class Forcing {
   /** Two sides are cut off from each other; machines. */
   goOn(sides: readonly [readonly string[], readonly string[]]): void {
     const document = citizensOf(this.#init.realm)[0]?.node.document;
-    if (document === undefined) return;
+    if (document === undefined || this.#isTrying) return;
     const votes = (side: readonly string[]): number =>
       votersOf(document).filter(({ id }) => this.#machinesOf(side).has(id)).length;
     const [few] = votes(sides[0]) <= votes(sides[1]) ? sides : [sides[1]];
@@ -62,7 +63,8 @@ export class Forcing {
 
   #try(few: readonly string[], triesLeft: number): void {
     const { world } = this.#init;
-    if (triesLeft > 0) world.schedule(LOOK_EVERY_MS, () => this.#look(few, triesLeft), 'operator');
+    this.#isTrying = triesLeft > 0;
+    if (this.#isTrying) world.schedule(LOOK_EVERY_MS, () => this.#look(few, triesLeft), 'operator');
   }
 
   #look(few: readonly string[], triesLeft: number): void {
@@ -76,6 +78,7 @@ export class Forcing {
       ({ id }) => this.#machinesOf(few).has(id) || !door.node.isUp(id),
     );
     if (away.length === 0 || !isCutOff) return again();
+    this.#isTrying = false;
     this.#init.force(
       door,
       away.map(({ id }) => id),

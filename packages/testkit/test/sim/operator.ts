@@ -39,6 +39,7 @@ const MEMBERS_MIN = 3;
 const REWOUND_SHARE = 0.5;
 /** How many machines that are off are started when a cut is not waited out. */
 const NEWCOMERS_SHARE = 0.7;
+const STEPS_BEHIND_A_CUT = 8;
 /** An operator's request: the claimant waits, agreement tries, the question travels. By the node's own clock. */
 const ANSWER_WITHIN_MS = 30_000;
 
@@ -80,12 +81,28 @@ export class Operator {
   }
 
   /**
-   * The first of two sides, or the other if that is smaller, is to go on without the other as soon as it can. On either side
-   * there are newcomers: one half will have let them in in vain.
+   * The first of two sides, or the other if that is smaller, is to go on without the other as soon as it can. Both have somebody
+   * who lets newcomers in: one half will have done so in vain.
    */
   goOn(sides: Parameters<Forcing['goOn']>[0]): void {
     for (const machine of this.#startable) if (this.#dice.chance(NEWCOMERS_SHARE)) this.#start(machine);
+    for (const side of sides) this.#lookAfter(side, STEPS_BEHIND_A_CUT);
     this.#forcing.goOn(sides);
+  }
+
+  /** Let in who stands outside on this side of a cut. */
+  #lookAfter(side: readonly string[], stepsLeft: number): void {
+    if (stepsLeft === 0) return;
+    const { world, realm } = this.#init;
+    const step = (): void => {
+      this.#lookAfter(side, stepsLeft - 1);
+      const doors = citizensOf(realm).filter(({ machine }) => side.includes(machine));
+      if (doors.length === 0) return;
+      const door = this.#dice.pick(doors);
+      this.#letIn(door, side);
+      this.#carryOut(door);
+    };
+    world.schedule(this.#dice.between(500, 2_500), step, 'operator');
   }
 
   /** Its node was let in by members whose ring was undone. */
@@ -249,13 +266,16 @@ export class Operator {
     this.#init.cluster.restart(machine);
   }
 
-  #letIn(door: SimNode): void {
+  /** One of these machines, or any. */
+  #letIn(door: SimNode, machines: readonly string[] = this.#init.machines): void {
     const { realm, cluster } = this.#init;
     // Asked again until both sides know: the answer may have been lost, or the join cleared while the node was away.
     const known = new Set(door.node.document.members.map(({ id }) => id));
     const outside = readyNodes(realm).filter(
-      ({ node }) =>
-        node.document.clusterId !== realm.clusterId && (node.prospect === undefined || !known.has(node.id)),
+      ({ machine, node }) =>
+        machines.includes(machine) &&
+        node.document.clusterId !== realm.clusterId &&
+        (node.prospect === undefined || !known.has(node.id)),
     );
     if (outside.length === 0) return;
     const newcomer = this.#dice.pick(outside);

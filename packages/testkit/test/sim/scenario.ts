@@ -31,7 +31,7 @@ import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
 import { Operator } from './operator.ts';
 import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
-import { rkvCluster, type Plant, type SimNode } from './rkv-cluster.ts';
+import { rkvCluster, type Plant, type Removal, type SimNode } from './rkv-cluster.ts';
 import { RingWatch } from './ring-watch.ts';
 import { Schism } from './schism.ts';
 
@@ -249,6 +249,10 @@ class Scenario {
 
   /** Why the cluster is not at peace, or undefined when it is. Whoever is out of sight may hold what all of it lacks. */
   #restless(): string | undefined {
+    const { epoch } = this.#schism;
+    const late = citizensOf(this.#realm).find(({ node }) => node.document.epoch < (epoch ?? 0));
+    if (late !== undefined)
+      return `${late.machine} goes by epoch ${late.node.document.epoch}, which a forced ring has undone`;
     const why = unrest(this.#realm);
     if (why !== undefined || !this.#schism.isOpen) return why;
     const { stranded } = this.#operator;
@@ -365,7 +369,7 @@ class Scenario {
     for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
   }
 
-  #removed(citizen: SimNode, why: 'left' | 'stranded'): void {
+  #removed(citizen: SimNode, why: Removal): void {
     if (why === 'stranded') return this.#operator.strand(citizen);
     this.#operator.removed(citizen);
     this.#left.add(citizen.node.id);
