@@ -44,9 +44,12 @@ const SKEWS_MS_MAX = [10, 10, 1_000, 30_000];
 const CALM_SHARE = 0.1;
 /** Of the other seeds, in how many disks are lost between the storms as well. */
 const LOSS_SHARE = 0.5;
-/** And in how many a minority is told to go on without the others, once a minute. Virtual milliseconds of that minute. */
+/**
+ * And in how many a minority is told to go on without the others, once a minute, when there are some members already.
+ * Virtual milliseconds of that minute.
+ */
 const FORCED_SHARE = 0.2;
-const FORCED_FROM: Span = [12_000, 26_000];
+const FORCED_FROM: Span = [18_000, 33_000];
 const FORCED_FOR: Span = [5_000, 20_000];
 
 const KINDS: readonly FaultKind[] = [
