@@ -145,6 +145,7 @@ function inEach(minutes: number, spans: readonly Span[]): Span[] {
   ).flat();
 }
 
+/** By dice of its own, so that a seed without any is what it was before there were such cuts. */
 function drawForcedCuts(dice: Prng, machines: readonly string[], minutes: number): Fault[] {
   if (!dice.chance(FORCED_SHARE)) return [];
   return inEach(minutes, [FORCED_FROM]).map(([fromMs, untilMs]) => {

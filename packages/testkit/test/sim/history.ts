@@ -8,6 +8,7 @@
  *     settled            no read that answers finds what was there before, ever again, whatever breaks from then on
  *     definitely failed  never seen by anybody
  *     begun              may be seen; nothing else may
+ *     excused            never settles: it went with a disk that was emptied after a minority had been forced (schism.ts)
  *     at peace           a write that began and ended so is stamped above all that was settled before it
  *
  * A write that begins later, away from the primaries and by a slow clock, may be stamped below what is settled and be

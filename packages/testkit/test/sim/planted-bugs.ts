@@ -299,7 +299,8 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
       stable: (shipped, _host, self) => ({
         load: (name) => shipped.load(name),
         save: (name, bytes, done) => {
-          if (name !== 'ring' || !isPutAside(bytes, self)) shipped.save(name, bytes, done);
+          if (name !== 'ring' || !isPutAside(shipped.load('ring'), bytes, self))
+            shipped.save(name, bytes, done);
         },
       }),
     },
@@ -317,10 +318,11 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
 };
 
-/** Whether this ring was forced by others without this node. */
-function isPutAside(bytes: Uint8Array, self: NodeId): boolean {
-  const { document } = decodeDocument(bytes);
-  return eraOf(document.epoch) > 0 && memberOf(document, self)?.status === 'down';
+/** Whether others have forced the second ring without this node, which has the first. */
+function isPutAside(held: Uint8Array | undefined, heard: Uint8Array, self: NodeId): boolean {
+  if (held === undefined) return false;
+  const [before, after] = [decodeDocument(held).document, decodeDocument(heard).document];
+  return eraOf(after.epoch) > eraOf(before.epoch) && memberOf(after, self)?.status === 'down';
 }
 
 /** Whatever is sent on behalf of no request that a client waits for is left out. */

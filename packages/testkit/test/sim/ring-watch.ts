@@ -3,6 +3,9 @@
  *
  * One document per cluster and epoch; one owner per partition and epoch, as the vnodes themselves see it; the epochs of
  * a node never go back, not even over its deaths; and a node that has entered a cluster is in no other ever after.
+ *
+ * A ring that was forced in a minority is of a later era, so its line is told from the other by the epochs: one document and
+ * one owner in each. Two lines that meet are one in the end because nobody goes back and everybody has one ring at peace.
  */
 import type { AgreedDocument, NodeId, PartitionId } from '@rkv/core';
 import { KV_SERVICE } from '@rkv/store';
