@@ -18,16 +18,20 @@ function play(planted?: string): ScenarioResult {
 }
 
 describe('a minority that is told to go on without the others', () => {
-  it('ends in one ring, and nothing is lost but with a disk that was emptied', { timeout: 120_000 }, () => {
+  it('ends in one ring, and nothing is lost but with a disk that was emptied', { timeout: 300_000 }, () => {
     const { problems, description, toll, counts } = play();
     expect(problems, description).toEqual([]);
     expect(toll).toMatchObject({ 'ring forced': 1, 'node stranded': 2, 'stranded disk emptied': 1 });
     expect(counts.excused, 'the others went on and acknowledged').toBeGreaterThan(0);
     expect(description).toMatch(/is asked to go on without \d: done/);
     expect(description).toMatch(/is started as a lone node with what it holds/);
+    expect(description, 'who was put aside is told').toMatch(/warn what n\d.* agreed upon .* is undone when/);
+    expect(description, 'and who is no member').toMatch(
+      /warn this node is in no ring any more and still holds data/,
+    );
   });
 
-  it('is seen not to, when a member that was put aside keeps its old ring', { timeout: 120_000 }, () => {
+  it('is seen not to, when a member that was put aside keeps its old ring', { timeout: 300_000 }, () => {
     const { problems } = play('a member that was put aside keeps its old ring');
     expect(problems.join('\n')).toMatch(/goes by epoch \d+, which a forced ring has undone/);
   });
