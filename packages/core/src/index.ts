@@ -15,6 +15,7 @@ export * from './handoff/index.ts';
 export * from './exchange/index.ts';
 export * from './claim/index.ts';
 export * from './ring/describe.ts';
+export { eraOf, isOtherLine } from './ring/era.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
 export { membershipPresets, type MembershipPreset, type PresetName } from './membership/preset.ts';

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { HandoffStage } from '../../test/handoff-stage.ts';
 import { latin1Encode, Reader, WireError, Writer } from '../base/bytes.ts';
-import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { MESSAGE, newHeader } from '../request/message.ts';
 import { writeItems } from './handoff-wire.ts';
 
@@ -345,6 +345,25 @@ describe('why a transfer waits', () => {
     for (const line of held) expect(line).toContain('receiver d full (8 at a time), next try in 1 s');
     expect(d.manager.limits()).toContainEqual({ limit: 'handoff_in', used: 8, max: 8, reached: 4 });
     expect(stage.node('a').manager.limits()[0]).toMatchObject({ limit: 'handoff_out', max: 4 });
+  });
+
+  it('its places are free again when the ring has the senders no more', () => {
+    const stage = new HandoffStage('abcd');
+    const ring = stage.ring(2, 'dddddddd');
+    const [a, d] = [stage.node('a'), stage.node('d')];
+    for (const node of [a, d]) node.document = ring;
+    for (let p = 0; p < 4; p++) {
+      a.open(p, 'hint', five);
+      d.open(p, 'owner').storing = 'never';
+    }
+    for (const node of [a, d]) node.manager.start();
+    stage.deliver();
+    const inUse = (): number | undefined =>
+      d.manager.limits().find(({ limit }) => limit === 'handoff_in')?.used;
+    expect(inUse()).toBe(4);
+    d.document = { ...ring, epoch: (2 ** 24) as Epoch, members: ring.members.filter(({ id }) => id !== 'a') };
+    d.manager.adopt();
+    expect(inUse()).toBe(0);
   });
 
   it('the lane to it takes nothing', () => {

@@ -14,6 +14,7 @@ import type { LimitUse } from '../contracts/limit.ts';
 import type { Place } from '../contracts/store.ts';
 import type { ItemPage } from '../contracts/vnode.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
+import { memberOf } from '../ring/document.ts';
 import { ringBits as bitsOf } from '../ring/hash-space.ts';
 import { dutyKey, isSamePlace, type TransferKind } from './duties.ts';
 import { fillingsOf } from './filling.ts';
@@ -445,8 +446,12 @@ export class HandoffReceiver {
     return [...this.#inbound.values()].filter((inbound) => !inbound.finished).length;
   }
 
-  /** Hints only come to the owner; what was passed on to it before it was one may still be under way. */
+  /**
+   * Hints only come to the owner; what was passed on to it before it was one may still be under way. Of a node that a newer
+   * ring does not have any more - it was let in by members whose ring was undone - nobody tells that it is down.
+   */
   #isStillExpected({ kind, vnode, from, source }: Inbound): boolean {
+    if (memberOf(this.#port.document, from) === undefined) return false;
     return this.#isOwned(vnode.place) || this.#isExpected(kind, from, source, vnode.place);
   }
 

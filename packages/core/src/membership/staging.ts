@@ -66,7 +66,7 @@ export function stageJoin(document: RingDocument, candidate: Candidate): RingDoc
     return refuse(
       'different_ring_size',
       `the ring of this cluster ${has} ${size} partitions and that of ${info.name} has ${ringSize}; ` +
-        `start it afresh with --ring-size ${size}`,
+        `start it afresh with --ring-size ${size}, or if it holds data have it take that size first: rkv ring resize ${size}`,
     );
   }
   if (member !== undefined) return withMemberInfo(document, info);

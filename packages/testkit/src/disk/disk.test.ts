@@ -277,6 +277,16 @@ describe('a disk', () => {
     expect(machine.stable.load('identity')).toBeUndefined();
   });
 
+  it('lacks the documents that somebody removed, and no others', () => {
+    const machine = new Machine();
+    for (const name of ['identity', 'ring'] as const) machine.stable.save(name, Uint8Array.of(1), () => {});
+    machine.world.runToQuiescence();
+    machine.life.end('crash');
+    machine.disk.removeDocuments('ring', 'plan');
+    machine.boot();
+    expect([machine.stable.load('identity')?.[0], machine.stable.load('ring')]).toEqual([1, undefined]);
+  });
+
   it('lends values for as long as promised and no longer', () => {
     const machine = new Machine();
     machine.store.submit([record(0, 'first'), record(1, 'other')]);

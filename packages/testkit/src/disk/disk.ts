@@ -153,6 +153,12 @@ export class SimDisk {
     if (!keepDocuments) this.#documents = this.#emptyDocuments();
   }
 
+  /** Somebody removes these files, between two lives. */
+  removeDocuments(...names: StableName[]): void {
+    assert(this.#store === undefined, 'documents are removed between lives');
+    this.#documents.remove(names);
+  }
+
   #emptyDocuments(): Documents {
     return new Documents({
       world: this.#world,

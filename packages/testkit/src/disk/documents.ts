@@ -46,6 +46,10 @@ export class Documents {
     };
   }
 
+  remove(names: readonly StableName[]): void {
+    for (const name of names) this.#kept.delete(name);
+  }
+
   #save(life: Life, save: Save, done: (error: string | undefined) => void): void {
     const { world, label } = this.#parts;
     const at = Math.max(world.now() + this.#parts.drawSaveMs(), this.#lastSaveAt.get(save.name) ?? 0);

@@ -9,12 +9,13 @@
  * Source: Groce et al., "Swarm Testing" (ISSTA 2012); FoundationDB's "swizzle-clogging"; the ranges are Jepsen's and
  * TigerBeetle's.
  */
-import { unreachable, type Prng, type StableName } from '@rkv/core';
+import type { Prng, StableName } from '@rkv/core';
 import type { Breakage, Fault, FaultKind } from './fault.ts';
 
 /**
  * What a correct cluster must survive without breaking a promise, whatever else happens. Not among them: `lossyLink`,
- * which is harsher than a transport may be, and the losses of a disk, which are survived one at a time only.
+ * which is harsher than a transport may be, the losses of a disk, which are survived one at a time only, and
+ * `forcedCut`, in which somebody gives up what the others may do.
  */
 export const FAULT_KINDS: readonly FaultKind[] = [
   'cut',
@@ -100,6 +101,7 @@ function drawBreakage(prng: Prng, kind: FaultKind, nodes: readonly string[]): Br
   const node = prng.pick(nodes);
   switch (kind) {
     case 'cut':
+    case 'forcedCut':
     case 'cutOneWay':
     case 'reset':
     case 'slowLink':
@@ -113,26 +115,14 @@ function drawBreakage(prng: Prng, kind: FaultKind, nodes: readonly string[]): Br
       return { kind, node, byMs: drawJumpMs(prng) };
     case 'clockDrift':
       return { kind, node, rate: prng.pick([0.5, 0.9, 0.99, 1.01, 1.1, 2]) };
-    case 'crash':
-    case 'clockRewind':
-    case 'powerCut':
-    case 'pause':
-    case 'fullDisk':
-    case 'failingDisk':
-    case 'flakyDisk':
-    case 'lostStore':
-    case 'lostDisk':
-      return { kind, node };
     default:
-      return unreachable(kind);
+      return { kind, node };
   }
 }
 
-function drawLinkBreakage(
-  prng: Prng,
-  kind: 'cut' | 'cutOneWay' | 'reset' | 'slowLink' | 'lossyLink',
-  nodes: readonly string[],
-): Breakage {
+type LinkFaultKind = 'cut' | 'forcedCut' | 'cutOneWay' | 'reset' | 'slowLink' | 'lossyLink';
+
+function drawLinkBreakage(prng: Prng, kind: LinkFaultKind, nodes: readonly string[]): Breakage {
   const sides = drawSides(prng, nodes);
   switch (kind) {
     case 'slowLink':

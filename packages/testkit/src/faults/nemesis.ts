@@ -25,6 +25,8 @@ export interface Breakable {
   loseDisk(node: string, lost: 'store' | 'everything'): void;
   disk(node: string): SimDisk;
   clock(node: string): SimClock;
+  /** Have the first of two sides that are cut off from each other go on without the second, as soon as it can. */
+  goOnWithout?(few: readonly string[], others: readonly string[]): void;
 }
 
 /** Plan every fault of the schedule and its healing. */
@@ -49,6 +51,9 @@ function inflict(target: Breakable, fault: Fault): void {
   switch (fault.kind) {
     case 'cut':
       return network.cut(...fault.sides);
+    case 'forcedCut':
+      network.cut(...fault.sides);
+      return target.goOnWithout?.(...fault.sides);
     case 'cutOneWay':
       return network.cutOneWay(...fault.sides);
     case 'reset':
@@ -91,6 +96,7 @@ function heal(target: Breakable, fault: Fault): void {
   const { network } = target;
   switch (fault.kind) {
     case 'cut':
+    case 'forcedCut':
       return network.heal(...fault.sides);
     case 'cutOneWay':
       return network.healOneWay(...fault.sides);

@@ -9,11 +9,12 @@
  *
  * Holds: `parseFaults(describeFaults(schedule), nodes)` is the schedule, in order of time.
  */
-import { unreachable, type StableName } from '@rkv/core';
+import type { StableName } from '@rkv/core';
 import type { Breakage, Fault, FaultKind } from './fault.ts';
 
 const KINDS: Readonly<Record<FaultKind, true>> = {
   cut: true,
+  forcedCut: true,
   cutOneWay: true,
   reset: true,
   slowLink: true,
@@ -77,6 +78,7 @@ class FaultLine {
   #breakage(kind: FaultKind): Breakage {
     switch (kind) {
       case 'cut':
+      case 'forcedCut':
       case 'reset':
         return { kind, sides: this.#sides('|') };
       case 'cutOneWay':
@@ -96,18 +98,8 @@ class FaultLine {
         return { kind, node: this.#node(), byMs: this.#numberAfter('by', 'ms') };
       case 'clockDrift':
         return { kind, node: this.#node(), rate: this.#clockRate() };
-      case 'crash':
-      case 'clockRewind':
-      case 'powerCut':
-      case 'pause':
-      case 'fullDisk':
-      case 'failingDisk':
-      case 'flakyDisk':
-      case 'lostStore':
-      case 'lostDisk':
-        return { kind, node: this.#node() };
       default:
-        return unreachable(kind);
+        return { kind, node: this.#node() };
     }
   }
 

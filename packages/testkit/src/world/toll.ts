@@ -38,6 +38,10 @@ export const MISHAPS = [
   'save cut short',
   'store wiped',
   'disk wiped',
+  // Rings.
+  'ring forced',
+  'node stranded',
+  'stranded disk emptied',
   // Clocks.
   'clock skewed',
   'clock jumped forward',

@@ -47,6 +47,19 @@ function growBehindTheCut(): void {
   cluster.world.runFor(5_000);
 }
 
+function resize(name: string, ringSize: number): void {
+  expect(request(name, { kind: 'resize', ringSize }).kind).toBe('staged');
+  const planned = request(name, { kind: 'plan' });
+  const planId = planned.kind === 'planned' ? planned.plan.planId : undefined;
+  expect(request(name, { kind: 'commit', planId }).kind).toBe('committed');
+}
+
+const hasSize = (size: number, ...names: string[]): boolean =>
+  names.every((name) => {
+    const { ringSize, resize: begun } = cluster.node(name).document;
+    return ringSize === size && begun === undefined;
+  });
+
 function heal(): void {
   cluster.machines.heal();
   cluster.until('there is one ring', () => cluster.isSettled(...MEMBERS), 120_000);
@@ -98,6 +111,27 @@ describe('after a minority was told to go on', () => {
     cluster.world.runFor(5_000);
     cluster.start('n4');
     expect(cluster.node('n4').document.members).toHaveLength(1);
+    cluster.join('n3', 'n4');
+    cluster.until('the ring has settled', () => cluster.isSettled(...MEMBERS, 'n4'), 120_000);
+    expectAllThere('both', 'alone');
+  });
+
+  it('such a node takes the size of the ring first, should that have another by then', () => {
+    growBehindTheCut();
+    cluster.machines.cut('n4', ['n1', 'n2']);
+    cluster.until('n4 is alone', () => sees('n4', 'n1') + sees('n4', 'n2') === 0);
+    for (const key of keys('alone')) expect(cluster.put('n4', key, 'v', { w: 1 })).toBe('written');
+    expect(force('n3', 'n1', 'n2')).toMatchObject({ kind: 'done' });
+    heal();
+    resize('n3', 32);
+    cluster.until('the ring has its size', () => hasSize(32, ...MEMBERS), 120_000);
+
+    cluster.machines.crash('n4');
+    cluster.removeDocuments('n4', 'ring', 'agreement', 'plan', 'prospect');
+    cluster.world.runFor(5_000);
+    cluster.start('n4');
+    resize('n4', 32);
+    cluster.until('so has the lone node', () => hasSize(32, 'n4'), 120_000);
     cluster.join('n3', 'n4');
     cluster.until('the ring has settled', () => cluster.isSettled(...MEMBERS, 'n4'), 120_000);
     expectAllThere('both', 'alone');

@@ -118,6 +118,7 @@ function noTotals(): Totals {
     faults: 0,
     lostStores: 0,
     lostDisks: 0,
+    excused: 0,
   };
   return { seeds: 0, broken: [], counts, toll: new Toll().all(), lastedMs: 0, machineMs: 0, busyMs: 0 };
 }

@@ -108,6 +108,7 @@ export class Clients {
       value,
       through: node.id,
       begunAt: world.now(),
+      epoch: node.document.epoch,
       peace,
       placement: placement(),
     });

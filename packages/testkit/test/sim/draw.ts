@@ -44,6 +44,13 @@ const SKEWS_MS_MAX = [10, 10, 1_000, 30_000];
 const CALM_SHARE = 0.1;
 /** Of the other seeds, in how many disks are lost between the storms as well. */
 const LOSS_SHARE = 0.5;
+/**
+ * And in how many a minority is told to go on without the others, once a minute, when there are some members already.
+ * Virtual milliseconds of that minute.
+ */
+const FORCED_SHARE = 0.2;
+const FORCED_FROM: Span = [18_000, 33_000];
+const FORCED_FOR: Span = [5_000, 20_000];
 
 const KINDS: readonly FaultKind[] = [
   'cut',
@@ -65,8 +72,8 @@ const KINDS: readonly FaultKind[] = [
   'lostDisk',
 ];
 
-/** With power cuts, which come only where acknowledgements wait for the flush. */
-export const ALL_KINDS: readonly FaultKind[] = [...KINDS, 'powerCut'];
+/** With power cuts, which come only where acknowledgements wait for the flush, and cuts that somebody does not wait out. */
+export const ALL_KINDS: readonly FaultKind[] = [...KINDS, 'powerCut', 'forcedCut'];
 
 export interface Draw {
   readonly machines: readonly string[];
@@ -99,7 +106,7 @@ export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }
   const atFirst = dice.between(MACHINES_MIN, machines.length);
   const ringSize = dice.pick([8, 16, 16, 32]);
   const durability = dice.chance(0.5) || given?.includes('powerCut') === true ? 'power' : 'process';
-  const kinds = given ?? swarm(dice, durability === 'power' ? ALL_KINDS : KINDS);
+  const kinds = given ?? swarm(dice, durability === 'power' ? [...KINDS, 'powerCut'] : KINDS);
   const gapMs = dice.pick([600, 1_500, 4_000]);
   const calm = dice.chance(CALM_SHARE) && given === undefined;
   const storm = ([fromMs, untilMs]: readonly [number, number]): Fault[] =>
@@ -113,6 +120,7 @@ export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }
     });
   const loses = dice.chance(LOSS_SHARE);
   const losses = inEach(minutes, LULLS).flatMap((lull) => (loses ? drawLoss(dice, machines, lull) : []));
+  const forced = given === undefined ? drawForcedCuts(world.prng('forced cuts'), machines, minutes) : [];
   const before = (minutes - 1) * MINUTE_MS;
   return {
     machines,
@@ -121,9 +129,9 @@ export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }
     durability,
     link: dice.pick(LINKS),
     skewMsMax: dice.pick(SKEWS_MS_MAX),
-    faults: (faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses])).toSorted(
-      (a, b) => a.at - b.at,
-    ),
+    faults: (
+      faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses, ...forced])
+    ).toSorted((a, b) => a.at - b.at),
     healedAt: before + HEALED_AT,
     clientsUntil: before + CLIENTS_UNTIL,
   };
@@ -135,6 +143,18 @@ function inEach(minutes: number, spans: readonly Span[]): Span[] {
   return Array.from({ length: minutes }, (_, minute) =>
     spans.map(([from, until]): Span => [from + minute * MINUTE_MS, until + minute * MINUTE_MS]),
   ).flat();
+}
+
+/** By dice of its own, so that a seed without any is what it was before there were such cuts. */
+function drawForcedCuts(dice: Prng, machines: readonly string[], minutes: number): Fault[] {
+  if (!dice.chance(FORCED_SHARE)) return [];
+  return inEach(minutes, [FORCED_FROM]).map(([fromMs, untilMs]) => {
+    const at = dice.between(fromMs, untilMs);
+    const shuffled = dice.shuffled(machines);
+    const few = dice.between(1, machines.length >> 1);
+    const sides = [shuffled.slice(0, few), shuffled.slice(few)] as const;
+    return { at, until: at + dice.between(...FORCED_FOR), kind: 'forcedCut', sides };
+  });
 }
 
 /** A disk that is lost when it may be: between storms, mostly its store only. */

@@ -8,6 +8,7 @@
  *     settled            no read that answers finds what was there before, ever again, whatever breaks from then on
  *     definitely failed  never seen by anybody
  *     begun              may be seen; nothing else may
+ *     excused            never settles: it went with a disk that was emptied after a minority had been forced (schism.ts)
  *     at peace           a write that began and ended so is stamped above all that was settled before it
  *
  * A write that begins later, away from the primaries and by a slow clock, may be stamped below what is settled and be
@@ -24,6 +25,8 @@ export interface Write {
   readonly begunAt: number;
   /** What was settled of this key when it began; empty: nothing. */
   readonly above: string;
+  /** Epoch of the ring under which it was sent. */
+  readonly epoch: number;
   /** The stretch of peace in which it began, or 0. */
   readonly peace: number;
   outcome: 'open' | 'acknowledged' | 'failed' | 'refused';
@@ -80,7 +83,9 @@ export class History {
     return this.#of(key).writes.length;
   }
 
-  begin(write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'peace' | 'placement'>): Write {
+  begin(
+    write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'epoch' | 'peace' | 'placement'>,
+  ): Write {
     const history = this.#of(write.key);
     const above = history.settled?.version ?? '';
     const begun: Write = {
@@ -155,6 +160,21 @@ export class History {
   settleAll(now: number): void {
     for (const write of this.#unsettled) this.#settle(write, now);
     this.#unsettled = [];
+  }
+
+  /** Some writes may be lost: they never settle. How many these are. */
+  excuse(mayGo: (write: Write) => boolean): number {
+    const before = this.#unsettled.length;
+    this.#unsettled = this.#unsettled.filter((write) => !mayGo(write));
+    return before - this.#unsettled.length;
+  }
+
+  /** The highest version that was acknowledged, of the writes that must not be lost. */
+  neededOf(key: string, mayGo: (write: Write) => boolean): Write | undefined {
+    let needed: Write | undefined;
+    for (const write of this.#of(key).acknowledged.values())
+      if (write.version > (needed?.version ?? '') && !mayGo(write)) needed = write;
+    return needed;
   }
 
   settledOf(key: string): Write | undefined {

@@ -5,8 +5,9 @@
  * A machine whose node has left is emptied and started again later: then it is a new node. Of a member whose disk was lost
  * nothing comes back: it is called down, which ends its transfers, and removed by force, or a newcomer takes its place.
  */
-import type { AdminRequest, RequestResult } from '@rkv/core';
+import { isOtherLine, type AdminRequest, type NodeId, type RequestResult } from '@rkv/core';
 import type { SimCluster, World } from '@rkv/testkit';
+import { Forcing } from './forcing.ts';
 import { citizensOf, readyNodes, type Realm } from './peace.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
@@ -23,6 +24,11 @@ export interface OperatorInit {
   readonly restlessUntilMs: number;
   /** Which epoch the ring document of this digest is of, when somebody has adopted it. */
   epochOf(digest: string): number | undefined;
+  /** Whether the disk of a stranded node may be emptied now. */
+  mayEmpty(): boolean;
+  onEmptied(): void;
+  /** This node, which was stranded, begins anew with the data that it has. */
+  onFreed(id: NodeId): void;
   report(problem: string): void;
 }
 
@@ -31,6 +37,9 @@ const SIZES = [8, 16, 32, 64] as const;
 const MEMBERS_MIN = 3;
 /** How many machines are set up from an image that brings its clock along, or have no battery: of those started later. */
 const REWOUND_SHARE = 0.5;
+/** How many machines that are off are started when a cut is not waited out. */
+const NEWCOMERS_SHARE = 0.7;
+const STEPS_BEHIND_A_CUT = 8;
 /** An operator's request: the claimant waits, agreement tries, the question travels. By the node's own clock. */
 const ANSWER_WITHIN_MS = 30_000;
 
@@ -40,6 +49,7 @@ export class Operator {
   /** Machines that are not to run: not started yet, or their node has left. */
   readonly #off: Set<string>;
   readonly #diary: string[] = [];
+  readonly #forcing: Forcing;
   /** The plan for the latest ring so far, and one for a ring before. */
   #plan: { readonly planId: string; readonly epoch: number } | undefined;
   #oldPlanId: string | undefined;
@@ -52,6 +62,7 @@ export class Operator {
     this.#off = new Set(init.machines.slice(init.atFirst));
     for (const machine of init.machines.slice(0, init.atFirst)) init.cluster.start(machine);
     init.world.schedule(this.#dice.between(500, 2_000), this.#step, 'operator');
+    this.#forcing = this.#newForcing();
   }
 
   /** What was done, a line each. */
@@ -61,7 +72,42 @@ export class Operator {
 
   /** Whether this machine is to run. */
   wants(machine: string): boolean {
-    return !this.#off.has(machine);
+    return !this.#off.has(machine) && !this.#forcing.stranded.includes(machine);
+  }
+
+  /** Machines whose node is in no ring, and holds data. */
+  get stranded(): readonly string[] {
+    return this.#forcing.stranded;
+  }
+
+  /**
+   * The first of two sides, or the other if that is smaller, is to go on without the other as soon as it can. Both have somebody
+   * who lets newcomers in: one half will have done so in vain.
+   */
+  goOn(sides: Parameters<Forcing['goOn']>[0]): void {
+    for (const machine of this.#startable) if (this.#dice.chance(NEWCOMERS_SHARE)) this.#start(machine);
+    for (const side of sides) this.#lookAfter(side, STEPS_BEHIND_A_CUT);
+    this.#forcing.goOn(sides);
+  }
+
+  /** Let in who stands outside on this side of a cut. */
+  #lookAfter(side: readonly string[], stepsLeft: number): void {
+    if (stepsLeft === 0) return;
+    const { world, realm } = this.#init;
+    const step = (): void => {
+      this.#lookAfter(side, stepsLeft - 1);
+      const doors = citizensOf(realm).filter(({ machine }) => side.includes(machine));
+      if (doors.length === 0) return;
+      const door = this.#dice.pick(doors);
+      this.#letIn(door, side);
+      this.#carryOut(door);
+    };
+    world.schedule(this.#dice.between(500, 2_500), step, 'operator');
+  }
+
+  /** Its node was let in by members whose ring was undone. */
+  strand(citizen: SimNode): void {
+    this.#forcing.strand(citizen);
   }
 
   /** Its node has left the cluster: stop it, and empty the machine once it is down. */
@@ -95,7 +141,25 @@ export class Operator {
     if (other !== undefined) return `${other.name} is ${other.status}`;
     const gone = document.members.find(({ id }) => realm.lost.has(id));
     if (gone !== undefined) return `${gone.name} is lost and not removed`;
+    if (this.stranded.length > 0) return `${this.stranded.join(', ')} in no ring`;
     return document.staged.length > 0 ? `a ${document.staged[0]?.kind} is staged` : undefined;
+  }
+
+  #newForcing(): Forcing {
+    const { world, cluster, realm, mayEmpty, onEmptied, onFreed } = this.#init;
+    return new Forcing({
+      world,
+      cluster,
+      realm,
+      dice: world.prng('forcing'),
+      force: (door, nodes, then) =>
+        this.#ask(door, { kind: 'down', nodes, force: true }, `to go on without ${nodes.length}`, then),
+      mayEmpty,
+      onEmptied,
+      onFreed,
+      start: (machine) => cluster.restart(machine),
+      note: (line) => this.#note(line),
+    });
   }
 
   readonly #step = (): void => {
@@ -112,8 +176,7 @@ export class Operator {
   };
 
   #change(door: SimNode): void {
-    const { cluster } = this.#init;
-    const off = [...this.#off].filter((machine) => cluster.node(machine) === undefined);
+    const off = this.#startable;
     if (off.length > 0 && this.#dice.chance(0.15)) this.#start(this.#dice.pick(off));
     const { members } = door.node.document;
     const full = members.filter(({ status }) => status === 'valid');
@@ -122,6 +185,11 @@ export class Operator {
       this.#ask(door, { kind: 'leave', node: id }, `that ${name} leave`);
     }
     for (const { share, change } of this.#changes) if (this.#dice.chance(share)) change(door);
+  }
+
+  /** Machines that are off, and down. */
+  get #startable(): string[] {
+    return [...this.#off].filter((machine) => this.#init.cluster.node(machine) === undefined);
   }
 
   /** What an operator may do beside letting nodes in and sending them away, and how often. */
@@ -198,13 +266,16 @@ export class Operator {
     this.#init.cluster.restart(machine);
   }
 
-  #letIn(door: SimNode): void {
+  /** One of these machines, or any. */
+  #letIn(door: SimNode, machines: readonly string[] = this.#init.machines): void {
     const { realm, cluster } = this.#init;
     // Asked again until both sides know: the answer may have been lost, or the join cleared while the node was away.
     const known = new Set(door.node.document.members.map(({ id }) => id));
     const outside = readyNodes(realm).filter(
-      ({ node }) =>
-        node.document.clusterId !== realm.clusterId && (node.prospect === undefined || !known.has(node.id)),
+      ({ machine, node }) =>
+        machines.includes(machine) &&
+        node.document.clusterId !== realm.clusterId &&
+        (node.prospect === undefined || !known.has(node.id)),
     );
     if (outside.length === 0) return;
     const newcomer = this.#dice.pick(outside);
@@ -234,8 +305,10 @@ export class Operator {
   }
 
   #keep(planId: string, epoch: number): void {
-    if (epoch <= (this.#plan?.epoch ?? 0)) return;
-    this.#oldPlanId = this.#plan?.planId;
+    const last = this.#plan;
+    if (epoch <= (last?.epoch ?? 0)) return;
+    // What was planned on another line is not past there.
+    this.#oldPlanId = last === undefined || isOtherLine(last.epoch, epoch) ? undefined : last.planId;
     this.#plan = { planId, epoch };
   }
 

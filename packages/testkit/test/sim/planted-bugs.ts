@@ -3,13 +3,17 @@
  * node has anyway. `npm run sim -- --planted` and planted-bugs.slow.test.ts show that each is caught.
  */
 import {
+  decodeDocument,
+  eraOf,
   HybridClock,
   latin1Encode,
+  memberOf,
   Prng,
   SPACE_ENTRY,
   stampHex,
   type CountedList,
   type HybridClockInit,
+  type NodeId,
   type RequestId,
   type StampPlace,
   type VnodeContext,
@@ -25,6 +29,7 @@ import {
   type KvCommand,
 } from '@rkv/store';
 import { digestBytes } from '@rkv/testkit';
+import { withoutComparing, withoutFilling } from './planted-frames.ts';
 import type { KvPort, Plant } from './rkv-cluster.ts';
 
 type VnodeToken = Parameters<KvVnode['handleCommand']>[1];
@@ -279,11 +284,46 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     shows: /not settled/,
   },
 
+  'what a resumed transfer compares is believed': {
+    plant: { transport: withoutComparing },
+    shows: LOST_COPY,
+  },
+
+  'a ring takes another size before its places are filled': {
+    plant: { transport: withoutFilling },
+    shows: LOST_COPY,
+  },
+
+  'a member that was put aside keeps its old ring': {
+    plant: {
+      stable: (shipped, _host, self) => ({
+        load: (name) => shipped.load(name),
+        save: (name, bytes, done) => {
+          if (name !== 'ring' || !isPutAside(shipped.load('ring'), bytes, self))
+            shipped.save(name, bytes, done);
+        },
+      }),
+    },
+    shows: /not settled .* goes by epoch \d+, which a forced ring has undone/,
+  },
+
+  'a node that is in no ring any more is taken for one that has left': {
+    plant: { removed: () => 'left' },
+    shows: LOST_COPY,
+  },
+
   'stamps follow the wall clock back': {
     plant: { clock: (init) => new WallClock(init) },
     shows: /nobody will ever see it/,
   },
 };
+
+/** Whether others have forced the second ring without this node, which has the first. */
+function isPutAside(held: Uint8Array | undefined, heard: Uint8Array, self: NodeId): boolean {
+  if (held === undefined) return false;
+  const [before, after] = [decodeDocument(held).document, decodeDocument(heard).document];
+  return eraOf(after.epoch) > eraOf(before.epoch) && memberOf(after, self)?.status === 'down';
+}
 
 /** Whatever is sent on behalf of no request that a client waits for is left out. */
 function withoutRepair(shipped: KvPort): KvPort {

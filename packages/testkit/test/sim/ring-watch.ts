@@ -3,6 +3,9 @@
  *
  * One document per cluster and epoch; one owner per partition and epoch, as the vnodes themselves see it; the epochs of
  * a node never go back, not even over its deaths; and a node that has entered a cluster is in no other ever after.
+ *
+ * A ring that was forced in a minority is of a later era, so its line is told from the other by the epochs: one document and
+ * one owner in each. Two lines that meet are one in the end because nobody goes back and everybody has one ring at peace.
  */
 import type { AgreedDocument, NodeId, PartitionId } from '@rkv/core';
 import { KV_SERVICE } from '@rkv/store';
@@ -21,7 +24,6 @@ export class RingWatch {
   readonly #past = new Map<NodeId, Past>();
   readonly #epochOf = new Map<string, number>();
   readonly #report: (problem: string) => void;
-  epochMax = 0;
   /** Sizes that any ring has had. */
   readonly ringSizes = new Set<number>();
   /** How often a cluster's ring has taken another size. */
@@ -36,7 +38,6 @@ export class RingWatch {
   adopted(citizen: SimNode, { document, digest }: AgreedDocument): void {
     const { node, machine } = citizen;
     const { clusterId, epoch } = document;
-    this.epochMax = Math.max(this.epochMax, epoch);
     this.#epochOf.set(digest, epoch);
     this.#lookAtSize(document.ringSize, clusterId, epoch);
     this.#documents.report(`${epoch} of ${clusterId}`, digest, machine);
@@ -58,6 +59,16 @@ export class RingWatch {
     this.#sizeIn.set(name(epoch), ringSize);
     const before = this.#sizeIn.get(name(epoch - 1));
     if (before !== undefined && before !== ringSize) this.resizes++;
+  }
+
+  /** How many rings anybody has adopted. */
+  get rings(): number {
+    return this.#documents.size;
+  }
+
+  /** An operator has taken from its disk what binds this node to its cluster. */
+  freed(id: NodeId): void {
+    this.#past.delete(id);
   }
 
   /** Of the document with this digest, if anybody has adopted it. */

@@ -18,6 +18,7 @@ import {
   type ServicePort,
   type StableStore,
   type StoreRecord,
+  type Transport,
   type VnodeContext,
   type VnodeModule,
 } from '@rkv/core';
@@ -44,13 +45,18 @@ export interface SimNode {
 export type KvPort = ServicePort<KvCommand, KvReply>;
 type KvVnodeOpener = VnodeModule<KvCommand, KvReply>['open'];
 
+export type Removal = 'left' | 'stranded';
+
 /** Something else in the place of something shipped: a planted bug. */
 export interface Plant {
   readonly openVnode?: (context: VnodeContext, clock: HybridClock) => ReturnType<KvVnodeOpener>;
   /** `machine`: what stays the same from life to life. */
   readonly clock?: (init: HybridClockInit, machine: string) => HybridClock;
-  readonly stable?: (shipped: StableStore, host: Host) => StableStore;
+  readonly stable?: (shipped: StableStore, host: Host, self: NodeId) => StableStore;
+  readonly transport?: (shipped: Transport) => Transport;
   readonly port?: (shipped: KvPort) => KvPort;
+  /** What a node says of itself that is in its cluster no more. */
+  readonly removed?: (shipped: Removal) => Removal;
 }
 
 export interface RkvClusterInit {
@@ -67,8 +73,8 @@ export interface RkvClusterInit {
   onRing(citizen: SimNode, agreed: AgreedDocument): void;
   /** A node can serve. */
   onReady(citizen: SimNode): void;
-  /** The node has left its cluster and holds nothing any more. */
-  onRemoved(citizen: SimNode): void;
+  /** The node is in its cluster no more. `left`: it holds nothing any more. `stranded`: it does. */
+  onRemoved(citizen: SimNode, why: Removal): void;
   /** A disk has committed these. */
   onCommit(machine: string, records: readonly StoreRecord[]): void;
   /** A node logged an error. */
@@ -121,17 +127,18 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     openVnode === undefined
       ? shipped
       : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
+  const id = nodeIdOf(life.name, diskNumber);
   const node = new Node({
-    id: nodeIdOf(life.name, diskNumber),
+    id,
     // Names are given out once: a node that lost its disk is not let in under the name of the one it was.
     name: diskNumber === 1 ? life.name : `${life.name}-${diskNumber}`,
     address,
     location: '',
     birth: { ringSize: init.ringSize, n: 3, level: 'eventual' },
     host,
-    transport,
+    transport: plant.transport?.(transport) ?? transport,
     store,
-    stable: plant.stable?.(life.stable, host) ?? life.stable,
+    stable: plant.stable?.(life.stable, host, id) ?? life.stable,
     logger: overheard(life, init),
     durability: init.durability,
     ...(init.preset !== undefined && { preset: init.preset }),
@@ -142,7 +149,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
       becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module));
       init.onReady(citizen);
     },
-    onRemoved: () => init.onRemoved(citizen),
+    onRemoved: (why) => init.onRemoved(citizen, plant.removed?.(why) ?? why),
   });
   const citizen: SimNode = { machine: life.name, host, node, kv: undefined };
   node.start();

@@ -100,11 +100,12 @@ function report(
   playedNow: number,
 ): void {
   const n = (count: number): string => count.toLocaleString('en');
-  const { acknowledged, failed, reads, commits, leaves, resizes, epochs, faults, lostStores, lostDisks } =
-    counts;
+  const { acknowledged, failed, reads, commits, leaves, resizes, epochs, faults } = counts;
+  const { lostStores, lostDisks, excused } = counts;
   console.log(
     `${n(seeds)} seeds from ${from}: ${n(acknowledged)} writes acknowledged, ${n(failed)} not, ${n(reads)} reads judged; ` +
-      `${n(commits)} commits, ${n(leaves)} leaves, ${n(resizes)} resizes, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost`,
+      `${n(commits)} commits, ${n(leaves)} leaves, ${n(resizes)} resizes, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost, ` +
+      `${n(excused)} writes excused`,
   );
   console.log(`what the faults did:\n${describeToll(toll)}`);
   console.log(

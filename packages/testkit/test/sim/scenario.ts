@@ -11,6 +11,9 @@
  * A disk is lost only while the cluster is at peace and every acknowledged write is on another machine as well, so
  * that nothing may be lost with it.
  *
+ * In some seeds a minority is told to go on without the others in the midst of it (forcing.ts); what may be lost of that, and
+ * what not, says schism.ts.
+ *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
 import type { NodeId, RingDocument, WaitingTransfer } from '@rkv/core';
@@ -24,15 +27,16 @@ import {
   type SimCluster,
 } from '@rkv/testkit';
 import { Clients } from './clients.ts';
-import { copiesOf, differingCopies } from './copies.ts';
+import { copiesOf, differingCopies, W } from './copies.ts';
 import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
 import { History } from './history.ts';
 import { Operator } from './operator.ts';
 import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
-import { rkvCluster, type Plant, type SimNode } from './rkv-cluster.ts';
+import { rkvCluster, type Plant, type Removal, type SimNode } from './rkv-cluster.ts';
 import { RingWatch } from './ring-watch.ts';
+import { Schism } from './schism.ts';
 
 export interface ScenarioOptions extends DrawOptions {
   readonly seed: number;
@@ -68,7 +72,8 @@ export type Count =
   | 'epochs'
   | 'faults'
   | 'lostStores'
-  | 'lostDisks';
+  | 'lostDisks'
+  | 'excused';
 
 /** Virtual milliseconds. */
 const SETTLE_WITHIN_MS = 60_000;
@@ -98,11 +103,16 @@ class Scenario {
   readonly #describes: boolean;
   /** Members whose disk is gone for good. */
   readonly #lost = new Set<NodeId>();
+  /** Nodes that left in good order. */
+  readonly #left = new Set<NodeId>();
   #lostStores = 0;
   #lostDisks = 0;
   #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
+  readonly #schism = new Schism(this.#history);
+  /** Of the cluster's rings that anybody has adopted the one that wins. */
+  #latest: RingDocument | undefined;
   /** Stretches of peace so far; the last one lasts while `#peaceSince` is set. */
   #stretches = 0;
   #peaceSince: number | undefined;
@@ -127,13 +137,13 @@ class Scenario {
       onRing: (citizen, agreed) => {
         if (citizen.machine === machines[0]) this.#clusterId ??= agreed.document.clusterId;
         this.#watch.adopted(citizen, agreed);
-        if (agreed.document.clusterId === this.#clusterId) this.#forgetRemoved(agreed.document);
+        if (agreed.document.clusterId === this.#clusterId) this.#follow(agreed.document);
       },
       onCommit: (machine, records) => this.#disks.committed(machine, records),
       onReady: (citizen) => {
         if (this.#mayServe(citizen)) this.#clients.doorOpens(citizen);
       },
-      onRemoved: (citizen) => this.#operator.removed(citizen),
+      onRemoved: (citizen, why) => this.#removed(citizen, why),
       onError: (machine, message, fields) => {
         if (!isOfDisk(message)) this.#report(`${machine} logs: ${message} ${JSON.stringify(fields)}`);
       },
@@ -149,6 +159,9 @@ class Scenario {
       ringSize,
       restlessUntilMs: draw.healedAt,
       epochOf: (digest) => this.#watch.epochOf(digest),
+      mayEmpty: () => this.#mayEmpty(),
+      onEmptied: () => this.#schism.emptied(),
+      onFreed: (id) => this.#watch.freed(id),
       report: this.#report,
     });
   }
@@ -182,10 +195,11 @@ class Scenario {
       commits: this.#operator.commits,
       leaves: this.#operator.leaves,
       resizes: this.#watch.resizes,
-      epochs: this.#watch.epochMax,
+      epochs: this.#watch.rings,
       faults: this.#draw.faults.length,
       lostStores: this.#lostStores,
       lostDisks: this.#lostDisks,
+      excused: this.#schism.excusedCount,
     };
   }
 
@@ -200,8 +214,12 @@ class Scenario {
       this.#every(LOOK_EVERY_MS, () => this.#unsettled() === undefined),
       SETTLE_WITHIN_MS,
     );
-    if (settled) checkFinalStates(this.#realm, this.#history, this.#report);
-    else this.#report(`not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`);
+    if (!settled)
+      return this.#report(
+        `not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`,
+      );
+    this.#schism.end();
+    checkFinalStates(this.#realm, this.#history, this.#report);
   }
 
   /** Once a member is lost for good nobody else gets in, and what is written elsewhere stays there. */
@@ -234,19 +252,37 @@ class Scenario {
   /** In the end the copies of every key are alike as well, though nobody reads. */
   #unsettled(): string | undefined {
     return (
-      unrest(this.#realm) ??
+      this.#restless() ??
       this.#operator.unfinished() ??
       (this.#lost.size === 0 ? differingCopies(this.#realm, this.#history.keys) : undefined)
     );
   }
 
+  /** Why the cluster is not at peace, or undefined when it is. Whoever is out of sight may hold what all of it lacks. */
+  #restless(): string | undefined {
+    const { epoch } = this.#schism;
+    const late = citizensOf(this.#realm).find(({ node }) => node.document.epoch < (epoch ?? 0));
+    if (late !== undefined)
+      return `${late.machine} goes by epoch ${late.node.document.epoch}, which a forced ring has undone`;
+    const why = unrest(this.#realm);
+    if (why !== undefined || !this.#schism.isOpen) return why;
+    const { stranded } = this.#operator;
+    if (stranded.length > 0) return `${stranded.join(', ')} in no ring`;
+    const running = new Set(readyNodes(this.#realm).map(({ machine }) => machine));
+    const down = this.#draw.machines.find(
+      (machine) => this.#operator.wants(machine) && !running.has(machine),
+    );
+    return down === undefined ? undefined : `${down} is down, and the ring was forced`;
+  }
+
   /** See whether the cluster is at peace, all the time and without doing anything to it. */
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
-    if (this.#isBroken() || this.#isLone() || unrest(this.#realm) !== undefined) {
+    if (this.#isBroken() || this.#isLone() || this.#restless() !== undefined) {
       this.#peaceSince = undefined;
       return;
     }
+    this.#schism.end();
     if (this.#peaceSince === undefined) {
       this.#peaceSince = this.#world.now();
       this.#stretches++;
@@ -288,13 +324,16 @@ class Scenario {
       loseDisk: (machine, lost) => {
         if (this.#maySpare(machine, lost)) this.#loseDisk(machine, lost);
       },
+      goOnWithout: (...sides) => {
+        if (this.#lost.size === 0 && !this.#schism.isOpen) this.#operator.goOn(sides);
+      },
     };
   }
 
   #maySpare(machine: string, lost: Loss): boolean {
     const realm = this.#realm;
     if (this.#world.now() - (this.#peaceSince ?? Infinity) < PEACE_BEFORE_LOSS_MS) return false;
-    if (this.#lost.size > 0 || unrest(realm) !== undefined) return false;
+    if (this.#lost.size > 0 || this.#restless() !== undefined) return false;
     const citizens = citizensOf(realm);
     const victim = citizens.find((citizen) => citizen.machine === machine);
     if (victim === undefined || citizens.length < readyNodes(realm).length) return false;
@@ -331,9 +370,32 @@ class Scenario {
   }
 
   /** Of members that were lost only those are waited for that the latest ring still has. */
-  #forgetRemoved({ members, epoch }: RingDocument): void {
-    if (epoch < this.#watch.epochMax) return;
+  #follow(document: RingDocument): void {
+    if (document.epoch < (this.#latest?.epoch ?? 0)) return;
+    this.#latest = document;
+    if (this.#schism.adopted(document, this.#world.now())) this.#world.toll.count('ring forced');
+    const { members } = document;
+    // It has handed over what it had and gone, under a ring that was undone.
+    for (const { id } of members) if (this.#left.has(id)) this.#lost.add(id);
     for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
+  }
+
+  #removed(citizen: SimNode, why: Removal): void {
+    if (why === 'stranded') return this.#operator.strand(citizen);
+    this.#operator.removed(citizen);
+    this.#left.add(citizen.node.id);
+  }
+
+  /** The disk of a stranded node, now that all others are at peace: whether what must not be lost is on enough others. */
+  #mayEmpty(): boolean {
+    const document = citizensOf(this.#realm)[0]?.node.document;
+    if (document === undefined || unrest(this.#realm) !== undefined) return false;
+    return this.#history.keys.every((key) => {
+      const needed = this.#history.neededOf(key, (write) => this.#schism.mayGo(write));
+      if (needed === undefined) return true;
+      const copies = copiesOf(this.#realm, key, document);
+      return copies.filter(({ version }) => version >= needed.version).length >= W;
+    });
   }
 
   #realmOf(scenario: Scenario): Realm {

@@ -1,0 +1,77 @@
+/**
+ * Bugs planted between a node and its transport: what it says to others is not what the shipped code would have said.
+ *
+ * Frames of a node to itself do not come by here.
+ */
+import {
+  FLAG_SECTIONS,
+  MESSAGE,
+  newHeader,
+  Reader,
+  readHeader,
+  readHeld,
+  readItems,
+  readOffer,
+  writeAck,
+  writeHeader,
+  writeItems,
+  Writer,
+  type NodeId,
+  type Transport,
+} from '@rkv/core';
+
+/** What is sent in the place of a frame. */
+interface Other {
+  readonly type: number;
+  write(out: Writer): void;
+}
+
+/** Whatever `otherThan` names something for is sent otherwise. */
+function sayingOtherwise(
+  shipped: Transport,
+  otherThan: (to: NodeId, type: number, body: Reader) => Other | undefined,
+): Transport {
+  const header = newHeader();
+  const out = new Writer();
+  return {
+    start: (handler) => shipped.start(handler),
+    setPeers: (peers) => shipped.setPeers(peers),
+    dial: (address, purpose, done) => shipped.dial(address, purpose, done),
+    stop: () => shipped.stop(),
+    send: (to, lane, bytes, start, end) => {
+      const input = new Reader(bytes, start, end);
+      readHeader(input, header);
+      const other = otherThan(to, header.type, input);
+      if (other === undefined) return shipped.send(to, lane, bytes, start, end);
+      out.reset();
+      writeHeader(out, { ...header, type: other.type, flags: header.flags & ~FLAG_SECTIONS });
+      other.write(out);
+      return shipped.send(to, lane, out.buffer, 0, out.length);
+    },
+  };
+}
+
+/** A receiver that is asked whether it holds just this says yes, whatever it holds. */
+export function withoutComparing(shipped: Transport): Transport {
+  return sayingOtherwise(shipped, (_to, type, body) => {
+    if (type !== MESSAGE.handoffHeld) return undefined;
+    const { id, seq } = readHeld(body);
+    return { type: MESSAGE.handoffAck, write: (out) => writeAck(out, { id, seq, stored: true }) };
+  });
+}
+
+/** A ring of another size is complete when everything was counted, not when it was sent: the frames that fill it are empty. */
+export function withoutFilling(shipped: Transport): Transport {
+  const filling = new Set<string>();
+  return sayingOtherwise(shipped, (to, type, body) => {
+    if (type === MESSAGE.handoffOffer) {
+      const { id, kind } = readOffer(body);
+      if (kind === 'resize') filling.add(`${to} ${id}`);
+      return undefined;
+    }
+    if (type !== MESSAGE.handoffItems) return undefined;
+    const frame = readItems(body);
+    if (!filling.has(`${to} ${frame.id}`)) return undefined;
+    return { type, write: (out) => writeItems(out, { ...frame, items: [] }) };
+  });
+}
