@@ -205,7 +205,10 @@ export interface Vnode<Command, Reply> {
     within: HashRange,
     upTo?: ItemCursor,
   ): ItemPage;
-  /** Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. */
+  /**
+   * Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored.
+   * The bytes do not change any more, but lie among those of other items: who keeps some for long copies them.
+   */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
   /** About how many items there are within these ranges, where that is known without a walk; 0 only when there surely are none. */
   countItems?(within: readonly HashRange[]): number;

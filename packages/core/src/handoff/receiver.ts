@@ -303,10 +303,8 @@ export class HandoffReceiver {
       if (stored && last) this.#finish(from, inbound, { seq, partial });
       else this.#ack(from, vnode, { id, seq, stored });
     };
-    // A copy each: the vnode may keep an item, and must not keep the frame with it.
     const merge = jobForEach(items, STEP_ITEMS, (item) => {
-      if (!this.#makesSense(inbound, () => vnode.vnode.handleHandoffItem(item.slice(), settle)))
-        settle(false);
+      if (!this.#makesSense(inbound, () => vnode.vnode.handleHandoffItem(item, settle))) settle(false);
     });
     return () => {
       if (merge()) return true;

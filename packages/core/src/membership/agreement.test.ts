@@ -374,6 +374,23 @@ describe('Agreement', () => {
     expect(agreement.receive(b, timely, world.now).map((effect) => effect.kind)).toContain('save');
   });
 
+  it('answers once it has the ring when it was asked about what follows before that was durable', () => {
+    const world = new World(7, 2);
+    const [a, b] = ids as [NodeId, NodeId];
+    const run = (isRingKept: boolean): void => {
+      for (let i = 0; i < 30; i++, world.finishSave(a)) {
+        if (isRingKept || world.node(b).saves[0]?.name !== 'ring') world.finishSave(b);
+        while (world.messages.length > 0) world.deliver(0);
+      }
+    };
+    world.propose(a, addTag);
+    const second = world.propose(a, addTag);
+    run(false);
+    expect(world.node(a).agreement.current.document.epoch).toBe(2);
+    run(true);
+    expect(world.outcomes.get(second)?.kind).toBe('agreed');
+  });
+
   it('refuses a document that cannot follow its own, loudly', () => {
     const world = new World(3, 3);
     const { agreement } = world.node(ids[0] as NodeId);

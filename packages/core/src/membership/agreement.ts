@@ -112,6 +112,8 @@ export class Agreement {
   /** The newest document that is on its way to disk. */
   #saving: AgreedDocument | undefined;
   #record: AcceptorRecord | undefined;
+  /** The last question about a slot that this node has not come to: it is answered then, or its asker would wait in vain. */
+  #early: { readonly from: NodeId; readonly message: Prepare | Accept } | undefined;
   /** When to finish a value that lies accepted in the current slot, should nothing be heard of its being chosen. */
   #finishAt: number | undefined;
   #queue: Proposal[] = [];
@@ -237,7 +239,8 @@ export class Agreement {
   }
 
   /** Only the voters of the current document decide its successor; who is behind is helped instead. */
-  #canVote(from: NodeId, { clusterId, slot }: Prepare | Accept): boolean {
+  #canVote(from: NodeId, message: Prepare | Accept): boolean {
+    const { clusterId, slot } = message;
     const next = this.#nextSlot();
     if (slot < next) {
       this.#send(from, { kind: 'document', document: this.#current });
@@ -245,6 +248,7 @@ export class Agreement {
     }
     if (slot > next || (this.#record !== undefined && this.#record.slot > slot)) {
       this.#send(from, { kind: 'documentRequest', clusterId });
+      this.#early = { from, message };
       return false;
     }
     if (this.#record?.amnesic === true) {
@@ -486,11 +490,8 @@ export class Agreement {
       return;
     }
     if (!this.#canFollow(agreed)) {
-      this.#log(
-        'error',
-        { epoch, digest: agreed.digest },
-        'refused a ring document that does not follow ours',
-      );
+      const { digest } = agreed;
+      this.#log('error', { epoch, digest }, 'refused a ring document that does not follow ours');
       return;
     }
     this.#saving = agreed;
@@ -521,6 +522,9 @@ export class Agreement {
     if (announce) this.#announce(agreed, tell);
     this.#out.push({ kind: 'adopted', agreed });
     this.#resettle(now);
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) this.#handleMessage(early.from, early.message, now);
   }
 
   #announce(agreed: AgreedDocument, tell: ReadonlySet<NodeId>): void {

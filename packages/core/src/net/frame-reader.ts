@@ -3,7 +3,7 @@
  *
  * A frame that lies whole in a chunk is handed on where it lies. One that does not is gathered in a buffer that
  * at most doubles as bytes arrive: what a frame *says* it is long costs nothing until it is there, and each byte
- * is copied a bounded number of times.
+ * is copied a bounded number of times. The buffer is kept for the next frame unless it has grown large.
  */
 
 /** In place of a frame's length: no frame, an answer is asked for. */
@@ -21,10 +21,15 @@ export interface FrameReaderInit {
 }
 
 const FIRST_BYTES = 4096;
+/**
+ * What a stream may hold between two frames. Those of a handoff are of about 64 KiB, a thousand a second, and most of
+ * them do not lie whole in a chunk: a new buffer for each is much to collect.
+ */
+const KEPT_BYTES_MAX = 128 * 1024;
 
 export class FrameReader {
   readonly #init: FrameReaderInit;
-  /** A frame's length and the part of it that has come, `[0..gathered)`. */
+  /** A frame's length and the part of it that has come: `[0..gathered)`. */
   #partial: Uint8Array = new Uint8Array(0);
   #gathered = 0;
   #stopped = false;
@@ -33,7 +38,7 @@ export class FrameReader {
     this.#init = init;
   }
 
-  /** Bytes held for frames that are not complete. */
+  /** Bytes held for frames that are not complete, or kept for the next. */
   get heldBytes(): number {
     return this.#partial.length;
   }
@@ -41,7 +46,8 @@ export class FrameReader {
   /** Hands on no more, not even from the chunk that is being read. */
   stop(): void {
     this.#stopped = true;
-    this.#forget();
+    this.#gathered = 0;
+    this.#partial = new Uint8Array(0);
   }
 
   /** Reads on. Returns why the stream is broken, or undefined when it is not. */
@@ -110,10 +116,10 @@ export class FrameReader {
     this.#gathered = needed;
   }
 
-  /** The buffer is let go, so that a connection that once carried a large frame does not hold its size. */
+  /** A large buffer is let go, so that a connection that once carried a large frame does not hold its size. */
   #forget(): void {
-    this.#partial = new Uint8Array(0);
     this.#gathered = 0;
+    if (this.#partial.length > KEPT_BYTES_MAX) this.#partial = new Uint8Array(0);
   }
 }
 

@@ -15,10 +15,11 @@ describe('an item', () => {
     expect(decodeItem(item)).toEqual({ at, entry });
   });
 
-  it('is a copy, of its own', () => {
+  it('is a copy: the next does not touch it', () => {
     const [one, two] = [encodeItem(at, entry), encodeItem({ ...at, key: 'other' }, entry)];
     expect(decodeItem(one).at.key).toBe(at.key);
-    expect(one.buffer).not.toBe(two.buffer);
+    expect(decodeItem(two).at.key).not.toBe(at.key);
+    expect(decodeItem(one).entry).toEqual(entry);
   });
 
   it('may have the empty key', () => {

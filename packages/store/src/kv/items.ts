@@ -6,17 +6,18 @@
  * cursor  hash 8, key to the end
  * ```
  */
-import { Reader, Writer, type RecordKey } from '@rkv/core';
+import { carveCopy, Reader, Writer, type RecordKey } from '@rkv/core';
 
 const scratch = new Writer();
 
+/** A small one is carved: it is sent, and forgotten when it is acknowledged. */
 export function encodeItem(at: RecordKey, entry: Uint8Array): Uint8Array {
   scratch.reset();
   scratch.u32(at.hashHi);
   scratch.u32(at.hashLo);
   scratch.string(at.key);
   scratch.bytes(entry);
-  return scratch.copy();
+  return carveCopy(scratch.buffer, 0, scratch.length);
 }
 
 /** The entry is a view of the item. */

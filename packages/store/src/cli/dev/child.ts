@@ -12,6 +12,12 @@ import { fileURLToPath } from 'node:url';
 import { describeLogLine } from '../logger.ts';
 import type { DevNode } from './layout.ts';
 
+/**
+ * Node.js gives each process four threads that compile and collect for it. With several nodes on a few processors they are
+ * in the way of the threads that answer: a join under load had twice the p99 (bench/README.md).
+ */
+const NODE_ARGS = ['--v8-pool-size=1'];
+
 const BIN = fileURLToPath(new URL('../../../bin/rkv.js', import.meta.url));
 
 export interface Exit {
@@ -31,7 +37,7 @@ export class DevChild {
     this.node = node;
     const log = openSync(node.logPath, 'a');
     this.#logStart = fstatSync(log).size;
-    this.#process = spawn(process.execPath, [BIN, ...node.args, '--with-parent'], {
+    this.#process = spawn(process.execPath, [...NODE_ARGS, BIN, ...node.args, '--with-parent'], {
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
       env: childEnvironment(env),
