@@ -83,10 +83,14 @@ interface Count {
 
 export class StoredTrees {
   readonly #init: StoredTreesInit;
+  readonly #ringBits: number;
+  readonly #ringMask: number;
+  readonly #partition: PartitionId;
   readonly #records: GroupRecords;
   /** Something of them outlives the process. */
   readonly #persists: boolean;
-  readonly #trees = new Map<PartitionId, RangeTree>();
+  /** By how far a range lies before the vnode's own: few, and all of them near. */
+  readonly #trees: (RangeTree | undefined)[] = [];
   /** What is being counted, and what will be after it. */
   #counts: Count[] = [];
   #counting = false;
@@ -95,6 +99,9 @@ export class StoredTrees {
 
   constructor(init: StoredTreesInit) {
     this.#init = init;
+    this.#ringBits = init.place.ringBits;
+    this.#ringMask = (1 << this.#ringBits) - 1;
+    this.#partition = init.place.partition;
     this.#records = new GroupRecords(init.store, init.place);
     this.#persists = init.store.volatile !== true;
     for (const range of init.held) this.#make(range, false);
@@ -133,7 +140,7 @@ export class StoredTrees {
 
   /** As `ItemTrees.sums`. */
   sums(within: HashRange, parts: number): Uint32Array | undefined {
-    const tree = this.#trees.get(partitionOf(within.start, this.#init.place.ringBits));
+    const tree = this.#trees[this.#distanceOf(within.start)];
     if (tree === undefined) return new Uint32Array(2 * parts);
     if (tree.unknown === 0) return tree.sums.sums(within, parts);
     if (!this.#counts.some((count) => count.tree === tree))
@@ -145,7 +152,7 @@ export class StoredTrees {
   /** Batches were lost: who knows which marks and sums were in them. */
   storeFailed(): void {
     if (!this.#persists) return;
-    for (const tree of this.#trees.values()) tree.storeFailed();
+    for (const tree of this.#all()) tree.storeFailed();
     this.#checkpointLater();
   }
 
@@ -154,14 +161,14 @@ export class StoredTrees {
     if (!this.#persists) return [];
     const starts = new Set(this.#records.groups());
     // And what may be on its way.
-    for (const tree of this.#trees.values()) for (const start of tree.recorded()) starts.add(start);
+    for (const tree of this.#all()) for (const start of tree.recorded()) starts.add(start);
     return [...starts].flatMap((start) => this.#records.removal(start));
   }
 
   /** That batch is on its way. */
   becomeEmpty(): void {
     this.#counts = [];
-    for (const tree of this.#trees.values()) tree.becomeEmpty();
+    for (const tree of this.#all()) tree.becomeEmpty();
   }
 
   /** Nothing is set going any more. `inOrder`: what is known is written, and the next start finds it. */
@@ -172,14 +179,25 @@ export class StoredTrees {
   }
 
   #treeOf(hashHi: number): RangeTree {
-    const range = partitionOf(hashHi, this.#init.place.ringBits);
-    return this.#trees.get(range) ?? this.#make(range, true);
+    return this.#trees[this.#distanceOf(hashHi)] ?? this.#make(this.#rangeOf(hashHi), true);
+  }
+
+  #rangeOf(hashHi: number): PartitionId {
+    return partitionOf(hashHi, this.#ringBits);
+  }
+
+  #distanceOf(hashHi: number): number {
+    return (this.#partition - this.#rangeOf(hashHi)) & this.#ringMask;
   }
 
   #make(range: PartitionId, known: boolean): RangeTree {
     const tree = new RangeTree(this.#init.place, range, known);
-    this.#trees.set(range, tree);
+    this.#trees[(this.#partition - range) & this.#ringMask] = tree;
     return tree;
+  }
+
+  #all(): RangeTree[] {
+    return this.#trees.filter((tree) => tree !== undefined);
   }
 
   #isCounted(tree: RangeTree, group: number, at: RecordKey): boolean {
@@ -286,7 +304,7 @@ export class StoredTrees {
   #checkpoint(): boolean {
     const records: StoreRecord[] = [];
     const written: [RangeTree, number][] = [];
-    for (const tree of this.#trees.values()) {
+    for (const tree of this.#all()) {
       for (const group of tree.dirty(STEP_GROUPS - written.length)) {
         written.push([tree, group]);
         records.push(...this.#records.sums(tree.startOf(group), tree.sums.leavesOf(group)));

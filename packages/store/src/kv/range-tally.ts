@@ -97,7 +97,8 @@ export class VnodeTallies implements LateRecord {
     this.#last = tally;
     this.#entries = 0;
     this.#live = 0;
-    this.difference.fill(0);
+    this.difference[0] = 0;
+    this.difference[1] = 0;
     if (before !== undefined) this.#count(at, before, -1);
     if (after !== undefined) this.#count(at, after, 1);
     this.total += this.#entries;
