@@ -3,7 +3,7 @@
  * and writes notice of it.
  *
  *     node bench/handoff/run.mjs [--quick] [--storage memory,lmdb] [--values 100,1024,102400] [--only alone,load]
- *                                [--rounds 1] [--rate 900]
+ *                                [--rounds 1] [--rate 900] [--node-args=--v8-pool-size=1]
  *
  * alone: one node with n=1 is joined by a second one and gives it half of its keys, and nobody asks for anything: one sender,
  * one receiver, beside one writer and one reader of a socket (bare.mjs), and beside a reader that puts what it reads into lmdb.
@@ -26,8 +26,11 @@ const { values: flags } = parseArgs({
     only: { type: 'string', default: 'alone,load' },
     rounds: { type: 'string', default: '1' },
     rate: { type: 'string', default: '900' },
+    'node-args': { type: 'string', default: '' },
   },
 });
+/** Arguments of Node.js for the nodes, as `rkv dev` gives them, or none. */
+const nodeArgs = flags['node-args'].split(' ').filter((arg) => arg !== '');
 const ROUNDS = Number(flags.rounds);
 const RATE = Number(flags.rate);
 /** Of one copy; small values are limited by their number. */
@@ -55,7 +58,8 @@ async function alone() {
     const joins = [];
     const besides = { socket: [], lmdb: [] };
     for (let round = 0; round < ROUNDS; round++) {
-      const join = await measureJoin(household, { storage, members: 1, n: 1, entries, valueBytes });
+      const pair = { members: 1, n: 1 };
+      const join = await measureJoin(household, { storage, ...pair, entries, valueBytes, nodeArgs });
       const copy = { entries: join.entries, entryBytes: valueBytes + KEY_BYTES };
       besides.socket.push((await bareCopy(copy)) / join.seconds);
       besides.lmdb.push((await bareCopy({ ...copy, directory: household.directory('bare') })) / join.seconds);
@@ -98,8 +102,9 @@ async function underLoad() {
     const entries = Math.floor(entriesOf(valueBytes) / 2);
     const rate = Math.min(RATE, Math.floor(30e6 / valueBytes));
     const joins = [];
+    const load = { members: 3, n: 3, rate };
     for (let round = 0; round < ROUNDS; round++)
-      joins.push(await measureJoin(household, { storage, members: 3, n: 3, entries, valueBytes, rate }));
+      joins.push(await measureJoin(household, { storage, ...load, entries, valueBytes, nodeArgs }));
     const of = (figure) => median(joins.map(figure));
     const times = (kind) => {
       const [before, during] = ['before', 'during'].map((when) => of((join) => p99(join[when][kind])));

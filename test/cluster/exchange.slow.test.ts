@@ -19,7 +19,7 @@ const DELETED = 300;
 const ALIKE_WITHIN_MS = 120_000;
 
 interface Compared {
-  readonly partitions: readonly { readonly comparedMs: number | null; readonly mended: number }[];
+  readonly partitions: readonly { readonly alikeMs: number | null; readonly mended: number }[];
   readonly differing: number;
 }
 
@@ -57,7 +57,7 @@ function copiesAt(node: string, key: string, owners: readonly string[]): number 
 async function isAlike(node: TestNode, since: number): Promise<boolean> {
   const { partitions, differing } = await node.tell<Compared>('exchange');
   const agoMs = Date.now() - since;
-  return differing === 0 && partitions.every(({ comparedMs }) => comparedMs !== null && comparedMs < agoMs);
+  return differing === 0 && partitions.every(({ alikeMs }) => alikeMs !== null && alikeMs < agoMs);
 }
 
 it('is made whole without a read, and just what differed was mended', async () => {

@@ -1,8 +1,8 @@
 /**
  * Answers what other nodes ask about the copies of this one. It remembers nothing between two questions, so whoever asks
- * may stop at any time, and be asked himself meanwhile.
+ * may stop at any time, and be asked itself meanwhile.
  *
- * Every answer is about one page and takes well under a millisecond; what is asked beyond that is not given.
+ * Every answer is about one page; what is asked beyond that is not given.
  */
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';

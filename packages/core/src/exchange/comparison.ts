@@ -20,11 +20,14 @@ const PARTS_MAX = 64;
 /** States on one page: walked in well under a millisecond. */
 export const STATES_MAX = 500;
 /** Positions in one question for items. */
-export const POSITIONS_MAX = 500;
+const POSITIONS_MAX = 500;
 /** Bytes of items in one frame, about; one item may be longer. */
 export const ITEMS_BYTES = 64 * 1024;
 /** Items in one frame. */
-export const ITEMS_MAX = 1_000;
+const ITEMS_MAX = 1_000;
+
+/** Why nothing came of a question to a node that does not keep to the protocol. */
+export const OTHER_ANSWER = 'it was answered something else than was asked';
 
 export type ComparisonEvent =
   | Answer
@@ -99,7 +102,7 @@ export class Comparison {
       case 'refused':
         return { kind: 'end', reason: event.reason };
       case 'roots':
-        return { kind: 'end', reason: 'it was answered something else than was asked' };
+        return { kind: 'end', reason: OTHER_ANSWER };
     }
   }
 

@@ -14,7 +14,7 @@ import type { Epoch, NodeId } from '../contracts/ids.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { rangeOf } from '../ring/ranges.ts';
 import { answerTo, ROOTS_MAX } from './answers.ts';
-import { Comparison, type ComparisonEffect, type ComparisonEvent } from './comparison.ts';
+import { Comparison, OTHER_ANSWER, type ComparisonEffect, type ComparisonEvent } from './comparison.ts';
 import {
   readAnswer,
   readAnswerId,
@@ -32,8 +32,9 @@ import { partitionsCompared, type ComparedPair, type ExchangeStatus } from './ex
 
 /** Of all pairs that this node has asked about, since it started. */
 export interface ExchangeTotals {
-  /** Pairs that were looked at; of those, that differed. */
-  compared: number;
+  /** How often a pair was found alike, or made so. */
+  alike: number;
+  /** How often a pair was found to differ: in each round until it is mended. */
   differed: number;
   /** Items that were mended: on this node, on others. */
   mendedHere: number;
@@ -42,23 +43,22 @@ export interface ExchangeTotals {
   received: number;
 }
 
-type Watched = { -readonly [Field in keyof ComparedPair]: ComparedPair[Field] };
-
-interface Asked {
+/** A question that is not answered yet. */
+interface OpenQuestion {
   readonly to: NodeId;
   readonly at: number;
   readonly onAnswer: (answer: Answer) => void;
 }
 
-interface Running {
+interface CurrentComparison {
   /** When it last went on. */
   at: number;
-  readonly pair: Watched;
+  readonly pair: ComparedPair;
   readonly vnode: ComparableVnode;
   readonly machine: Comparison;
 }
 
-/** How long copies that were found alike are left alone, ms: an hour of writes missed is found as soon as one. */
+/** How long a difference may lie before it is looked for, ms. A round costs a dozen bytes a pair. */
 const ROUND_MS = 10_000;
 /** After a node has come back what it missed is looked for soon, but its hints go first. */
 const AFTER_RETURN_MS = 3_000;
@@ -70,18 +70,18 @@ const STALLED_MS = 60_000;
 
 export class ExchangeManager {
   readonly #port: ExchangePort;
-  #watched: Watched[] = [];
+  #watched: ComparedPair[] = [];
   /** By node: when its copies are asked about next. */
   readonly #dueAt = new Map<NodeId, number>();
-  readonly #asked = new Map<number, Asked>();
+  readonly #asked = new Map<number, OpenQuestion>();
   /** Pairs whose sums differ, in the order in which that was found. */
-  #differing: Watched[] = [];
-  #running: Running | undefined;
+  #differing: ComparedPair[] = [];
+  #running: CurrentComparison | undefined;
   #timer: Timer | undefined;
   /** Drawn, because answers meant for a former life of this node may still be on their way. */
   #lastId: number;
   #mendedSinceSaid = 0;
-  readonly totals: ExchangeTotals = { compared: 0, differed: 0, mendedHere: 0, mendedThere: 0, received: 0 };
+  readonly totals: ExchangeTotals = { alike: 0, differed: 0, mendedHere: 0, mendedThere: 0, received: 0 };
   #paused = false;
 
   constructor(port: ExchangePort) {
@@ -106,7 +106,7 @@ export class ExchangeManager {
     const { document, services, self, host } = this.#port;
     const known = new Map(this.#watched.map((pair) => [pairKey(pair.service, pair), pair]));
     const pairs = pairsOf(self, document);
-    const nothing = { comparedAt: undefined, reason: undefined, mendedHere: 0, mendedThere: 0 };
+    const nothing = { alikeAt: undefined, reason: undefined, mendedHere: 0, mendedThere: 0 };
     this.#watched = services.flatMap((service) =>
       pairs.map((pair) => known.get(pairKey(service, pair)) ?? { ...pair, service, ...nothing }),
     );
@@ -165,7 +165,7 @@ export class ExchangeManager {
     this.#paused = false;
   }
 
-  /** Every pair that this node asks about. */
+  /** For tests: each pair by itself. */
   get pairs(): readonly ComparedPair[] {
     return this.#watched;
   }
@@ -194,7 +194,7 @@ export class ExchangeManager {
 
   /** About all copies of a node that this one shares ranges with, at once. */
   #askForRoots(now: number): void {
-    const due = new Map<string, Watched[]>();
+    const due = new Map<string, ComparedPair[]>();
     for (const pair of this.#watched) {
       const { owner, service } = pair;
       if (now < (this.#dueAt.get(owner) ?? 0) || !this.#port.runs(owner, service)) continue;
@@ -204,43 +204,43 @@ export class ExchangeManager {
       else pairs.push(pair);
     }
     for (const pairs of due.values()) {
-      this.#dueAt.set((pairs[0] as Watched).owner, now + ROUND_MS);
+      this.#dueAt.set((pairs[0] as ComparedPair).owner, now + ROUND_MS);
       for (let at = 0; at < pairs.length; at += ROOTS_MAX) this.#askFor(pairs.slice(at, at + ROOTS_MAX));
     }
   }
 
-  #askFor(pairs: readonly Watched[]): void {
-    const { owner, service } = pairs[0] as Watched;
+  #askFor(pairs: readonly ComparedPair[]): void {
+    const { owner, service } = pairs[0] as ComparedPair;
     const roots = pairs.map(({ theirs, range }) => ({ partition: theirs, range }));
     this.#ask(owner, service, { kind: 'roots', roots }, (answer) => this.#handleRoots(pairs, answer));
   }
 
-  #handleRoots(pairs: readonly Watched[], answer: Answer): void {
+  #handleRoots(pairs: readonly ComparedPair[], answer: Answer): void {
     if (answer.kind !== 'roots') {
-      const reason =
-        answer.kind === 'refused' ? answer.reason : 'it was answered something else than was asked';
+      const reason = answer.kind === 'refused' ? answer.reason : OTHER_ANSWER;
       for (const pair of pairs) pair.reason = reason;
       return;
     }
-    pairs.forEach((pair, at) => this.#look(pair, answer.sums[at]));
+    pairs.forEach((pair, at) => this.#handleRoot(pair, answer.sums[at]));
     this.#maybeBegin();
   }
 
-  #look(pair: Watched, theirs: Uint32Array | undefined): void {
+  #handleRoot(pair: ComparedPair, theirs: Uint32Array | undefined): void {
     const { document } = this.#port;
     const ours = this.#comparable(pair)?.trees?.sums(rangeOf(pair.range, ringBits(document.ringSize)), 1);
-    if (theirs === undefined || ours === undefined) {
-      pair.reason = 'one of the two is not ready to be compared';
+    const silent = ours === undefined ? this.#port.self : theirs === undefined ? pair.owner : undefined;
+    if (ours === undefined || theirs === undefined) {
+      pair.reason = `${this.#port.nameOf(silent as NodeId)} cannot tell yet what its copy holds`;
       return;
     }
-    if (ours[0] === theirs[0] && ours[1] === theirs[1]) return this.#alike(pair);
+    if (ours[0] === theirs[0] && ours[1] === theirs[1]) return this.#becomeAlike(pair);
     this.totals.differed++;
     if (pair !== this.#running?.pair && !this.#differing.includes(pair)) this.#differing.push(pair);
   }
 
-  #alike(pair: Watched): void {
-    this.totals.compared++;
-    pair.comparedAt = this.#port.host.monotonic();
+  #becomeAlike(pair: ComparedPair): void {
+    this.totals.alike++;
+    pair.alikeAt = this.#port.host.monotonic();
     pair.reason = undefined;
   }
 
@@ -263,12 +263,12 @@ export class ExchangeManager {
     }
   }
 
-  #comparable({ service, mine }: Watched): ComparableVnode | undefined {
+  #comparable({ service, mine }: ComparedPair): ComparableVnode | undefined {
     const vnode = this.#port.find(service, mine);
     return vnode?.comparable === true ? vnode : undefined;
   }
 
-  #perform(running: Running, effect: ComparisonEffect): void {
+  #perform(running: CurrentComparison, effect: ComparisonEffect): void {
     const { pair, vnode } = running;
     switch (effect.kind) {
       case 'ask':
@@ -283,7 +283,7 @@ export class ExchangeManager {
   }
 
   /** In its turn. What it was about may be over by then: another ring, another comparison. */
-  #step(running: Running, event: ComparisonEvent): void {
+  #step(running: CurrentComparison, event: ComparisonEvent): void {
     this.#port.inBackground(() => {
       if (this.#running !== running) return false;
       running.at = this.#port.host.monotonic();
@@ -292,7 +292,7 @@ export class ExchangeManager {
     });
   }
 
-  #end({ pair, machine }: Running, reason: string | undefined): void {
+  #end({ pair, machine }: CurrentComparison, reason: string | undefined): void {
     const { mendedHere, mendedThere, failed } = machine;
     pair.mendedHere += mendedHere;
     pair.mendedThere += mendedThere;
@@ -300,14 +300,17 @@ export class ExchangeManager {
     this.totals.mendedThere += mendedThere;
     this.#mendedSinceSaid += mendedHere + mendedThere;
     this.#running = undefined;
-    if (reason === undefined && failed === 0) this.#alike(pair);
+    if (reason === undefined && failed === 0) this.#becomeAlike(pair);
     else pair.reason = reason ?? `${failed} items could not be stored`;
     this.#maybeBegin();
   }
 
   #sayWhatWasMended(): void {
     if (this.#mendedSinceSaid === 0) return;
-    this.#port.logger.info({ items: this.#mendedSinceSaid }, 'copies that differed were made alike');
+    this.#port.logger.info(
+      { items: this.#mendedSinceSaid },
+      'items were mended: the copies of some partitions differed',
+    );
     this.#mendedSinceSaid = 0;
   }
 
@@ -332,7 +335,7 @@ export class ExchangeManager {
     });
   }
 
-  #giveUp(isGivenUp: (asked: Asked) => boolean, reason: string): void {
+  #giveUp(isGivenUp: (asked: OpenQuestion) => boolean, reason: string): void {
     for (const [id, asked] of this.#asked) {
       if (!isGivenUp(asked)) continue;
       this.#asked.delete(id);

@@ -6,12 +6,12 @@ import type { Pair } from './pairs.ts';
 export interface ComparedPair extends Pair {
   readonly service: string;
   /** When they were last found alike, or made so, by the monotonic clock; undefined: not in this life of the node. */
-  readonly comparedAt: number | undefined;
+  alikeAt: number | undefined;
   /** Why the last attempt came to nothing. */
-  readonly reason: string | undefined;
+  reason: string | undefined;
   /** Items that were mended so far: on this node, and on the other. */
-  readonly mendedHere: number;
-  readonly mendedThere: number;
+  mendedHere: number;
+  mendedThere: number;
 }
 
 /** The pairs of one range that one node asks about; other nodes may ask about more. */
@@ -21,7 +21,7 @@ export interface ComparedPartition {
   readonly partition: PartitionId;
   readonly pairs: number;
   /** How long ago all of the pairs were alike; null: some have not been compared since the node started. */
-  readonly comparedMs: number | null;
+  readonly alikeMs: number | null;
   /** Items that were mended since the node started. */
   readonly mended: number;
   /** Why some pair could not be compared when that was last tried. */
@@ -36,36 +36,39 @@ export interface ExchangeStatus {
 }
 
 export function partitionsCompared(pairs: readonly ComparedPair[], now: number): ComparedPartition[] {
+  return combineByPartition(pairs.map((pair) => comparedPartition(pair, now)));
+}
+
+/** What several have to tell, one for each partition of a service. */
+export function combineByPartition(all: readonly ComparedPartition[]): ComparedPartition[] {
   const partitions = new Map<string, ComparedPartition>();
-  for (const pair of pairs) {
-    const key = `${pair.service}/${pair.range}`;
+  for (const one of all) {
+    const key = `${one.service}/${one.partition}`;
     const before = partitions.get(key);
-    const own = comparedPartition(pair, now);
-    partitions.set(key, before === undefined ? own : bothCompared(before, own));
+    partitions.set(key, before === undefined ? one : combined(before, one));
   }
   return [...partitions.values()];
 }
 
-/** Of one partition, what two have to tell. */
-export function bothCompared(a: ComparedPartition, b: ComparedPartition): ComparedPartition {
+function combined(a: ComparedPartition, b: ComparedPartition): ComparedPartition {
   const reason = a.reason ?? b.reason;
   return {
     service: a.service,
     partition: a.partition,
     pairs: a.pairs + b.pairs,
-    comparedMs: a.comparedMs === null || b.comparedMs === null ? null : Math.max(a.comparedMs, b.comparedMs),
+    alikeMs: a.alikeMs === null || b.alikeMs === null ? null : Math.max(a.alikeMs, b.alikeMs),
     mended: a.mended + b.mended,
     ...(reason !== undefined && { reason }),
   };
 }
 
 function comparedPartition(pair: ComparedPair, now: number): ComparedPartition {
-  const { service, range, comparedAt, mendedHere, mendedThere, reason } = pair;
+  const { service, range, alikeAt, mendedHere, mendedThere, reason } = pair;
   return {
     service,
     partition: range,
     pairs: 1,
-    comparedMs: comparedAt === undefined ? null : Math.round(now - comparedAt),
+    alikeMs: alikeAt === undefined ? null : Math.round(now - alikeAt),
     mended: mendedHere + mendedThere,
     ...(reason !== undefined && { reason }),
   };

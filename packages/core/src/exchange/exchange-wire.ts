@@ -19,7 +19,8 @@
  *
  * copy    u16 partition;   within   u32 first hash, u32 last hash
  * ```
- * Number and version stand where they stand in all versions to come; of another version a question is refused.
+ * In a question number and version stand where they stand in all versions to come; one of another version is refused. An
+ * answer needs none: it is of the version of its question.
  */
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { PartitionId } from '../contracts/ids.ts';

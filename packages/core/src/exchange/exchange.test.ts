@@ -37,7 +37,7 @@ describe('copies that are alike', () => {
     const { pairs } = stage.manager('a');
     // Of eight ranges with three copies each, a asks about every pair whose first copy is its own.
     expect(pairs).toHaveLength(9);
-    for (const { comparedAt } of pairs) expect(60_000 - (comparedAt ?? 0)).toBeLessThan(ROUND_MS);
+    for (const { alikeAt } of pairs) expect(60_000 - (alikeAt ?? 0)).toBeLessThan(ROUND_MS);
   });
 });
 

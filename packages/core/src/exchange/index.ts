@@ -1,5 +1,5 @@
-export { GROUP_BITS, leafBits, leafWidth } from './leaves.ts';
+export { leafWidth } from './leaves.ts';
 export type { ExchangeTotals } from './exchange-manager.ts';
-export { bothCompared, type ComparedPartition, type ExchangeStatus } from './exchange-status.ts';
+export { combineByPartition, type ComparedPartition, type ExchangeStatus } from './exchange-status.ts';
 export { HashTree } from './hash-tree.ts';
 export { StoredTrees, type Position, type StoredTreesInit, type TreeItems } from './stored-trees.ts';

@@ -29,7 +29,7 @@ const isStatus = isRecord({
       service: isName,
       partition: isCount,
       pairs: isCount,
-      comparedMs: isNullOr(isNumber),
+      alikeMs: isNullOr(isNumber),
       mended: isCount,
       reason: isOptional(isSentence),
     }),

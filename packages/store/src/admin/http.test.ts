@@ -61,7 +61,7 @@ const load: LoadView = {
   openRequests: 5,
   transfers: { active: 1, waiting: 2 },
   exchange: {
-    compared: 1,
+    alike: 1,
     differed: 2,
     mendedHere: 3,
     mendedThere: 4,
@@ -109,7 +109,7 @@ function mapAdmin() {
       return { nodes: [{ node: 'n1', out: 4, in: 8, bytesPerSecond: null }], failed: [] };
     },
     exchange: async () => ({
-      partitions: [{ service: 'rkv', partition: 1, pairs: 3, comparedMs: 900, mended: 2 }],
+      partitions: [{ service: 'rkv', partition: 1, pairs: 3, alikeMs: 900, mended: 2 }],
       differing: 0,
       paused: [],
       failed: [],
@@ -372,7 +372,7 @@ describe('cluster', () => {
 
   it('tells how copies stand, and has their comparison paused', async () => {
     const { asked } = await open();
-    expect((await ask('GET', '/api/exchange')).json).toMatchObject({ partitions: [{ comparedMs: 900 }] });
+    expect((await ask('GET', '/api/exchange')).json).toMatchObject({ partitions: [{ alikeMs: 900 }] });
     await ask('POST', '/api/exchange/pause');
     await ask('POST', '/api/exchange/resume', '{"node":"n2"}');
     expect(asked).toEqual([

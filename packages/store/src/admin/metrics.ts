@@ -95,14 +95,16 @@ function loadFamilies({ loopDelay, openRequests, transfers, exchange, redis, clu
 }
 
 function exchangeFamilies(exchange: LoadView['exchange']): Family[] {
-  const { compared, differed, mendedHere, mendedThere, received, differing, oldestMs } = exchange;
+  const { alike, differed, mendedHere, mendedThere, received, differing, oldestMs } = exchange;
   return [
-    counter('rkv_exchange_compared_total', 'Pairs of copies that this node found alike, or made so.', [
-      [{}, compared],
+    counter('rkv_exchange_alike_total', 'Times that this node found a pair of copies alike, or made it so.', [
+      [{}, alike],
     ]),
-    counter('rkv_exchange_differed_total', 'Pairs of copies that this node found to differ.', [
-      [{}, differed],
-    ]),
+    counter(
+      'rkv_exchange_differed_total',
+      'Times that this node found a pair of copies to differ: in each round until it is mended.',
+      [[{}, differed]],
+    ),
     counter('rkv_exchange_items_total', 'Items that were mended because copies differed.', [
       [{ at: 'here', asked: 'by_this_node' }, mendedHere],
       [{ at: 'there', asked: 'by_this_node' }, mendedThere],

@@ -163,7 +163,7 @@ function describeCertificate(certificate: Transition['certificate']): string[] {
   return lines;
 }
 
-function counted(count: number, what: string): string {
+export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 

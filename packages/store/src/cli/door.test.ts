@@ -71,7 +71,7 @@ const admin: Admin = {
     openRequests: 0,
     transfers: { active: 0, waiting: 0 },
     exchange: {
-      compared: 0,
+      alike: 0,
       differed: 0,
       mendedHere: 0,
       mendedThere: 0,

@@ -123,9 +123,9 @@ describe('exchange', () => {
   const alike = { service: 'rkv', pairs: 3, mended: 0 };
   const view = {
     partitions: [
-      { ...alike, partition: 0, comparedMs: 4_000 },
-      { ...alike, partition: 1, comparedMs: 9_200, mended: 12 },
-      { ...alike, partition: 2, comparedMs: null, reason: 'n3 is down' },
+      { ...alike, partition: 0, alikeMs: 4_000 },
+      { ...alike, partition: 1, alikeMs: 9_200, mended: 12 },
+      { ...alike, partition: 2, alikeMs: null, reason: 'n3 is down' },
     ],
     differing: 0,
     paused: [],
@@ -141,7 +141,7 @@ describe('exchange', () => {
         '1          3      9 s ago  12      rkv',
         '2          3      not yet  0       rkv      n3 is down',
         '',
-        'The copies of 2 of 3 partitions were alike within the last 9 s; 12 items were mended.',
+        'The copies of 2 of 3 partitions were alike within the last 9 s; 12 items mended.',
         '',
       ].join('\n'),
     );
@@ -149,13 +149,13 @@ describe('exchange', () => {
   });
 
   it('says what is not as it should be', () => {
-    const failed = [{ node: 'n3', reason: 'is down' }];
+    const failed = [{ node: 'n3', reason: 'it is down' }];
     expect(describeExchange({ partitions: [], differing: 2, paused: ['n1'], failed })).toBe(
       [
-        'The copies of no partition have been compared yet; 0 items were mended.',
-        'Pairs of copies that differ and are being mended: 2',
+        'Of what the members that answered compare: there are no two copies of anything to compare.',
+        '2 pairs of copies differ and are being mended.',
         "Paused at 'n1'.",
-        "'n3' does not say: is down",
+        "'n3' was not heard: it is down.",
       ].join('\n'),
     );
   });

@@ -35,7 +35,7 @@ import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
 import { STATE_END, type HeldReply, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf } from './failure.ts';
-import { repair } from './read-repair.ts';
+import { sendLate } from './late-copies.ts';
 import { codeOf } from './write-request.ts';
 
 /** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
@@ -332,7 +332,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     const { key, hashHi, hashLo } = this.#command;
     const kept = carveCopy(entry);
     this.#tell(entry, true);
-    repair(this.#coordinator, { key, hashHi, hashLo }, kept, behind);
+    sendLate(this.#coordinator, { key, hashHi, hashLo }, kept, behind);
   }
 
   #tell(entry: Uint8Array | undefined, whole: boolean): void {

@@ -30,7 +30,7 @@ import type { FailureCode, RequestOptions, WriteSink } from './api.ts';
 import type { KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf } from './failure.ts';
-import { repair } from './read-repair.ts';
+import { sendLate } from './late-copies.ts';
 
 const RESTAMPS_MAX = 2;
 const NO_ENTRY: Uint8Array = new Uint8Array(0);
@@ -268,7 +268,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     const { lacking } = this.#count;
     if (lacking === 0) return;
     const { key, hashHi, hashLo, entry } = this.#command;
-    repair(this.#coordinator, { key, hashHi, hashLo }, entry, this.#standInsFor(lacking));
+    sendLate(this.#coordinator, { key, hashHi, hashLo }, entry, this.#standInsFor(lacking));
   }
 
   /** Who takes a copy in the stead of those that have not; under a newer ring whoever should have one. */

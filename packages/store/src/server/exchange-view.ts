@@ -1,6 +1,6 @@
 /** How the copies of all partitions stand to each other: what each member says of those that it compares, made one. */
 import {
-  bothCompared,
+  combineByPartition,
   describeNoResult,
   exchangeStatusOf,
   memberName,
@@ -15,16 +15,12 @@ export async function exchangeOf(node: Node): Promise<ExchangeView> {
   const { document } = node;
   const paused: string[] = [];
   const failed: { node: string; reason: string }[] = [];
-  const partitions = new Map<string, ComparedPartition>();
+  const partitions: ComparedPartition[] = [];
   let differing = 0;
   const take = (name: string, status: ExchangeStatus): void => {
     if (status.paused) paused.push(name);
     differing += status.differing;
-    for (const compared of status.partitions) {
-      const key = `${compared.service}/${compared.partition}`;
-      const before = partitions.get(key);
-      partitions.set(key, before === undefined ? compared : bothCompared(before, compared));
-    }
+    partitions.push(...status.partitions);
   };
   const ask = (id: NodeId): Promise<void> =>
     new Promise((resolve) => {
@@ -33,7 +29,7 @@ export async function exchangeOf(node: Node): Promise<ExchangeView> {
         failed.push({ node: name, reason });
         resolve();
       };
-      if (!node.isUp(id)) return fail('is down');
+      if (!node.isUp(id)) return fail('it is down');
       node.ask(id, 'exchange', null, (outcome) => {
         const status = outcome.kind === 'answered' ? exchangeStatusOf(outcome.body) : undefined;
         if (status === undefined) return fail(describeNoResult(outcome));
@@ -43,7 +39,7 @@ export async function exchangeOf(node: Node): Promise<ExchangeView> {
     });
   await Promise.all(document.members.map(({ id }) => ask(id)));
   return {
-    partitions: [...partitions.values()].toSorted(
+    partitions: combineByPartition(partitions).toSorted(
       (a, b) => a.partition - b.partition || (a.service < b.service ? -1 : 1),
     ),
     differing,
@@ -55,7 +51,7 @@ export async function exchangeOf(node: Node): Promise<ExchangeView> {
 /** Of this node alone. */
 export function exchangeLoad({ exchange }: Node): ExchangeLoad {
   const { partitions, differing } = exchange.status();
-  const ages = partitions.map(({ comparedMs }) => comparedMs);
+  const ages = partitions.map(({ alikeMs }) => alikeMs);
   const oldestMs = ages.includes(null) ? undefined : Math.max(0, ...(ages as number[]));
   return { ...exchange.totals, differing, oldestMs };
 }

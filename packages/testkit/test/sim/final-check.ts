@@ -2,8 +2,8 @@
  * What must be true when all is healed and settled: every key read through every node, and looked at on its replicas.
  *
  * An acknowledged write is on w of its primaries, and as long as these have not moved, on as many distinct nodes as
- * they allow. By then the nodes have compared the copies of every key and made them alike, without a read. Every replica counts
- * rightly what it holds; nobody has a request open.
+ * they allow. Every replica counts rightly what it holds; nobody has a request open. That the copies of every key are alike is
+ * waited for before this (scenario.ts).
  */
 import { latin1Decode, stampHex, type PartitionId } from '@rkv/core';
 import { KV_SERVICE, VERSION_AT } from '@rkv/store';
