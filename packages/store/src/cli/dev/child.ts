@@ -14,7 +14,7 @@ import type { DevNode } from './layout.ts';
 
 /**
  * Node.js gives each process four threads that compile and collect for it. With several nodes on a few processors they are
- * in the way of the threads that answer: a join under load had twice the p99 (bench/README.md).
+ * in the way of the threads that answer: the p99 of a join under load was half as high again (bench/README.md).
  */
 const NODE_ARGS = ['--v8-pool-size=1'];
 
