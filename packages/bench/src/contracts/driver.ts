@@ -38,12 +38,7 @@ export interface Driver<State = unknown, Operation extends string = string> {
   /** A rejection ends the whole run before it began: there is nothing to measure then. */
   'new'(worker: WorkerContext): Promise<State> | State;
   /** One that throws or rejects counts as the error `crash: CODE`, and the worker begins anew with another state. */
-  run(
-    operation: Operation,
-    nextKey: () => Key,
-    nextValue: () => Value,
-    state: State,
-  ): Promise<Outcome>;
+  run(operation: Operation, nextKey: () => Key, nextValue: () => Value, state: State): Promise<Outcome>;
   terminate(reason: TerminateReason, state: State): Promise<void> | void;
 }
 

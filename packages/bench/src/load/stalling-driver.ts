@@ -13,7 +13,12 @@ export interface StallInit {
   readonly stallUs: number;
 }
 
-export function stallingDriver({ clock, answerUs, stallFromUs, stallUs }: StallInit): Driver<undefined, 'ask'> {
+export function stallingDriver({
+  clock,
+  answerUs,
+  stallFromUs,
+  stallUs,
+}: StallInit): Driver<undefined, 'ask'> {
   const stallEndUs = stallFromUs + stallUs;
   return {
     name: 'a system that stalls',

@@ -63,7 +63,7 @@ export interface Quantile {
 }
 
 /** The distribution for a chart: closer and closer to the last value, each factor of ten in as many steps. */
-export function quantilesOf(histogram: Histogram, stepsPerDecade = 12): Quantile[] {
+export function quantilesOf(histogram: Histogram, stepsPerDecade = 24): Quantile[] {
   const { totalCount } = histogram;
   if (totalCount === 0) return [];
   const steps = Math.floor(Math.log10(totalCount) * stepsPerDecade);

@@ -78,8 +78,7 @@ export class Recorder implements SampleSink {
   closeUntil(us: number): void {
     const { fromUs, windowUs } = this.#init;
     const untilUs = Math.min(us, this.#endUs);
-    while (fromUs + (this.#windows.length + 1) * windowUs <= untilUs)
-      this.#close(windowUs);
+    while (fromUs + (this.#windows.length + 1) * windowUs <= untilUs) this.#close(windowUs);
   }
 
   /** How many seconds were measured. The last window may be a shorter one. */
