@@ -9,7 +9,20 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** The first Ctrl-C or SIGTERM is told; the second ends the process, as if nobody listened. */
+/** npm passes on the SIGINT that the terminal has sent to everyone already; a person who means it presses again later. */
+const ECHO_MS = 400;
+const INTERRUPTED = 130;
+
+/** The first Ctrl-C or SIGTERM is told; another one, later than an echo of it, ends the process. */
 export function processInterrupts(stop: () => void): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  let first: number | undefined;
+  const heard = (): void => {
+    if (first === undefined) {
+      first = performance.now();
+      stop();
+    } else if (performance.now() - first > ECHO_MS) {
+      process.exit(INTERRUPTED);
+    }
+  };
+  process.on('SIGINT', heard).on('SIGTERM', heard);
 }

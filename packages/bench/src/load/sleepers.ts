@@ -28,6 +28,8 @@ export class Sleepers {
   }
 
   wakeUntil(us: number): void {
-    while ((this.nextUs ?? Infinity) <= us) this.#list.shift()?.wake();
+    const stillAsleep = this.#list.findIndex((sleeper) => sleeper.us > us);
+    const awake = this.#list.splice(0, stillAsleep < 0 ? this.#list.length : stillAsleep);
+    for (const { wake } of awake) wake();
   }
 }
