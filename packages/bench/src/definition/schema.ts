@@ -166,9 +166,7 @@ function isDriver(value: unknown): boolean {
 const ownDriver = v.custom<Driver>(isDriver, 'has `name`, `operations`, `new`, `run` and `terminate`');
 
 export const benchSchema = v.strictObject({
-  name: v.optional(
-    v.pipe(v.string(), v.regex(/^[\w][\w. -]*$/, 'must be made of letters, digits, _ - . and spaces')),
-  ),
+  name: v.optional(v.pipe(v.string('must be a text'), v.regex(/^\P{C}+$/u, 'must be one line of text'))),
   driver: v.lazy((given) =>
     typeof (given as Partial<DriverSpec> | undefined)?.kind === 'string' ? driverSpec : ownDriver,
   ),

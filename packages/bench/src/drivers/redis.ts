@@ -30,12 +30,13 @@ interface State {
 }
 type Operation = 'get' | 'put' | 'delete' | 'getOwnPuts' | 'ping';
 
-export function redisDriver({ urls = [DEFAULT_URL], timeoutMs, wait }: RedisSpec): Driver<State, Operation> {
+export function redisDriver(spec: RedisSpec): Driver<State, Operation> {
+  const { urls = [DEFAULT_URL], timeoutMs = TIMEOUT_MS, wait } = spec;
   return {
     name: `Redis at ${urls.map(withoutPassword).join(', ')}`,
     operations: ['get', 'put', 'delete', 'getOwnPuts', 'ping'],
     async new({ id, random }) {
-      const client = clientFor(urls[(id - 1) % urls.length] ?? DEFAULT_URL, timeoutMs ?? TIMEOUT_MS);
+      const client = clientFor(urls[(id - 1) % urls.length] ?? DEFAULT_URL, timeoutMs);
       await connected(client);
       return { client, own: new OwnPuts(random) };
     },
@@ -43,7 +44,7 @@ export function redisDriver({ urls = [DEFAULT_URL], timeoutMs, wait }: RedisSpec
       const key = operation === 'getOwnPuts' ? own.pick() : operation === 'ping' ? '' : nextKey();
       if (key === undefined) return 'silent';
       try {
-        const outcome = await ask(client, operation, key, nextValue, wait);
+        const outcome = await inTime(ask(client, operation, key, nextValue, wait), timeoutMs);
         if (operation === 'put' && outcome === 'ok') own.add(key);
         return outcome;
       } catch (error) {
@@ -83,6 +84,16 @@ async function ask(
   return 'ok';
 }
 
+class ReplyTimeout extends Error {}
+
+/** The client's own time limit ends when a command is written. What is answered later is dropped. */
+function inTime<T>(reply: Promise<T>, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new ReplyTimeout()), timeoutMs);
+    reply.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 /** Bytes go to the wire as they are. */
 function text(value: Key | Value): string | Buffer {
   return typeof value === 'object' ? Buffer.from(bytesOfKey(value)) : String(value);
@@ -94,7 +105,6 @@ function clientFor(url: string, timeoutMs: number) {
     // Today's servers all know it, and rkv's own tests speak both.
     RESP: 2,
     disableOfflineQueue: true,
-    commandOptions: { timeout: timeoutMs },
     socket: { connectTimeout: timeoutMs, reconnectStrategy: RECONNECT_AFTER_MS },
   });
 }

@@ -95,8 +95,13 @@ function latencyTable({ loop }: BenchResult, labels: readonly LabelResult[]): st
   return tableHtml(head, rows.join(''));
 }
 
+/** Columns of words stand to the left. */
+const WORDS = new Set(['from', 'kind']);
+
 export function tableHtml(head: readonly string[], rows: string): string {
-  const columns = head.map((cell) => `<th scope="col">${text(cell)}</th>`).join('');
+  const columns = head
+    .map((cell) => `<th scope="col"${WORDS.has(cell) ? ' class="word"' : ''}>${text(cell)}</th>`)
+    .join('');
   return `<div class="scroll"><table><thead><tr>${columns}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
@@ -179,8 +184,7 @@ thead th { border-top: 0; color: var(--faint); font-weight: 400; font-size: 13px
 th:first-child { text-align: left; padding-left: 0; }
 tbody th { font-weight: 600; }
 tr.second td { border-top: 0; padding-top: 0; }
-.word { text-align: left; }
-thead th:nth-child(5) { text-align: left; }
+.word, thead .word { text-align: left; }
 .due { color: #2259b8; } .sent { color: #95590a; }
 .setup td { white-space: normal; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 20px; }

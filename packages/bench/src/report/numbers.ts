@@ -2,8 +2,8 @@
 
 /** Microseconds as `0.21 ms`, `12.3 ms`, `1.02 s`. */
 export function describeUs(us: number): string {
-  if (us < 1_000) return `${Math.round(us)} us`;
-  return us < 1e6 ? `${threeDigits(us / 1e3)} ms` : `${threeDigits(us / 1e6)} s`;
+  if (us < 999.5) return `${Math.round(us)} us`;
+  return us < 999_500 ? `${threeDigits(us / 1e3)} ms` : `${threeDigits(us / 1e6)} s`;
 }
 
 /** `812/s`, `12.3k/s`. */

@@ -33,7 +33,7 @@ export function record(histogram: Histogram, us: number): void {
 export function latenciesOf(histogram: Histogram): Latencies {
   const { totalCount: count } = histogram;
   if (count === 0) return NONE;
-  const at = (percentile: number): number => histogram.getValueAtPercentile(percentile);
+  const at = (percentile: number): number => valueAt(histogram, percentile);
   return {
     count,
     min: at(0),
@@ -44,6 +44,11 @@ export function latenciesOf(histogram: Histogram): Latencies {
     p999: at(99.9),
     max: histogram.maxValue,
   };
+}
+
+/** The histogram answers with the end of a bucket, which may lie beyond the greatest value. */
+function valueAt(histogram: Histogram, percentile: number): number {
+  return Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue);
 }
 
 const NONE: Latencies = { count: 0, min: 0, mean: 0, p50: 0, p95: 0, p99: 0, p999: 0, max: 0 };
@@ -69,6 +74,6 @@ export function quantilesOf(histogram: Histogram, stepsPerDecade = 24): Quantile
   const steps = Math.floor(Math.log10(totalCount) * stepsPerDecade);
   return Array.from({ length: steps + 1 }, (_, step) => {
     const oneIn = 10 ** (step / stepsPerDecade);
-    return { oneIn, us: histogram.getValueAtPercentile(100 * (1 - 1 / oneIn)) };
+    return { oneIn, us: valueAt(histogram, 100 * (1 - 1 / oneIn)) };
   });
 }

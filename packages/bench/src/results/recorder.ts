@@ -102,9 +102,9 @@ export class Recorder implements SampleSink {
 
   #booksAt(doneUs: number): Book[] | undefined {
     const { fromUs, windowUs } = this.#init;
-    if (doneUs < fromUs) return undefined;
+    if (doneUs <= fromUs) return undefined;
     if (doneUs > this.#endUs) return this.#late;
-    const at = Math.max(this.#windows.length, Math.floor((doneUs - fromUs) / windowUs));
+    const at = Math.max(this.#windows.length, Math.ceil((doneUs - fromUs) / windowUs) - 1);
     let books = this.#open.get(at);
     if (books === undefined) {
       books = this.#spare.pop() ?? this.#books();

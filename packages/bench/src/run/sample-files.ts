@@ -32,7 +32,7 @@ export class SampleFiles implements SampleSink {
 
   succeeded(label: number, doneUs: number, serviceUs: number, responseUs: number): void {
     const { startUs, fromUs, startedAtMs } = this.#times;
-    if (doneUs < fromUs) return;
+    if (doneUs <= fromUs) return;
     const timestamp = Math.round(startedAtMs + (doneUs - startUs) / 1e3);
     const piece = `${this.#pieces[label]}${timestamp}, 1, ${Math.round(serviceUs)}, ${Math.round(responseUs)}\n`;
     this.#pieces[label] = piece.length < PIECE_CHARS ? piece : this.#write(label, piece);
