@@ -109,10 +109,7 @@ async function play({
     size: workers,
     clock,
     sink,
-    onFatal: (reason) => {
-      fatal.push(reason);
-      crew.stop();
-    },
+    onFatal: (reason) => fatal.push(reason),
   });
   const reason = await clock.play(
     (async () => {

@@ -132,7 +132,9 @@ export class Crew {
         unsent: () => {},
       },
       onTrouble: (reason, crashed) => {
-        if (crashed || shutdownOnError) onFatal(reason);
+        if (!crashed && !shutdownOnError) return;
+        this.stop(); // the other crews hear of it later
+        onFatal(reason);
       },
     });
   }
