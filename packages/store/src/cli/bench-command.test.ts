@@ -31,6 +31,9 @@ it('and ends as the bench ends', async () => {
   writeFileSync(file, '{ "driver": { "kind": "rkv" }, "operations": { "fly": 1 } }');
   const { code, err } = await run('bench', file);
   rmSync(folder, { recursive: true });
-  expect([code, err]).toEqual([2, expect.stringContaining('rkv bench: operations: rkv in process has no `fly`')]);
+  expect([code, err]).toEqual([
+    2,
+    expect.stringContaining('rkv bench: operations: rkv in process has no `fly`'),
+  ]);
   expect((await run('bench', 'compare', '/nowhere', '/nowhere', '--json')).code).toBe(1);
 });
