@@ -44,7 +44,11 @@ class Scripted implements Driver<{ id: number; runs: number }, 'ask'> {
     this.#script = script;
   }
 
+  /** From then on no state can be made. */
+  isSpent = false;
+
   new({ id }: WorkerContext): { id: number; runs: number } {
+    if (this.isSpent) throw new Error('spent');
     this.diary.push(`new ${id}`);
     this.#states++;
     return { id, runs: 0 };
@@ -78,7 +82,7 @@ interface PlayInit {
   readonly workers?: number;
   readonly endUs?: number;
   readonly drainUs?: number;
-  readonly meanwhile?: (crew: Crew, clock: VirtualClock) => void;
+  readonly meanwhile?: (crew: Crew, clock: VirtualClock, driver: Scripted) => void;
 }
 
 async function play({
@@ -114,7 +118,7 @@ async function play({
   const reason = await clock.play(
     (async () => {
       await crew.begin();
-      meanwhile?.(crew, clock);
+      meanwhile?.(crew, clock, driver);
       const reason = await crew.work({ startUs: 0, endUs, drainUs });
       await crew.end();
       return reason;
@@ -317,6 +321,15 @@ describe('a driver that crashes', () => {
     expect(fatal.at(-1)).toMatch(/worker 1 crashed again and again: no/);
     expect(driver.diary).toEqual(['new 1', 'crash 1', 'new 1', 'crash 1', 'new 1', 'finished 1']);
     expect(driver.alive).toBe(0);
+  });
+
+  it('and cannot begin anew ends the run; its state is terminated once', async () => {
+    const { fatal, driver } = await play({
+      script: () => async () => crash(),
+      meanwhile: (_crew, _clock, driver) => void (driver.isSpent = true),
+    });
+    expect(fatal).toEqual(['worker 1 cannot begin anew: spent']);
+    expect(driver.diary).toEqual(['new 1', 'crash 1']);
   });
 
   it('now and then is borne', async () => {
