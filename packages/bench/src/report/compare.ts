@@ -6,6 +6,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileLabel } from '../generators/mix.ts';
 import { decodeHistogram, type Histogram, quantilesOf } from '../results/histogram.ts';
 import type { BenchResult, LabelResult, Latencies } from '../results/result.ts';
 import { distributionChart, RESPONSE_COLOUR, type Series, SERVICE_COLOUR } from './charts.ts';
@@ -78,14 +79,14 @@ export async function writeComparison(folder: string, comparison: Comparison): P
   mkdirSync(folder, { recursive: true });
   const { a, b, differences } = comparison;
   const sections: string[] = [];
-  for (const [at, [one, two]] of pairsOf(a, b).entries()) {
+  for (const [one, two] of pairsOf(a, b)) {
     const title = `Latencies of ${one.label}`;
     const svg = await drawSvg(distributionChart(title, seriesOf(comparison, one, two)));
-    writeFileSync(join(folder, `compare_${one.label}.svg`), svg);
-    writeFileSync(join(folder, `compare_${one.label}.png`), await drawPng(svg));
+    writeFileSync(join(folder, `compare_${fileLabel(one.label)}.svg`), svg);
+    writeFileSync(join(folder, `compare_${fileLabel(one.label)}.png`), await drawPng(svg));
     sections.push(
       `<section><h2>${text(one.label)}</h2><div class="figures">${tableOf(comparison, one.label)}` +
-        `${figureHtml({ title, svg }, `c${at}`)}</div></section>`,
+        `${figureHtml({ title, svg })}</div></section>`,
     );
   }
   const body = [

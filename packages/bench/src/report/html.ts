@@ -22,7 +22,7 @@ export function reportHtml(result: BenchResult, figures: ReadonlyMap<string, rea
     ...result.warnings.map((warning) => `<p class="warning"><strong>Mind:</strong> ${text(warning)}</p>`),
     `<section><h2>Latencies</h2>${latencyTable(result, shown)}<p class="faint">${text(explainLoop(result))}</p></section>`,
     errorSection(shown),
-    ...[...figures].map(([label, list], at) => figureSection(label, list, at)),
+    ...[...figures].map(([label, list]) => figureSection(label, list)),
     setupSection(result),
   ];
   return page(`${name} - benchmark`, body.join('\n'));
@@ -46,10 +46,9 @@ ${body}
 `;
 }
 
-/** Vega numbers the clip paths of each picture from zero; on one page they would be taken for one another. */
-export function figureHtml({ title, svg }: Figure, prefix: string): string {
-  const inline = svg.replaceAll(/\b(clip\d+)\b/g, `${prefix}-$1`);
-  return `<figure role="img" aria-label="${text(title)}">${inline}</figure>`;
+/** Vega numbers clip paths through all pictures of a process, so those of one page are not taken for one another. */
+export function figureHtml({ title, svg }: Figure): string {
+  return `<figure role="img" aria-label="${text(title)}">${svg}</figure>`;
 }
 
 export function text(value: string): string {
@@ -139,8 +138,8 @@ function errorSection(labels: readonly LabelResult[]): string {
   return `<section><h2>Errors</h2>${tableHtml(['operation', 'kind', 'count'], rows.join(''))}</section>`;
 }
 
-function figureSection(label: string, figures: readonly Figure[], at: number): string {
-  const inline = figures.map((figure, i) => figureHtml(figure, `f${at}-${i}`)).join('\n');
+function figureSection(label: string, figures: readonly Figure[]): string {
+  const inline = figures.map(figureHtml).join('\n');
   return `<section><h2>${text(label)}</h2><div class="figures">${inline}</div></section>`;
 }
 
