@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBenchCommand, BenchEnded } from './bench-command.ts';
 import { addClaimCommand } from './claim-command.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addDevCommand } from './dev/dev.ts';
@@ -22,14 +23,14 @@ export type ExitCode = 0 | 1 | 2;
 /** `args` without the interpreter and the script. Never rejects. */
 export async function rkv(args: readonly string[], components: RkvComponents): Promise<ExitCode> {
   try {
-    await buildProgram(components).parseAsync(args, { from: 'user' });
+    await buildProgram(components, args).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     return explainEnd(error, components.terminal);
   }
 }
 
-function buildProgram({ terminal, startServer }: RkvComponents): Command {
+function buildProgram({ terminal, startServer }: RkvComponents, args: readonly string[]): Command {
   const program = new Command('rkv')
     .description('A masterless, replicated key-value store that speaks Redis.')
     .version(readVersion())
@@ -49,6 +50,7 @@ function buildProgram({ terminal, startServer }: RkvComponents): Command {
   addClusterCommands(program, terminal);
   addTransferCommands(program, terminal);
   addClaimCommand(program, terminal);
+  addBenchCommand(program, terminal, args);
   return program;
 }
 
@@ -59,6 +61,7 @@ function readVersion(): string {
 
 function explainEnd(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why already
+  if (error instanceof BenchEnded) return error.exitCode;
   terminal.err(`${describeError(error)}\n`);
   return error instanceof WrongUsage ? 2 : 1;
 }
