@@ -38,26 +38,26 @@ const PLACES_MAX = 200_000;
 const AROUND_MAX = 6;
 
 export function explain(init: ExplanationInit): Explanation {
-  const { key, answer, certain, optional, model } = init;
+  const { key, answer, certain, optional, ofKey } = init;
   const { stuckAt, states } = answer;
   return {
     key,
     prefix: certain.filter(({ end }) => end < stuckAt.end).length,
     total: certain.length + optional.length,
     stuckAt,
-    possible: states.map((state) => model.describe(state)),
+    possible: states.map((state) => ofKey.describe(state)),
     ...picture(init),
   };
 }
 
 function picture(init: ExplanationInit): Pick<Explanation, 'core' | 'around'> {
-  const { certain, optional, answer, isRead } = init;
+  const { certain, optional, answer, model } = init;
   const { stuckAt } = answer;
   const begun = certain.filter(({ begin }) => begin <= stuckAt.end);
   const ended = begun.filter((operation) => operation !== stuckAt && operation.end <= stuckAt.end);
   // What had not ended need not have happened yet.
   const open = [...begun.filter(({ end }) => end > stuckAt.end), ...optional].filter(
-    (operation) => operation.begin <= stuckAt.end && !isRead(operation),
+    (operation) => operation.begin <= stuckAt.end && !model.isRead(operation),
   );
   const core = coreOf(init, ended, open);
   const others = [...ended, ...open]
@@ -67,7 +67,7 @@ function picture(init: ExplanationInit): Pick<Explanation, 'core' | 'around'> {
 }
 
 function coreOf(
-  { model, isRead, answer }: ExplanationInit,
+  { ofKey, model, answer }: ExplanationInit,
   ended: readonly Operation[],
   open: readonly Operation[],
 ): Operation[] {
@@ -75,15 +75,18 @@ function coreOf(
   const isImpossible = (kept: readonly Operation[]): boolean => {
     if (steps <= 0) return false;
     const keeps = new Set(kept);
-    const aside = ended.filter((operation) => !keeps.has(operation) && !isRead(operation));
+    const aside = ended.filter((operation) => !keeps.has(operation) && !model.isRead(operation));
     const certain = [...kept, answer.stuckAt].toSorted(byBegin);
     const optional = [...aside, ...open].toSorted(byBegin);
-    const result = linearize({ certain, optional, model, isRead, placesMax: PLACES_MAX, stepsMax: steps });
+    const limits = { placesMax: PLACES_MAX, stepsMax: steps };
+    const result = linearize({ certain, optional, ofKey, model, ...limits });
     steps -= result.steps;
     return result.kind === 'impossible';
   };
   if (!isImpossible(ended)) return [];
-  return [...shrink(ended, isImpossible, { triesMax: TRIES_MAX }), answer.stuckAt].toSorted(byBegin);
+  // Reads are left aside first: a write tells more about where a value is from than somebody who has seen it.
+  const readsFirst = ended.toSorted((a, b) => Number(model.isRead(b)) - Number(model.isRead(a)));
+  return [...shrink(readsFirst, isImpossible, { triesMax: TRIES_MAX }), answer.stuckAt].toSorted(byBegin);
 }
 
 function byBegin(a: Operation, b: Operation): number {

@@ -74,7 +74,7 @@ export function isLinearizable({ impossible, gaveUp }: LinearizableVerdict): boo
 
 export function describeLinearizability(verdict: LinearizableVerdict): string {
   const { keys, operations, indefinite, impossible, explanations, gaveUp } = verdict;
-  const lines = [`${operations} operations on ${keys} keys, ${indefinite} of them indefinite`];
+  const lines = [`${operations} operations on ${keysInWords(keys)}, ${indefinite} of them indefinite`];
   if (isLinearizable(verdict)) lines.push('linearizable');
   if (impossible.length > 0) lines.push(`NOT LINEARIZABLE: ${listed(impossible)}`);
   lines.push(...explanations.map(describeExplanation));
@@ -88,7 +88,11 @@ const KEYS_LISTED = 10;
 
 function listed(keys: readonly string[]): string {
   const shown = keys.slice(0, KEYS_LISTED).map((key) => JSON.stringify(key));
-  return `${keys.length} ${keys.length === 1 ? 'key' : 'keys'}, ${shown.join(', ')}${keys.length > shown.length ? ', ...' : ''}`;
+  return `${keysInWords(keys.length)}, ${shown.join(', ')}${keys.length > shown.length ? ', ...' : ''}`;
+}
+
+function keysInWords(count: number): string {
+  return count === 1 ? '1 key' : `${count} keys`;
 }
 
 export function operationsByKey(operations: readonly Operation[]): Map<string, Operation[]> {
@@ -119,7 +123,7 @@ function questionOf(operations: readonly Operation[], model: Model): Omit<Search
     optional: inOrder.filter(
       (operation) => operation.outcome !== 'ok' && operation.outcome !== 'failed' && !model.isRead(operation),
     ),
-    model: model.open(),
-    isRead: (operation) => model.isRead(operation),
+    ofKey: model.open(),
+    model,
   };
 }

@@ -9,7 +9,8 @@
  *     visited    the same operations done with the same state: somebody was here (visited.ts)
  *     reads      one that the state allows is done at once; to wait with it never helps
  *     optional   an operation whose outcome nobody knows has no end, so it never stops the search, and is tried only when it
- *                is stuck without. Of several that do the same the first to begin is taken first
+ *                is stuck without, and where somebody looks at what it leaves behind before that is overwritten. Of
+ *                several that do the same the first to begin is taken first
  *
  * Source: Wing and Gong, "Testing and Verifying Concurrent Objects" (1993); Lowe, "Testing for linearizability" (2017), for
  * the list and what is remembered of it; Horn and Kroening, "Faster linearizability checking via P-compositionality"
@@ -20,7 +21,7 @@
  * Two moments that are equal are taken for either order.
  */
 import type { Operation } from '../history/operation.ts';
-import type { ModelOfKey, PrimitiveState, Transition } from './model.ts';
+import { toldOf, type Model, type ModelOfKey, type PrimitiveState, type Transition } from './model.ts';
 import { Visited, type Bits } from './visited.ts';
 
 export interface SearchInit {
@@ -28,8 +29,8 @@ export interface SearchInit {
   readonly certain: readonly Operation[];
   /** Each of these may have happened at any time after its begin, or not. In the order of their begins. */
   readonly optional: readonly Operation[];
-  readonly model: ModelOfKey;
-  isRead(operation: Operation): boolean;
+  readonly ofKey: ModelOfKey;
+  readonly model: Pick<Model, 'isRead' | 'isBlind'>;
   readonly placesMax: number;
   /** How many steps may be tried; undefined: those of a search of `placesMax` places. */
   readonly stepsMax?: number;
@@ -77,7 +78,10 @@ class Search {
   readonly #list: EntryList;
   readonly #transitions: readonly Transition<PrimitiveState>[];
   readonly #isRead: readonly boolean[];
+  readonly #isBlind: readonly boolean[];
   readonly #optional: readonly Optional[];
+  /** Of those: whose effect depends on what is there. */
+  readonly #looking: readonly Optional[];
   readonly #visited = new Visited();
   readonly #choices: Choice[] = [];
   #state: PrimitiveState;
@@ -95,13 +99,15 @@ class Search {
   #stuckStates = new Set<PrimitiveState>();
 
   constructor(init: SearchInit) {
-    const { certain, optional, model, isRead } = init;
+    const { certain, ofKey, model } = init;
     this.#init = init;
-    this.#state = model.initial;
+    this.#state = ofKey.initial;
     this.#list = new EntryList(certain);
-    this.#transitions = certain.map((operation) => model.transition(operation));
-    this.#isRead = certain.map(isRead);
-    this.#optional = prepareOptional(optional, model, this.#list);
+    this.#transitions = certain.map((operation) => ofKey.transition(operation));
+    this.#isRead = certain.map((operation) => model.isRead(operation));
+    this.#isBlind = certain.map((operation) => model.isBlind?.(operation) ?? false);
+    this.#optional = prepareOptional(init, this.#list);
+    this.#looking = this.#optional.filter(({ isBlind }) => !isBlind);
   }
 
   run(): SearchResult {
@@ -114,7 +120,7 @@ class Search {
       if (optional < 0) {
         if (at === END) return { kind: 'linearizable', ...this.#counts() };
         if (this.#list.isEnd(at)) {
-          this.#noteStuck(at);
+          this.#noteStuck(at, this.#state);
           optional = 0;
         } else {
           const took = this.#maybeTake(at);
@@ -156,10 +162,12 @@ class Search {
     for (let number = optional; number < this.#optional.length; number++) {
       const { from, bit, like, transition } = this.#optional[number] as Optional;
       if (from >= end) return false;
-      if ((this.#used & bit) !== 0n || (like !== 0n && (this.#used & like) === 0n)) continue;
       this.#steps++;
+      if ((this.#used & bit) !== 0n || (like !== 0n && (this.#used & like) === 0n)) continue;
       const state = transition(this.#state);
       if (state === undefined || state === this.#state) continue;
+      this.#noteStuck(end, state);
+      if (!this.#isLookedAt(state, end)) continue;
       if (!this.#enter(state, this.#used | bit)) continue;
       this.#choices.push(this.#choice(0, number, false));
       this.#used |= bit;
@@ -167,6 +175,18 @@ class Search {
       return true;
     }
     return false;
+  }
+
+  /** Whether anything can come next that would not be the same without this state. */
+  #isLookedAt(state: PrimitiveState, end: number): boolean {
+    for (let at = this.#list.first; at !== end; at = this.#list.next(at)) {
+      const number = this.#list.operationAt(at);
+      if (!this.#isBlind[number] && this.#transitions[number]?.(state) !== undefined) return true;
+    }
+    return this.#looking.some(({ from, bit, transition }) => {
+      if (from >= end || (this.#used & bit) !== 0n) return false;
+      return (transition(state) ?? state) !== state;
+    });
   }
 
   /** Undo what was chosen last, and say what is to be tried next. */
@@ -226,13 +246,13 @@ class Search {
     this.#used = used;
   }
 
-  #noteStuck(at: number): void {
+  #noteStuck(at: number, state: PrimitiveState): void {
     if (at < this.#stuckAt) return;
     if (at > this.#stuckAt) {
       this.#stuckAt = at;
       this.#stuckStates = new Set();
     }
-    if (this.#stuckStates.size < STATES_TOLD_MAX) this.#stuckStates.add(this.#state);
+    if (this.#stuckStates.size < STATES_TOLD_MAX) this.#stuckStates.add(state);
   }
 
   #impossible(): SearchResult {
@@ -252,21 +272,19 @@ interface Optional {
   readonly bit: Bits;
   /** The bit of the one before that does the same, or 0. */
   readonly like: Bits;
+  readonly isBlind: boolean;
 }
 
-function prepareOptional(
-  operations: readonly Operation[],
-  model: ModelOfKey,
-  list: EntryList,
-): readonly Optional[] {
+function prepareOptional({ optional, ofKey, model }: SearchInit, list: EntryList): readonly Optional[] {
   const likes = new Map<string, Bits>();
-  return operations.map((operation, number) => {
+  return optional.map((operation, number) => {
     const bit = 1n << BigInt(number);
-    const { kind, input, output, outcome } = operation;
-    const what = JSON.stringify([kind, input, outcome === 'ok' ? output : undefined]);
+    const { kind, input, begin } = operation;
+    const what = JSON.stringify([kind, input, toldOf(operation)]);
     const like = likes.get(what) ?? 0n;
     likes.set(what, bit);
-    return { transition: model.transition(operation), from: list.placeOf(operation.begin), bit, like };
+    const isBlind = model.isBlind?.(operation) ?? false;
+    return { transition: ofKey.transition(operation), from: list.placeOf(begin), bit, like, isBlind };
   });
 }
 

@@ -20,6 +20,11 @@ export interface Model<State extends PrimitiveState = PrimitiveState> {
    * always right, to say yes of one that changes something is not.
    */
   isRead(operation: Operation): boolean;
+  /**
+   * Whether this operation, answered as it was, can be done in every state and leaves the same one behind in each. When many
+   * outcomes are unknown this saves much. To say no is always right here, too; and so is to leave it out.
+   */
+  isBlind?(operation: Operation): boolean;
   /** For one key. What it numbers or remembers is that key's alone. */
   open(): ModelOfKey<State>;
 }

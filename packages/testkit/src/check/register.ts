@@ -14,6 +14,9 @@ export const register: Model<Register> = {
 
   isRead: ({ kind, outcome, output }) => kind === 'read' || (outcome === 'ok' && output === false),
 
+  isBlind: (operation) =>
+    operation.kind === 'write' || (operation.kind === 'delete' && toldOf(operation) === undefined),
+
   open: () => ({ initial: null, transition, describe: (state) => state ?? 'nothing' }),
 };
 
