@@ -44,6 +44,15 @@ export {
   type LinearizableInit,
   type LinearizableVerdict,
 } from './check/linearizable.ts';
+export {
+  checkSettled,
+  describeSettled,
+  isSettled,
+  type Finding,
+  type FindingKind,
+  type Look,
+  type SettledVerdict,
+} from './check/settled.ts';
 export type { Explanation } from './check/explanation.ts';
 export { toldOf, type Model, type ModelOfKey, type PrimitiveState, type Transition } from './check/model.ts';
 export { register } from './check/register.ts';

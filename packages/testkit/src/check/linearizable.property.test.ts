@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json, Operation } from '../history/operation.ts';
 import { counter } from './counter.ts';
-import { dumbLinearizable } from './dumb-linearizable.ts';
 import { checkLinearizable, isLinearizable } from './linearizable.ts';
 import type { Model, PrimitiveState } from './model.ts';
 import { register } from './register.ts';
@@ -122,6 +121,30 @@ const right = (subject: Subject): fc.Arbitrary<Operation[]> =>
         return answered;
       });
     });
+
+/** Tries every order, and remembers nothing. */
+function dumbLinearizable(operations: readonly Operation[], model: Model): boolean {
+  const ofKey = model.open();
+  const isCertain = ({ outcome }: Operation): boolean => outcome === 'ok';
+  const canFinish = (left: readonly Operation[], state: PrimitiveState): boolean =>
+    !left.some(isCertain) ||
+    left.some((operation) => {
+      const precedes = (other: Operation): boolean => isCertain(other) && other.end < operation.begin;
+      if (left.some(precedes)) return false;
+      const next = ofKey.transition(operation)(state);
+      return (
+        next !== undefined &&
+        canFinish(
+          left.filter((other) => other !== operation),
+          next,
+        )
+      );
+    });
+  return canFinish(
+    operations.filter(({ outcome }) => outcome !== 'failed'),
+    ofKey.initial,
+  );
+}
 
 const isRight = (operations: readonly Operation[]): boolean =>
   isLinearizable(checkLinearizable({ operations }));

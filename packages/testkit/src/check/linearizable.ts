@@ -9,7 +9,7 @@
  * Promised by: one register per key with r + w > n, nothing broken and no read beside a write; a `strict` bucket, always. Not
  * by an eventual bucket in general: for that see settled.ts.
  */
-import type { Operation, Operations } from '../history/operation.ts';
+import { groupedByKey, type Operation, type Operations } from '../history/operation.ts';
 import { counter } from './counter.ts';
 import { describeExplanation, explain, type Explanation } from './explanation.ts';
 import { linearize, type SearchInit } from './linearization.ts';
@@ -53,7 +53,7 @@ export function checkLinearizable(
   const impossible: string[] = [];
   const explanations: Explanation[] = [];
   const gaveUp: { key: string; places: number }[] = [];
-  const byKey = operationsByKey(operations);
+  const byKey = groupedByKey(operations);
   for (const [key, ofKey] of byKey) {
     const model = modelOf(key, ofKey, models);
     const question = questionOf(ofKey, model);
@@ -93,16 +93,6 @@ function listed(keys: readonly string[]): string {
 
 function keysInWords(count: number): string {
   return count === 1 ? '1 key' : `${count} keys`;
-}
-
-export function operationsByKey(operations: readonly Operation[]): Map<string, Operation[]> {
-  const byKey = new Map<string, Operation[]>();
-  for (const operation of operations) {
-    const ofKey = byKey.get(operation.key);
-    if (ofKey === undefined) byKey.set(operation.key, [operation]);
-    else ofKey.push(operation);
-  }
-  return byKey;
 }
 
 /** Throws when the operations of a key are of two models, or of none. */

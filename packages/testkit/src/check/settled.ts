@@ -22,7 +22,14 @@
  * is, and an acknowledged delete keeps its key away, on whichever node the read asked.
  * Not here: past values in other times. Eventual buckets do not promise that there are none; they are counted.
  */
-import type { Copy, Json, Operation, Operations, QuietTime } from '../history/operation.ts';
+import {
+  groupedByKey,
+  type Copy,
+  type Json,
+  type Operation,
+  type Operations,
+  type QuietTime,
+} from '../history/operation.ts';
 import { modelOf, MODELS } from './linearizable.ts';
 import { judge, type Change } from './past.ts';
 import { leftBehind } from './register.ts';
@@ -65,9 +72,9 @@ export interface SettledVerdict {
 export function checkSettled({ operations, quiet, copies }: Operations): SettledVerdict {
   const findings: Finding[] = [];
   let [reads, quietReads, staleReads] = [0, 0, 0];
-  const copiesByKey = groupedByKey(copies);
-  for (const [key, ofKey] of groupedByKey<Operation>(operations, [...copiesByKey.keys()])) {
-    const copiesOfKey = copiesByKey.get(key) ?? [];
+  const [operationsOf, copiesOf] = [groupedByKey(operations), groupedByKey(copies)];
+  for (const key of new Set([...operationsOf.keys(), ...copiesOf.keys()])) {
+    const [ofKey, copiesOfKey] = [operationsOf.get(key) ?? [], copiesOf.get(key) ?? []];
     const judgeLook = judgeOf(key, ofKey);
     for (const look of looksAt(ofKey, copiesOfKey)) {
       const isQuiet = quiet.some((time) => contains(time, look));
@@ -100,20 +107,6 @@ export function isSettled({ findings }: SettledVerdict): boolean {
 }
 
 const READS: ReadonlySet<string> = new Set(['read', 'total', 'members']);
-
-function groupedByKey<T extends { readonly key: string }>(
-  things: readonly T[],
-  others: readonly string[] = [],
-): Map<string, T[]> {
-  const grouped = new Map<string, T[]>();
-  for (const thing of things) {
-    const ofKey = grouped.get(thing.key);
-    if (ofKey === undefined) grouped.set(thing.key, [thing]);
-    else ofKey.push(thing);
-  }
-  for (const key of others) if (!grouped.has(key)) grouped.set(key, []);
-  return grouped;
-}
 
 /** Reads that were answered and copies, as they came. */
 function looksAt(operations: readonly Operation[], copies: readonly Copy[]): Look[] {

@@ -74,6 +74,17 @@ export interface Operations {
   readonly copies: readonly Copy[];
 }
 
+/** In the order in which keys come first. */
+export function groupedByKey<T extends { readonly key: string }>(things: readonly T[]): Map<string, T[]> {
+  const grouped = new Map<string, T[]>();
+  for (const thing of things) {
+    const ofKey = grouped.get(thing.key);
+    if (ofKey === undefined) grouped.set(thing.key, [thing]);
+    else ofKey.push(thing);
+  }
+  return grouped;
+}
+
 /** `compareAndSet ["a","b"] -> true`; what is not known is a question mark. */
 export function describeOperation({ kind, input, output, outcome }: Operation): string {
   const asked = input === undefined ? kind : `${kind} ${describeJson(input)}`;
