@@ -1,13 +1,14 @@
 /**
  * Why the answers on a key have no order: the few operations that contradict each other, and what went on around.
  *
- * The search tells how far it came: what had ended before a certain answer can be ordered, with that answer it cannot. Then
- * one operation after the other is left aside - a read is forgotten, anything else may have happened at any time since
+ * First the answer is found with which it becomes impossible: what had ended before it can be ordered, with it it cannot.
+ * Then one operation after the other is left aside - a read is forgotten, anything else may have happened at any time since
  * or not at all - as long as what is left is impossible still. So the picture is a proof: whatever became of the
  * operations that are not in it, these answers cannot all be right.
  */
-import type { Operation } from '../history/operation.ts';
+import { describeOperation, type Operation } from '../history/operation.ts';
 import { linearize, type SearchInit, type SearchResult } from './linearization.ts';
+import type { PrimitiveState } from './model.ts';
 import { shrink } from './shrink.ts';
 import { describeStates, drawTimeLines } from './time-lines.ts';
 
@@ -18,7 +19,7 @@ export interface Explanation {
   readonly total: number;
   /** The answer that cannot be explained any more. */
   readonly stuckAt: Operation;
-  /** What the key could hold then, in words; some of it if that is much. */
+  /** What the key could hold then, in words; some of it if that is much, nothing if it was not found out. */
   readonly possible: readonly string[];
   /** These contradict each other; in the order of their begins. Empty when they were not found in reasonable time. */
   readonly core: readonly Operation[];
@@ -28,65 +29,118 @@ export interface Explanation {
 
 export interface ExplanationInit extends Omit<SearchInit, 'placesMax'> {
   readonly key: string;
-  readonly answer: Extract<SearchResult, { kind: 'impossible' }>;
 }
 
-/** For finding the core: searches, and the steps of all of them together, which take some seconds. */
+/** Searches in all, and the steps of all of them together, which take some seconds. */
 const TRIES_MAX = 400;
 const STEPS_MAX = 10_000_000;
 const PLACES_MAX = 200_000;
 const AROUND_MAX = 6;
 
+/** Only what is impossible is explained. */
 export function explain(init: ExplanationInit): Explanation {
-  const { key, answer, certain, optional, ofKey } = init;
-  const { stuckAt, states } = answer;
-  return {
-    key,
-    prefix: certain.filter(({ end }) => end < stuckAt.end).length,
-    total: certain.length + optional.length,
-    stuckAt,
-    possible: states.map((state) => ofKey.describe(state)),
-    ...picture(init),
-  };
+  return new Inquiry(init).run();
 }
 
-function picture(init: ExplanationInit): Pick<Explanation, 'core' | 'around'> {
-  const { certain, optional, answer, model } = init;
-  const { stuckAt } = answer;
-  const begun = certain.filter(({ begin }) => begin <= stuckAt.end);
-  const ended = begun.filter((operation) => operation !== stuckAt && operation.end <= stuckAt.end);
-  // What had not ended need not have happened yet.
-  const open = [...begun.filter(({ end }) => end > stuckAt.end), ...optional].filter(
-    (operation) => operation.begin <= stuckAt.end && !model.isRead(operation),
-  );
-  const core = coreOf(init, ended, open);
-  const others = [...ended, ...open]
-    .filter((operation) => !core.includes(operation))
-    .toSorted((a, b) => Math.min(b.end, stuckAt.end) - Math.min(a.end, stuckAt.end) || b.begin - a.begin);
-  return { core, around: others.slice(0, AROUND_MAX).toSorted(byBegin) };
-}
+class Inquiry {
+  readonly #init: ExplanationInit;
+  #steps = STEPS_MAX;
 
-function coreOf(
-  { ofKey, model, answer }: ExplanationInit,
-  ended: readonly Operation[],
-  open: readonly Operation[],
-): Operation[] {
-  let steps = STEPS_MAX;
-  const isImpossible = (kept: readonly Operation[]): boolean => {
-    if (steps <= 0) return false;
-    const keeps = new Set(kept);
-    const aside = ended.filter((operation) => !keeps.has(operation) && !model.isRead(operation));
-    const certain = [...kept, answer.stuckAt].toSorted(byBegin);
-    const optional = [...aside, ...open].toSorted(byBegin);
-    const limits = { placesMax: PLACES_MAX, stepsMax: steps };
-    const result = linearize({ certain, optional, ofKey, model, ...limits });
-    steps -= result.steps;
+  constructor(init: ExplanationInit) {
+    this.#init = init;
+  }
+
+  run(): Explanation {
+    const { key, certain, optional, ofKey } = this.#init;
+    const stuckAt = this.#firstWrong();
+    const ended = certain.filter(({ end }) => end < stuckAt.end);
+    // What had not ended need not have happened yet.
+    const open = [...certain.filter(({ end }) => end > stuckAt.end), ...optional].filter(
+      ({ begin }) => begin <= stuckAt.end,
+    );
+    const core = this.#coreOf(stuckAt, ended, open);
+    return {
+      key,
+      prefix: ended.length,
+      total: certain.length + optional.length,
+      stuckAt,
+      possible: this.#statesAt(stuckAt, ended, open).map((state) => ofKey.describe(state)),
+      core,
+      around: aroundOf(stuckAt, [...ended, ...open], core),
+    };
+  }
+
+  /** The operation with whose end it becomes impossible. */
+  #firstWrong(): Operation {
+    const { certain, optional } = this.#init;
+    const byEnd = certain.toSorted((a, b) => a.end - b.end);
+    let [low, high] = [0, byEnd.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#isImpossible(byEnd.slice(0, middle + 1), [...byEnd.slice(middle + 1), ...optional]))
+        high = middle;
+      else low = middle + 1;
+    }
+    return byEnd[low] as Operation;
+  }
+
+  #coreOf(stuckAt: Operation, ended: readonly Operation[], open: readonly Operation[]): Operation[] {
+    const { model } = this.#init;
+    const isImpossible = (kept: readonly Operation[]): boolean => {
+      const keeps = new Set(kept);
+      const aside = ended.filter((operation) => !keeps.has(operation));
+      return this.#isImpossible([...kept, stuckAt], [...aside, ...open]);
+    };
+    if (!isImpossible(ended)) return [];
+    // Reads are left aside first: a write tells more about where a value is from than somebody who has seen it.
+    const readsFirst = ended.toSorted((a, b) => Number(model.isRead(b)) - Number(model.isRead(a)));
+    return [...shrink(readsFirst, isImpossible, { triesMax: TRIES_MAX }), stuckAt].toSorted(byBegin);
+  }
+
+  #statesAt(
+    stuckAt: Operation,
+    ended: readonly Operation[],
+    open: readonly Operation[],
+  ): readonly PrimitiveState[] {
+    const result = this.#search([...ended, stuckAt], open, stuckAt);
+    return result.kind === 'impossible' && result.stuckAt === stuckAt ? result.states : [];
+  }
+
+  /** What was not found out is not. */
+  #isImpossible(certain: readonly Operation[], optional: readonly Operation[]): boolean {
+    if (this.#steps <= 0) return false;
+    const result = this.#search(certain, optional);
+    this.#steps -= result.steps;
     return result.kind === 'impossible';
-  };
-  if (!isImpossible(ended)) return [];
-  // Reads are left aside first: a write tells more about where a value is from than somebody who has seen it.
-  const readsFirst = ended.toSorted((a, b) => Number(model.isRead(b)) - Number(model.isRead(a)));
-  return [...shrink(readsFirst, isImpossible, { triesMax: TRIES_MAX }), answer.stuckAt].toSorted(byBegin);
+  }
+
+  #search(certain: readonly Operation[], optional: readonly Operation[], doubted?: Operation): SearchResult {
+    const { ofKey, model } = this.#init;
+    const until = Math.max(...certain.map(({ end }) => end));
+    return linearize({
+      certain: certain.toSorted(byBegin),
+      optional: optional
+        .filter((operation) => operation.begin <= until && !model.isRead(operation))
+        .toSorted(byBegin),
+      ofKey,
+      model,
+      placesMax: PLACES_MAX,
+      stepsMax: Math.max(this.#steps, STEPS_MAX / 10),
+      ...(doubted !== undefined && { doubted }),
+    });
+  }
+}
+
+function aroundOf(
+  { end }: Operation,
+  operations: readonly Operation[],
+  core: readonly Operation[],
+): Operation[] {
+  return operations
+    .filter((operation) => !core.includes(operation))
+    .toSorted((a, b) => Math.min(b.end, end) - Math.min(a.end, end) || b.begin - a.begin)
+    .slice(0, AROUND_MAX)
+    .toSorted(byBegin);
 }
 
 function byBegin(a: Operation, b: Operation): number {
@@ -98,7 +152,7 @@ export function describeExplanation(explanation: Explanation): string {
   const [others, those] = core.length === 0 ? [[...around, stuckAt], []] : [around, core];
   const lines = [
     `key ${JSON.stringify(key)}: ${prefix} of ${total} operations can be put in an order; this answer cannot follow:`,
-    `  ${stuckAt.client} was told ${JSON.stringify(stuckAt.output ?? null)}, when the key could hold ${describeStates(possible)}`,
+    `  ${stuckAt.client}: ${describeOperation(stuckAt)}${possible.length === 0 ? '' : `, when the key could hold ${describeStates(possible)}`}`,
   ];
   if (those.length > 0)
     lines.push('these cannot all be right, whatever became of the others:', drawTimeLines(those, stuckAt));

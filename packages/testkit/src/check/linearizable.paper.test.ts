@@ -212,13 +212,13 @@ describe('an explanation', () => {
       ['A', 304],
       ['B', 306],
     ]);
-    expect(explanation?.possible).toEqual(['b', 'u']);
+    expect(explanation?.possible).toEqual(['b', 'something of unknown outcome']);
     expect(describeLinearizability(verdict)).toBe(
       `
 407 operations on 1 key, 1 of them indefinite
 NOT LINEARIZABLE: 1 key, "x"
 key "x": 404 of 407 operations can be put in an order; this answer cannot follow:
-  B was told "a", when the key could hold b or u
+  B: read -> a, when the key could hold b or something of unknown outcome
 these cannot all be right, whatever became of the others:
   A  write a    |--|               300.000 to 301.000
   A  write b          |--|         304.000 to 305.000

@@ -61,7 +61,7 @@ export function checkLinearizable(
     if (answer.kind === 'gaveUp') gaveUp.push({ key, places: answer.places });
     if (answer.kind !== 'impossible') continue;
     impossible.push(key);
-    if (explanations.length < explanationsMax) explanations.push(explain({ key, answer, ...question }));
+    if (explanations.length < explanationsMax) explanations.push(explain({ key, ...question }));
   }
   const indefinite = operations.filter(({ outcome }) => outcome !== 'ok' && outcome !== 'failed').length;
   return { keys: byKey.size, operations: operations.length, indefinite, impossible, explanations, gaveUp };
@@ -113,7 +113,7 @@ function questionOf(operations: readonly Operation[], model: Model): Omit<Search
     optional: inOrder.filter(
       (operation) => operation.outcome !== 'ok' && operation.outcome !== 'failed' && !model.isRead(operation),
     ),
-    ofKey: model.open(),
+    ofKey: model.open(operations),
     model,
   };
 }

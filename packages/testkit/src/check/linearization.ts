@@ -21,7 +21,16 @@
  * Two moments that are equal are taken for either order.
  */
 import type { Operation } from '../history/operation.ts';
-import { toldOf, type Model, type ModelOfKey, type PrimitiveState, type Transition } from './model.ts';
+import { Demand } from './demand.ts';
+import { END, EntryList } from './entry-list.ts';
+import {
+  toldOf,
+  type Hints,
+  type Model,
+  type ModelOfKey,
+  type PrimitiveState,
+  type Transition,
+} from './model.ts';
 import { Visited, type Bits } from './visited.ts';
 
 export interface SearchInit {
@@ -30,8 +39,10 @@ export interface SearchInit {
   /** Each of these may have happened at any time after its begin, or not. In the order of their begins. */
   readonly optional: readonly Operation[];
   readonly ofKey: ModelOfKey;
-  readonly model: Pick<Model, 'isRead' | 'isBlind'>;
+  readonly model: Pick<Model, 'isRead'>;
   readonly placesMax: number;
+  /** Of this one it is known that it cannot be done: come to its end by all means, so that `states` tells of it. */
+  readonly doubted?: Operation;
   /** How many steps may be tried; undefined: those of a search of `placesMax` places. */
   readonly stepsMax?: number;
 }
@@ -43,9 +54,9 @@ export type SearchResult =
       readonly kind: 'impossible';
       readonly places: number;
       readonly steps: number;
-      /** Everything that ended before this did can be ordered; its own end cannot be reached. */
+      /** The end at which the search was stuck last. It may be in vain before: explanation.ts finds the first such end. */
       readonly stuckAt: Operation;
-      /** The states in which the search was stuck there, some of them if there are many. */
+      /** The states in which it was stuck there, some of them if there are many. */
       readonly states: readonly PrimitiveState[];
     };
 
@@ -54,6 +65,9 @@ const STATES_TOLD_MAX = 8;
 const STEPS_PER_PLACE = 100;
 /** Bits of one place that are as dear to remember as a place itself. */
 const BITS_PER_PLACE = 512;
+
+/** Instead of a place in the list: everything was tried. */
+const NOWHERE = -2;
 
 /** What was chosen, and how it was before. */
 interface Choice {
@@ -79,6 +93,8 @@ class Search {
   readonly #transitions: readonly Transition<PrimitiveState>[];
   readonly #isRead: readonly boolean[];
   readonly #isBlind: readonly boolean[];
+  readonly #hints: Hints;
+  readonly #demand: Demand;
   readonly #optional: readonly Optional[];
   /** Of those: whose effect depends on what is there. */
   readonly #looking: readonly Optional[];
@@ -99,13 +115,15 @@ class Search {
   #stuckStates = new Set<PrimitiveState>();
 
   constructor(init: SearchInit) {
-    const { certain, ofKey, model } = init;
+    const { certain, optional, ofKey, model } = init;
     this.#init = init;
+    this.#hints = ofKey.hints ?? {};
+    this.#demand = new Demand(certain, optional, this.#hints, init.doubted);
     this.#state = ofKey.initial;
     this.#list = new EntryList(certain);
     this.#transitions = certain.map((operation) => ofKey.transition(operation));
     this.#isRead = certain.map((operation) => model.isRead(operation));
-    this.#isBlind = certain.map((operation) => model.isBlind?.(operation) ?? false);
+    this.#isBlind = certain.map((operation) => this.#hints.isBlind?.(operation) ?? false);
     this.#optional = prepareOptional(init, this.#list);
     this.#looking = this.#optional.filter(({ isBlind }) => !isBlind);
   }
@@ -146,7 +164,9 @@ class Search {
     const isForced = this.#isRead[number] as boolean;
     const before = this.#choice(at, -1, isForced);
     this.#markDone(number);
-    if (!this.#enter(state, this.#used)) {
+    const isMissed = state !== this.#state && this.#demand.isMissed(this.#state);
+    if (isMissed || !this.#enter(state, this.#used)) {
+      this.#demand.undone(number);
       this.#restore(before);
       return isForced ? false : undefined;
     }
@@ -160,14 +180,15 @@ class Search {
   #maybeUse(optional: number): boolean {
     const end = this.#list.firstEnd;
     for (let number = optional; number < this.#optional.length; number++) {
-      const { from, bit, like, transition } = this.#optional[number] as Optional;
+      const unknown = this.#optional[number] as Optional;
+      const { from, bit, like, transition } = unknown;
       if (from >= end) return false;
       this.#steps++;
       if ((this.#used & bit) !== 0n || (like !== 0n && (this.#used & like) === 0n)) continue;
       const state = transition(this.#state);
       if (state === undefined || state === this.#state) continue;
       this.#noteStuck(end, state);
-      if (!this.#isLookedAt(state, end)) continue;
+      if (this.#demand.isMissed(this.#state) || !this.#isLookedAt(unknown, state, end)) continue;
       if (!this.#enter(state, this.#used | bit)) continue;
       this.#choices.push(this.#choice(0, number, false));
       this.#used |= bit;
@@ -177,16 +198,26 @@ class Search {
     return false;
   }
 
-  /** Whether anything can come next that would not be the same without this state. */
-  #isLookedAt(state: PrimitiveState, end: number): boolean {
+  /** Whether anything can come next that would not be the same without this state, which `unknown` leads to. */
+  #isLookedAt(unknown: Optional, state: PrimitiveState, end: number): boolean {
+    const { mayHelp } = this.#hints;
     for (let at = this.#list.first; at !== end; at = this.#list.next(at)) {
       const number = this.#list.operationAt(at);
-      if (!this.#isBlind[number] && this.#transitions[number]?.(state) !== undefined) return true;
+      if (this.#isBlind[number]) continue;
+      const other = this.#init.certain[number] as Operation;
+      const transition = this.#transitions[number] as Transition<PrimitiveState>;
+      if (mayHelp?.(unknown.operation, this.#state, other) ?? this.#isChanged(transition, state)) return true;
     }
-    return this.#looking.some(({ from, bit, transition }) => {
-      if (from >= end || (this.#used & bit) !== 0n) return false;
-      return (transition(state) ?? state) !== state;
+    return this.#looking.some(({ operation, from, bit, transition }) => {
+      if (operation === unknown.operation || from >= end || (this.#used & bit) !== 0n) return false;
+      return mayHelp?.(unknown.operation, this.#state, operation) ?? this.#isChanged(transition, state);
     });
+  }
+
+  /** Whether this is right in another state, and not the same as here. */
+  #isChanged(transition: Transition<PrimitiveState>, state: PrimitiveState): boolean {
+    const after = transition(state);
+    return after !== undefined && after !== transition(this.#state);
   }
 
   /** Undo what was chosen last, and say what is to be tried next. */
@@ -198,6 +229,7 @@ class Search {
       const { at, optional, isForced } = choice;
       if (at === 0) return [this.#list.firstEnd, optional + 1];
       this.#list.putBack(at);
+      this.#demand.undone(this.#list.operationAt(at));
       if (!isForced) return [this.#list.next(at), -1];
     }
   }
@@ -210,6 +242,7 @@ class Search {
   }
 
   #markDone(number: number): void {
+    this.#demand.done(number);
     if (number > this.#furthest) this.#furthest = number;
     if (number !== this.#border) {
       this.#ahead |= 1n << BigInt(number - this.#border - 1);
@@ -266,6 +299,7 @@ class Search {
 }
 
 interface Optional {
+  readonly operation: Operation;
   readonly transition: Transition<PrimitiveState>;
   /** It may happen before an end that stands beyond this place in the list. */
   readonly from: number;
@@ -275,100 +309,24 @@ interface Optional {
   readonly isBlind: boolean;
 }
 
-function prepareOptional({ optional, ofKey, model }: SearchInit, list: EntryList): readonly Optional[] {
+function prepareOptional({ optional, ofKey }: SearchInit, list: EntryList): readonly Optional[] {
   const likes = new Map<string, Bits>();
   return optional.map((operation, number) => {
     const bit = 1n << BigInt(number);
     const { kind, input, begin } = operation;
-    const what = JSON.stringify([kind, input, toldOf(operation)]);
+    const told = toldOf(operation);
+    const name = told === undefined ? ofKey.hints?.nameOf?.(operation) : undefined;
+    const what = name ?? JSON.stringify([kind, input, told]);
     const like = likes.get(what) ?? 0n;
     likes.set(what, bit);
-    const isBlind = model.isBlind?.(operation) ?? false;
-    return { transition: ofKey.transition(operation), from: list.placeOf(begin), bit, like, isBlind };
+    const isBlind = ofKey.hints?.isBlind?.(operation) ?? false;
+    return {
+      operation,
+      transition: ofKey.transition(operation),
+      from: list.placeOf(begin),
+      bit,
+      like,
+      isBlind,
+    };
   });
-}
-
-const END = -1;
-const NOWHERE = -2;
-
-/** The begins and ends of the certain operations in their order, from 1 on: a list from which operations are taken. */
-class EntryList {
-  readonly #times: number[] = [];
-  readonly #operations: Int32Array;
-  /** Where the operation that begins here ends, and 0 at an end. */
-  readonly #ends: Int32Array;
-  readonly #next: Int32Array;
-  readonly #previous: Int32Array;
-
-  constructor(operations: readonly Operation[]) {
-    const order = operations
-      .flatMap(({ begin, end }, number) => [
-        { time: begin, isEnd: false, number },
-        { time: end, isEnd: true, number },
-      ])
-      .toSorted((a, b) => a.time - b.time || Number(a.isEnd) - Number(b.isEnd));
-    const length = order.length + 1;
-    this.#operations = new Int32Array(length);
-    this.#ends = new Int32Array(length);
-    this.#next = Int32Array.from({ length }, (_, at) => (at + 1 < length ? at + 1 : END));
-    this.#previous = Int32Array.from({ length }, (_, at) => at - 1);
-    const begins = new Int32Array(operations.length);
-    order.forEach(({ time, isEnd, number }, i) => {
-      this.#times.push(time);
-      this.#operations[i + 1] = number;
-      if (isEnd) this.#ends[begins[number] as number] = i + 1;
-      else begins[number] = i + 1;
-    });
-  }
-
-  get first(): number {
-    return this.next(0);
-  }
-
-  /** The first end that is in the list. */
-  get firstEnd(): number {
-    let at = this.first;
-    while (at !== END && !this.isEnd(at)) at = this.next(at);
-    return at;
-  }
-
-  next(at: number): number {
-    return this.#next[at] as number;
-  }
-
-  isEnd(at: number): boolean {
-    return this.#ends[at] === 0;
-  }
-
-  operationAt(at: number): number {
-    return this.#operations[at] as number;
-  }
-
-  /** The last place at which it is earlier than this, ends at the very moment not counted. */
-  placeOf(time: number): number {
-    let [low, high] = [0, this.#times.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#times[middle] as number) < time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  take(at: number): void {
-    for (const entry of [at, this.#ends[at] as number]) {
-      const [previous, next] = [this.#previous[entry] as number, this.next(entry)];
-      this.#next[previous] = next;
-      if (next !== END) this.#previous[next] = previous;
-    }
-  }
-
-  /** What was taken last comes first. */
-  putBack(at: number): void {
-    for (const entry of [this.#ends[at] as number, at]) {
-      const [previous, next] = [this.#previous[entry] as number, this.next(entry)];
-      this.#next[previous] = entry;
-      if (next !== END) this.#previous[next] = entry;
-    }
-  }
 }

@@ -20,13 +20,8 @@ export interface Model<State extends PrimitiveState = PrimitiveState> {
    * always right, to say yes of one that changes something is not.
    */
   isRead(operation: Operation): boolean;
-  /**
-   * Whether this operation, answered as it was, can be done in every state and leaves the same one behind in each. When many
-   * outcomes are unknown this saves much. To say no is always right here, too; and so is to leave it out.
-   */
-  isBlind?(operation: Operation): boolean;
-  /** For one key. What it numbers or remembers is that key's alone. */
-  open(): ModelOfKey<State>;
+  /** For one key, and all that was done to it. */
+  open(operations: readonly Operation[]): ModelOfKey<State>;
 }
 
 export interface ModelOfKey<State extends PrimitiveState = PrimitiveState> {
@@ -37,6 +32,30 @@ export interface ModelOfKey<State extends PrimitiveState = PrimitiveState> {
    */
   transition(operation: Operation): Transition<State>;
   describe(state: State): string;
+  readonly hints?: Hints<State>;
+}
+
+/**
+ * What else is known of a model, and saves a search from trying in vain. Each may be left out: then it is slower, not wrong.
+ * One that says more than is true makes the answers wrong.
+ */
+export interface Hints<State extends PrimitiveState = PrimitiveState> {
+  /** It can be done in every state, answered as it was, and leaves the same one behind in each. */
+  isBlind?(operation: Operation): boolean;
+  /** It can be done in this state only. Such a state must not come back but by what `makes` it. */
+  needs?(operation: Operation): State | undefined;
+  /** Where it changes anything, it leaves this state behind. To be told of each operation that may lead back to a state. */
+  makes?(operation: Operation): State | undefined;
+  /**
+   * Whether one of unknown outcome, done in this state, brings it nearer to one that is right for the other. Where it does
+   * not, the two must be such that their order does not matter, or that the first is in vain.
+   */
+  mayHelp?(unknown: Operation, state: State, other: Operation): boolean;
+  /**
+   * Of one whose outcome is unknown: what it does, in words. Two share them only when nobody can tell which of the two was
+   * done. When left out: its kind, and what went in.
+   */
+  nameOf?(unknown: Operation): string;
 }
 
 /** What an operation was told, if it was told anything. */

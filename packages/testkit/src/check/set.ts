@@ -5,7 +5,7 @@
  * little room, however many states are remembered.
  */
 import type { Operation } from '../history/operation.ts';
-import { toldOf, type Model, type ModelOfKey, type Transition } from './model.ts';
+import { toldOf, type Hints, type Model, type ModelOfKey, type Transition } from './model.ts';
 
 export const set: Model<bigint> = {
   name: 'set',
@@ -43,6 +43,15 @@ class SetOfKey implements ModelOfKey<bigint> {
         throw new Error(`a set knows no operation "${kind}"`);
     }
   }
+
+  readonly hints: Hints<bigint> = {
+    mayHelp: ({ input }, state, other) => {
+      const told = toldOf(other);
+      if (told === undefined) return false;
+      if (other.kind !== 'members') return input === other.input;
+      return ((state ^ this.#stateOf(told as readonly string[])) & this.#bitOf(input as string)) !== 0n;
+    },
+  };
 
   describe(state: bigint): string {
     return `{${[...this.#bits].flatMap(([member, bit]) => ((state & bit) === 0n ? [] : [member])).join(' ')}}`;
