@@ -220,9 +220,9 @@ NOT LINEARIZABLE: 1 key, "x"
 key "x": 404 of 407 operations can be put in an order; this answer cannot follow:
   B: read -> a, when the key could hold b or something of unknown outcome
 these cannot all be right, whatever became of the others:
-  A  write a    |--|               300.000 to 301.000
-  A  write b          |--|         304.000 to 305.000
-  B  read -> a              |--|   306.000 to 307.000  <--
+  A  write a    |--|              300.000 to 301.000
+  A  write b          |--|        304.000 to 305.000
+  B  read -> a              |--|  306.000 to 307.000  <--
 at about that time:
   R  read -> "N 198"  |--|                             198.600 to 198.800
   N  write "N 199"          |--|                       199.000 to 199.500
