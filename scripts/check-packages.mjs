@@ -53,7 +53,7 @@ function main() {
   const answer = run(process.execPath, ['--input-type=module', '--eval', PROGRAM], home);
   if (answer !== 'hello\n') throw new Error(`a program that stores "hello" read "${answer}"`);
   const version = run('npx', ['--no-install', 'rkv', '--version'], home).trim();
-  const { version: wanted } = manifests.find(({ bin }) => bin !== undefined);
+  const { version: wanted } = manifests.find(({ bin }) => bin?.rkv !== undefined);
   if (version !== wanted) throw new Error(`npx rkv --version says "${version}", not "${wanted}"`);
   say(`${tarballs.length} packages installed in an empty folder; a program ran; rkv ${version}`);
 }

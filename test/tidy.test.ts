@@ -24,7 +24,7 @@ const FLOORS: Record<string, readonly (readonly string[])[]> = {
     ['node', 'net', 'host'],
   ],
   store: [['entry', 'config'], ['kv', 'storage'], ['redis', 'admin'], ['server'], ['cli']],
-  testkit: [['world', 'history'], ['life', 'check'], ['network', 'disk'], ['faults'], ['cluster']],
+  testkit: [['world', 'history'], ['life', 'check'], ['network', 'disk'], ['faults', 'command'], ['cluster']],
 };
 
 /** Imports between two rooms of one floor, each with its reason. One that is no longer there fails the test. */

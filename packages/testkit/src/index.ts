@@ -1,7 +1,8 @@
 /**
  * `@rkv/testkit`: a whole cluster in one process, on virtual time, from one seed.
  *
- * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which.
+ * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
+ * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
  */
 export { World, SimulationFailure, type WorldInit } from './world/world.ts';
 export { Trace, digestBytes } from './world/trace.ts';
@@ -54,9 +55,18 @@ export {
   type SettledVerdict,
 } from './check/settled.ts';
 export type { Explanation } from './check/explanation.ts';
-export { toldOf, type Model, type ModelOfKey, type PrimitiveState, type Transition } from './check/model.ts';
+export {
+  toldOf,
+  type Model,
+  type Hints,
+  type ModelOfKey,
+  type PrimitiveState,
+  type Transition,
+} from './check/model.ts';
+export { drawTimeLines } from './check/time-lines.ts';
 export { register } from './check/register.ts';
 export { counter } from './check/counter.ts';
 export { set } from './check/set.ts';
 export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';
 export { NodeLog, type LogLevel, type LogLine } from './cluster/node-log.ts';
+export { checkCommand } from './command/check-command.ts';
