@@ -31,11 +31,15 @@ export interface ExplanationInit extends Omit<SearchInit, 'placesMax'> {
   readonly key: string;
 }
 
-/** Searches in all, and the steps of all of them together, which take some seconds. */
+/** Searches in all, and the steps of all of them together, which take a second or some. */
 const TRIES_MAX = 400;
-const STEPS_MAX = 10_000_000;
+const STEPS_MAX = 2_000_000;
+/** To set out with an operation costs as much as so many steps, whether or not it is looked at. */
+const STEPS_PER_OPERATION = 2;
 const PLACES_MAX = 200_000;
 const AROUND_MAX = 6;
+/** A core that was not made small in time is drawn from here on. */
+const CORE_DRAWN_MAX = 12;
 
 /** Only what is impossible is explained. */
 export function explain(init: ExplanationInit): Explanation {
@@ -110,7 +114,7 @@ class Inquiry {
   #isImpossible(certain: readonly Operation[], optional: readonly Operation[]): boolean {
     if (this.#steps <= 0) return false;
     const result = this.#search(certain, optional);
-    this.#steps -= result.steps;
+    this.#steps -= result.steps + STEPS_PER_OPERATION * (certain.length + optional.length);
     return result.kind === 'impossible';
   }
 
@@ -154,8 +158,9 @@ export function describeExplanation(explanation: Explanation): string {
     `key ${JSON.stringify(key)}: ${prefix} of ${total} operations can be put in an order; this answer cannot follow:`,
     `  ${stuckAt.client}: ${describeOperation(stuckAt)}${possible.length === 0 ? '' : `, when the key could hold ${describeStates(possible)}`}`,
   ];
-  if (those.length > 0)
-    lines.push('these cannot all be right, whatever became of the others:', drawTimeLines(those, stuckAt));
+  if (those.length > 0) lines.push('these cannot all be right, whatever became of the others:');
+  if (those.length > CORE_DRAWN_MAX) lines.push(`  (${those.length - CORE_DRAWN_MAX} before these)`);
+  if (those.length > 0) lines.push(drawTimeLines(those.slice(-CORE_DRAWN_MAX), stuckAt));
   if (others.length > 0) lines.push('at about that time:', drawTimeLines(others, stuckAt));
   return lines.join('\n');
 }

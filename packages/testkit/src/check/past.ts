@@ -37,30 +37,56 @@ type Origin = Pick<Change, 'begin' | 'end' | 'version'>;
 /** Nothing was there before the first write. */
 const BEGINNING: Origin = { begin: -Infinity, end: -Infinity };
 
-export function judge(found: Found, changes: readonly Change[]): Judgement {
-  const origins = originsOf(found, changes);
-  return { origins, instead: origins.length === 0 ? undefined : laterThanAll(origins, found, changes) };
-}
+export class Past {
+  /** The latest begin comes last. */
+  readonly #changes: readonly Change[];
+  readonly #byState = new Map<string | null, Change[]>();
+  readonly #hasVersions: boolean;
 
-function originsOf({ state, version, end }: Found, changes: readonly Change[]): readonly Origin[] {
-  const makers = changes.filter((change) => change.state === state && change.begin < end);
-  const named = makers.filter((change) => version !== undefined && change.version === version);
-  if (named.length > 0) return named;
-  return state === null ? [BEGINNING, ...makers] : makers;
-}
-
-function laterThanAll(
-  origins: readonly Origin[],
-  found: Found,
-  changes: readonly Change[],
-): Change | undefined {
-  let latest: Change | undefined;
-  for (const change of changes) {
-    if (!change.isAcknowledged || change.end > found.begin) continue;
-    if (!isLaterThanFound(change, found, origins)) continue;
-    if (latest === undefined || change.begin > latest.begin) latest = change;
+  constructor(changes: readonly Change[]) {
+    this.#changes = changes.toSorted((a, b) => a.begin - b.begin);
+    this.#hasVersions = changes.some(({ version }) => version !== undefined);
+    for (const change of changes) {
+      const same = this.#byState.get(change.state);
+      if (same === undefined) this.#byState.set(change.state, [change]);
+      else same.push(change);
+    }
   }
-  return latest;
+
+  judge(found: Found): Judgement {
+    const origins = this.#originsOf(found);
+    return { origins, instead: origins.length === 0 ? undefined : this.#laterThanAll(origins, found) };
+  }
+
+  #originsOf({ state, version, end }: Found): readonly Origin[] {
+    const makers = (this.#byState.get(state) ?? []).filter(({ begin }) => begin < end);
+    const named = makers.filter((change) => version !== undefined && change.version === version);
+    if (named.length > 0) return named;
+    return state === null ? [BEGINNING, ...makers] : makers;
+  }
+
+  #laterThanAll(origins: readonly Origin[], found: Found): Change | undefined {
+    const newest = Math.max(...origins.map(({ end }) => end));
+    for (let at = this.#beginsBefore(found.begin) - 1; at >= 0; at--) {
+      const change = this.#changes[at] as Change;
+      // Without stamps nothing that began earlier than this can be later than what was found.
+      if (!this.#hasVersions && change.begin <= newest) return undefined;
+      const isInTime = change.isAcknowledged && change.end <= found.begin;
+      if (isInTime && isLaterThanFound(change, found, origins)) return change;
+    }
+    return undefined;
+  }
+
+  /** How many changes began before this moment. */
+  #beginsBefore(moment: number): number {
+    let [low, high] = [0, this.#changes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#changes[middle] as Change).begin < moment) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 function isLaterThanFound(change: Change, { version }: Found, origins: readonly Origin[]): boolean {

@@ -31,7 +31,7 @@ import {
   type QuietTime,
 } from '../history/operation.ts';
 import { modelOf, MODELS } from './linearizable.ts';
-import { judge, type Change } from './past.ts';
+import { Past, type Change } from './past.ts';
 import { leftBehind } from './register.ts';
 
 export type FindingKind = 'phantom' | 'lost' | 'resurrected' | 'wentBack' | 'diverged';
@@ -136,10 +136,10 @@ function judgeOf(key: string, operations: readonly Operation[]): JudgeLook {
 }
 
 function judgeRegister(operations: readonly Operation[]): JudgeLook {
-  const changes = operations.flatMap((operation) => changeOf(operation, leftBehind(operation)));
+  const past = new Past(operations.flatMap((operation) => changeOf(operation, leftBehind(operation))));
   const seen = new LatestSeen();
   return (look) => {
-    const { origins, instead } = judge({ ...look, state: look.found as string | null }, changes);
+    const { origins, instead } = past.judge({ ...look, state: look.found as string | null });
     if (origins.length === 0) return [{ kind: 'phantom', look }];
     if (instead === undefined) {
       seen.note(look, Math.max(...origins.map(({ begin }) => begin)));
@@ -159,15 +159,19 @@ function judgeSet(operations: readonly Operation[]): JudgeLook {
     if (kind === 'members' || (outcome === 'ok' && output === false)) continue;
     const member = input as string;
     const change = changeOf(operation, kind === 'add' ? member : null);
-    changes.set(member, [...(changes.get(member) ?? []), ...change]);
+    const ofMember = changes.get(member);
+    if (ofMember === undefined) changes.set(member, change);
+    else ofMember.push(...change);
   }
+  const pasts = new Map([...changes].map(([member, ofMember]) => [member, new Past(ofMember)]));
+  const nothing = new Past([]);
   return (look) => {
     const listed = new Set(look.found as readonly string[] | null);
-    return [...new Set([...changes.keys(), ...listed])].flatMap((member): Finding[] => {
+    return [...new Set([...pasts.keys(), ...listed])].flatMap((member): Finding[] => {
       const state = listed.has(member) ? member : null;
       // The stamp of a set is that of the whole.
       const found = { state, begin: look.begin, end: look.end };
-      const { origins, instead } = judge(found, changes.get(member) ?? []);
+      const { origins, instead } = (pasts.get(member) ?? nothing).judge(found);
       if (origins.length === 0) return [{ kind: 'phantom', look, instead: `${member} was never added` }];
       if (instead === undefined) return [];
       if (state === null)
