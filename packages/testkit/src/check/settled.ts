@@ -185,18 +185,46 @@ function judgeSet(operations: readonly Operation[]): JudgeLook {
 
 function judgeCounter(operations: readonly Operation[]): JudgeLook {
   const increments = operations.filter(({ kind, outcome }) => kind === 'increment' && outcome !== 'failed');
-  const sum = (chosen: readonly Operation[]): number =>
-    chosen.reduce((total, { input }) => total + (input as number), 0);
+  const begun = new Sums(increments, ({ begin }) => begin);
+  const acknowledged = new Sums(
+    increments.filter(({ outcome }) => outcome === 'ok'),
+    ({ end }) => end,
+  );
   return (look, isQuiet) => {
-    const begun = increments.filter(({ begin }) => begin < look.end);
-    const sure = isQuiet ? begun.filter(({ outcome, end }) => outcome === 'ok' && end <= look.begin) : [];
-    const maybe = begun.filter((increment) => !sure.includes(increment));
-    const least = sum(sure) + sum(maybe.filter(({ input }) => (input as number) < 0));
-    const most = sum(sure) + sum(maybe.filter(({ input }) => (input as number) > 0));
+    const maybe = begun.before(look.end);
+    const sure = isQuiet ? acknowledged.before(look.begin) : { up: 0, down: 0 };
+    const [least, most] = [sure.up + maybe.down, sure.down + maybe.up];
     const found = (look.found ?? 0) as number;
     if (found > most) return [{ kind: 'phantom', look, instead: `at most ${most}` }];
     return found < least ? [{ kind: 'lost', look, instead: `at least ${least}` }] : [];
   };
+}
+
+/** What increments before a moment add up to: those upwards and those downwards. */
+class Sums {
+  readonly #moments: readonly number[];
+  readonly #sums: readonly { readonly up: number; readonly down: number }[];
+
+  constructor(increments: readonly Operation[], momentOf: (increment: Operation) => number) {
+    const inOrder = increments.toSorted((a, b) => momentOf(a) - momentOf(b));
+    let [up, down] = [0, 0];
+    this.#moments = inOrder.map(momentOf);
+    this.#sums = inOrder.map(({ input }) => {
+      up += Math.max(0, input as number);
+      down += Math.min(0, input as number);
+      return { up, down };
+    });
+  }
+
+  before(moment: number): { readonly up: number; readonly down: number } {
+    let [low, high] = [0, this.#moments.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#moments[middle] as number) <= moment) low = middle + 1;
+      else high = middle;
+    }
+    return this.#sums[low - 1] ?? { up: 0, down: 0 };
+  }
 }
 
 function changeOf(operation: Operation, state: string | null | undefined): Change[] {
