@@ -24,7 +24,7 @@ const FLOORS: Record<string, readonly (readonly string[])[]> = {
     ['node', 'net', 'host'],
   ],
   store: [['entry', 'config'], ['kv', 'storage'], ['redis', 'admin'], ['server'], ['cli']],
-  testkit: [['world'], ['life', 'check'], ['network', 'disk'], ['faults'], ['cluster']],
+  testkit: [['world', 'history'], ['life', 'check'], ['network', 'disk'], ['faults', 'command'], ['cluster']],
   bench: [
     ['contracts'],
     ['generators'],

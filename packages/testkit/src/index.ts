@@ -1,7 +1,8 @@
 /**
  * `@rkv/testkit`: a whole cluster in one process, on virtual time, from one seed.
  *
- * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which.
+ * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
+ * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
  */
 export { World, SimulationFailure, type WorldInit } from './world/world.ts';
 export { Trace, digestBytes } from './world/trace.ts';
@@ -17,8 +18,55 @@ export { describeFaults, type Breakage, type Fault, type FaultKind } from './fau
 export { parseFaults } from './faults/parse-faults.ts';
 export { drawFaults, FAULT_KINDS, swarm, type FaultPlan } from './faults/draw-faults.ts';
 export { unleash, type Breakable } from './faults/nemesis.ts';
-export { shrink } from './faults/shrink.ts';
 export { Agreement } from './check/agreement.ts';
 export { checkDeterminism, type Determinism } from './check/determinism.ts';
+export { shrink } from './check/shrink.ts';
+export type {
+  Copy,
+  Invocation,
+  Json,
+  Operation,
+  Operations,
+  Outcome,
+  QuietTime,
+} from './history/operation.ts';
+export {
+  History,
+  type Answer,
+  type HistoryEvent,
+  type HistoryInit,
+  type OpenOperation,
+} from './history/history.ts';
+export { HistoryFile, parseHistory, readHistory } from './history/history-file.ts';
+export {
+  checkLinearizable,
+  describeLinearizability,
+  isLinearizable,
+  type LinearizableInit,
+  type LinearizableVerdict,
+} from './check/linearizable.ts';
+export {
+  checkSettled,
+  describeSettled,
+  isSettled,
+  type Finding,
+  type FindingKind,
+  type Look,
+  type SettledVerdict,
+} from './check/settled.ts';
+export type { Explanation } from './check/explanation.ts';
+export {
+  toldOf,
+  type Model,
+  type Hints,
+  type ModelOfKey,
+  type PrimitiveState,
+  type Transition,
+} from './check/model.ts';
+export { drawTimeLines } from './check/time-lines.ts';
+export { register } from './check/register.ts';
+export { counter } from './check/counter.ts';
+export { set } from './check/set.ts';
 export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';
 export { NodeLog, type LogLevel, type LogLine } from './cluster/node-log.ts';
+export { checkCommand } from './command/check-command.ts';

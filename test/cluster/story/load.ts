@@ -8,13 +8,13 @@
  * A client writes keys of its own, one operation at a time on each, and a few that all clients write, whenever it likes. It
  * reads its own and those of others.
  */
+import type { History, Invocation, OpenOperation, Operation } from '@rkv/testkit';
 import type { Redis } from 'ioredis';
 import type { TestNode } from '../nodes.ts';
 import { connect } from '../redis-client.ts';
-import type { HistoryFile, Operation, Outcome } from './history.ts';
 
 export interface LoadInit {
-  readonly history: HistoryFile;
+  readonly history: History;
   /** Whom clients may ask now. */
   readonly nodes: () => readonly TestNode[];
   readonly clients: number;
@@ -113,16 +113,11 @@ export class Load {
     this.#clients.forEach((client, at) => client.moveTo(nodes[at % nodes.length] as TestNode));
   }
 
-  /** Resolves when every operation that has begun by now has its outcome, and stands in the history. */
-  async settle(): Promise<void> {
-    await Promise.all(this.#open);
-  }
-
   /** Resolves when every operation has its outcome. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    await this.settle();
+    await Promise.all(this.#open);
     for (const client of this.#clients) client.close();
   }
 
@@ -176,12 +171,12 @@ export class Load {
   }
 
   async #one(client: Client, meantAt: number): Promise<void> {
-    const { outcome, error, node } = await this.#ask(client);
+    const { outcome, error, node = '' } = await this.#ask(client);
     this.#spans.push(performance.now() - meantAt);
     const { operations, missed } = this.#byNode.get(node) ?? { operations: 0, missed: 0 };
     this.#byNode.set(node, { operations: operations + 1, missed: missed + Number(outcome !== 'ok') });
     if (outcome === 'failed') this.#failed++;
-    if (outcome === 'unknown') this.#unknown++;
+    if (outcome === 'indefinite') this.#unknown++;
     if (error !== undefined && this.#failures.size < FAILURES_TOLD) this.#failures.add(error);
   }
 
@@ -244,15 +239,16 @@ class Client {
   write(key: string): Promise<Operation> {
     const value = `${this.#name}-${this.#values++}`;
     const text = padded(value, this.#init.valueBytes);
-    return this.#change(key, () => this.#perform('write', key, value, (redis) => redis.set(key, text)));
+    const asked = { kind: 'write', key, input: value };
+    return this.#change(key, () => this.#perform(asked, (redis) => redis.set(key, text)));
   }
 
   delete(key: string): Promise<Operation> {
-    return this.#change(key, () => this.#perform('delete', key, null, (redis) => redis.del(key)));
+    return this.#change(key, () => this.#perform({ kind: 'delete', key }, (redis) => redis.del(key)));
   }
 
   read(key: string): Promise<Operation> {
-    return this.#perform('read', key, null, (redis) => redis.get(key));
+    return this.#perform({ kind: 'read', key }, (redis) => redis.get(key));
   }
 
   close(): void {
@@ -269,51 +265,36 @@ class Client {
   }
 
   async #perform(
-    kind: Operation['kind'],
-    key: string,
-    value: string | null,
+    asked: Pick<Invocation, 'kind' | 'key' | 'input'>,
     ask: (redis: Redis) => Promise<unknown>,
   ): Promise<Operation> {
+    const { history, valueBytes } = this.#init;
     const connection = this.#connected();
-    const begin = performance.now();
-    const outcome = await this.#outcomeOf(connection, kind, ask);
-    const operation: Operation = {
-      kind,
-      key,
-      value,
-      connection: connection?.name ?? this.#name,
+    const open = history.begin({
+      client: connection?.name ?? this.#name,
       node: connection?.node.name ?? 'nobody',
-      begin,
-      end: performance.now(),
-      ...outcome,
-    };
-    this.#init.history.add(operation);
-    return operation;
-  }
-
-  async #outcomeOf(
-    connection: Connection | undefined,
-    kind: Operation['kind'],
-    ask: (redis: Redis) => Promise<unknown>,
-  ): Promise<Pick<Operation, 'outcome'> & Partial<Operation>> {
-    if (connection === undefined) return { outcome: 'failed', error: 'no node runs' };
+      ...asked,
+    });
+    if (connection === undefined) return history.failed(open, 'no node runs');
     try {
-      const answer = (await ask(connection.redis)) as string | null;
-      return kind === 'read'
-        ? { outcome: 'ok', value: unpadded(answer, this.#init.valueBytes) }
-        : { outcome: 'ok' };
+      const answer = await ask(connection.redis);
+      if (asked.kind !== 'read') return history.ok(open);
+      return history.ok(open, { output: unpadded(answer as string | null, valueBytes) });
     } catch (error) {
-      return { outcome: this.#handleFailure(connection, kind, error as Error), error: String(error) };
+      return this.#handleFailure(connection, open, error as Error);
     }
   }
 
   /** A reply that is an error tells whether the change surely did not happen; a connection that breaks does not. */
-  #handleFailure(connection: Connection, kind: Operation['kind'], error: Error): Outcome {
+  #handleFailure(connection: Connection, open: OpenOperation, error: Error): Operation {
+    const { history } = this.#init;
     const replied = error.name === 'ReplyError';
     if (!replied) this.#leave(connection);
     else if (error.message.includes('(stopping:')) this.#moveOn(connection);
     const definite = replied ? error.message.includes('definite: true') : !connection.wasReady;
-    return kind === 'read' || definite ? 'failed' : 'unknown';
+    return open.operation.kind === 'read' || definite
+      ? history.failed(open, String(error))
+      : history.indefinite(open, String(error));
   }
 
   #connected(): Connection | undefined {

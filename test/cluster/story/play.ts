@@ -5,12 +5,18 @@
  */
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import {
+  checkSettled,
+  describeSettled,
+  isSettled,
+  readHistory,
+  type OpenOperation,
+  type SettledVerdict,
+} from '@rkv/testkit';
 import { joinAll } from '../nodes.ts';
 import { connect } from '../redis-client.ts';
 import type { TestNode } from '../nodes.ts';
-import { checkHistory, describeVerdict, type Verdict } from './check-history.ts';
 import { atRest } from './claims.ts';
-import { readHistory } from './history.ts';
 import { type Figures, unpadded } from './load.ts';
 import { eachOf, Stage, type StageInit } from './stage.ts';
 import type { Step } from './steps.ts';
@@ -32,7 +38,7 @@ const SERVED_AGAIN_MS = 30_000;
 /** After a step, of the keys written last. */
 const KEYS_BETWEEN = 300;
 
-export async function play(story: Story, say: (line: string) => void): Promise<Verdict> {
+export async function play(story: Story, say: (line: string) => void): Promise<SettledVerdict> {
   const stage = new Stage(story);
   let isRight = false;
   try {
@@ -48,7 +54,7 @@ export async function play(story: Story, say: (line: string) => void): Promise<V
     }
     await stage.load.stop();
     const verdict = await lastLook(stage, say);
-    isRight = verdict.findings.length === 0;
+    isRight = isSettled(verdict);
     return verdict;
   } catch (error) {
     say(stage.nodes.describeLogs());
@@ -56,9 +62,9 @@ export async function play(story: Story, say: (line: string) => void): Promise<V
   } finally {
     await stage.load.stop();
     await stage.nodes.end();
-    stage.history.close();
-    if (isRight) rmSync(dirname(stage.history.path), { recursive: true });
-    else say(`the history is in ${stage.history.path}`);
+    stage.file.close();
+    if (isRight) rmSync(dirname(stage.file.path), { recursive: true });
+    else say(`the history is in ${stage.file.path}; npm run history -- FILE looks at it again`);
   }
 }
 
@@ -89,40 +95,42 @@ function describeFigures({ operations, failed, unknown, p50, p99, max }: Figures
 
 /** At rest every node tells of the latest keys what was acknowledged, while clients go on. */
 async function lookBetween(stage: Stage): Promise<void> {
-  const from = performance.now();
+  const from = stage.history.moment();
   const keys = stage.load.keys.slice(-KEYS_BETWEEN);
   for (const node of stage.members.values()) await readAll(stage, node, keys, 'between');
-  stage.history.addQuiet({ from, to: performance.now() });
-  await stage.load.settle(); // what was begun meanwhile may have been read
-  stage.history.flush();
-  const verdict = checkHistory(readHistory(stage.history.path));
-  if (verdict.findings.length > 0) throw new Error(describeVerdict(verdict));
+  stage.history.addQuiet({ from, to: stage.history.moment() });
+  const verdict = judge(stage);
+  if (!isSettled(verdict)) throw new Error(describeSettled(verdict));
 }
 
 /** Every key at every node by the quorum that clients have; then by all replicas, which agree afterwards. */
-async function lastLook(stage: Stage, say: (line: string) => void): Promise<Verdict> {
+async function lastLook(stage: Stage, say: (line: string) => void): Promise<SettledVerdict> {
   await atRest.holds(stage, stage.load.figures());
-  const from = performance.now();
+  const from = stage.history.moment();
   const members = [...stage.members.values()];
   const { keys } = stage.load;
   for (const node of members) await readAll(stage, node, keys, 'in the end');
   const some = [...keys.slice(0, KEYS_BY_ALL / 2), ...keys.slice(-KEYS_BY_ALL / 2)];
   await eachOf(some, (key) => readByAll(stage, stage.oneOf(members), key));
-  stage.history.addQuiet({ from, to: performance.now() });
-  stage.history.flush();
-  const verdict = checkHistory(readHistory(stage.history.path));
-  say(`${keys.length} keys at ${members.length} nodes: ${describeVerdict(verdict)}`);
+  stage.history.addQuiet({ from, to: stage.history.moment() });
+  const verdict = judge(stage);
+  say(`${keys.length} keys at ${members.length} nodes: ${describeSettled(verdict)}`);
   const agree = async (): Promise<boolean> => (await stage.oddKeys(some)).length === 0;
   await stage.until('replicas that agree after they were read', agree, AGREE_MS);
   return verdict;
 }
 
+function judge({ file }: Stage): SettledVerdict {
+  file.flush();
+  return checkSettled(readHistory(file.path));
+}
+
 async function readByAll(stage: Stage, node: TestNode, key: string): Promise<void> {
-  const begin = performance.now();
+  const open = beginRead(stage, node, 'by all', key);
   const { status, text } = await node.ask(`/api/get?r=${COPIES}&key=${encodeURIComponent(key)}`);
   if (status !== 200) throw new Error(`${node.name} cannot read ${key} from all replicas: ${text}`);
   const { value } = JSON.parse(text) as { value?: string };
-  noteRead(stage, node, { who: 'by all', key, text: value ?? null, begin });
+  stage.history.ok(open, { output: unpadded(value ?? null, stage.valueBytes) });
 }
 
 async function readAll(stage: Stage, node: TestNode, keys: readonly string[], who: string): Promise<void> {
@@ -131,8 +139,8 @@ async function readAll(stage: Stage, node: TestNode, keys: readonly string[], wh
     await stage.until(`${key} from ${node.name}`, () => readOnce(key), SERVED_AGAIN_MS);
   };
   const readOnce = async (key: string): Promise<boolean> => {
-    const begin = performance.now();
-    noteRead(stage, node, { who, key, text: await redis.get(key), begin });
+    const open = beginRead(stage, node, who, key);
+    stage.history.ok(open, { output: unpadded(await redis.get(key), stage.valueBytes) });
     return true;
   };
   try {
@@ -143,13 +151,6 @@ async function readAll(stage: Stage, node: TestNode, keys: readonly string[], wh
   }
 }
 
-function noteRead(
-  stage: Stage,
-  { name }: TestNode,
-  { who, key, text, begin }: { who: string; key: string; text: string | null; begin: number },
-): void {
-  const value = unpadded(text, stage.valueBytes);
-  const connection = `${who}, ${name}`;
-  const end = performance.now();
-  stage.history.add({ kind: 'read', key, value, connection, node: name, begin, end, outcome: 'ok' });
+function beginRead({ history }: Stage, { name }: TestNode, who: string, key: string): OpenOperation {
+  return history.begin({ client: `${who}, ${name}`, node: name, key, kind: 'read' });
 }

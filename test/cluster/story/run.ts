@@ -8,6 +8,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { isSettled } from '@rkv/testkit';
 import { drawnStory } from './draw.ts';
 import { play } from './play.ts';
 
@@ -36,7 +37,7 @@ try {
     },
     console.log,
   );
-  if (verdict.findings.length > 0) process.exitCode = 1;
+  if (!isSettled(verdict)) process.exitCode = 1;
 } catch (error) {
   console.error(`seed ${seed}: ${(error as Error).stack}`);
   process.exitCode = 1;

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Prng } from '@rkv/core';
+import { History, HistoryFile } from '@rkv/testkit';
 import { Nodes, type NodesInit, type TestNode } from '../nodes.ts';
-import { HistoryFile } from './history.ts';
 import { Load } from './load.ts';
 
 export interface StageInit {
@@ -72,7 +72,9 @@ const POLL_MS = 10;
 export class Stage {
   readonly init: StageInit;
   readonly nodes: Nodes;
-  readonly history: HistoryFile;
+  /** Goes into the file as it grows, and is kept nowhere else. */
+  readonly history: History;
+  readonly file: HistoryFile;
   readonly load: Load;
   readonly valueBytes: number;
   readonly #prng: Prng;
@@ -89,7 +91,12 @@ export class Stage {
     this.nodes = new Nodes(init.nodes);
     this.valueBytes = init.valueBytes ?? VALUE_BYTES;
     this.#prng = new Prng(init.seed);
-    this.history = new HistoryFile(join(mkdtempSync(join(tmpdir(), 'rkv-story-')), 'history.jsonl'));
+    this.file = new HistoryFile(join(mkdtempSync(join(tmpdir(), 'rkv-story-')), 'history.jsonl'));
+    this.history = new History({
+      now: () => performance.now(),
+      onEvent: (event) => this.file.add(event),
+      forgets: true,
+    });
     this.load = new Load({
       history: this.history,
       nodes: () => this.present,

@@ -50,7 +50,7 @@ export function quiet(seconds: number, ...claims: Claim[]): Step {
     async (stage) => {
       const from = performance.now();
       await pause(seconds * 1000);
-      stage.history.addQuiet({ from, to: performance.now() });
+      stage.history.addQuiet({ from, to: stage.history.moment() });
     },
     ...claims,
   );

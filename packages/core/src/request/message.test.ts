@@ -87,6 +87,8 @@ describe('numbers that are part of the wire', () => {
       handoffEnd: 12,
       coverage: 13,
       coveragePage: 14,
+      exchangeAsk: 15,
+      exchangeTell: 16,
     });
     expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping', 'no_service']);
     expect(serviceNumber('rkv')).toBe(0x6189);

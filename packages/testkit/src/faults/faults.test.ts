@@ -2,7 +2,7 @@ import { Prng } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { drawFaults, FAULT_KINDS } from './draw-faults.ts';
 import { describeFaults, type Fault } from './fault.ts';
-import { shrink } from './shrink.ts';
+import { shrink } from '../check/shrink.ts';
 
 const PLAN = { nodes: ['n1', 'n2', 'n3'], fromMs: 1000, untilMs: 60_000 };
 

@@ -10,6 +10,7 @@ import {
   type PartitionId,
   type StableName,
   type StableStore,
+  type VnodeContext,
 } from '@rkv/core';
 import {
   KV_SERVICE,
@@ -20,6 +21,7 @@ import {
   Service,
   type Coordinator,
   type HeldReply,
+  type KvVnode,
   type RequestOptions,
 } from '@rkv/store';
 import { SimCluster, World, type NodeLife } from '@rkv/testkit';
@@ -36,6 +38,8 @@ export interface KvClusterInit {
   readonly ringSize?: number;
   readonly n?: number;
   readonly durability?: 'process' | 'power';
+  /** Another vnode in the place of the shipped one: a planted bug. */
+  readonly openVnode?: (context: VnodeContext, clock: HybridClock) => KvVnode;
 }
 
 export class KvCluster {
@@ -234,7 +238,12 @@ export class KvCluster {
       random: () => host.random(),
       driftLimitMs: 60_000,
     });
-    const module = kvModule(clock);
+    const { openVnode } = this.#init;
+    const shipped = kvModule(clock);
+    const module =
+      openVnode === undefined
+        ? shipped
+        : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
     const node = new Node({
       id: nodeIdOf(name),
       name,
