@@ -89,7 +89,8 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
     const at = (i: number): string => `${inRange[i]?.hashHi}.${inRange[i]?.hashLo}`;
     while (count > 0 && count < inRange.length && at(count) === at(count - 1)) count++;
     const states = inRange.slice(0, count).flatMap((item) => [item.hashHi, item.hashLo, ...stateOf(item)]);
-    return { states: Uint32Array.from(states), more: count < inRange.length };
+    const last = count < inRange.length ? inRange[count - 1] : undefined;
+    return { states: Uint32Array.from(states), upTo: last && [last.hashHi, last.hashLo] };
   }
 
   itemsAt(hashHi: number, hashLo: number): Uint8Array[] {

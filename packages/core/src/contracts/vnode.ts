@@ -156,8 +156,8 @@ export interface CoveragePage<Reply> {
 export interface StatePage {
   /** Four words for each item: the first two of its key's hash, and its state (high, low). Items at one position are in one page. */
   readonly states: Uint32Array;
-  /** There may be more after these. */
-  readonly more: boolean;
+  /** All up to this position was told of, and there may be more behind it; undefined: of the whole range. A page may be empty. */
+  readonly upTo: readonly [hashHi: number, hashLo: number] | undefined;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { HashRange } from '../contracts/store.ts';
 import type { ItemTrees } from '../contracts/vnode.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { rangeOf } from '../ring/ranges.ts';
-import { ITEMS_BYTES, STATES_MAX } from './comparison.ts';
+import { ITEMS_BYTES, POSITIONS_MAX, STATES_MAX } from './comparison.ts';
 import { leafWidth } from './leaves.ts';
 import type { Answer, Question } from './exchange-wire.ts';
 import { mergeAll } from './merge-all.ts';
@@ -87,7 +87,7 @@ function itemsAt(
   const items: Uint8Array[] = [];
   let bytes = 0;
   let at = 0;
-  for (; at + 1 < positions.length && bytes < ITEMS_BYTES; at += 2) {
+  for (; at + 1 < Math.min(positions.length, 2 * POSITIONS_MAX) && bytes < ITEMS_BYTES; at += 2) {
     for (const item of trees.itemsAt(positions[at] as number, positions[at + 1] as number)) {
       items.push(item);
       bytes += item.length;

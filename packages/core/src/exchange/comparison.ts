@@ -12,19 +12,19 @@
 import { assert } from '../base/assert.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';
-import type { ItemTrees } from '../contracts/vnode.ts';
+import type { ItemTrees, StatePage } from '../contracts/vnode.ts';
 import type { Answer, Position, Question } from './exchange-wire.ts';
 
 /** Sums in one answer: those of a group of leaves, or of as many groups. */
 const PARTS_MAX = 64;
-/** States on one page: walked in well under a millisecond. */
-export const STATES_MAX = 500;
-/** Positions in one question for items. */
-const POSITIONS_MAX = 500;
+/** States on one page: each is of an entry that was read to its end. */
+export const STATES_MAX = 256;
+/** Positions in one question for items: each is looked for in the store. */
+export const POSITIONS_MAX = 64;
 /** Bytes of items in one frame, about; one item may be longer. */
 export const ITEMS_BYTES = 64 * 1024;
-/** Items in one frame. */
-const ITEMS_MAX = 1_000;
+/** Items in one frame: they are merged in one step. */
+const ITEMS_MAX = 64;
 
 /** Why nothing came of a question to a node that does not keep to the protocol. */
 export const OTHER_ANSWER = 'it was answered something else than was asked';
@@ -88,22 +88,28 @@ export class Comparison {
       case 'sums':
         return this.#handleSums(event.sums);
       case 'states':
-        return this.#handleStates(event.states, event.more);
+        return this.#handleStates(event);
       case 'items':
         return this.#handleItems(event.answered, event.items);
       case 'merged':
         this.mendedHere += event.changed;
-        this.failed += event.failed;
-        return this.#mend();
+        return this.#goOn(event);
       case 'given':
         this.mendedThere += event.changed;
-        this.failed += event.failed;
-        return this.#mend();
+        return this.#goOn(event);
       case 'refused':
         return { kind: 'end', reason: event.reason };
       case 'roots':
         return { kind: 'end', reason: OTHER_ANSWER };
     }
+  }
+
+  /** A store that takes nothing would be sent everything. */
+  #goOn({ changed, failed }: { readonly changed: number; readonly failed: number }): ComparisonEffect {
+    this.failed += failed;
+    if (failed > 0 && changed === 0)
+      return { kind: 'end', reason: `${this.failed} items could not be stored` };
+    return this.#mend();
   }
 
   #next(): ComparisonEffect {
@@ -143,12 +149,12 @@ export class Comparison {
     return ask({ kind: 'states', ...question });
   }
 
-  #handleStates(page: Uint32Array, moreThere: boolean): ComparisonEffect {
+  #handleStates(theirs: StatePage): ComparisonEffect {
     const { trees } = this.#init;
     const ours = trees.states(this.#current, this.#after, STATES_MAX);
     // Compared is what both pages reach to.
-    const end = earlier(moreThere ? lastOf(page) : undefined, ours.more ? lastOf(ours.states) : undefined);
-    const [here, there] = [statesUpTo(ours.states, end), statesUpTo(page, end)];
+    const end = earlier(ours.upTo, theirs.upTo);
+    const [here, there] = [statesUpTo(ours.states, end), statesUpTo(theirs.states, end)];
     this.#more = end !== undefined;
     this.#after = end;
     this.#theirs = new Set(there.keys());
@@ -245,11 +251,6 @@ function positionsNotAmong(
     if (!others.has(name) && !isNamed) positions.push(position);
   }
   return positions;
-}
-
-function lastOf(states: Uint32Array): Position | undefined {
-  const at = states.length - 4;
-  return at < 0 ? undefined : [states[at] as number, states[at + 1] as number];
 }
 
 function isUpTo([hi, lo]: Position, [endHi, endLo]: Position): boolean {

@@ -51,6 +51,7 @@ interface OpenQuestion {
 }
 
 interface CurrentComparison {
+  readonly begunAt: number;
   /** When it last went on. */
   at: number;
   readonly pair: ComparedPair;
@@ -65,6 +66,8 @@ const AFTER_RETURN_MS = 3_000;
 const TICK_MS = 1_000;
 /** An answer takes a slice of background work; on a node that is very busy some seconds. */
 const ANSWER_MS = 10_000;
+/** Then another pair has its turn, for whoever answers slowly must not hold up all. What is mended by then stays so. */
+const TURN_MS = 30_000;
 /** A store that takes longer than this to say what became of some items will not say it any more. */
 const STALLED_MS = 60_000;
 
@@ -120,7 +123,8 @@ export class ExchangeManager {
 
   /** A node came or went. */
   onUpChanged(node: NodeId, up: boolean): void {
-    if (up) this.#dueAt.set(node, this.#port.host.monotonic() + AFTER_RETURN_MS);
+    const soon = this.#port.host.monotonic() + AFTER_RETURN_MS;
+    if (up) this.#dueAt.set(node, Math.min(this.#dueAt.get(node) ?? soon, soon));
     else this.#giveUp((asked) => asked.to === node, `${this.#port.nameOf(node)} is down`);
   }
 
@@ -257,7 +261,8 @@ export class ExchangeManager {
         range: rangeOf(pair.range, bits),
         leafWidth: leafWidth(bits),
       });
-      const running = { at: this.#port.host.monotonic(), pair, vnode, machine };
+      const now = this.#port.host.monotonic();
+      const running = { begunAt: now, at: now, pair, vnode, machine };
       this.#running = running;
       this.#perform(running, machine.begin());
     }
@@ -287,7 +292,9 @@ export class ExchangeManager {
     this.#port.inBackground(() => {
       if (this.#running !== running) return false;
       running.at = this.#port.host.monotonic();
-      this.#perform(running, running.machine.step(event));
+      const isLong = running.at - running.begunAt > TURN_MS && this.#differing.length > 0;
+      if (isLong) this.#end(running, 'it goes on when others have had their turn');
+      else this.#perform(running, running.machine.step(event));
       return false;
     });
   }

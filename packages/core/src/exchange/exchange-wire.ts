@@ -12,7 +12,7 @@
  * tell    u32 id, u8 kind, then by kind:
  *   roots   u16 count, {u8 known, u32 u32 sum}*
  *   sums    u8 known, u16 parts, {u32 u32 sum}*
- *   states  u8 more, u16 count, {u32 u32 position, u32 u32 state}*
+ *   states  u8 there is one {u32 u32 up to}, u16 count, {u32 u32 position, u32 u32 state}*
  *   items   u16 positions that are answered, u16 count, {u32 length, bytes}*
  *   given   u16 changed, u16 failed
  *   refused u16 length, why
@@ -61,7 +61,7 @@ export type Answer =
   /** Two words each; undefined: not known. */
   | { readonly kind: 'roots'; readonly sums: readonly (Uint32Array | undefined)[] }
   | { readonly kind: 'sums'; readonly sums: Uint32Array | undefined }
-  | { readonly kind: 'states'; readonly states: Uint32Array; readonly more: boolean }
+  | { readonly kind: 'states'; readonly states: Uint32Array; readonly upTo: Position | undefined }
   /** What lies at the first `answered` positions. */
   | { readonly kind: 'items'; readonly answered: number; readonly items: readonly Uint8Array[] }
   | { readonly kind: 'given'; readonly changed: number; readonly failed: number }
@@ -85,8 +85,7 @@ export function writeQuestion(out: Writer, id: number, question: Question): void
       return out.u16(question.parts);
     case 'states':
       writeRange(out, question.within);
-      out.u8(question.after === undefined ? 0 : 1);
-      if (question.after !== undefined) writeWords(out, question.after);
+      writePosition(out, question.after);
       return out.u16(question.limit);
     case 'items':
       out.u16(question.positions.length / 2);
@@ -129,7 +128,7 @@ function readBody(input: Reader, kind: Question['kind']): Question {
       return { kind, partition, within: readRange(input), parts: input.u16() };
     case 'states': {
       const within = readRange(input);
-      const after: Position | undefined = input.u8() === 0 ? undefined : [input.u32(), input.u32()];
+      const after = readPosition(input);
       return { kind, partition, within, after, limit: input.u16() };
     }
     case 'items':
@@ -155,7 +154,7 @@ export function writeAnswer(out: Writer, id: number, answer: Answer): void {
       out.u16((answer.sums?.length ?? 0) / 2);
       return writeWords(out, answer.sums ?? []);
     case 'states':
-      out.u8(answer.more ? 1 : 0);
+      writePosition(out, answer.upTo);
       out.u16(answer.states.length / 4);
       return writeWords(out, answer.states);
     case 'items':
@@ -193,8 +192,8 @@ export function readAnswer(input: Reader): Answer {
       return { kind, sums: known ? sums : undefined };
     }
     case 'states': {
-      const more = input.u8() === 1;
-      return { kind, more, states: readWords(input, 4 * input.u16()) };
+      const upTo = readPosition(input);
+      return { kind, upTo, states: readWords(input, 4 * input.u16()) };
     }
     case 'items':
       return { kind, answered: input.u16(), items: readItems(input) };
@@ -220,6 +219,15 @@ function writeRange(out: Writer, { start, end }: HashRange): void {
 
 function readRange(input: Reader): HashRange {
   return { start: input.u32(), end: input.u32() + 1 };
+}
+
+function writePosition(out: Writer, position: Position | undefined): void {
+  out.u8(position === undefined ? 0 : 1);
+  if (position !== undefined) writeWords(out, position);
+}
+
+function readPosition(input: Reader): Position | undefined {
+  return input.u8() === 0 ? undefined : [input.u32(), input.u32()];
 }
 
 function writeWords(out: Writer, words: Iterable<number>): void {

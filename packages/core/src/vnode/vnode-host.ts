@@ -9,6 +9,7 @@
  * its module says that it can be (`reopens`). A broken invariant is not caught: it crashes.
  */
 import { BrokenInvariant } from '../base/assert.ts';
+import { WireError } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
@@ -136,12 +137,24 @@ export class VnodeHost {
 
   /** Merge an item of another copy. `done` once it is as durable as an acknowledged write; `same`: nothing was to be done. */
   merge(item: Uint8Array, done: (merged: 'changed' | 'same' | 'failed') => void): void {
+    // What goes into a vnode that another is about to take the place of, that one knows nothing of.
+    if (this.#reopensAt !== undefined) return done('failed');
     const before = this.#changes;
     let changed: boolean | undefined;
-    this.#vnode.handleHandoffItem(item, (stored) => {
-      const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
-      done(stored ? merged : 'failed');
-    });
+    try {
+      this.#vnode.handleHandoffItem(item, (stored) => {
+        const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
+        done(stored ? merged : 'failed');
+      });
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const { partition } = this.place;
+      this.#init.logger.error(
+        { partition, reason: error.message },
+        'an item made no sense; it was not stored',
+      );
+      return done('failed');
+    }
     changed = this.#changes > before;
   }
 

@@ -40,7 +40,6 @@ function statesSummed(
   for (let more = true; more;) {
     const page = stage.vnode.trees.states(within, after, limit);
     const { states } = page;
-    more = page.more;
     for (let i = 0; i < states.length; i += 4) {
       const [hi, lo, stateHi, stateLo] = [...states.subarray(i, i + 4)] as [number, number, number, number];
       if (after !== undefined) expect(hi > after[0] || (hi === after[0] && lo >= after[1])).toBe(true);
@@ -48,6 +47,8 @@ function statesSummed(
       tree.add(hi, stateHi, stateLo);
       count++;
     }
+    more = page.upTo !== undefined;
+    after = page.upTo;
   }
   return { sums: [...tree.sums(within, tree.groups)], count };
 }

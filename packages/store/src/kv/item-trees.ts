@@ -39,8 +39,8 @@ export interface ItemTreesParts {
   readonly tallies: VnodeTallies;
 }
 
-/** Entries are read to the end to find damage: so many bytes, and a page of states ends. */
-const PAGE_BYTES = 512 * 1024;
+/** An engine may copy what it shows, and entries are read to the end to find damage: so many bytes, and a page ends. */
+const PAGE_BYTES = 256 * 1024;
 /** No limit to a walk that its visitor ends. */
 const RECORDS_MAX = 2 ** 30;
 
@@ -115,7 +115,7 @@ export class KvItemTrees implements ItemTrees {
       },
     );
     found.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    return { states: Uint32Array.from(found.flat()), more: last !== undefined };
+    return { states: Uint32Array.from(found.flat()), upTo: last };
   }
 
   itemsAt(hashHi: number, hashLo: number): Uint8Array[] {
@@ -143,12 +143,14 @@ export class KvItemTrees implements ItemTrees {
     found: (hashHi: number, stateHi: number, stateLo: number) => void,
   ): Position | undefined {
     let items = 0;
+    let bytes = 0;
     return this.#visit(
       within,
       after,
-      () => items >= limit,
+      () => items >= limit || bytes >= PAGE_BYTES,
       (hashHi, hashLo, _key, entry) => {
         items++;
+        bytes += entry.length;
         digestState(hashHi, hashLo, entry, digest);
         found(hashHi, digest[0] as number, digest[1] as number);
       },

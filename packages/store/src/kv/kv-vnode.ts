@@ -183,7 +183,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     }
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#find(at);
-    const merged = merge(at.key, held, entry, this.#onClash);
+    const merged = this.#isDamaged(at.key, held) ? entry : merge(at.key, held, entry, this.#onClash);
     if (merged !== held && this.#store(at, held, merged) === undefined) return done(false);
     const inFlight = this.#overlay.get(at.key);
     if (inFlight === undefined) return done(true);
@@ -281,6 +281,18 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       if (inFlight !== undefined) return inFlight.entry;
     }
     return this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
+  }
+
+  /** Nothing of it can be believed, so nothing is lost when another replica's takes its place. */
+  #isDamaged(key: string, held: Uint8Array | undefined): boolean {
+    const problem = held === undefined ? undefined : problemOf(key, held);
+    if (problem === undefined) return false;
+    const { partition } = this.#context.place;
+    this.#context.logger.warn(
+      { partition, key, problem },
+      "a damaged entry is replaced by another replica's",
+    );
+    return true;
   }
 
   /** Its removal is on its way into the store. */
