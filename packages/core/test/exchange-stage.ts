@@ -36,6 +36,8 @@ export class ExchangeStage {
     readonly kind: string;
     readonly bytes: Uint8Array;
   }[] = [];
+  /** How long a node's frames are on their way. */
+  delayOf: (from: string) => number = () => 1;
   /** Frames that do not arrive. */
   isLost: (from: string, to: string, kind: string) => boolean = () => false;
 
@@ -115,7 +117,7 @@ export class ExchangeStage {
         this.frames.push({ from: node, to, kind, bytes });
         if (this.isLost(node, to, kind) || this.down.has(to) || this.down.has(node)) return true;
         const { epoch } = documentOf();
-        host.setTimer(1, () => {
+        host.setTimer(this.delayOf(node), () => {
           const manager = this.manager(to);
           if (kind === 'ask') manager.onAsk(node as NodeId, service, epoch, new Reader(bytes));
           else manager.onTell(node as NodeId, new Reader(bytes));

@@ -35,6 +35,8 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
   isCounting = false;
   /** Takes no writes. */
   isFull = false;
+  /** A page ends here and names nothing that lies before. */
+  nameless: Pick<ModelItem, 'hashHi' | 'hashLo'> | undefined;
   /** Says what became of an item only when this is called. */
   held: (() => void)[] | undefined;
   readonly #items = new Map<string, ModelItem>();
@@ -79,6 +81,9 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
   }
 
   states({ start, end }: HashRange, after: readonly [number, number] | undefined, limit: number): StatePage {
+    const stop = this.nameless;
+    if (after === undefined && stop !== undefined && stop.hashHi >= start && stop.hashHi < end)
+      return { states: new Uint32Array(0), upTo: [stop.hashHi, stop.hashLo] };
     const inRange = this.items.filter(
       ({ hashHi, hashLo }) =>
         hashHi >= start &&

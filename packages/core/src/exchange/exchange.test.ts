@@ -210,6 +210,35 @@ describe('what cannot be compared', () => {
     expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
   });
 
+  it('is not sent everything when it takes nothing', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    for (let i = 0; i < 2_000; i++) stage.put(item(`k${i}`, 1, i * 20), [1], 2);
+    stage.vnode(2).isFull = true;
+    stage.host.advance(ROUND_MS);
+    const sent = stage.frames
+      .filter(({ from }) => from === 'b')
+      .reduce((sum, { bytes }) => sum + bytes.length, 0);
+    expect(sent).toBeLessThan(8 * 1024);
+  });
+
+  it('may be a page that names nothing: what lies behind it is found', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    stage.put(item('behind', 1, 99), [1], 2);
+    stage.vnode(1).nameless = { hashHi: item('', 0, 98).hashHi, hashLo: 0 };
+    stage.host.advance(ROUND_MS);
+    expect(stage.content(2, range)).toBe('behind=1');
+  });
+
+  it('has its turn and no more: a peer that answers slowly does not hold up the others', () => {
+    const stage = new ExchangeStage();
+    for (let i = 0; i < 20_000; i++) stage.put(item(`k${i}`, 1, i * 20_000), [1]);
+    stage.delayOf = (from) => (from === 'c' ? 2_000 : 1);
+    stage.host.advance(90_000);
+    const partner = stage.manager('b').pairs.find(({ owner, range }) => owner === 'a' && range === 1);
+    expect(partner?.alikeAt).toBeDefined();
+    expect(stage.vnode(3).items).toHaveLength(20_000);
+  });
+
   it('does not hold up the others for ever: a store that says nothing is given up', () => {
     const stage = new ExchangeStage();
     stage.put(item('k', 1), [2]);

@@ -1,8 +1,9 @@
 /** A vnode whose module has a bug: what becomes of the command, of the vnode, and of those who waited for it. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
 import { BrokenInvariant } from '../base/assert.ts';
+import { WireError } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { silentLogger, type Logger } from '../contracts/logger.ts';
 import { SPACE_ENTRY } from '../contracts/store.ts';
@@ -169,6 +170,25 @@ it('one that keeps throwing is opened anew once the store has what was on its wa
   expect(closed).toEqual([false]);
   host.close();
   expect(closed).toEqual([false, true]);
+});
+
+it('takes no item of another copy while it waits for that', () => {
+  open(true);
+  for (let i = 0; i < 3; i++) ask('throw');
+  const told: string[] = [];
+  host.merge(Uint8Array.of(1), (merged) => told.push(merged));
+  expect(told).toEqual(['failed']);
+});
+
+it('an item of another copy that makes no sense is not stored, and that is said', () => {
+  open(false);
+  vi.spyOn(host.vnode, 'handleHandoffItem').mockImplementation(() => {
+    throw new WireError('cut short');
+  });
+  const told: string[] = [];
+  host.merge(Uint8Array.of(1), (merged) => told.push(merged));
+  expect(told).toEqual(['failed']);
+  expect(errors).toEqual(['an item made no sense; it was not stored']);
 });
 
 it('also when the store loses what was on its way', () => {

@@ -64,6 +64,22 @@ describe('a walk over all items', () => {
 });
 
 describe('an item handed over', () => {
+  // Each byte of the entry: flags, type, version, sum, payload, checksum.
+  it.each(Array.from({ length: valueAt('bad', 5, 'v').length }, (_, at) => at))(
+    'takes the place of an entry that is damaged, whatever that says: byte %i',
+    (at) => {
+      const store = new ManualStore();
+      const damaged = valueAt('bad', 5, 'v');
+      damaged[at] = (damaged[at] as number) ^ 1;
+      store.submit([{ space: SPACE_ENTRY, place: PLACE, ...placeKey('bad'), value: damaged }]);
+      store.commit();
+      const stage = new VnodeStage({ store });
+      stage.takeIn('bad', valueAt('bad', 5, 'v'));
+      stage.store.commit();
+      expect(stage.content).toEqual(['bad 5:v']);
+    },
+  );
+
   it('is merged, and stored when the store has it', () => {
     const stage = new VnodeStage();
     stage.put('k', 2, 'later');

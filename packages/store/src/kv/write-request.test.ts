@@ -401,6 +401,16 @@ describe('a copy that does not come after the others sufficed', () => {
     expect(port.news()).toEqual(['merge k 1000:v at b!']);
   });
 
+  it('is left with a node that has taken a copy, not with one that has not', () => {
+    const { port, put } = stage('bcdbcdbc');
+    put();
+    port.reply('b', merged);
+    port.reply('c', merged);
+    port.news();
+    port.fail('d');
+    expect(port.news()).toEqual(['merge k 1000:v at b!']);
+  });
+
   it('is looked for no further when it was kept where it came', () => {
     const { port } = written();
     port.keep('c');

@@ -8,8 +8,8 @@
  * A write that no longer can succeed fails at once and says whether it surely did nothing. One that was refused
  * because the partition moved waits for the newer ring and goes there under the same stamp.
  *
- * Once it is answered it waits for the other copies. One that does not come is left as a hint: with this node, or
- * with another replica where it is this node that failed. Or else the copies that sufficed would be all there is, and the
+ * Once it is answered it waits for the other copies. One that does not come is left as a hint: with this node where it
+ * has taken a copy of its own, or with another that has. Or else the copies that sufficed would be all there is, and the
  * next disk that is lost could take the write with it.
  *
  * Source: Dynamo 4.5; PROTOCOLS 7 and 8.
@@ -276,12 +276,14 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     const { port } = this.#coordinator;
     if (port.epoch > this.#sentEpoch) return listOf(this.#coordinator, this.#command, this.#n).replicas;
     const { replicas } = this.#list;
-    const elsewhere = replicas.find(
-      ({ node }, at) => (this.#count.counted & (1 << at)) !== 0 && node !== port.self,
+    // Whoever has taken its own copy can take another: this node first.
+    const takers = replicas.flatMap(({ node }, at) =>
+      (this.#count.counted & (1 << at)) === 0 ? [] : [node],
     );
+    if (takers.includes(port.self)) takers.unshift(port.self);
     return replicas.flatMap((replica, at) => {
       if ((lacking & (1 << at)) === 0) return [];
-      const node = replica.node === port.self ? elsewhere?.node : port.self;
+      const node = takers.find((taker) => taker !== replica.node);
       return node === undefined ? [] : [{ ...replica, node, role: 'fallback' as const }];
     });
   }
