@@ -4,9 +4,18 @@
  * One stamp of a key is one state, on whatever disk and in whatever capacity: two writes under one stamp, or one that was
  * damaged on its way, show here even if nobody reads the key. A value lies under the key that it was written to, and
  * nowhere if its writer was told that it surely was not written. And a write that is acknowledged lies on w
- * partitions of its key at that very moment, as durable as its level says - before anybody could repair it.
+ * partitions of its key at that very moment, as durable as its level says, and on as many nodes as its list allows - before
+ * anybody could repair it.
  */
-import { latin1Decode, partitionOf, ringBits, SPACE_ENTRY, stampHex, type StoreRecord } from '@rkv/core';
+import {
+  latin1Decode,
+  partitionOf,
+  ringBits,
+  SPACE_ENTRY,
+  stampHex,
+  type Place,
+  type StoreRecord,
+} from '@rkv/core';
 import { payloadStart, placeKey, STRING, typeOf, VERSION_AT } from '@rkv/store';
 import { digestBytes, type SimCluster } from '@rkv/testkit';
 import { N, W } from './copies.ts';
@@ -23,8 +32,8 @@ export interface DiskWatchInit {
 
 export class DiskWatch {
   readonly #init: DiskWatchInit;
-  /** Digest of the entry by its key and stamp. */
-  readonly #states = new Map<string, number>();
+  /** By key and stamp: the digest of the entry, and the machines that have ever stored it. */
+  readonly #states = new Map<string, { readonly digest: number; readonly machines: Set<string> }>();
 
   constructor(init: DiskWatchInit) {
     this.#init = init;
@@ -36,7 +45,9 @@ export class DiskWatch {
   }
 
   /** Called as the client hears of it. */
-  acknowledged(cluster: SimCluster<SimNode>, { key, value, version }: Write): void {
+  acknowledged(cluster: SimCluster<SimNode>, write: Write): void {
+    const { key, value, version } = write;
+    this.#checkNodes(cluster, write);
     const good = Math.max(
       ...[...this.#init.ringSizes].map((ringSize) => this.#copies(cluster, ringSize, key, version)),
     );
@@ -46,13 +57,34 @@ export class DiskWatch {
       );
   }
 
+  /** A hint may have been handed over since it was counted, so whoever has stored it counts as well. */
+  #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement }: Write): void {
+    // The ring has changed meanwhile: who knows under which of the two it was counted.
+    if (placement === '') return;
+    const needed = Math.min(W, new Set(placement.split(' ')).size);
+    const at = placeKey(key);
+    const holders = new Set(this.#states.get(key + latin1Decode(bytesOf(version), 0, 16))?.machines);
+    for (const machine of cluster.names) {
+      const disk = cluster.disk(machine);
+      const isHeld = [...this.#init.ringSizes].some((ringSize) =>
+        placesOf(at.hashHi, ringSize).some((place) => {
+          const entry = disk.survivor('process', SPACE_ENTRY, place, at);
+          return entry !== undefined && stampHex(entry, VERSION_AT) >= version;
+        }),
+      );
+      if (isHeld) holders.add(machine);
+    }
+    if (holders.size < needed)
+      this.#init.report(
+        `${key}: ${value ?? 'a delete'} was acknowledged when it lay on ${holders.size} nodes, not on ${needed}`,
+      );
+  }
+
   #copies(cluster: SimCluster<SimNode>, ringSize: number, key: string, version: string): number {
     const { durability } = this.#init;
     const at = placeKey(key);
-    const first = partitionOf(at.hashHi, ringBits(ringSize));
     let good = 0;
-    for (let i = 0; i < N; i++) {
-      const place = { ringBits: ringBits(ringSize), partition: ((first + i) % ringSize) as typeof first };
+    for (const place of placesOf(at.hashHi, ringSize)) {
       const lies = cluster.names.some((machine) => {
         const entry = cluster.disk(machine).survivor(durability, SPACE_ENTRY, place, at);
         return entry !== undefined && stampHex(entry, VERSION_AT) >= version;
@@ -67,12 +99,31 @@ export class DiskWatch {
     const name = key + latin1Decode(entry, VERSION_AT, VERSION_AT + 16);
     const digest = digestBytes(entry);
     const known = this.#states.get(name);
-    if (known === digest) return;
+    if (known?.digest === digest) {
+      known.machines.add(machine);
+      return;
+    }
     if (known !== undefined)
       return report(`${key}: ${machine} holds another state under the stamp ${stampHex(entry, VERSION_AT)}`);
-    this.#states.set(name, digest);
+    this.#states.set(name, { digest, machines: new Set([machine]) });
     if (typeOf(entry) !== STRING) return;
     const problem = history.stored(key, latin1Decode(entry, payloadStart(entry), entry.length));
     if (problem !== undefined) report(`on the disk of ${machine}, ${problem}`);
   }
+}
+
+/** Where the copies of a key lie on a ring of this size. */
+function placesOf(hashHi: number, ringSize: number): Place[] {
+  const bits = ringBits(ringSize);
+  const first = partitionOf(hashHi, bits);
+  return Array.from({ length: N }, (_, i) => ({
+    ringBits: bits,
+    partition: ((first + i) % ringSize) as typeof first,
+  }));
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
 }

@@ -75,3 +75,18 @@ export function withoutFilling(shipped: Transport): Transport {
     return { type, write: (out) => writeItems(out, { ...frame, items: [] }) };
   });
 }
+
+/** No other node is asked about its copies. */
+export function withoutExchange(shipped: Transport): Transport {
+  const header = newHeader();
+  return {
+    start: (handler) => shipped.start(handler),
+    setPeers: (peers) => shipped.setPeers(peers),
+    dial: (address, purpose, done) => shipped.dial(address, purpose, done),
+    stop: () => shipped.stop(),
+    send: (to, lane, bytes, start, end) => {
+      readHeader(new Reader(bytes, start, end), header);
+      return header.type === MESSAGE.exchangeAsk || shipped.send(to, lane, bytes, start, end);
+    },
+  };
+}

@@ -14,10 +14,10 @@ export interface Catch {
 }
 
 /** Undefined: not caught. */
-export function catchBug({ plant, shows }: PlantedBug): Catch | undefined {
+export function catchBug({ plant, shows, kinds }: PlantedBug): Catch | undefined {
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
-    const said = runScenario({ seed, plant }).problems.find((problem) => shows.test(problem));
-    if (said !== undefined) return { seed, said, shipped: runScenario({ seed }).problems };
+    const said = runScenario({ seed, plant, kinds }).problems.find((problem) => shows.test(problem));
+    if (said !== undefined) return { seed, said, shipped: runScenario({ seed, kinds }).problems };
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import {
   HybridClock,
   Node,
   sha1Hex,
+  SPACE_ENTRY,
   sha1Latin1,
   type AgreedDocument,
   type Host,
@@ -73,8 +74,8 @@ export interface RkvClusterInit {
   onRing(citizen: SimNode, agreed: AgreedDocument): void;
   /** A node can serve. */
   onReady(citizen: SimNode): void;
-  /** The node is in its cluster no more. `left`: it holds nothing any more. `stranded`: it does. */
-  onRemoved(citizen: SimNode, why: Removal): void;
+  /** The node is in its cluster no more. `left`: it should hold nothing any more. `holds`: its store does. */
+  onRemoved(citizen: SimNode, why: Removal, holds: boolean): void;
   /** A disk has committed these. */
   onCommit(machine: string, records: readonly StoreRecord[]): void;
   /** A node logged an error. */
@@ -149,7 +150,8 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
       becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module));
       init.onReady(citizen);
     },
-    onRemoved: (why) => init.onRemoved(citizen, plant.removed?.(why) ?? why),
+    onRemoved: (why) =>
+      init.onRemoved(citizen, plant.removed?.(why) ?? why, store.places(SPACE_ENTRY).length > 0),
   });
   const citizen: SimNode = { machine: life.name, host, node, kv: undefined };
   node.start();

@@ -143,7 +143,7 @@ class Scenario {
       onReady: (citizen) => {
         if (this.#mayServe(citizen)) this.#clients.doorOpens(citizen);
       },
-      onRemoved: (citizen, why) => this.#removed(citizen, why),
+      onRemoved: (citizen, why, holds) => this.#removed(citizen, why, holds),
       onError: (machine, message, fields) => {
         if (!isOfDisk(message)) this.#report(`${machine} logs: ${message} ${JSON.stringify(fields)}`);
       },
@@ -380,7 +380,10 @@ class Scenario {
     for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
   }
 
-  #removed(citizen: SimNode, why: Removal): void {
+  #removed(citizen: SimNode, why: Removal, holds: boolean): void {
+    // Who has left is emptied: what it holds then is lost.
+    if (why === 'left' && holds)
+      this.#report(`${citizen.machine} is said to have left its cluster while it holds entries`);
     if (why === 'stranded') return this.#operator.strand(citizen);
     this.#operator.removed(citizen);
     this.#left.add(citizen.node.id);
