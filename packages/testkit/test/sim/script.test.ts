@@ -16,7 +16,7 @@ describe('a case in a file', () => {
       const script = scriptOf(seed, { minutes: 1 + (seed % 3) });
       expect(parseScript(describeScript(script))).toEqual(script);
     }
-    const narrow = scriptOf(7, { kinds: ['crash', 'pause'], plant: 'read repair left out' });
+    const narrow = scriptOf(7, { kinds: ['crash', 'pause'], plant: 'copies are never compared' });
     expect(parseScript(describeScript(narrow))).toEqual(narrow);
   });
 

@@ -4,7 +4,7 @@
  *     seed 42
  *     minutes 1                          as in --minutes; may be left out
  *     kinds crash,pause                  as in --kinds; may be left out
- *     plant read repair left out         a planted bug; may be left out
+ *     plant copies are never compared         a planted bug; may be left out
  *
  *     1200..3400 ms  cut n1 | n2 n3      a fault a line, as --seed prints them
  *
