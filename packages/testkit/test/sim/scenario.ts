@@ -16,7 +16,7 @@
  *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
-import type { NodeId, RingDocument, WaitingTransfer } from '@rkv/core';
+import { eraOf, type NodeId, type RingDocument, type WaitingTransfer } from '@rkv/core';
 import {
   describeFaults,
   unleash,
@@ -238,7 +238,10 @@ class Scenario {
         // What a disk that was lost since has acknowledged is on it no more.
         if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
       },
-      isIn: ({ node }) => node.document.clusterId === this.#clusterId,
+      // What those hold that a forced ring has put aside is missing until they are back, as the operator was warned.
+      isIn: ({ node: { document } }) =>
+        document.clusterId === this.#clusterId &&
+        (eraOf(document.epoch) === 0 || document.members.every(({ status }) => status !== 'down')),
       report: this.#report,
     });
   }
