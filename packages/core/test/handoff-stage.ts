@@ -91,8 +91,13 @@ export class MapVnode implements TransferableVnode {
   loseSinks(): void {
     this.#sinks.clear();
   }
+  /** It was sealed. */
+  sealed = false;
   askForRepair(asked: boolean): void {
     this.repairAsked = asked;
+  }
+  seal(): void {
+    this.sealed = true;
   }
   become(standing: Standing, _epoch: Epoch, state?: 'whole' | 'partial'): void {
     this.standing = standing;

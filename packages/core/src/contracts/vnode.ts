@@ -81,7 +81,8 @@ export type Refusal =
   | 'read_only' // the store takes no writes now
   | 'bad_request' // the bytes made no sense to the module
   | 'stopping' // the node is draining
-  | 'no_service'; // the node does not run this service
+  | 'no_service' // the node does not run this service
+  | 'busy'; // the vnode is sealed for its move, or cannot prove itself whole: a fenced command must not be done there now
 
 /** Where the answer to one command goes. Called exactly once, now or later. */
 export interface ReplyToken<Reply> {
@@ -237,6 +238,12 @@ export interface VnodeModule<Command, Reply> {
    * refusal any more. All others are refused as `moved` then; so is every one where this is left out.
    */
   merges?(command: Command): boolean;
+  /**
+   * True for a command whose answers are counted in a majority: it is done only by a whole owner, under the very ring that
+   * it was sent under, and not once the vnode is sealed. Then no two rings can each have a majority of their own: what the
+   * former owner answered its successor holds. Others are refused, as `moved` or `busy`. Left out: no command is fenced.
+   */
+  fences?(command: Command): boolean;
   /**
    * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
    * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.

@@ -447,6 +447,9 @@ export class HandoffManager {
         return transfer.work.add(
           jobForEach(effect.items, STEP_ITEMS, (item) => this.#forget(transfer, item)),
         );
+      case 'seal':
+        transfer.vnode.seal(this.#port.document.epoch);
+        return this.#port.whenAllStored(() => this.#step(transfer, { kind: 'sealed' }));
       case 'complete':
         transfer.work.add(() => {
           if (this.#running.has(transfer.id)) this.#handleComplete(transfer);

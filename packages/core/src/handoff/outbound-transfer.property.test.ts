@@ -9,7 +9,7 @@ import { ALL_HASHES } from '../ring/ranges.ts';
 import type { TransferKind } from './duties.ts';
 import { OutboundTransfer, type TransferEffect, type TransferEvent } from './outbound-transfer.ts';
 
-type Move = { move: 'walk' } | { move: 'ack'; pick: number } | { move: 'write'; key: number };
+type Move = { move: 'walk' } | { move: 'seal' } | { move: 'ack'; pick: number } | { move: 'write'; key: number };
 
 const KEYS = 12;
 const keyOf = (number: number): string => String.fromCharCode(97 + number);
@@ -23,6 +23,10 @@ class Play {
   complete = 0;
   /** The frame that asks the receiver whether it is whole. */
   lastSeq: number | undefined;
+  #sealing = false;
+  #sealed = false;
+  /** Fenced changes made before the seal was durable: all of them must have arrived when the transfer is complete. */
+  readonly #fenced = new Map<string, number>();
   #page: { cursor: string | undefined } | undefined;
 
   constructor(kind: TransferKind, keys: readonly number[]) {
@@ -40,7 +44,11 @@ class Play {
     if (move.move === 'walk' && this.#page !== undefined) this.#walk(this.#page.cursor);
     else if (move.move === 'ack' && this.frames.size > 0)
       this.#ack([...this.frames.keys()][move.pick % this.frames.size] as number);
-    else if (move.move === 'write') this.#write(keyOf(move.key));
+    else if (move.move === 'seal' && this.#sealing) {
+      this.#sealing = false;
+      this.#sealed = true;
+      this.step({ kind: 'sealed' });
+    } else if (move.move === 'write') this.#write(keyOf(move.key));
   }
 
   /** Let everything come to its end. */
@@ -48,6 +56,7 @@ class Play {
     for (let left = 200; left > 0; left--) {
       this.make({ move: 'walk' });
       this.make({ move: 'ack', pick: 0 });
+      this.make({ move: 'seal' });
     }
   }
 
@@ -72,6 +81,7 @@ class Play {
   #write(key: string): void {
     const version = (this.source.get(key) ?? -1) + 1;
     this.source.set(key, version);
+    if (!this.#sealed) this.#fenced.set(key, version);
     if (this.machine.kind === 'ownership')
       this.step({ kind: 'passOn', item: latin1Encode(`${key}${version}`) });
   }
@@ -98,10 +108,16 @@ class Play {
           this.forgotten.push(text[0] as string);
         }
         return;
+      case 'seal':
+        this.#sealing = true;
+        return;
       case 'complete':
         this.complete++;
         // All before the last frame has arrived; what was passed on since may be under way.
         for (const seq of this.frames.keys()) expect(seq).toBeGreaterThan(this.lastSeq as number);
+        if (this.#sealed)
+          for (const [key, version] of this.#fenced)
+            expect(this.acknowledged.get(key), `${key} as it was sealed`).toBeGreaterThanOrEqual(version);
         return;
       default:
         throw new Error(`${effect.kind} was not expected`);
@@ -112,6 +128,7 @@ class Play {
 const moves = fc.array(
   fc.oneof(
     fc.constant<Move>({ move: 'walk' }),
+    fc.constant<Move>({ move: 'seal' }),
     fc.nat(20).map((pick): Move => ({ move: 'ack', pick })),
     fc.nat(KEYS - 1).map((key): Move => ({ move: 'write', key })),
   ),
@@ -140,6 +157,7 @@ describe('a transfer', () => {
         for (let i = 0; i < 200 && play.complete === 0; i++) {
           play.make({ move: 'write', key: i % KEYS });
           play.make({ move: 'walk' });
+          play.make({ move: 'seal' });
           // The receiver is always some frames behind.
           if (play.frames.size > behind + 1) play.make({ move: 'ack', pick: 0 });
         }
@@ -166,7 +184,7 @@ describe('a transfer', () => {
     machine.step({ kind: 'accepted', compare: false }, 0);
     const items = Array.from({ length: 40 }, () => new Uint8Array(300_000));
     const sent: TransferEffect[] = [...machine.step({ kind: 'page', page: { items, next: undefined } }, 0)];
-    for (let seq = 0; machine.state !== 'complete'; seq++)
+    for (let seq = 0; machine.state === 'walking'; seq++)
       sent.push(...machine.step({ kind: 'acked', seq, stored: true }, 0));
     const frames = sent.flatMap((effect) => (effect.kind === 'items' ? [effect.items.length] : []));
     expect(Math.max(...frames)).toBe(3);

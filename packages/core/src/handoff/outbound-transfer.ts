@@ -23,8 +23,9 @@
  * Items are kept until they are acknowledged, so what may be under way is limited, of the walk and of what is passed on:
  * a receiver that takes frames and stores nothing must not fill its sender.
  *
- * Not here yet: sealing a strict range. It goes between the end of the walk and the last frame: the vnode persists
- * `sealed` and refuses, what it passed on before that is waited for, and the last frame says that it is the last.
+ * Between the end of the walk and the last frame the vnode is *sealed*: it persists that from now on it does nothing that
+ * would have to be counted in a majority (fenced commands). What it did before has been passed on by then, and is stored
+ * when the last frame is acknowledged. Everything else goes on as before.
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { HashRange } from '../contracts/store.ts';
@@ -41,6 +42,8 @@ export type TransferEvent =
   /** Of the page compared under this number the receiver holds the items with these digests, and perhaps others. */
   | { readonly kind: 'held'; readonly seq: number; readonly digests: Uint32Array }
   | { readonly kind: 'passOn'; readonly item: Uint8Array }
+  /** The seal is durable. */
+  | { readonly kind: 'sealed' }
   | { readonly kind: 'lost'; readonly reason: string };
 
 export type TransferEffect =
@@ -57,6 +60,8 @@ export type TransferEffect =
   | { readonly kind: 'compare'; readonly seq: number; readonly stretch: Stretch }
   /** The receiver holds these durably. */
   | { readonly kind: 'forget'; readonly items: readonly Uint8Array[] }
+  /** Seal the vnode, and step back with `sealed`. */
+  | { readonly kind: 'seal' }
   | { readonly kind: 'complete' }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -117,7 +122,7 @@ export interface TransferProgress {
   readonly bytesSent: number;
 }
 
-type State = 'offered' | 'walking' | 'finishing' | 'complete' | 'failed';
+type State = 'offered' | 'walking' | 'sealing' | 'finishing' | 'complete' | 'failed';
 
 export interface OutboundInit {
   readonly kind: TransferKind;
@@ -195,6 +200,8 @@ export class OutboundTransfer {
     if (this.#state === 'offered' && now - this.#lastProgress >= UNANSWERED_MS) {
       return this.#fail(`no answer to the offer for ${UNANSWERED_MS / 1000} s`);
     }
+    if (this.#state === 'sealing' && now - this.#lastProgress >= STALLED_MS)
+      return this.#fail('the store does not take the seal');
     if (this.#unacked.size === 0) return this.#probe(now);
     const slowMs = Math.floor((this.#walkedBytes + this.#passedOnBytes) / SLOW_LINK_BYTES_PER_MS);
     if (now - this.#lastProgress < STALLED_MS + slowMs) return [];
@@ -223,6 +230,8 @@ export class OutboundTransfer {
         return this.#handleHeld(event.seq, event.digests, now);
       case 'passOn':
         return this.#handlePassOn(event.item, now);
+      case 'sealed':
+        return this.#handleSealed(now);
       case 'lost':
         return this.#fail(event.reason);
       default:
@@ -335,9 +344,22 @@ export class OutboundTransfer {
     if (this.#askedAbout > 0) return [];
     this.#walkEndSeq ??= this.#seq;
     if (this.#oldestUnacked < this.#walkEndSeq) return [];
+    if (this.kind === 'ownership' || this.kind === 'resize') {
+      this.#state = 'sealing';
+      this.#lastProgress = now;
+      return [{ kind: 'seal' }];
+    }
+    return [this.#lastFrame(now)];
+  }
+
+  #handleSealed(now: number): TransferEffect[] {
+    return this.#state === 'sealing' ? [this.#lastFrame(now)] : [];
+  }
+
+  #lastFrame(now: number): TransferEffect {
     this.#state = 'finishing';
     this.#lastSeq = this.#seq;
-    return [this.#frame([], 'passedOn', now)];
+    return this.#frame([], 'passedOn', now);
   }
 
   /** Frames are kept in the order sent. */

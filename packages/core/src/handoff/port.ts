@@ -38,6 +38,8 @@ export interface TransferableVnode {
   addSink(sink: Sink): void;
   removeSink(sink: Sink): void;
   askForRepair(asked: boolean): void;
+  /** Persist that nothing is done here any more that would have to be counted in a majority. */
+  seal(epoch: Epoch): void;
   become(
     standing: 'owner' | 'receiving' | 'hint' | 'retired',
     epoch: Epoch,

@@ -7,7 +7,7 @@
  * The receiving side holds a frame to its epoch: a partition that was given away answers `moved`, but what is only to be
  * merged is taken by a stand-in, as its asker may listen no more; a frame from a later ring than this node has waits, for
  * as long as its asker does, until the ring arrives. A command for a service that this node does not run is refused at
- * once. So it is for every module and every kind of request, and no module knows of it.
+ * once. A fenced command is done under its own ring or not at all. So it is for every module and every kind of request, and no module knows of it.
  */
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
@@ -204,6 +204,11 @@ export class DataPlane {
       logger.warn({ from, reason: error.message }, 'a command made no sense and was refused');
       return token.refuse('bad_request');
     }
+    if (kind.fences(command)) {
+      // Of an earlier ring another node may count as the owner of a copy of it.
+      if (owner === undefined || header.epoch !== document.epoch) return token.refuse('moved');
+      if (!owner.countsInMajorities) return token.refuse('busy');
+    }
     const vnode = owner ?? this.#standInFor(kind, header, command);
     if (vnode === undefined) return token.refuse('moved');
     token.host = vnode;
@@ -309,6 +314,10 @@ class RequestPort implements ServicePort<unknown, unknown> {
     const host = this.#vnodeHere(replica);
     if (host === undefined) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
+      return;
+    }
+    if (!host.countsInMajorities && this.#kind.fences(command)) {
+      this.#table.take(id, at, this.self)?.onRefused(at, 'busy');
       return;
     }
     this.#kind.bring(host, command, new LocalToken(this.#table, this.self, id, at, host), remainingMs);

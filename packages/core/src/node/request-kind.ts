@@ -15,6 +15,8 @@ export interface RequestKind {
   readonly codec: Codec<unknown, unknown>;
   /** True for what only merges something in (contracts/vnode.ts). */
   merges(command: unknown): boolean;
+  /** True for what only a whole, unsealed owner may do, under the ring it was sent under (contracts/vnode.ts). */
+  fences(command: unknown): boolean;
   bring(host: VnodeHost, command: unknown, token: VnodeToken, remainingMs: number): void;
 }
 
@@ -32,6 +34,7 @@ export function commandKind(module: VnodeModule<unknown, unknown>): RequestKind 
     answer: MESSAGE.reply,
     codec,
     merges: (command) => module.merges?.(command) === true,
+    fences: (command) => module.fences?.(command) === true,
     bring: (host, command, token, remainingMs) => host.handle(command, token, remainingMs),
   };
 }
@@ -44,6 +47,7 @@ export function coverageKind({ name, codec }: VnodeModule<unknown, unknown>): Re
     answer: MESSAGE.coveragePage,
     codec: coverageCodec(codec) as Codec<unknown, unknown>,
     merges: () => false,
+    fences: () => false,
     bring: (host, query, token, remainingMs) =>
       host.handleCoverage(query as CoverageQuery<unknown>, token, remainingMs),
   };

@@ -132,4 +132,5 @@ export const REFUSALS: readonly Refusal[] = [
   'bad_request',
   'stopping',
   'no_service',
+  'busy',
 ];

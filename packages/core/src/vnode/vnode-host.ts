@@ -122,6 +122,17 @@ export class VnodeHost {
     return this.#record.role !== 'owner' || this.#record.state !== 'whole';
   }
 
+  /** Fenced commands are refused from now on, by this life and by later ones. Undone by `unseal` or another standing. */
+  get sealed(): boolean {
+    return this.#record.sealed === true;
+  }
+
+  /** What it answers may be counted in a majority of its partition's owners. */
+  get countsInMajorities(): boolean {
+    const { role, state, sealed } = this.#record;
+    return role === 'owner' && state === 'whole' && sealed !== true;
+  }
+
   get vnode(): Vnode<unknown, unknown> {
     return this.#vnode;
   }
@@ -196,9 +207,10 @@ export class VnodeHost {
   become(role: VnodeStanding, epoch: Epoch, state: VnodeRecord['state'] = this.#record.state): void {
     const record = this.#record;
     if (record.role === role && record.state === state && this.#recordSeq !== undefined) return;
-    const { repairAsked, ...others } = record;
+    const { repairAsked, sealed, ...others } = record;
     const stillAsked = repairAsked === true && role === 'owner';
-    this.#write({ ...others, role, epoch, state, ...(stillAsked && { repairAsked }) });
+    const stillSealed = sealed === true && role === 'owner';
+    this.#write({ ...others, role, epoch, state, ...(stillAsked && { repairAsked }), ...(stillSealed && { sealed }) });
   }
 
   /**
@@ -220,6 +232,23 @@ export class VnodeHost {
   askForRepair(asked: boolean): void {
     const { repairAsked: _, ...record } = this.#record;
     this.#write({ ...record, ...(asked && { repairAsked: true }) });
+  }
+
+  /** Under the ring of `epoch`. */
+  seal(epoch: Epoch): void {
+    if (this.sealed && this.#recordSeq !== undefined) return;
+    this.#write({ ...this.#record, epoch, sealed: true });
+  }
+
+  /** Of the ring under which it last took its standing, or was sealed. */
+  get epoch(): Epoch {
+    return this.#record.epoch;
+  }
+
+  /** A newer ring has it that the partition stays. `state`: whether it may have been away meanwhile. */
+  unseal(state: VnodeRecord['state']): void {
+    const { sealed: _, ...record } = this.#record;
+    this.#write({ ...record, state });
   }
 
   addSink(sink: ItemSink): void {

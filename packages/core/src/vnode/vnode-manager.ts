@@ -14,7 +14,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Host } from '../contracts/host.ts';
-import type { NodeId, PartitionId } from '../contracts/ids.ts';
+import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META, type Place, type Store } from '../contracts/store.ts';
@@ -109,6 +109,7 @@ export class VnodeManager {
   adopt(document: RingDocument): void {
     const self = this.#init.self;
     const resized = document.ringSize !== this.#document.ringSize;
+    const before = this.#document;
     this.#document = document;
     if (resized) this.#sortAnew();
     for (const host of this.all()) host.enter(document.clusterId);
@@ -123,8 +124,10 @@ export class VnodeManager {
         if (host === undefined) {
           if (owner) this.#openAnew(module, this.#placeOf(p), 'owner');
           else if (incoming.has(partition)) this.#openAnew(module, this.#placeOf(p), 'receiving');
-        } else if (owner) host.become('owner', document.epoch);
-        else if (incoming.has(partition)) {
+        } else if (owner) {
+          if (host.sealed) this.#reconsiderSeal(host, before === document ? host.epoch : before.epoch);
+          host.become('owner', document.epoch);
+        } else if (incoming.has(partition)) {
           if (host.standing !== 'receiving') host.become('receiving', document.epoch, 'partial');
         } else if (host.standing === 'owner' || host.standing === 'receiving') {
           host.become('hint', document.epoch, 'partial');
@@ -136,6 +139,18 @@ export class VnodeManager {
       else if (host.standing === 'receiving' && !this.isToFill(host.place))
         host.become('retired', document.epoch, 'partial');
     }
+  }
+
+  /**
+   * A sealed owner stays sealed as long as its partition is on its way. Where it is not any more, and the ring is the next
+   * after the last that was `known` here, it never left; otherwise it may have been with another node, and come back.
+   */
+  #reconsiderSeal(host: VnodeHost, known: Epoch): void {
+    const { pending, resize, epoch } = this.#document;
+    const { self } = this.#init;
+    const { partition } = host.place;
+    if (resize !== undefined || pending.some((p) => p.partition === partition && p.from === self)) return;
+    host.unseal(epoch - known <= 1 && host.whole ? 'whole' : 'partial');
   }
 
   /** Of the ring that serves. */

@@ -30,6 +30,11 @@ export interface VnodeRecord {
   readonly actor: string;
   /** Place of the last anti-entropy checkpoint; empty: none. */
   readonly treeCheckpoint: string;
+  /**
+   * Its successor has been told that it has everything: until a newer ring says whose the partition is, nothing is
+   * answered here that would have to be counted in a majority.
+   */
+  readonly sealed?: boolean;
   /** Somebody asked for it to be repaired, and not all other copies have been merged since. */
   readonly repairAsked?: boolean;
   /** The cluster of whose ring `epoch` is. Missing in records of before: it is the one the node was in then. */
