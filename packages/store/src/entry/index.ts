@@ -30,3 +30,4 @@ export {
   type HeldFields,
 } from './codec.ts';
 export { counted, merge, type ClashHandler } from './merge.ts';
+export type { Change, ChangeAnswer, ChangeProblem, Condition } from './change.ts';

@@ -5,13 +5,17 @@
  * instead of promises: on a lone node with the memory engine the sink is called before the call returns.
  */
 
+import type { Change } from '../entry/change.ts';
+import type { VersionedAnswer } from './change-wire.ts';
+
 export type FailureCode =
   | 'timeout' // too few answers in time
   | 'unreachable' // too few replicas can be reached; said at once
   | 'overload' // a queue on the way is full; try again later
   | 'read_only' // too many replicas take no writes now
   | 'too_large' // the value is larger than this node allows
-  | 'stopping'; // this node is draining
+  | 'stopping' // this node is draining
+  | 'conflict'; // of a strict key: another change came between, and this one may stand beneath it
 
 /** Why a request did not succeed, and what is known of it. */
 export interface Failure {
@@ -40,7 +44,15 @@ export interface RequestOptions {
 /** The longest time for a request, ms: half of what the HTTP door waits for its answer, so that it ends with a reason. */
 export const TIMEOUT_MS_MAX = 30_000;
 
+export interface ChangeSink {
+  /** Its value is borrowed: valid during the call only. */
+  onChanged(answer: VersionedAnswer): void;
+  onFailure(failure: Failure): void;
+}
+
 export interface ReadSink {
+  /** In the place of the others: the whole entry, a tombstone's too; undefined: nothing is held. Borrowed. */
+  onEntry?(entry: Uint8Array | undefined): void;
   /** The value is `bytes[start..end)`, borrowed: valid during the call only. */
   onValue(bytes: Uint8Array, start: number, end: number): void;
   onMissing(): void;
@@ -74,6 +86,8 @@ export interface KvStore {
   /** `value` is borrowed until the call returns. */
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void;
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void;
+  /** Read-modify-write, run at one node of the key. `change` is borrowed until the sink is told. */
+  change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void;
   /**
    * About `count` live keys of the whole cluster from `cursor` on (0n: from the beginning), each read at quorum.
    * A key present throughout a whole walk is returned at least once.

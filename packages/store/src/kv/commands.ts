@@ -3,15 +3,19 @@
  *
  * ```
  * merge  1, hash 8, key, entry            -> 1, flags {existed, later}, [stamp 16]
- * get    2, hash 8, key, u8 whole         -> 2, flags {held, whole}, entry or its first 32 bytes
+ * get    2, hash 8, key, flags {whole, strict} -> 2, flags {held, whole}, entry or its header
  * page   3, range u16, limit u16, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
  * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8
  * ping   5, u32 n                         -> 5, u32 n
+ * prepare 6, hash 8, key, ballot 16, [state 24] -> 6, flags {granted, held, whole}, ballot 16, [entry or its header]
+ * accept 7, hash 8, key, entry            -> 7, u8 accepted, ballot 16
+ * change 8, hash 8, key, u8 strict, u32 ms, change -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
  * ```
  * key and entry stand behind a 32-bit length.
  */
 import {
   carveCopy,
+  STAMP_BYTES,
   WireError,
   type ByteReader,
   type ByteWriter,
@@ -19,7 +23,19 @@ import {
   type PartitionId,
   type RecordKey,
 } from '@rkv/core';
+import type { Change } from '../entry/change.ts';
 import { problemOf } from '../entry/check.ts';
+import { payloadStart } from '../entry/layout.ts';
+import type { Failure } from './api.ts';
+import {
+  readAnswer,
+  readChange,
+  readFailure,
+  writeAnswer,
+  writeChange,
+  writeFailure,
+  type VersionedAnswer,
+} from './change-wire.ts';
 
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */
 export interface MergeCommand extends RecordKey {
@@ -31,6 +47,29 @@ export interface MergeCommand extends RecordKey {
 export interface GetCommand extends RecordKey {
   readonly kind: 'get';
   readonly whole: boolean;
+  /** To be counted in a majority. Left out: not. */
+  readonly strict?: boolean;
+}
+
+/** Promise this ballot: accept nothing lower any more. Who holds the state `known` (version and sum) need not show its value. */
+export interface PrepareCommand extends RecordKey {
+  readonly kind: 'prepare';
+  readonly ballot: Uint8Array;
+  readonly known: Uint8Array | undefined;
+}
+
+/** Accept this entry under the ballot that is its version. It is given away. */
+export interface AcceptCommand extends RecordKey {
+  readonly kind: 'accept';
+  readonly entry: Uint8Array;
+}
+
+/** Run a read-modify-write for somebody else, as the one place where changes of this key are run. */
+export interface ChangeCommand extends RecordKey {
+  readonly kind: 'change';
+  readonly change: Change;
+  readonly strict: boolean;
+  readonly timeoutMs: number;
 }
 
 /** Up to `limit` keys of one range - the keys whose first primary is partition `range` - in hash order. */
@@ -51,7 +90,15 @@ export interface PingCommand {
   readonly n: number;
 }
 
-export type KvCommand = MergeCommand | GetCommand | PageCommand | TallyCommand | PingCommand;
+export type KvCommand =
+  | MergeCommand
+  | GetCommand
+  | PageCommand
+  | TallyCommand
+  | PingCommand
+  | PrepareCommand
+  | AcceptCommand
+  | ChangeCommand;
 
 export interface MergedReply {
   readonly kind: 'merged';
@@ -63,7 +110,7 @@ export interface MergedReply {
 
 export interface HeldReply {
   readonly kind: 'held';
-  /** Borrowed. Undefined: nothing held. Only the first `STATE_END` bytes unless `whole`. */
+  /** Borrowed. Undefined: nothing held. Only its header unless `whole`. */
   readonly entry: Uint8Array | undefined;
   readonly whole: boolean;
 }
@@ -96,7 +143,34 @@ export interface PongReply {
   readonly n: number;
 }
 
-export type KvReply = MergedReply | HeldReply | PageReply | TallyReply | PongReply;
+export interface PromisedReply {
+  readonly kind: 'promised';
+  readonly granted: boolean;
+  /** The one that stands in the way, when it was not granted. */
+  readonly ballot: Uint8Array;
+  /** What was accepted last; its header unless `whole`. Borrowed. */
+  readonly entry: Uint8Array | undefined;
+  readonly whole: boolean;
+}
+
+export interface AcceptedReply {
+  readonly kind: 'accepted';
+  readonly accepted: boolean;
+  /** The one that stands in the way, when it was not. */
+  readonly ballot: Uint8Array;
+}
+
+export type ChangeResult =
+  | { readonly kind: 'answer'; readonly answer: VersionedAnswer }
+  | { readonly kind: 'failure'; readonly failure: Failure };
+
+export interface ChangedReply {
+  readonly kind: 'changed';
+  readonly result: ChangeResult;
+}
+
+export type KvReply =
+  MergedReply | HeldReply | PageReply | TallyReply | PongReply | PromisedReply | AcceptedReply | ChangedReply;
 
 /** Version and sum of an entry lie in its bytes [STATE_AT, STATE_END). */
 export const STATE_AT = 8;
@@ -106,6 +180,9 @@ const EXISTED = 1;
 const LATER = 2;
 const HELD = 1;
 const WHOLE = 2;
+const GRANTED = 4;
+const GET_WHOLE = 1;
+const GET_STRICT = 2;
 
 function writeKey(out: ByteWriter, at: RecordKey): void {
   out.u32(at.hashHi);
@@ -120,6 +197,21 @@ function readKey(input: ByteReader): { hashHi: number; hashLo: number; key: stri
   return { hashHi, hashLo, key: input.latin1(input.u32()) };
 }
 
+/** Copied: the vnode keeps it. */
+function readEntry(key: string, input: ByteReader): Uint8Array {
+  const borrowed = input.view(input.left);
+  const problem = problemOf(key, borrowed);
+  if (problem !== undefined) throw new WireError(problem);
+  return carveCopy(borrowed);
+}
+
+function readHeld(flags: number, input: ByteReader): Uint8Array | undefined {
+  if ((flags & HELD) === 0) return undefined;
+  const entry = input.view(input.left);
+  if (entry.length < STATE_END) throw new WireError('an entry without its state');
+  return entry;
+}
+
 export const kvCodec: Codec<KvCommand, KvReply> = {
   encodeCommand(command, out) {
     switch (command.kind) {
@@ -131,7 +223,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'get':
         out.u8(2);
         writeKey(out, command);
-        out.u8(command.whole ? 1 : 0);
+        out.u8((command.whole ? GET_WHOLE : 0) | (command.strict === true ? GET_STRICT : 0));
         return;
       case 'page':
         out.u8(3);
@@ -146,6 +238,24 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'ping':
         out.u8(5);
         out.u32(command.n);
+        return;
+      case 'prepare':
+        out.u8(6);
+        writeKey(out, command);
+        out.bytes(command.ballot, 0, STAMP_BYTES);
+        if (command.known !== undefined) out.bytes(command.known, 0, STATE_END - STATE_AT);
+        return;
+      case 'accept':
+        out.u8(7);
+        writeKey(out, command);
+        out.bytes(command.entry);
+        return;
+      case 'change':
+        out.u8(8);
+        writeKey(out, command);
+        out.u8(command.strict ? 1 : 0);
+        out.u32(command.timeoutMs);
+        writeChange(command.change, out);
     }
   },
 
@@ -154,14 +264,14 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
     switch (kind) {
       case 1: {
         const { hashHi, hashLo, key } = readKey(input);
-        const borrowed = input.view(input.left);
-        const problem = problemOf(key, borrowed);
-        if (problem !== undefined) throw new WireError(problem);
-        return { kind: 'merge', hashHi, hashLo, key, entry: carveCopy(borrowed) };
+        return { kind: 'merge', hashHi, hashLo, key, entry: readEntry(key, input) };
       }
       case 2: {
         const { hashHi, hashLo, key } = readKey(input);
-        return { kind: 'get', hashHi, hashLo, key, whole: input.u8() === 1 };
+        const flags = input.u8();
+        const whole = (flags & GET_WHOLE) !== 0;
+        const strict = (flags & GET_STRICT) !== 0;
+        return { kind: 'get', hashHi, hashLo, key, whole, ...(strict && { strict }) };
       }
       case 3: {
         const range = input.u16() as PartitionId;
@@ -172,6 +282,22 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         return { kind: 'tally', range: input.u16() as PartitionId };
       case 5:
         return { kind: 'ping', n: input.u32() };
+      case 6: {
+        const { hashHi, hashLo, key } = readKey(input);
+        const ballot = input.view(STAMP_BYTES).slice();
+        const known = input.left > 0 ? input.view(STATE_END - STATE_AT).slice() : undefined;
+        return { kind: 'prepare', hashHi, hashLo, key, ballot, known };
+      }
+      case 7: {
+        const { hashHi, hashLo, key } = readKey(input);
+        return { kind: 'accept', hashHi, hashLo, key, entry: readEntry(key, input) };
+      }
+      case 8: {
+        const { hashHi, hashLo, key } = readKey(input);
+        const strict = input.u8() === 1;
+        const timeoutMs = input.u32();
+        return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change: readChange(input) };
+      }
       default:
         throw new WireError(`a command of kind ${kind}, which the store does not know`);
     }
@@ -188,7 +314,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.u8(2);
         out.u8((reply.entry === undefined ? 0 : HELD) | (reply.whole ? WHOLE : 0));
         if (reply.entry !== undefined)
-          out.bytes(reply.entry, 0, reply.whole ? reply.entry.length : STATE_END);
+          out.bytes(reply.entry, 0, reply.whole ? reply.entry.length : payloadStart(reply.entry));
         return;
       case 'page':
         out.u8(3);
@@ -210,6 +336,25 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'pong':
         out.u8(5);
         out.u32(reply.n);
+        return;
+      case 'promised': {
+        const { granted, entry, whole, ballot } = reply;
+        out.u8(6);
+        out.u8((granted ? GRANTED : 0) | (entry === undefined ? 0 : HELD) | (whole ? WHOLE : 0));
+        out.bytes(ballot, 0, STAMP_BYTES);
+        if (entry !== undefined) out.bytes(entry, 0, whole ? entry.length : payloadStart(entry));
+        return;
+      }
+      case 'accepted':
+        out.u8(7);
+        out.u8(reply.accepted ? 1 : 0);
+        out.bytes(reply.ballot, 0, STAMP_BYTES);
+        return;
+      case 'changed':
+        out.u8(8);
+        out.u8(reply.result.kind === 'answer' ? 0 : 1);
+        if (reply.result.kind === 'answer') writeAnswer(reply.result.answer, out);
+        else writeFailure(reply.result.failure, out);
     }
   },
 
@@ -223,9 +368,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       }
       case 2: {
         const flags = input.u8();
-        const entry = (flags & HELD) !== 0 ? input.view(input.left) : undefined;
-        if (entry !== undefined && entry.length < STATE_END)
-          throw new WireError('an entry without its state');
+        const entry = readHeld(flags, input);
         return { kind: 'held', entry, whole: (flags & WHOLE) !== 0 };
       }
       case 3: {
@@ -253,6 +396,29 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         };
       case 5:
         return { kind: 'pong', n: input.u32() };
+      case 6: {
+        const flags = input.u8();
+        const ballot = input.view(STAMP_BYTES).slice();
+        const entry = readHeld(flags, input);
+        return {
+          kind: 'promised',
+          granted: (flags & GRANTED) !== 0,
+          ballot,
+          entry,
+          whole: (flags & WHOLE) !== 0,
+        };
+      }
+      case 7: {
+        const accepted = input.u8() === 1;
+        return { kind: 'accepted', accepted, ballot: input.view(STAMP_BYTES).slice() };
+      }
+      case 8: {
+        const isAnswer = input.u8() === 0;
+        const result: ChangeResult = isAnswer
+          ? { kind: 'answer', answer: readAnswer(input) }
+          : { kind: 'failure', failure: readFailure(input) };
+        return { kind: 'changed', result };
+      }
       default:
         throw new WireError(`a reply of kind ${kind}, which the store does not know`);
     }

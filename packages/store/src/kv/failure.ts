@@ -19,6 +19,7 @@ const SENTENCES: Record<FailureCode, string> = {
   read_only: 'their stores take no writes now',
   too_large: 'the value is too large',
   stopping: 'this node is stopping',
+  conflict: 'another change came between, and it cannot be told whether it stands on this one',
 };
 
 export function failureOf({ verb, code, quorum, count, definite, document }: FailureFacts): Failure {
@@ -35,6 +36,12 @@ export function failureOf({ verb, code, quorum, count, definite, document }: Fai
     from,
     definite,
   };
+}
+
+/** Of a change that has waited in line for as long as it was to take. */
+export function timeoutFailure(): Failure {
+  const message = 'other changes of this key were before it, for too long; nothing was written';
+  return { code: 'timeout', message, needed: 0, got: 0, from: [], definite: true };
 }
 
 /** A longer key is refused: with the largest value it must still fit one frame. */

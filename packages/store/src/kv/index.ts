@@ -1,4 +1,5 @@
 export * from './api.ts';
+export * from './change-desk.ts';
 export * from './commands.ts';
 export * from './byte-budget.ts';
 export * from './coordinator.ts';

@@ -1,18 +1,29 @@
 /** The store as a service on the ring: its name, its wire, its vnodes. */
 import type { HybridClock, VnodeModule } from '@rkv/core';
 import { kvCodec, type KvCommand, type KvReply } from './commands.ts';
+import { ChangeDesk } from './change-desk.ts';
 import { inFlightBudget, KvVnode } from './kv-vnode.ts';
 
 export const KV_SERVICE = 'rkv';
 
-/** `clock` is the node's one clock of stamps: vnodes tell it what they see. */
-export function kvModule(clock: HybridClock): VnodeModule<KvCommand, KvReply> {
+/**
+ * `clock` is the node's one clock of stamps: vnodes tell it what they see. `desk` runs the changes that come to them: attach
+ * the node's coordinator to it once that is there.
+ */
+export function kvModule(clock: HybridClock, desk = new ChangeDesk()): VnodeModule<KvCommand, KvReply> {
   const inFlight = inFlightBudget();
   return {
     name: KV_SERVICE,
     codec: kvCodec,
     merges: (command) => command.kind === 'merge',
+    fences: isFenced,
     reopens: true,
-    open: (context) => new KvVnode(context, clock, inFlight),
+    open: (context) => new KvVnode(context, clock, desk, inFlight),
   };
+}
+
+/** Whatever counts in a majority of a strict key. */
+function isFenced(command: KvCommand): boolean {
+  if (command.kind === 'get' || command.kind === 'change') return command.strict === true;
+  return command.kind === 'prepare' || command.kind === 'accept';
 }

@@ -1,10 +1,25 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
-import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
-import { areReadsCrowded, type Coordinator } from './coordinator.ts';
+import { STAMP_BYTES } from '@rkv/core';
+import type {
+  ChangeSink,
+  CountSink,
+  Failure,
+  KvStore,
+  ReadSink,
+  RequestOptions,
+  ScanSink,
+  WriteSink,
+} from './api.ts';
+import { areReadsCrowded, bucketOfKey, type Coordinator } from './coordinator.ts';
+import type { Change } from '../entry/change.ts';
+import { ALWAYS } from '../entry/change.ts';
+import { VERSION_AT } from '../entry/layout.ts';
+import { ChangeRequest } from './change-request.ts';
 import { roomFailure, sizeFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
 import { countKeys, scanPage } from './scan.ts';
+import { StrictRead } from './strict-read.ts';
 import { WriteRequest } from './write-request.ts';
 
 /** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
@@ -27,6 +42,7 @@ export class QuorumStore implements KvStore {
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
     const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (this.#isStrict(key)) return new StrictRead(this.#coordinator, key, options, sink).begin();
     const request = this.#reads.pop() ?? new ReadRequest(this.#coordinator);
     request.begin(key, options, sink);
     if (request.done) this.#reads.push(request);
@@ -35,6 +51,10 @@ export class QuorumStore implements KvStore {
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
     const failure = this.#refusal(key, value.length);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (this.#isStrict(key)) {
+      const change: Change = { kind: 'set', value: value.slice(), when: ALWAYS, until: 0, returns: false };
+      return this.#changeStrict(key, change, options, sink);
+    }
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.put(key, value, options, sink);
     if (request.done) this.#writes.push(request);
@@ -43,9 +63,19 @@ export class QuorumStore implements KvStore {
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
     const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (this.#isStrict(key)) {
+      const change: Change = { kind: 'delete', when: ALWAYS, returns: false };
+      return this.#changeStrict(key, change, options, sink);
+    }
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.delete(key, options, sink);
     if (request.done) this.#writes.push(request);
+  }
+
+  change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void {
+    const failure = this.#refusal(key, 'value' in change ? change.value.length : 0);
+    if (failure !== undefined) return sink.onFailure(failure);
+    new ChangeRequest(this.#coordinator, key, change, options, sink).begin();
   }
 
   scan(cursor: bigint, count: number, sink: ScanSink): void {
@@ -80,6 +110,22 @@ export class QuorumStore implements KvStore {
       });
     };
     step(0n);
+  }
+
+  #isStrict(key: string): boolean {
+    return bucketOfKey(this.#coordinator, key).level === 'strict';
+  }
+
+  #changeStrict(key: string, change: Change, options: RequestOptions | undefined, sink: WriteSink): void {
+    new ChangeRequest(this.#coordinator, key, change, options, {
+      onChanged: ({ existed, version }) => {
+        // Of the entry a door looks at its version only.
+        const entry = new Uint8Array(VERSION_AT + STAMP_BYTES);
+        entry.set(version, VERSION_AT);
+        sink.onWritten(existed, entry);
+      },
+      onFailure: (failure) => sink.onFailure(failure),
+    }).begin();
   }
 
   /** Why a request is not begun; undefined: it is. */

@@ -8,6 +8,7 @@
  */
 import {
   SPACE_ENTRY,
+  compareStamps,
   SPACE_META,
   STAMP_BYTES,
   covers,
@@ -22,11 +23,23 @@ import {
   type Vnode,
   type VnodeContext,
 } from '@rkv/core';
+import { ballotOf, isNothing, mayAccept, promise } from '../entry/ballot.ts';
 import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
+import { ChangeDesk } from './change-desk.ts';
+import {
+  STATE_AT,
+  STATE_END,
+  type AcceptCommand,
+  type GetCommand,
+  type KvCommand,
+  type KvReply,
+  type MergeCommand,
+  type PageCommand,
+  type PrepareCommand,
+} from './commands.ts';
 import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
@@ -64,6 +77,7 @@ export function inFlightBudget(): ByteBudget {
 export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #context: VnodeContext;
   readonly #clock: HybridClock;
+  readonly #desk: ChangeDesk;
   readonly #overlay = new Map<string, InFlight>();
   readonly #inFlight: ByteBudget;
   readonly #tallies: VnodeTallies;
@@ -76,8 +90,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
 
-  /** `inFlight` is shared by the vnodes of a node; left out, this one counts for itself. */
-  constructor(context: VnodeContext, clock: HybridClock, inFlight = inFlightBudget()) {
+  /** `desk` and `inFlight` are shared by the vnodes of a node; left out, this one runs no changes and counts for itself. */
+  constructor(
+    context: VnodeContext,
+    clock: HybridClock,
+    desk = new ChangeDesk(),
+    inFlight = inFlightBudget(),
+  ) {
+    this.#desk = desk;
     this.#context = context;
     this.#inFlight = inFlight;
     this.#clock = clock;
@@ -103,6 +123,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         return token.reply({ kind: 'tally', ...this.#tallies.of(command.range) });
       case 'ping':
         return token.reply({ kind: 'pong', n: command.n });
+      case 'prepare':
+        return this.#handlePrepare(command, token);
+      case 'accept':
+        return this.#handleAccept(command, token);
+      case 'change':
+        return this.#desk.run(command, () => this.#find(command), token);
     }
   }
 
@@ -224,6 +250,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   #handleMerge(command: MergeCommand, token: ReplyToken<KvReply>): void {
     const { key, entry } = command;
+    // Of somebody who has not heard yet that the key is strict.
+    if (this.#desk.isStrict(key)) return token.refuse('bad_request');
     if (!this.#inFlight.fits(entry.length)) {
       this.#tooMuch++;
       return token.refuse('overload');
@@ -242,6 +270,56 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       stored: () => token.reply(reply),
       failed: () => token.fail('the store failed'),
     });
+  }
+
+  #handlePrepare(command: PrepareCommand, token: ReplyToken<KvReply>): void {
+    const { hashHi, hashLo, key, ballot, known } = command;
+    const held = this.#find(command);
+    if (this.#isUnsound(key, held)) return token.refuse('busy');
+    this.#clock.observe(ballot, 0);
+    const promised = promise(key, held, ballot);
+    if (promised === undefined) return token.reply(notPromised(held));
+    if (this.#store(command, held, promised) === undefined) return token.refuse('read_only');
+    // By then it may have been promised to somebody else.
+    this.#whenStored(key, token, () =>
+      token.reply(this.#promisedNow({ hashHi, hashLo, key }, ballot, known)),
+    );
+  }
+
+  #promisedNow(at: RecordKey, ballot: Uint8Array, known: Uint8Array | undefined): KvReply {
+    const held = this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
+    if (held === undefined || compareStamps(ballotOf(held), 0, ballot, 0) !== 0) return notPromised(held);
+    if (isNothing(held)) return { kind: 'promised', granted: true, ballot, entry: undefined, whole: true };
+    return { kind: 'promised', granted: true, ballot, entry: held, whole: !isState(held, known) };
+  }
+
+  #handleAccept(command: AcceptCommand, token: ReplyToken<KvReply>): void {
+    const { key, entry } = command;
+    if (!this.#inFlight.fits(entry.length)) {
+      this.#tooMuch++;
+      return token.refuse('overload');
+    }
+    const held = this.#find(command);
+    if (this.#isUnsound(key, held)) return token.refuse('busy');
+    this.#clock.observe(entry, VERSION_AT);
+    const accepted = mayAccept(held, entry);
+    const reply = { kind: 'accepted' as const, accepted, ballot: ballotOf(held) };
+    if (!accepted) return token.reply(reply);
+    const merged = merge(key, held, entry, this.#onClash);
+    if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
+    this.#whenStored(key, token, () => token.reply(reply));
+  }
+
+  /** Once what is held of this key now is as durable as an acknowledgement says. */
+  #whenStored(key: string, token: ReplyToken<KvReply>, stored: () => void): void {
+    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
+    if (inFlight === undefined) return stored();
+    this.#waiters.push({ inFlight, stored, failed: () => token.fail('the store failed') });
+  }
+
+  /** What it says of a strict key must not be counted. */
+  #isUnsound(key: string, held: Uint8Array | undefined): boolean {
+    return held !== undefined && problemOf(key, held) !== undefined;
   }
 
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
@@ -373,3 +451,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 }
 
 function nothing(): void {}
+
+function notPromised(held: Uint8Array | undefined): KvReply {
+  return { kind: 'promised', granted: false, ballot: ballotOf(held), entry: undefined, whole: true };
+}
+
+/** Whether it holds this state, version and sum. */
+function isState(held: Uint8Array, known: Uint8Array | undefined): boolean {
+  if (known === undefined) return false;
+  for (let at = STATE_AT; at < STATE_END; at++) if (held[at] !== known[at - STATE_AT]) return false;
+  return true;
+}

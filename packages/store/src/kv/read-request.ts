@@ -336,7 +336,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 
   #tell(entry: Uint8Array | undefined, whole: boolean): void {
-    if (entry === undefined || !whole || !this.#isLive(entry)) this.#sink.onMissing();
+    if (this.#sink.onEntry !== undefined) this.#sink.onEntry(entry);
+    else if (entry === undefined || !whole || !this.#isLive(entry)) this.#sink.onMissing();
     else this.#sink.onValue(entry, payloadStart(entry), entry.length);
   }
 

@@ -38,6 +38,8 @@ const NO_ENTRY: Uint8Array = new Uint8Array(0);
 /** Told more than a door needs: which replica answered first. */
 export interface WriteWatcher extends WriteSink {
   onFirst?(replica: Replica): void;
+  /** A replica holds this later version, and the entry counts for nothing. In the place of stamping it anew. */
+  onLater?(later: Uint8Array): void;
 }
 
 export class WriteRequest implements ReplicaRequest<KvReply> {
@@ -94,14 +96,21 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#begin(key, encodeTombstone(key, stamp), options, sink);
   }
 
+  /** Write this entry, which is given away, as it is. */
+  replace(key: string, entry: Uint8Array, options: RequestOptions | undefined, sink: WriteWatcher): void {
+    this.#begin(key, entry, options, sink);
+  }
+
   onReply(at: number, reply: KvReply, standIn: boolean): void {
     if (reply.kind !== 'merged') return this.onFailed(at, true);
     this.#reached = true;
     // What a replica held before it first heard of this write; later answers may speak of the write itself.
     if ((this.#judged & (1 << at)) === 0 && reply.existed) this.#existed = true;
     this.#judged |= 1 << at;
-    if (reply.later !== undefined && !this.#written && this.#restamps < RESTAMPS_MAX)
-      return this.#restamp(reply.later);
+    if (reply.later !== undefined && !this.#written) {
+      if (this.#sink.onLater !== undefined) return this.#giveUp(reply.later);
+      if (this.#restamps < RESTAMPS_MAX) return this.#restamp(reply.later);
+    }
     this.#first ??= this.#list.replicas[at];
     this.#count.answered(at, true, standIn);
     this.#judge();
@@ -201,6 +210,14 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
       if (this.#restamps !== stamped) return false;
     }
     return true;
+  }
+
+  #giveUp(later: Uint8Array): void {
+    this.#done = true;
+    // Copies that are not out yet need not go.
+    this.#restamps++;
+    this.#coordinator.port.close(this.#id);
+    this.#sink.onLater?.(later);
   }
 
   #restamp(later: Uint8Array): void {

@@ -33,6 +33,9 @@ function firstWord(failure: Failure, writes: boolean): string {
       return 'TRYAGAIN';
     case 'read_only':
       return 'MISCONF';
+    // Never definite, so it has its word already.
+    case 'conflict':
+      return 'UNCERTAIN';
   }
 }
 

@@ -27,7 +27,7 @@ import {
 } from '@rkv/core';
 import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import { kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
+import { ChangeDesk, kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { lmdbStore, memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -130,6 +130,7 @@ class Server implements RunningServer {
   readonly #node: Node;
   readonly #module: ReturnType<typeof kvModule>;
   readonly #clock: HybridClock;
+  readonly #desk = new ChangeDesk();
   readonly #readBytes = readBudget();
   readonly #loopDelay = new LoopDelay();
   #admin!: NodeAdmin;
@@ -157,7 +158,7 @@ class Server implements RunningServer {
       random: () => host.random(),
       driftLimitMs: DRIFT_LIMIT_MS,
     });
-    this.#module = kvModule(this.#clock);
+    this.#module = kvModule(this.#clock, this.#desk);
     this.#node = new Node({
       id: identity,
       name: config.name,
@@ -209,6 +210,7 @@ class Server implements RunningServer {
       defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
       readBytes: this.#readBytes,
     };
+    this.#desk.attach(coordinator);
     this.#kv = new QuorumStore(coordinator);
     this.#service = new Service(coordinator);
     this.#admin = new NodeAdmin({

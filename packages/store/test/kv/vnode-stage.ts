@@ -63,7 +63,7 @@ export class VnodeStage {
       beforeChange: () => {},
       changed: (_hashHi, encode) => this.passedOn.push(describeItem(encode())),
     };
-    this.vnode = new KvVnode(this.#context, this.clock, this.inFlight);
+    this.vnode = new KvVnode(this.#context, this.clock, undefined, this.inFlight);
     store.start({
       onProgress: () => this.vnode.onStoreProgress(),
       onFailure: (fromSeq) => this.vnode.onStoreProgress(fromSeq),

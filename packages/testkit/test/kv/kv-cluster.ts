@@ -14,6 +14,7 @@ import {
 } from '@rkv/core';
 import {
   KV_SERVICE,
+  ChangeDesk,
   kvModule,
   readBudget,
   placeKey,
@@ -37,9 +38,10 @@ export interface KvClusterInit {
   readonly seed?: number;
   readonly ringSize?: number;
   readonly n?: number;
+  readonly level?: 'eventual' | 'strict';
   readonly durability?: 'process' | 'power';
   /** Another vnode in the place of the shipped one: a planted bug. */
-  readonly openVnode?: (context: VnodeContext, clock: HybridClock) => KvVnode;
+  readonly openVnode?: (context: VnodeContext, clock: HybridClock, desk: ChangeDesk) => KvVnode;
 }
 
 export class KvCluster {
@@ -239,17 +241,22 @@ export class KvCluster {
       driftLimitMs: 60_000,
     });
     const { openVnode } = this.#init;
-    const shipped = kvModule(clock);
+    const desk = new ChangeDesk();
+    const shipped = kvModule(clock, desk);
     const module =
       openVnode === undefined
         ? shipped
-        : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
+        : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock, desk) };
     const node = new Node({
       id: nodeIdOf(name),
       name,
       address,
       location: '',
-      birth: { ringSize: this.#init.ringSize ?? 16, n: this.#init.n ?? 3, level: 'eventual' },
+      birth: {
+        ringSize: this.#init.ringSize ?? 16,
+        n: this.#init.n ?? 3,
+        level: this.#init.level ?? 'eventual',
+      },
       host,
       transport,
       store,
@@ -266,6 +273,7 @@ export class KvCluster {
           defaults: { timeoutMs: 1_000, valueBytesMax: 1 << 20 },
           readBytes: readBudget(),
         };
+        desk.attach(coordinator);
         citizen.kv = new QuorumStore(coordinator);
         citizen.service = new Service(coordinator);
       },

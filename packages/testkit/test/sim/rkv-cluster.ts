@@ -24,6 +24,7 @@ import {
   type VnodeModule,
 } from '@rkv/core';
 import {
+  ChangeDesk,
   kvModule,
   readBudget,
   QuorumStore,
@@ -50,7 +51,11 @@ export type Removal = 'left' | 'stranded';
 
 /** Something else in the place of something shipped: a planted bug. */
 export interface Plant {
-  readonly openVnode?: (context: VnodeContext, clock: HybridClock) => ReturnType<KvVnodeOpener>;
+  readonly openVnode?: (
+    context: VnodeContext,
+    clock: HybridClock,
+    desk: ChangeDesk,
+  ) => ReturnType<KvVnodeOpener>;
   /** `machine`: what stays the same from life to life. */
   readonly clock?: (init: HybridClockInit, machine: string) => HybridClock;
   readonly stable?: (shipped: StableStore, host: Host, self: NodeId) => StableStore;
@@ -123,11 +128,12 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   };
   const clock = plant.clock?.(clockInit, life.name) ?? new HybridClock(clockInit);
   const { openVnode } = plant;
-  const shipped = kvModule(clock);
+  const desk = new ChangeDesk();
+  const shipped = kvModule(clock, desk);
   const module =
     openVnode === undefined
       ? shipped
-      : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock) };
+      : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock, desk) };
   const id = nodeIdOf(life.name, diskNumber);
   const node = new Node({
     id,
@@ -147,7 +153,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
     onReady: () => {
-      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module));
+      becomeReady(citizen, desk, clock, plant.port?.(node.port(module)) ?? node.port(module));
       init.onReady(citizen);
     },
     onRemoved: (why) =>
@@ -158,10 +164,11 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   return citizen;
 }
 
-function becomeReady(citizen: SimNode, clock: HybridClock, port: KvPort): void {
+function becomeReady(citizen: SimNode, desk: ChangeDesk, clock: HybridClock, port: KvPort): void {
   const { host } = citizen;
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
   const coordinator: Coordinator = { host, clock, port, defaults, readBytes: readBudget() };
+  desk.attach(coordinator);
   citizen.kv = new QuorumStore(coordinator);
 }
 

@@ -4,7 +4,10 @@
  * Created with `late`, it answers nothing by itself: its calls wait until a test lets them go, in the order it
  * likes, so that orders of answers can be played. A write takes effect when its answer is let go.
  */
+import { encodeString } from '../../entry/codec.ts';
+import { applyChange, type Change } from '../../entry/change.ts';
 import type {
+  ChangeSink,
   CountSink,
   Failure,
   KvStore,
@@ -16,9 +19,12 @@ import type {
 
 /** There are no entries here. */
 const NO_ENTRY = new Uint8Array(0);
+/** Everything has it. */
+const VERSION = new Uint8Array(16);
+const VALUE_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface LateCall {
-  /** `get k`, `put k v`, `delete k`, `scan`, `count` or `flush`. */
+  /** `get k`, `put k v`, `delete k`, `change k kind`, `scan`, `count` or `flush`. */
   readonly what: string;
   /** Do it and answer. */
   answer(): void;
@@ -52,6 +58,11 @@ export class MapStore implements KvStore {
     const run = (): void => sink.onWritten(this.values.delete(key), NO_ENTRY);
     if (this.#late) this.#wait(`delete ${key}`, sink, run);
     else run();
+  }
+
+  change(key: string, change: Change, _options: RequestOptions | undefined, sink: ChangeSink): void {
+    if (this.#late) this.#wait(`change ${key} ${change.kind}`, sink, () => this.#change(key, change, sink));
+    else this.#change(key, change, sink);
   }
 
   scan(cursor: bigint, count: number, sink: ScanSink): void {
@@ -90,6 +101,15 @@ export class MapStore implements KvStore {
     const existed = this.values.has(key);
     this.values.set(key, value);
     sink.onWritten(existed, NO_ENTRY);
+  }
+
+  #change(key: string, change: Change, sink: ChangeSink): void {
+    const held = this.values.get(key);
+    const entry = held && encodeString(key, VERSION, held);
+    const { answer, next } = applyChange(entry, change, Date.now(), VALUE_BYTES_MAX);
+    if (next !== undefined && next.value === undefined) this.values.delete(key);
+    else if (next?.value !== undefined) this.values.set(key, Buffer.from(next.value));
+    sink.onChanged({ ...answer, version: VERSION });
   }
 
   #wait(what: string, sink: { onFailure(failure: Failure): void }, answer: () => void): void {

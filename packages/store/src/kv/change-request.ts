@@ -1,0 +1,166 @@
+/**
+ * One change, as the node that was asked for it sees it: brought to the key's proposer, and its answer brought back.
+ *
+ * The proposer is the first node of the key's list that is up, so that the changes of a key mostly meet at one place. Who
+ * refuses has done nothing, and the next is asked; when all have, all are asked again after a moment. A
+ * proposer that took the change and is not heard of any more may have made it: nobody else is asked to, unless it is a read.
+ *
+ * Source: PROTOCOLS 8.
+ */
+import {
+  QuorumCount,
+  quorumOf,
+  type CountedList,
+  type Quorum,
+  type Refusal,
+  type Replica,
+  type ReplicaRequest,
+  type RequestId,
+} from '@rkv/core';
+import type { Change } from '../entry/change.ts';
+import type { ChangeSink, FailureCode, RequestOptions } from './api.ts';
+import type { KvReply } from './commands.ts';
+import { bucketOfKey, listOf, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { failureOf } from './failure.ts';
+import { primariesOf } from './strict-change.ts';
+import { codeOf } from './write-request.ts';
+
+/** Between two times that all of them are asked, ms. */
+const RETRY_MS = 25;
+/** What a proposer's answer takes to get here, ms: it gives up so much earlier, and says why. */
+const WAY_BACK_MS = 10;
+
+export class ChangeRequest implements ReplicaRequest<KvReply> {
+  readonly #coordinator: Coordinator;
+  readonly #placed: PlacedKey;
+  readonly #change: Change;
+  readonly #sink: ChangeSink;
+  readonly #deadline: number;
+  readonly #count = new QuorumCount();
+  #strict = false;
+  #list!: CountedList;
+  #quorum!: Quorum;
+  #id: RequestId = 0;
+  /** Who is asked, or -1. */
+  #asked = -1;
+  #refusal: Refusal | undefined;
+  #epoch = 0;
+  #reached = false;
+  #done = false;
+
+  constructor(
+    coordinator: Coordinator,
+    key: string,
+    change: Change,
+    options: RequestOptions | undefined,
+    sink: ChangeSink,
+  ) {
+    this.#coordinator = coordinator;
+    this.#placed = placeKey(key);
+    this.#change = change;
+    this.#sink = sink;
+    const timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
+    this.#deadline = coordinator.host.monotonic() + timeoutMs;
+  }
+
+  begin(): void {
+    this.#id = this.#coordinator.port.open(this);
+    this.#start();
+  }
+
+  onReply(_at: number, reply: KvReply): void {
+    if (reply.kind !== 'changed') return this.#fail('unreachable', true);
+    const { result } = reply;
+    this.#end();
+    if (result.kind === 'answer') return this.#sink.onChanged(result.answer);
+    // It may have been another's before.
+    this.#sink.onFailure(this.#reached ? { ...result.failure, definite: false } : result.failure);
+  }
+
+  onRefused(_at: number, why: Refusal): void {
+    this.#refusal = why;
+    this.#askNext();
+  }
+
+  onFailed(_at: number, sent: boolean): void {
+    if (!sent || this.#change.kind === 'read') return this.#askNext();
+    this.#fail('unreachable', true);
+  }
+
+  onAlarm(): void {
+    if (this.#coordinator.host.monotonic() >= this.#deadline) return this.#fail('timeout', this.#asked >= 0);
+    if (this.#asked < 0) this.#start();
+  }
+
+  onRingChanged(): void {
+    if (this.#asked < 0) this.#start();
+  }
+
+  #start(): void {
+    const { port } = this.#coordinator;
+    const { level, n } = bucketOfKey(this.#coordinator, this.#placed.key);
+    this.#strict = level === 'strict';
+    this.#epoch = port.epoch;
+    this.#list = this.#strict
+      ? primariesOf(this.#coordinator, this.#placed)
+      : listOf(this.#coordinator, this.#placed, n);
+    this.#quorum = quorumOf(this.#list, 1);
+    this.#count.begin(this.#list, this.#quorum);
+    this.#asked = -1;
+    if (this.#list.replicas.length === 0) return this.#fail('unreachable', false);
+    this.#refusal = undefined;
+    this.#ask(0);
+  }
+
+  #ask(at: number): void {
+    const { port } = this.#coordinator;
+    const remaining = this.#remainingMs();
+    this.#asked = at;
+    port.alarm(this.#id, remaining);
+    const command = {
+      kind: 'change' as const,
+      ...this.#placed,
+      change: this.#change,
+      strict: this.#strict,
+      timeoutMs: Math.max(1, remaining - WAY_BACK_MS),
+    };
+    port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
+  }
+
+  #askNext(): void {
+    if (this.#done) return;
+    const { port } = this.#coordinator;
+    const next = this.#asked + 1;
+    if (next < this.#list.replicas.length && this.#refusal !== 'moved') return this.#ask(next);
+    this.#asked = -1;
+    if (this.#refusal === 'bad_request' || this.#refusal === 'no_service' || this.#refusal === 'read_only')
+      return this.#fail(codeOf(this.#refusal), false);
+    if (this.#refusal === 'moved' && port.epoch > this.#epoch) return this.#start();
+    port.alarm(this.#id, Math.min(RETRY_MS, this.#remainingMs()));
+  }
+
+  #fail(code: FailureCode, inDoubt: boolean): void {
+    if (this.#done) return;
+    if (inDoubt) this.#reached = true;
+    this.#end();
+    this.#sink.onFailure(
+      failureOf({
+        verb: this.#change.kind === 'read' ? 'read' : 'write',
+        code,
+        quorum: this.#quorum,
+        count: this.#count,
+        definite: !this.#reached || this.#change.kind === 'read',
+        document: this.#coordinator.port.document,
+      }),
+    );
+  }
+
+  #end(): void {
+    this.#done = true;
+    this.#coordinator.port.close(this.#id);
+  }
+
+  #remainingMs(): number {
+    return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * One change of a strict key, at its proposer: CASPaxos among the owners of the key's primaries.
+ *
+ * Two rounds: a majority *promises* a ballot and shows what it holds; the latest of that is what the change is applied
+ * to; a majority *accepts* the outcome under that ballot. Where this node got the state accepted that is there now, a majority has
+ * already promised the next ballot, and the first round falls away (confirmed-states.ts).
+ *
+ * A change whose outcome was sent to anybody is never applied a second time blindly. When no majority took it, or nobody
+ * can say, the proposer asks again under a higher ballot:
+ *   it finds its own stamp              it finishes that: the same content once more, and the answer that it had
+ *   it finds only what is older         nobody will ever come upon the outcome but to overrule it: it applies anew
+ *   it finds something later            that may or may not stand on the outcome: `conflict`, not definite
+ *
+ * Where a change finds nothing to do it need not write: when all that promised show the same state, no lower ballot can
+ * get a majority any more, so that state is the latest. When they differ what was found is accepted anew first.
+ *
+ * Only owners count, one vote for each partition; they refuse when they are not whole, sealed or under another ring. Stand-ins
+ * are not asked. Whoever lacks votes because of a ballot that is higher waits for a moment, longer each time.
+ *
+ * Source: Rystsov, "CASPaxos" (2018); PROTOCOLS 8.
+ */
+import {
+  compareStamps,
+  countedList,
+  QuorumCount,
+  quorumOf,
+  STAMP_BYTES,
+  ZERO_STAMP,
+  type CountedList,
+  type Epoch,
+  type Quorum,
+  type Refusal,
+  type Replica,
+  type ReplicaRequest,
+  type RequestId,
+} from '@rkv/core';
+import { isNothing, promisedOf, successorOf } from '../entry/ballot.ts';
+import { applyChange, entryAfter, entryAgain, type Change, type ChangeAnswer } from '../entry/change.ts';
+import { compareVersion, sameState, VERSION_AT } from '../entry/layout.ts';
+import type { FailureCode } from './api.ts';
+import {
+  STATE_AT,
+  STATE_END,
+  type ChangeResult,
+  type KvCommand,
+  type KvReply,
+  type PromisedReply,
+} from './commands.ts';
+import type { ConfirmedStates } from './confirmed-states.ts';
+import { bucketOfKey, listOf, majorityOf, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { failureOf } from './failure.ts';
+import { codeOf } from './write-request.ts';
+
+export interface StrictChangeInit {
+  readonly coordinator: Coordinator;
+  readonly confirmed: ConfirmedStates;
+  readonly placed: PlacedKey;
+  readonly change: Change;
+  /** By the monotonic clock. */
+  readonly deadline: number;
+  /** What the replica on this node holds. */
+  readonly held: () => Uint8Array | undefined;
+  readonly done: (result: ChangeResult) => void;
+}
+
+/** An outcome that was sent to be accepted, and what is answered if it was. */
+interface Sent {
+  readonly ballot: Uint8Array;
+  readonly answer: ChangeAnswer;
+}
+
+/** After a refusal that passes by itself: a seal, a full queue, ms. */
+const RETRY_MS = 25;
+/** The longest wait after a higher ballot, ms; it begins with one and doubles. */
+const YIELD_MS_MAX = 64;
+
+export class StrictChange implements ReplicaRequest<KvReply> {
+  readonly #init: StrictChangeInit;
+  readonly #count = new QuorumCount();
+  #list!: CountedList;
+  #quorum!: Quorum;
+  #id: RequestId = 0;
+  #round: 'promises' | 'votes' | 'waiting' = 'waiting';
+  #epoch!: Epoch;
+  #ballot: Uint8Array = ZERO_STAMP;
+  /** The highest ballot heard of. */
+  #highest: Uint8Array = ZERO_STAMP;
+  /** The latest state that was shown, and whether all show the same. */
+  #latest: Uint8Array | undefined;
+  #shown = 0;
+  #agreed = true;
+  readonly #sent: Sent[] = [];
+  #answer!: ChangeAnswer;
+  #outrun = false;
+  #yields = 0;
+  #refusal: Refusal | undefined;
+  #sending = false;
+  #done = false;
+
+  constructor(init: StrictChangeInit) {
+    this.#init = init;
+  }
+
+  begin(): void {
+    this.#openRound();
+    if (!this.#proposeAtOnce() && !this.#done) this.#askForPromises();
+  }
+
+  onReply(at: number, reply: KvReply, standIn: boolean): void {
+    if (standIn) return this.onFailed(at);
+    if (reply.kind === 'promised' && this.#round === 'promises') {
+      if (reply.granted) this.#look(reply);
+      else this.#giveWay(reply.ballot);
+      if (reply.granted) this.#count.answered(at, true);
+      else this.#count.failed(at);
+    } else if (reply.kind === 'accepted' && this.#round === 'votes') {
+      if (reply.accepted) this.#count.answered(at, true);
+      else {
+        this.#giveWay(reply.ballot);
+        this.#count.failed(at);
+      }
+    } else this.#count.failed(at);
+    this.#judge();
+  }
+
+  onRefused(at: number, why: Refusal): void {
+    this.#refusal = why;
+    this.onFailed(at);
+  }
+
+  onFailed(at: number): void {
+    this.#count.failed(at);
+    this.#judge();
+  }
+
+  onAlarm(): void {
+    const { coordinator, deadline } = this.#init;
+    if (coordinator.host.monotonic() >= deadline) return this.#fail('timeout');
+    if (this.#round === 'waiting') this.#askForPromises();
+  }
+
+  onRingChanged(): void {
+    if (this.#round === 'waiting') this.#askForPromises();
+  }
+
+  /** With the ballot that a majority has promised this node already. */
+  #proposeAtOnce(): boolean {
+    const { coordinator, confirmed, placed, held } = this.#init;
+    const here = held();
+    const ballot = confirmed.take(coordinator.port.epoch, placed.key, here);
+    if (ballot === undefined) return false;
+    const latest = here?.slice();
+    const { answer, next } = this.#apply(latest);
+    if (next === undefined) return false;
+    this.#ballot = ballot;
+    this.#latest = latest;
+    this.#epoch = coordinator.port.epoch;
+    this.#propose(entryAfter(placed.key, latest, next, ballot, this.#nextPromise()), answer);
+    return true;
+  }
+
+  #askForPromises(): void {
+    const { coordinator, placed } = this.#init;
+    this.#openRound();
+    this.#round = 'promises';
+    this.#epoch = coordinator.port.epoch;
+    this.#ballot = new Uint8Array(STAMP_BYTES);
+    coordinator.clock.write(this.#ballot, 0, { bytes: this.#highest, at: 0 });
+    this.#latest = undefined;
+    this.#shown = 0;
+    this.#agreed = true;
+    this.#sendToAll(() => ({ kind: 'prepare', ...placed, ballot: this.#ballot, known: this.#known() }));
+  }
+
+  /** The state whose value is here already. */
+  #known(): Uint8Array | undefined {
+    return this.#latest?.slice(STATE_AT, STATE_END);
+  }
+
+  #look({ entry, whole }: PromisedReply): void {
+    const shown = entry === undefined || isNothing(entry) ? undefined : entry;
+    const latest = this.#latest;
+    if (this.#shown++ > 0 && !isSame(shown, latest)) this.#agreed = false;
+    if (shown === undefined || (latest !== undefined && compareVersion(shown, latest) <= 0)) return;
+    // Who was told of a state shows its header only when it holds just that.
+    if (whole) this.#latest = shown.slice();
+  }
+
+  #decide(): void {
+    const { placed } = this.#init;
+    const latest = this.#latest;
+    const own = latest && this.#sent.find(({ ballot }) => compareStamps(latest, VERSION_AT, ballot, 0) === 0);
+    if (latest !== undefined && own !== undefined) return this.#proposeAgain(latest, own.answer);
+    const [first] = this.#sent;
+    if (latest !== undefined && first !== undefined && compareStamps(latest, VERSION_AT, first.ballot, 0) > 0)
+      return this.#fail('conflict');
+
+    const { answer, next } = this.#apply(latest);
+    if (next !== undefined)
+      return this.#propose(entryAfter(placed.key, latest, next, this.#ballot, this.#nextPromise()), answer);
+    // A read comes here because promises were open; once something is accepted, the next one need not.
+    if (latest !== undefined && (!this.#agreed || this.#init.change.kind === 'read'))
+      return this.#proposeAgain(latest, answer);
+    this.#confirm(latest?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP, this.#ballot);
+    this.#succeed(answer);
+  }
+
+  #apply(latest: Uint8Array | undefined): ReturnType<typeof applyChange> {
+    const { coordinator, change } = this.#init;
+    const { host, defaults } = coordinator;
+    return applyChange(latest, change, host.now(), defaults.valueBytesMax);
+  }
+
+  #proposeAgain(latest: Uint8Array, answer: ChangeAnswer): void {
+    const { key } = this.#init.placed;
+    this.#propose(entryAgain(key, latest, this.#ballot, this.#nextPromise()), answer);
+  }
+
+  /** The register that goes with what is accepted now. The clock must not make that ballot a second time. */
+  #nextPromise(): Uint8Array {
+    const next = successorOf(this.#ballot);
+    this.#rise(next);
+    return promisedOf(next);
+  }
+
+  #propose(entry: Uint8Array, answer: ChangeAnswer): void {
+    const { coordinator, placed } = this.#init;
+    // The promises were those of another ring's owners.
+    if (coordinator.port.epoch !== this.#epoch) return this.#askForPromises();
+    this.#openRound();
+    if (!this.#count.possible) return this.#fail('unreachable');
+    this.#answer = answer;
+    this.#sent.push({ ballot: this.#ballot, answer });
+    this.#round = 'votes';
+    this.#sendToAll(() => ({ kind: 'accept', ...placed, entry }));
+  }
+
+  /** Under a number of its own: answers to the round before are nobody's any more. */
+  #openRound(): void {
+    const { coordinator, placed } = this.#init;
+    const { port } = coordinator;
+    if (this.#id !== 0) port.close(this.#id);
+    this.#id = port.open(this);
+    port.alarm(this.#id, this.#remainingMs());
+    this.#list = primariesOf(coordinator, placed);
+    this.#quorum = quorumOf(this.#list, majorityOf(this.#list.n));
+    this.#count.begin(this.#list, this.#quorum);
+    this.#outrun = false;
+    this.#refusal = undefined;
+  }
+
+  /** The replica on this node first: what it shows the others need not. */
+  #sendToAll(commandFor: () => KvCommand): void {
+    const { port } = this.#init.coordinator;
+    const { replicas } = this.#list;
+    if (!this.#count.possible) return this.#fail('unreachable');
+    this.#sending = true;
+    const id = this.#id;
+    this.#count.asked = (1 << replicas.length) - 1;
+    for (const here of [true, false])
+      replicas.forEach((replica: Replica, at) => {
+        if ((replica.node === port.self) === here)
+          port.send(id, at, replica, commandFor(), this.#remainingMs());
+      });
+    this.#sending = false;
+    this.#judge();
+  }
+
+  #judge(): void {
+    if (this.#done || this.#sending || this.#round === 'waiting') return;
+    if (this.#count.met) return this.#round === 'promises' ? this.#decide() : this.#handleAccepted();
+    if (!this.#count.possible) this.#askAgain();
+  }
+
+  #handleAccepted(): void {
+    this.#confirm(this.#ballot, successorOf(this.#ballot));
+    this.#succeed(this.#answer);
+  }
+
+  #confirm(version: Uint8Array, ballot: Uint8Array): void {
+    const { coordinator, confirmed, placed } = this.#init;
+    if (coordinator.port.epoch === this.#epoch) confirmed.confirm(this.#epoch, placed.key, version, ballot);
+  }
+
+  /** No majority in this round. What stood in its way passes, or there are not enough owners to be asked. */
+  #askAgain(): void {
+    const { coordinator } = this.#init;
+    const { port, host } = coordinator;
+    this.#round = 'waiting';
+    // Later answers are to nothing that is still asked.
+    port.close(this.#id);
+    this.#id = port.open(this);
+    const remaining = this.#remainingMs();
+    if (this.#refusal === 'moved') {
+      if (port.epoch > this.#epoch) return this.#askForPromises();
+      return port.alarm(this.#id, remaining);
+    }
+    if (this.#refusal === 'bad_request' || this.#refusal === 'no_service' || this.#refusal === 'read_only')
+      return this.#fail(codeOf(this.#refusal));
+    let delay = RETRY_MS;
+    if (this.#outrun) {
+      delay = 1 + (host.random() % Math.min(YIELD_MS_MAX, 1 << Math.min(this.#yields, 6)));
+      this.#yields++;
+    }
+    port.alarm(this.#id, Math.min(delay, remaining));
+  }
+
+  #giveWay(ballot: Uint8Array): void {
+    this.#outrun = true;
+    this.#rise(ballot);
+  }
+
+  /** The next ballot is above this one. */
+  #rise(ballot: Uint8Array): void {
+    this.#init.coordinator.clock.observe(ballot, 0);
+    if (compareStamps(ballot, 0, this.#highest, 0) > 0) this.#highest = ballot.slice();
+  }
+
+  #remainingMs(): number {
+    const { coordinator, deadline } = this.#init;
+    return Math.max(1, Math.ceil(deadline - coordinator.host.monotonic()));
+  }
+
+  #succeed(answer: ChangeAnswer): void {
+    const version =
+      this.#round === 'votes'
+        ? this.#ballot
+        : (this.#latest?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP);
+    this.#end({ kind: 'answer', answer: { ...answer, version } });
+  }
+
+  #fail(code: FailureCode): void {
+    const { document } = this.#init.coordinator.port;
+    const definite = this.#sent.length === 0;
+    const verb = this.#init.change.kind === 'read' ? 'read' : 'write';
+    const failure = failureOf({ verb, code, quorum: this.#quorum, count: this.#count, definite, document });
+    this.#end({ kind: 'failure', failure });
+  }
+
+  #end(result: ChangeResult): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#init.coordinator.port.close(this.#id);
+    this.#init.done(result);
+  }
+}
+
+/** Who votes on a strict key: the owners of its primaries that are up. */
+export function primariesOf(coordinator: Coordinator, placed: PlacedKey): CountedList {
+  const n = Math.min(bucketOfKey(coordinator, placed.key).n, coordinator.port.document.ringSize);
+  const list = listOf(coordinator, placed, n);
+  const { self } = coordinator.port;
+  return countedList(
+    list.replicas.filter(({ role }) => role === 'primary'),
+    n,
+    list.owners,
+    self,
+  );
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : sameState(a, b);
+}

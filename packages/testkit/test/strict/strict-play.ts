@@ -1,0 +1,339 @@
+/**
+ * Strict keys under faults: clients read, write, delete, compare and set, and count, at any node, while machines die, links
+ * are cut, clocks jump, disks fail, and nodes join and leave. What the clients were told must be linearizable, key by key.
+ *
+ * Everything is drawn from the seed. At the end all is healed, every key is read once more, and each must answer.
+ */
+import { latin1Decode, latin1Encode, Prng, type HybridClock, type VnodeContext } from '@rkv/core';
+import type { Change, ChangeDesk, KvVnode } from '@rkv/store';
+import {
+  checkLinearizable,
+  describeFaults,
+  drawFaults,
+  FAULT_KINDS,
+  History,
+  unleash,
+  type Fault,
+  type FaultKind,
+  type LinearizableVerdict,
+} from '@rkv/testkit';
+import { KvCluster, type Citizen } from '../kv/kv-cluster.ts';
+
+export interface StrictPlayInit {
+  readonly seed: number;
+  /** How long clients are at it, ms. */
+  readonly lastsMs?: number;
+  readonly kinds?: readonly FaultKind[];
+  /** Another vnode in the place of the shipped one: a planted bug. */
+  readonly openVnode?: (context: VnodeContext, clock: HybridClock, desk: ChangeDesk) => KvVnode;
+}
+
+export interface StrictResult {
+  readonly verdict: LinearizableVerdict;
+  readonly history: History;
+  readonly faults: readonly Fault[];
+  /** Operations that were answered. */
+  readonly answered: number;
+  /** How many nodes joined and left. */
+  readonly ringChanges: number;
+  /** What did not come to its end after all was healed. */
+  readonly stuck: readonly string[];
+}
+
+const REGISTERS = ['r0', 'r1', 'r2', 'r3'];
+const COUNTERS = ['c0', 'c1'];
+const CLIENTS = 5;
+const QUIET_MS = 60_000;
+
+type Ask = (
+  done: (outcome: 'ok' | 'failed' | 'indefinite', output?: string | number | boolean | null) => void,
+) => void;
+
+export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictPlayInit): StrictResult {
+  const dice = new Prng(seed);
+  const founders = ['n1', 'n2', 'n3', 'n4', 'n5'].slice(0, dice.between(3, 5));
+  const late = dice.chance(0.6) ? ['late'] : [];
+  const cluster = new KvCluster({
+    seed,
+    level: 'strict',
+    ringSize: dice.pick([8, 16, 32]),
+    durability: dice.pick(['process', 'power']),
+    ...(openVnode && { openVnode }),
+  });
+  cluster.form(...(founders as [string, ...string[]]));
+  if (late.length > 0) cluster.start('late');
+  const { world, machines } = cluster;
+  const names = [...founders, ...late];
+  const begin = world.now();
+  const faults = drawFaults(new Prng(seed + 1), {
+    nodes: names,
+    fromMs: begin + 500,
+    untilMs: begin + lastsMs,
+    gapMs: dice.pick([300, 1_000, 3_000]),
+    kinds: kinds ?? FAULT_KINDS,
+  });
+  unleash(machines, faults);
+
+  const history = new History({ now: () => world.now() });
+  /** Operations under way, and the life of the node that was asked: one that has ended answers no more. */
+  const open = new Map<object, { readonly node: string; readonly life: Citizen | undefined }>();
+  let answered = 0;
+  let clientsEnd = false;
+  const seen = new Map<string, string | null>();
+
+  const ask = (
+    client: string,
+    node: string,
+    key: string,
+    asked: { kind: string; input?: string | number | [string, string] },
+    how: Ask,
+  ): void => {
+    const operation = history.begin({ client, node, key, ...asked });
+    open.set(operation, { node, life: machines.node(node) });
+    how((outcome, output) => {
+      open.delete(operation);
+      if (outcome === 'failed') return history.failed(operation);
+      if (outcome === 'indefinite') return history.indefinite(operation);
+      answered++;
+      return history.ok(operation, output === undefined ? {} : { output });
+    });
+  };
+  const { clusterId } = cluster.node('n1').document;
+  /** A node that has not been let in yet is a cluster of its own. */
+  const kvOf = (name: string) => {
+    const citizen = machines.node(name);
+    return citizen?.kv !== undefined && citizen.node.document.clusterId === clusterId
+      ? citizen.kv
+      : undefined;
+  };
+  const change =
+    (
+      node: string,
+      key: string,
+      what: Change,
+      outputOf: (answer: {
+        applied: boolean;
+        existed: boolean;
+        text: string | null;
+      }) => string | number | boolean | null | undefined,
+    ): Ask =>
+    (done) => {
+      const kv = kvOf(node);
+      if (kv === undefined) return done('failed');
+      kv.change(key, what, undefined, {
+        onChanged: ({ applied, existed, value }) =>
+          done('ok', outputOf({ applied, existed, text: value === undefined ? null : latin1Decode(value) })),
+        onFailure: ({ definite }) => done(definite ? 'failed' : 'indefinite'),
+      });
+    };
+  const read =
+    (node: string, key: string, numeric: boolean): Ask =>
+    (done) => {
+      const kv = kvOf(node);
+      if (kv === undefined) return done('failed');
+      kv.get(key, undefined, {
+        onValue: (bytes, start, end) => {
+          const text = latin1Decode(bytes, start, end);
+          seen.set(key, text);
+          done('ok', numeric ? Number(text) : text);
+        },
+        onMissing: () => (seen.set(key, null), done('ok', null)),
+        onFailure: () => done('failed'),
+      });
+    };
+
+  const actOnRegister = (client: string, node: string): void => {
+    const key = dice.pick(REGISTERS);
+    const value = `${client}.${history.count}`;
+    const from = seen.get(key);
+    const roll = dice.below(10);
+    if (roll < 4) return ask(client, node, key, { kind: 'read' }, read(node, key, false));
+    if (roll < 7)
+      return ask(client, node, key, { kind: 'write', input: value }, (done) => {
+        const kv = kvOf(node);
+        if (kv === undefined) return done('failed');
+        kv.put(key, latin1Encode(value), undefined, {
+          onWritten: () => done('ok'),
+          onFailure: ({ definite }) => done(definite ? 'failed' : 'indefinite'),
+        });
+      });
+    const set = (when: Extract<Change, { kind: 'set' }>['when']): Change => ({
+      kind: 'set',
+      value: latin1Encode(value),
+      when,
+      until: 0,
+      returns: false,
+    });
+    if (roll < 8 && typeof from === 'string')
+      return ask(
+        client,
+        node,
+        key,
+        { kind: 'compareAndSet', input: [from, value] },
+        change(node, key, set({ kind: 'equals', value: latin1Encode(from) }), ({ applied }) => applied),
+      );
+    if (roll < 9)
+      return ask(
+        client,
+        node,
+        key,
+        { kind: 'writeIfAbsent', input: value },
+        change(node, key, set({ kind: 'absent' }), ({ applied }) => applied),
+      );
+    return ask(
+      client,
+      node,
+      key,
+      { kind: 'delete' },
+      change(
+        node,
+        key,
+        { kind: 'delete', when: { kind: 'always' }, returns: false },
+        ({ existed }) => existed,
+      ),
+    );
+  };
+  const actOnCounter = (client: string, node: string): void => {
+    const key = dice.pick(COUNTERS);
+    if (dice.chance(0.3)) return ask(client, node, key, { kind: 'total' }, read(node, key, true));
+    return ask(
+      client,
+      node,
+      key,
+      { kind: 'increment', input: 1 },
+      change(node, key, { kind: 'increment', by: 1n }, ({ text }) => Number(text)),
+    );
+  };
+  const act = (client: string): void => {
+    if (clientsEnd) return;
+    const node = dice.pick(names);
+    if (dice.chance(0.7)) actOnRegister(client, node);
+    else actOnCounter(client, node);
+    world.schedule(dice.between(5, 120), () => act(client), 'client');
+  };
+  for (let i = 1; i <= CLIENTS; i++) world.schedule(dice.below(100), () => act(`client${i}`), 'client');
+
+  const operator = new Operator(cluster, founders, late, dice);
+  operator.begin(lastsMs);
+  world.runFor(lastsMs);
+  clientsEnd = true;
+  cluster.machines.heal();
+  for (const name of machines.names) if (!operator.hasGone(name)) machines.restart(name);
+
+  const stuck: string[] = [];
+  const owed = (): number =>
+    [...open.values()].filter(({ node, life }) => machines.node(node) === life).length;
+  if (!world.runUntilHolds(() => owed() === 0, QUIET_MS))
+    stuck.push(`${owed()} operations were never answered`);
+  for (const key of [...REGISTERS, ...COUNTERS]) {
+    const isCounter = COUNTERS.includes(key);
+    let last: string | undefined;
+    const again = (): void => {
+      const node = dice.pick(founders);
+      ask('last', node, key, { kind: isCounter ? 'total' : 'read' }, (done) =>
+        read(
+          node,
+          key,
+          isCounter,
+        )((outcome, output) => {
+          last = outcome;
+          done(outcome, output);
+        }),
+      );
+    };
+    for (let tries = 0; tries < 60 && last !== 'ok'; tries++) {
+      last = undefined;
+      cluster.within(again);
+      world.runUntilHolds(() => last !== undefined, QUIET_MS);
+      if (last !== 'ok') world.runFor(500);
+    }
+    if (last !== 'ok') stuck.push(`${key} cannot be read after all was healed`);
+  }
+  return {
+    verdict: checkLinearizable(history),
+    history,
+    faults,
+    answered,
+    ringChanges: operator.changes,
+    stuck,
+  };
+}
+
+/** Has the late node let in, and a founder leave again, whatever else happens. */
+class Operator {
+  readonly #cluster: KvCluster;
+  readonly #founders: readonly string[];
+  readonly #late: readonly string[];
+  readonly #dice: Prng;
+  #isOver = false;
+  changes = 0;
+
+  constructor(cluster: KvCluster, founders: readonly string[], late: readonly string[], dice: Prng) {
+    this.#cluster = cluster;
+    this.#founders = founders;
+    this.#late = late;
+    this.#dice = dice;
+  }
+
+  begin(lastsMs: number): void {
+    if (this.#late.length === 0) return;
+    const { world } = this.#cluster;
+    world.schedule(this.#dice.below(lastsMs / 3), () => this.#join(), 'operator');
+    if (this.#founders.length > 3)
+      world.schedule(lastsMs / 2 + this.#dice.below(lastsMs / 4), () => this.#leave(), 'operator');
+    world.schedule(lastsMs, () => (this.#isOver = true), 'operator');
+    this.#commitNowAndThen();
+  }
+
+  hasGone(name: string): boolean {
+    return this.#cluster.endings.some((ending) => ending.startsWith(`${name} `));
+  }
+
+  #join(): void {
+    const { machines, world } = this.#cluster;
+    const node = readyNode(machines.node('late'));
+    if (node !== undefined && node.document.members.length === 1)
+      node.join(machines.addressOf(this.#dice.pick(this.#founders)), () => {});
+    if (!this.#isOver && (node === undefined || node.document.members.length === 1))
+      world.schedule(700, () => this.#join(), 'operator');
+  }
+
+  #leave(): void {
+    const { machines } = this.#cluster;
+    const leaver = readyNode(machines.node(this.#founders.at(-1) as string));
+    const desk = readyNode(machines.node(this.#founders[0] as string));
+    if (leaver === undefined || desk === undefined) return;
+    desk.request({ kind: 'leave', node: leaver.id }, () => {});
+  }
+
+  #commitNowAndThen(): void {
+    if (this.#isOver) return;
+    const { machines, world } = this.#cluster;
+    world.schedule(300, () => this.#commitNowAndThen(), 'operator');
+    const desk = readyNode(machines.node(this.#dice.pick(this.#founders)));
+    if (desk === undefined || desk.document.staged.length + joiningOf(desk.document.members) === 0) return;
+    desk.request({ kind: 'plan' }, (planned) => {
+      if (planned.kind !== 'planned') return;
+      desk.request({ kind: 'commit', planId: planned.plan.planId }, ({ kind }) => {
+        if (kind === 'committed') this.changes++;
+      });
+    });
+  }
+}
+
+function readyNode(citizen: Citizen | undefined): Citizen['node'] | undefined {
+  return citizen?.kv === undefined ? undefined : citizen.node;
+}
+
+function joiningOf(members: readonly { readonly status: string }[]): number {
+  return members.filter(({ status }) => status === 'joining').length;
+}
+
+export function describeStrict({ faults, answered, ringChanges, stuck, verdict }: StrictResult): string {
+  return [
+    `${answered} answers, ${ringChanges} changes of the ring`,
+    describeFaults(faults),
+    ...stuck,
+    verdict.impossible.length > 0 ? `not linearizable: ${verdict.impossible.join(' ')}` : 'linearizable',
+  ].join('\n');
+}
