@@ -32,7 +32,7 @@ import {
 import { findKeys, type Coordinator, type FoundKeys } from '../kv/index.ts';
 
 export interface BucketAdminParts {
-  readonly node: Node;
+  readonly node: Pick<Node, 'document' | 'isUp' | 'ringReady'>;
   readonly coordinator: Coordinator;
   transfers(): Promise<TransfersView>;
   request(request: AdminRequest): Promise<RequestResult>;
@@ -90,7 +90,8 @@ export class BucketAdmin {
     if (moving > 0)
       throw new AdminError(
         'pending_changes',
-        `${moving} transfers run or wait, and may bring keys that nobody can count yet; rkv transfers tells of them`,
+        `${moving === 1 ? '1 transfer runs or waits' : `${moving} transfers run or wait`}, and may bring keys that nobody ` +
+          'can count yet; rkv transfers tells more',
       );
     const away = document.members.filter(({ id }) => !this.#parts.node.isUp(id)).map(({ name }) => name);
     if (away.length > 0)

@@ -119,7 +119,7 @@ describe('a change of the buckets with a crash at any moment', () => {
       const when = `${mortal} died after ${after} ms`;
       // Who was told that it is done finds it done; who was told nothing certain asks again.
       if (told?.kind === 'done') expect(bucketsAt(cluster, 'n2'), when).toMatch(/ a\/2\/strict$/);
-      for (let round = 0; round < 20 && !/ a\/2\/strict$/.test(bucketsAt(cluster, 'n2')); round++) {
+      for (let round = 0; round < 20 && !bucketsAt(cluster, 'n2').endsWith(' a/2/strict'); round++) {
         cluster.request('n2', changeAt(cluster, 'n2', change));
         cluster.world.runFor(1_000);
       }
