@@ -1,19 +1,28 @@
 /** Keys of buckets with another n, on whole simulated clusters: where their copies lie, and what is found of them. */
-import { bucketOf, type BucketChange, type NodeId, type PartitionId, type RequestResult } from '@rkv/core';
+import {
+  bucketOf,
+  type AdminRequest,
+  type BucketChange,
+  type NodeId,
+  type PartitionId,
+  type RequestResult,
+} from '@rkv/core';
 import { firstPartition, placeKey } from '@rkv/store';
 import { describe, expect, it } from 'vitest';
 import { KvCluster } from './kv-cluster.ts';
 
 const FIVE = ['n1', 'n2', 'n3', 'n4', 'n5'];
 
-function change(cluster: KvCluster, name: string, wanted: BucketChange): RequestResult['kind'] {
-  const was = bucketOf(cluster.node(name).document, wanted.prefix);
+function request(cluster: KvCluster, name: string, wanted: AdminRequest): RequestResult {
   let result: RequestResult | undefined;
-  cluster.within(() =>
-    cluster.node(name).request({ kind: 'bucket', ...wanted, was }, (outcome) => (result = outcome)),
-  );
+  cluster.within(() => cluster.node(name).request(wanted, (outcome) => (result = outcome)));
   cluster.until('it is answered', () => result !== undefined);
-  return (result as RequestResult).kind;
+  return result as RequestResult;
+}
+
+function change(cluster: KvCluster, name: string, wanted: BucketChange): RequestResult {
+  const was = bucketOf(cluster.node(name).document, wanted.prefix);
+  return request(cluster, name, { kind: 'bucket', ...wanted, was });
 }
 
 /** Five nodes, and buckets of one and of five copies beside the default of three. */
@@ -24,7 +33,7 @@ function mixedCluster(): KvCluster {
     ['one ', 1],
     ['five ', 5],
   ] as const)
-    expect(change(cluster, 'n2', { prefix, to: { n, level: 'eventual' } })).toBe('done');
+    expect(change(cluster, 'n2', { prefix, to: { n, level: 'eventual' } })).toMatchObject({ kind: 'done' });
   cluster.until('all know', () => FIVE.every((name) => cluster.node(name).document.buckets.length === 3));
   return cluster;
 }
@@ -94,5 +103,24 @@ describe('buckets of one, three and five copies', () => {
     cluster.world.runFor(1_000);
     cluster.until('they are repaired', () => cluster.isSettled(...FIVE));
     expectInPlace(cluster, KEYS);
+  });
+
+  it('a ring of another size has each key on its copies and on no other', () => {
+    const cluster = mixedCluster();
+    for (const key of KEYS) expect(cluster.put('n1', key, key)).toBe('written');
+    expect(request(cluster, 'n1', { kind: 'resize', ringSize: 32 })).toMatchObject({ kind: 'staged' });
+    const planned = request(cluster, 'n1', { kind: 'plan' });
+    if (planned.kind !== 'planned') throw new Error(JSON.stringify(planned));
+    const commit = { kind: 'commit' as const, planId: planned.plan.planId };
+    expect(request(cluster, 'n1', commit)).toMatchObject({ kind: 'committed' });
+    const fewer = { prefix: 'none ', to: { n: 1, level: 'eventual' as const } };
+    expect(change(cluster, 'n2', fewer)).toMatchObject({ code: 'pending_changes' });
+    cluster.until('the ring has the other size', () =>
+      FIVE.every((name) => cluster.node(name).document.ringSize === 32),
+    );
+    cluster.until('what is left is handed over', () => cluster.isSettled(...FIVE));
+    cluster.world.runFor(60_000);
+    expectInPlace(cluster, KEYS);
+    expect(cluster.count('n4')).toBe(String(KEYS.length));
   });
 });
