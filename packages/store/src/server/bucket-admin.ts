@@ -1,7 +1,7 @@
 /**
  * `rkv bucket`: the properties of all keys with a prefix, looked at and changed.
  *
- *   1. what is refused at once: it is no bucket, something moves, a member is away, hints wait
+ *   1. what is refused at once: it is no bucket, a member is away, something moves or hints wait
  *   2. every copy is asked whether keys exist that would get other properties (kv/bucket-keys.ts)
  *   3. the change is agreed, unless the keys lie in another bucket by now
  *   4. once all live members have that ring they are looked for again: what was written between 2 and 4 was written under
@@ -85,6 +85,12 @@ export class BucketAdmin {
   }
 
   async #checkThatNone(document: RingDocument, meant: Meant): Promise<void> {
+    const away = document.members.filter(({ id }) => !this.#parts.node.isUp(id)).map(({ name }) => name);
+    if (away.length > 0)
+      throw new AdminError(
+        'unreachable',
+        `${away.join(', ')} cannot be reached: every copy must be asked whether such keys exist`,
+      );
     const { active, waiting } = await this.#parts.transfers();
     const moving = active.length + waiting.length;
     if (moving > 0)
@@ -92,12 +98,6 @@ export class BucketAdmin {
         'pending_changes',
         `${moving === 1 ? '1 transfer runs or waits' : `${moving} transfers run or wait`}, and may bring keys that nobody ` +
           'can count yet; rkv transfers tells more',
-      );
-    const away = document.members.filter(({ id }) => !this.#parts.node.isUp(id)).map(({ name }) => name);
-    if (away.length > 0)
-      throw new AdminError(
-        'unreachable',
-        `${away.join(', ')} cannot be reached: every copy must be asked whether such keys exist`,
       );
     const { live, stale } = await this.#find(meant);
     if (live > 0)
