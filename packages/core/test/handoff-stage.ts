@@ -2,11 +2,12 @@
 import { latin1Decode, latin1Encode, Reader, Writer } from '../src/base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../src/contracts/ids.ts';
 import { silentLogger } from '../src/contracts/logger.ts';
-import type { HashRange, Place } from '../src/contracts/store.ts';
+import type { HashRange, Place, RecordKey } from '../src/contracts/store.ts';
 import { HandoffManager } from '../src/handoff/handoff-manager.ts';
 import type { HandoffPort, Sink, TransferableVnode } from '../src/handoff/port.ts';
 import { MESSAGE, newHeader, type Header } from '../src/request/message.ts';
 import { birthDocument, type RingDocument } from '../src/ring/document.ts';
+import { rangeOf } from '../src/ring/ranges.ts';
 import { ManualHost } from './manual-host.ts';
 
 type Standing = TransferableVnode['standing'];
@@ -53,6 +54,12 @@ export class MapVnode implements TransferableVnode {
   readonly vnode = {
     isEmpty: () => this.items.size === 0,
     countItems: () => this.items.size,
+    // What does matter is whose key it is: that of the range whose number it ends with.
+    keyOf: (item: Uint8Array): RecordKey => {
+      const [key = ''] = latin1Decode(item).split('=');
+      const range = Number(/\d$/.exec(key)?.[0] ?? 0) as PartitionId;
+      return { hashHi: rangeOf(range, RING_BITS).start, hashLo: 0, key };
+    },
     // Where a key stands in hash space does not matter: all of them lie in every range.
     walkItems: (
       cursor: Uint8Array | undefined,

@@ -4,7 +4,7 @@
  */
 import type { ComparableVnode, Merged } from '../src/exchange/port.ts';
 import type { HashRange } from '../src/contracts/store.ts';
-import type { ItemTrees, StatePage } from '../src/contracts/vnode.ts';
+import type { ItemTrees, StatePage, WithCopies } from '../src/contracts/vnode.ts';
 import { digest64 } from '../src/base/murmur.ts';
 
 export interface ModelItem {
@@ -65,12 +65,12 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
     else this.held.push(() => done(merged));
   }
 
-  sums({ start, end }: HashRange, parts: number): Uint32Array | undefined {
+  sums({ start, end }: HashRange, parts: number, only?: WithCopies): Uint32Array | undefined {
     if (this.isCounting) return undefined;
     const width = (end - start) / parts;
     const sums = new Uint32Array(2 * parts);
     for (const item of this.#items.values()) {
-      if (item.hashHi < start || item.hashHi >= end) continue;
+      if (item.hashHi < start || item.hashHi >= end || (only && !isMeant(item.name, only))) continue;
       const at = 2 * Math.floor((item.hashHi - start) / width);
       const [hi, lo] = stateOf(item);
       // As two sums without a carry: equal where the true sum is.
@@ -80,12 +80,18 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
     return sums;
   }
 
-  states({ start, end }: HashRange, after: readonly [number, number] | undefined, limit: number): StatePage {
+  states(
+    { start, end }: HashRange,
+    after: readonly [number, number] | undefined,
+    limit: number,
+    only?: WithCopies,
+  ): StatePage {
     const stop = this.nameless;
     if (after === undefined && stop !== undefined && stop.hashHi >= start && stop.hashHi < end)
       return { states: new Uint32Array(0), upTo: [stop.hashHi, stop.hashLo] };
     const inRange = this.items.filter(
-      ({ hashHi, hashLo }) =>
+      ({ hashHi, hashLo, name }) =>
+        (only === undefined || isMeant(name, only)) &&
         hashHi >= start &&
         hashHi < end &&
         (after === undefined || hashHi > after[0] || (hashHi === after[0] && hashLo > after[1])),
@@ -103,6 +109,11 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
       .filter((item) => item.hashHi === hashHi && item.hashLo === hashLo)
       .map((item) => encodeModelItem(item));
   }
+}
+
+/** By its name, which stands for its key. */
+function isMeant(name: string, only: WithCopies): boolean {
+  return only.perKey.copiesOf(name) >= only.atLeast;
 }
 
 function stateOf(item: ModelItem): [number, number] {

@@ -161,6 +161,21 @@ export interface StatePage {
   readonly upTo: readonly [hashHi: number, hashLo: number] | undefined;
 }
 
+/** How many copies of each key a ring keeps: the n of its bucket. */
+export interface CopiesPerKey {
+  /** Two that bear one name say the same of every key. */
+  readonly name: string;
+  /** All the numbers that it says, ascending. */
+  readonly numbers: readonly number[];
+  copiesOf(key: string): number;
+}
+
+/** Only items whose keys have at least so many copies. */
+export interface WithCopies {
+  readonly atLeast: number;
+  readonly perKey: CopiesPerKey;
+}
+
 /**
  * What a vnode can tell of its items without showing them: for anti-entropy, where two replicas compare sums level by
  * level and send each other only what differs. An item's *state* is 64 bits which are equal on two replicas where the
@@ -171,13 +186,17 @@ export interface ItemTrees {
    * Sums mod 2^64 of the states within each of `parts` equal parts of a range of hashes, two words each (high, low). The
    * range is that of a partition, or an aligned part of one by a power of two, as `parts` is; no part is narrower than a
    * leaf (`leafWidth`). Undefined while that is not known: the vnode then sets about counting, and is asked again later.
+   *
+   * `only` is given where the two replicas do not both hold all keys of the range, because their buckets differ in n. A
+   * module that does not heed it has its items compared, and in time copied, as if all of them had the largest n.
    */
-  sums(within: HashRange, parts: number): Uint32Array | undefined;
+  sums(within: HashRange, parts: number, only?: WithCopies): Uint32Array | undefined;
   /** The states in a range after a position, about `limit` of them; what is on its way into the store counts as there. */
   states(
     within: HashRange,
     after: readonly [hashHi: number, hashLo: number] | undefined,
     limit: number,
+    only?: WithCopies,
   ): StatePage;
   /** The encoded items at one position, each a copy: mostly one. */
   itemsAt(hashHi: number, hashLo: number): Uint8Array[];
@@ -211,6 +230,8 @@ export interface Vnode<Command, Reply> {
    * The bytes do not change any more, but lie among those of other items: who keeps some for long copies them.
    */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+  /** The key that an item is of. Left out: a repair brings each copy all of its ranges, whatever n their buckets have. */
+  keyOf?(item: Uint8Array): RecordKey;
   /** About how many items there are within these ranges, where that is known without a walk; 0 only when there surely are none. */
   countItems?(within: readonly HashRange[]): number;
   /** The receiver holds `item` durably: forget it, unless it has changed since it was sent. */

@@ -4,26 +4,26 @@
  *
  * Every answer is about one page; what is asked beyond that is not given.
  */
-import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';
 import type { ItemTrees } from '../contracts/vnode.ts';
-import { ringBits } from '../ring/hash-space.ts';
+import { partitionOf, ringBits } from '../ring/hash-space.ts';
 import { rangeOf } from '../ring/ranges.ts';
 import { ITEMS_BYTES, POSITIONS_MAX, STATES_MAX } from './comparison.ts';
 import { leafWidth } from './leaves.ts';
-import type { Answer, Question } from './exchange-wire.ts';
+import type { Answer, Question, RootName } from './exchange-wire.ts';
 import { mergeAll } from './merge-all.ts';
 import type { ComparableVnode, ExchangePort } from './port.ts';
+import { sharedItems } from './shared-items.ts';
 
 /** Roots in one question: those of a node that shares a large ring with one other. */
 export const ROOTS_MAX = 1_024;
 const PARTS_MAX = 1_024;
 
-/** The vnode that may be compared, or why it is not. */
+/** The vnode that may be compared, or why it is not. It is the later one of the two, for the earlier one asks. */
 function copyOf(
   port: ExchangePort,
   service: string,
-  partition: PartitionId,
+  { partition, range }: RootName,
 ): { readonly vnode: ComparableVnode; readonly trees: ItemTrees } | { readonly refused: string } {
   const me = port.nameOf(port.self);
   if (port.document.owners[partition] !== port.self)
@@ -32,7 +32,7 @@ function copyOf(
   if (vnode?.trees === undefined) return { refused: `${me} cannot compare what ${service} holds` };
   if (!vnode.comparable)
     return { refused: `${me} is still bringing partition ${partition} together from the other copies` };
-  return { vnode, trees: vnode.trees };
+  return { vnode, trees: sharedItems(vnode.trees, port.document, { range, later: partition }) };
 }
 
 /** `epoch`: the ring that it is asked under. */
@@ -47,7 +47,11 @@ export function answerTo(
   if (epoch !== document.epoch)
     return done(refused(`${port.nameOf(port.self)} has the ring of epoch ${document.epoch}, not ${epoch}`));
   if (question.kind === 'roots') return done({ kind: 'roots', sums: rootsOf(port, service, question.roots) });
-  const copy = copyOf(port, service, question.partition);
+  const { partition } = question;
+  // What is said at a position, or given, is not of a range.
+  const range =
+    'within' in question ? partitionOf(question.within.start, ringBits(document.ringSize)) : partition;
+  const copy = copyOf(port, service, { partition, range });
   if ('refused' in copy) return done(refused(copy.refused));
   const { vnode, trees } = copy;
   switch (question.kind) {
@@ -75,7 +79,7 @@ function rootsOf(
 ): (Uint32Array | undefined)[] {
   const { ringSize } = port.document;
   return roots.slice(0, ROOTS_MAX).map(({ partition, range }) => {
-    const copy = range < ringSize ? copyOf(port, service, partition) : { refused: '' };
+    const copy = range < ringSize ? copyOf(port, service, { partition, range }) : { refused: '' };
     return 'refused' in copy ? undefined : copy.trees.sums(rangeOf(range, ringBits(ringSize)), 1);
   });
 }

@@ -11,6 +11,7 @@
 import type { Reader } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
+import type { ItemTrees } from '../contracts/vnode.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { rangeOf } from '../ring/ranges.ts';
 import { answerTo, ROOTS_MAX } from './answers.ts';
@@ -28,6 +29,7 @@ import { leafWidth } from './leaves.ts';
 import { mergeAll } from './merge-all.ts';
 import { pairKey, pairsOf } from './pairs.ts';
 import type { ComparableVnode, ExchangePort } from './port.ts';
+import { sharedItems } from './shared-items.ts';
 import { partitionsCompared, type ComparedPair, type ExchangeStatus } from './exchange-status.ts';
 
 /** Of all pairs that this node has asked about, since it started. */
@@ -231,7 +233,7 @@ export class ExchangeManager {
 
   #handleRoot(pair: ComparedPair, theirs: Uint32Array | undefined): void {
     const { document } = this.#port;
-    const ours = this.#comparable(pair)?.trees?.sums(rangeOf(pair.range, ringBits(document.ringSize)), 1);
+    const ours = this.#treesOf(pair)?.sums(rangeOf(pair.range, ringBits(document.ringSize)), 1);
     const silent = ours === undefined ? this.#port.self : theirs === undefined ? pair.owner : undefined;
     if (ours === undefined || theirs === undefined) {
       pair.reason = `${this.#port.nameOf(silent as NodeId)} cannot tell yet what its copy holds`;
@@ -253,10 +255,11 @@ export class ExchangeManager {
       const pair = this.#differing.shift();
       if (pair === undefined) return this.#sayWhatWasMended();
       const vnode = this.#comparable(pair);
-      if (vnode?.trees === undefined || !this.#port.runs(pair.owner, pair.service)) continue;
+      const trees = this.#treesOf(pair);
+      if (vnode === undefined || trees === undefined || !this.#port.runs(pair.owner, pair.service)) continue;
       const bits = ringBits(this.#port.document.ringSize);
       const machine = new Comparison({
-        trees: vnode.trees,
+        trees,
         partition: pair.theirs,
         range: rangeOf(pair.range, bits),
         leafWidth: leafWidth(bits),
@@ -271,6 +274,12 @@ export class ExchangeManager {
   #comparable({ service, mine }: ComparedPair): ComparableVnode | undefined {
     const vnode = this.#port.find(service, mine);
     return vnode?.comparable === true ? vnode : undefined;
+  }
+
+  /** Of what both copies of a pair are to hold. */
+  #treesOf(pair: ComparedPair): ItemTrees | undefined {
+    const trees = this.#comparable(pair)?.trees;
+    return trees && sharedItems(trees, this.#port.document, { range: pair.range, later: pair.theirs });
   }
 
   #perform(running: CurrentComparison, effect: ComparisonEffect): void {

@@ -116,6 +116,52 @@ describe('a copy that lacks something', () => {
   });
 });
 
+describe('buckets of different n', () => {
+  const mixed = (): ExchangeStage => {
+    const stage = new ExchangeStage('abcdeabc');
+    for (const node of 'abcde') {
+      const document = ringOf('abcdeabc', 2);
+      const buckets = [
+        ...document.buckets,
+        { prefix: 'one', n: 1, level: 'eventual' as const },
+        { prefix: 'five', n: 5, level: 'eventual' as const },
+      ];
+      stage.adopt(node, { ...document, buckets });
+    }
+    return stage;
+  };
+
+  it('a key comes to lie on as many copies as its bucket has, from whichever it is on', () => {
+    for (const held of [[1], [2], [3], [1, 3]]) {
+      const stage = mixed();
+      if (held.includes(1)) stage.put(item('one', 1, 5), [1], 5);
+      stage.put(item('three', 1, 10), held, 5);
+      stage.put(item('five', 1, 15), held, 5);
+      stage.put(item('five too', 1, 20), [5], 5);
+      stage.host.advance(2 * ROUND_MS);
+      const one = held.includes(1) ? ['one=1'] : [];
+      const rest = ['three=1', 'five=1', 'five too=1'];
+      expect(copies(stage, [1, 2, 3, 4, 5])).toEqual([
+        [...one, ...rest].join(' '),
+        rest.join(' '),
+        rest.join(' '),
+        'five=1 five too=1',
+        'five=1 five too=1',
+      ]);
+    }
+  });
+
+  it('copies that hold what they should are alike, and what a former n has left behind stays where it is', () => {
+    const stage = mixed();
+    stage.put(item('one', 1, 5), [1], 5);
+    stage.put(item('three', 2, 10), [1, 2, 3], 5);
+    stage.put(item('three', 1, 10), [5], 5);
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage, [1, 2, 3, 4, 5])).toEqual(['one=1 three=2', 'three=2', 'three=2', '', 'three=1']);
+    for (const node of 'abcde') expect(stage.manager(node).totals.differed).toBe(0);
+  });
+});
+
 describe('nodes that come and go', () => {
   it('are compared soon after they came back', () => {
     const stage = new ExchangeStage();

@@ -44,8 +44,8 @@ export interface TreeItems {
     limit: number,
     found: (hashHi: number, stateHi: number, stateLo: number) => void,
   ): Position | undefined;
-  /** The sum of the states of a range, as the vnode keeps it with each change: two words. */
-  digestOf(range: PartitionId): Position;
+  /** The sum of the states of a range, as the vnode keeps it with each change: two words. Undefined: it keeps none. */
+  digestOf(range: PartitionId): Position | undefined;
   /** All of a range was counted, and the digest is another. */
   digestIsWrong(range: PartitionId, counted: Position): void;
 }
@@ -59,6 +59,8 @@ export interface StoredTreesInit {
   readonly items: TreeItems;
   /** Ranges in which something is held. */
   readonly held: readonly PartitionId[];
+  /** They are counted anew in each life, and nothing of them is stored. */
+  readonly inMemory?: boolean;
 }
 
 /** Items counted in one step: some tenths of a millisecond. */
@@ -103,7 +105,7 @@ export class StoredTrees {
     this.#ringMask = (1 << this.#ringBits) - 1;
     this.#partition = init.place.partition;
     this.#records = new GroupRecords(init.store, init.place);
-    this.#persists = init.store.volatile !== true;
+    this.#persists = init.store.volatile !== true && init.inMemory !== true;
     for (const range of init.held) this.#make(range, false);
   }
 
@@ -276,8 +278,8 @@ export class StoredTrees {
     const { items, logger, place } = this.#init;
     this.#counts.shift();
     const [hi, lo] = tree.sums.root() as unknown as Position;
-    const [digestHi, digestLo] = items.digestOf(tree.range);
-    if (hi === digestHi && lo === digestLo) return tree.becomeProven();
+    const digest = items.digestOf(tree.range);
+    if (digest === undefined || (hi === digest[0] && lo === digest[1])) return tree.becomeProven();
     if (!tree.wasRead) {
       items.digestIsWrong(tree.range, [hi, lo]);
       return tree.becomeProven();

@@ -12,6 +12,7 @@
  */
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { HashRange, Place } from '../contracts/store.ts';
+import { REPLICAS_MAX } from '../ring/buckets.ts';
 import { replicasMax, type RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { ALL_HASHES, placesOwed } from '../ring/ranges.ts';
@@ -64,20 +65,29 @@ function hintsOf({ service, place, vnode }: TransferableVnode, document: RingDoc
   const targets =
     place.ringBits === bits
       ? [{ target: place, ranges: EVERYTHING }]
-      : withSomething(vnode, placesOwed(place, bits, replicasMax(document)));
+      : placesLeft(vnode, place, bits, replicasMax(document));
   return targets.map(({ target, ranges }) => {
     const to = document.owners[target.partition] as NodeId;
     return { kind: 'hinted', service, source: place, target, to, ranges };
   });
 }
 
-/** Those places for which something is left. Should that be none, what is left is a riddle, and all are told of it. */
-function withSomething<Owed extends { readonly ranges: readonly HashRange[] }>(
+/**
+ * Those places for which something is left. What is left may be copies further down their lists than any bucket has them
+ * now, of the time of a larger n. Should there be none, what is left is a riddle, and all are told of it.
+ */
+function placesLeft(
   vnode: TransferableVnode['vnode'],
-  places: Owed[],
-): Owed[] {
-  const left = places.filter(({ ranges }) => vnode.countItems?.(ranges) !== 0);
-  return left.length > 0 ? left : places;
+  place: Place,
+  bits: number,
+  n: number,
+): ReturnType<typeof placesOwed> {
+  const places = placesOwed(place, bits, n);
+  for (const owed of [places, placesOwed(place, bits, REPLICAS_MAX)]) {
+    const left = owed.filter(({ ranges }) => vnode.countItems?.(ranges) !== 0);
+    if (left.length > 0) return left;
+  }
+  return places;
 }
 
 /** The same for two duties that are one. */

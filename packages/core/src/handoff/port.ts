@@ -3,7 +3,7 @@ import type { Writer } from '../base/bytes.ts';
 import type { Host } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
-import type { HashRange, Place } from '../contracts/store.ts';
+import type { HashRange, Place, RecordKey } from '../contracts/store.ts';
 import type { RingDocument } from '../ring/document.ts';
 
 /** Takes what changes in a vnode while it is handed over. */
@@ -31,6 +31,7 @@ export interface TransferableVnode {
       upTo?: Uint8Array,
     ): { items: Uint8Array[]; next: Uint8Array | undefined };
     handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;
+    keyOf?(item: Uint8Array): RecordKey;
     countItems?(within: readonly HashRange[]): number;
     handleItemHandedOff(item: Uint8Array): void;
     clearSome(): boolean;

@@ -14,8 +14,9 @@ import type { LimitUse } from '../contracts/limit.ts';
 import type { Place } from '../contracts/store.ts';
 import type { ItemPage } from '../contracts/vnode.ts';
 import { MESSAGE, type Header } from '../request/message.ts';
+import { bucketsOf } from '../ring/buckets.ts';
 import { memberOf } from '../ring/document.ts';
-import { ringBits as bitsOf } from '../ring/hash-space.ts';
+import { partitionOf, ringBits as bitsOf } from '../ring/hash-space.ts';
 import { dutyKey, isSamePlace, type TransferKind } from './duties.ts';
 import { fillingsOf } from './filling.ts';
 import {
@@ -304,13 +305,28 @@ export class HandoffReceiver {
       else this.#ack(from, vnode, { id, seq, stored });
     };
     const merge = jobForEach(items, STEP_ITEMS, (item) => {
-      if (!this.#makesSense(inbound, () => vnode.vnode.handleHandoffItem(item, settle))) settle(false);
+      if (!this.#makesSense(inbound, () => this.#take(inbound, item, settle))) settle(false);
     });
     return () => {
       if (merge()) return true;
       settle(true);
       return false;
     };
+  }
+
+  /** A repair asks for all of a range; the source may be further up the lists, and hold keys that are not to lie here. */
+  #take({ kind, vnode }: Inbound, item: Uint8Array, settle: (stored: boolean) => void): void {
+    if (kind === 'repair' && !this.#belongsHere(vnode, item)) settle(true);
+    else vnode.vnode.handleHandoffItem(item, settle);
+  }
+
+  #belongsHere({ place, vnode }: TransferableVnode, item: Uint8Array): boolean {
+    const buckets = bucketsOf(this.#port.document);
+    if (buckets.numbers.length === 1 || vnode.keyOf === undefined) return true;
+    const { hashHi, key } = vnode.keyOf(item);
+    const size = 1 << place.ringBits;
+    const position = (place.partition - partitionOf(hashHi, place.ringBits) + size) % size;
+    return position < buckets.copiesOf(key);
   }
 
   #comparing(inbound: Inbound, { id, seq, stretch }: CompareFrame): Job {

@@ -38,6 +38,31 @@ describe('a repair', () => {
     expect([...stage.nodes.values()].flatMap((node) => node.waiting())).toEqual([]);
   });
 
+  it('takes in no key that is to lie on fewer copies than reach so far', () => {
+    const { stage, a, vnode } = cluster();
+    const other = stage.node('b').vnode(7) as MapVnode;
+    for (const item of ['five7=v', 'one3=v', 'one2=v']) other.write(item);
+    for (const node of stage.nodes.values()) {
+      const { buckets } = node.document;
+      node.document = {
+        ...stage.ring(2, OWNERS),
+        buckets: [
+          ...buckets,
+          { prefix: 'five', n: 5, level: 'eventual' },
+          { prefix: 'one', n: 1, level: 'eventual' },
+        ],
+      };
+    }
+    a.manager.repair(p(3));
+    stage.run(4_000);
+    expect(vnode.repairAsked).toBe(false);
+    // Partition 3 is the fifth of range 7, the third of range 1, and the first of its own.
+    expect(vnode.content).toMatch(/five7=v/);
+    expect(vnode.content).toMatch(/k1=v .*k3=v/);
+    expect(vnode.content).toMatch(/one3=v/);
+    for (const key of ['k7', 'k0', 'k4', 'one2']) expect(vnode.content).not.toContain(key);
+  });
+
   it('sends nothing that is there already', () => {
     const { stage, a, vnode } = cluster();
     a.manager.repair(p(3));

@@ -15,6 +15,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { memberOf, memberName, votersOf, type AgreedDocument, type RingDocument } from '../ring/document.ts';
 import type { Outcome } from './agreement.ts';
+import { changeBucket } from './bucket-changes.ts';
 import { markDown } from './down.ts';
 import type { AdminRequest, RequestResult } from './events.ts';
 import type { JoinReply } from './messages.ts';
@@ -129,6 +130,9 @@ export class Claimant {
         break;
       case 'abortResize':
         this.#propose(asker, request, ({ document }) => abortResize(document));
+        break;
+      case 'bucket':
+        this.#propose(asker, request, ({ document }) => changeBucket(document, request));
         break;
       case 'down':
         this.#handleDown(asker, request, view);
@@ -280,6 +284,7 @@ export class Claimant {
         return { kind: 'cleared', epoch };
       case 'down':
       case 'abortResize':
+      case 'bucket':
         return { kind: 'done', epoch };
       case 'join':
         if (memberOf(document, request.candidate.id) !== undefined) break;

@@ -8,7 +8,8 @@
 import type { NodeId } from '../contracts/ids.ts';
 import type { PeerAddress } from '../contracts/transport.ts';
 import type { StableName } from '../contracts/stable-store.ts';
-import type { AgreedDocument, PendingTransfer, StagedChange } from '../ring/document.ts';
+import type { AgreedDocument, BucketProperties, PendingTransfer, StagedChange } from '../ring/document.ts';
+import type { BucketChange } from './bucket-changes.ts';
 import type { MembershipMessage, NotClaimant } from './messages.ts';
 import type { Plan } from './plan.ts';
 import type { Refusal } from './refusal.ts';
@@ -20,6 +21,8 @@ export type AdminRequest =
   | { readonly kind: 'abortResize' }
   /** Not staged: these are away and are not to be waited for. `force`: without a majority, which may lose what they know. */
   | { readonly kind: 'down'; readonly nodes: readonly NodeId[]; readonly force: boolean }
+  /** Not staged. `was`: the bucket that the keys in question lay in when it was looked whether there are any. */
+  | ({ readonly kind: 'bucket'; readonly was: BucketProperties } & BucketChange)
   | { readonly kind: 'clear' }
   | { readonly kind: 'plan' }
   /** Without an id: whatever was planned last. */

@@ -5,7 +5,8 @@
  * who is down, and what waits for them; load.
  */
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
-import { replicasMax, type Member, type PendingTransfer, type RingDocument } from '../ring/document.ts';
+import { bucketsOf } from '../ring/buckets.ts';
+import type { Member, PendingTransfer, RingDocument } from '../ring/document.ts';
 import { primariesOf } from '../ring/preference-list.ts';
 import { leastWindowsWithRepeat } from '../claim/spacing.ts';
 import { locationsOf, removedIn, type PlannedRing } from './planned-ring.ts';
@@ -23,10 +24,11 @@ const PARTITIONS_PER_MEMBER_MIN = 16;
 export function planWarnings(document: RingDocument, ring: PlannedRing, now: PlanCircumstances): string[] {
   const { owners, transfers } = ring;
   const members = stayers(document);
+  const { numbers } = bucketsOf(document);
   return [
     ...lostData(document, now),
-    ...sharedReplicas(document, owners, members),
-    ...sharedLocations(document, owners),
+    ...numbers.flatMap((n) => sharedReplicas(n, owners, members)),
+    ...numbers.flatMap((n) => sharedLocations(n, document, owners)),
     ...twiceTheSpace(ring),
     ...downMembers(document, ring, now),
     ...missingServices(document, transfers, now),
@@ -83,12 +85,7 @@ function lostRanges(
 }
 
 /** Which preference lists would have two of their copies on one node. */
-function sharedReplicas(
-  document: RingDocument,
-  owners: readonly NodeId[],
-  members: readonly Member[],
-): string[] {
-  const n = replicasMax(document);
+function sharedReplicas(n: number, owners: readonly NodeId[], members: readonly Member[]): string[] {
   if (members.length < n) {
     return [
       `n is ${n} and there will be ${members.length === 1 ? 'one member' : `${members.length} members`}: ` +
@@ -110,7 +107,7 @@ function sharedReplicas(
 }
 
 /** Which preference lists would lie in fewer locations than they could; nothing while no member has told one. */
-function sharedLocations(document: RingDocument, owners: readonly NodeId[]): string[] {
+function sharedLocations(n: number, document: RingDocument, owners: readonly NodeId[]): string[] {
   const owning = new Set(owners);
   const holders = document.members.filter((member) => owning.has(member.id));
   const locations = locationsOf(holders);
@@ -119,7 +116,6 @@ function sharedLocations(document: RingDocument, owners: readonly NodeId[]): str
     const location = locations.get(node);
     return location === undefined ? `member ${node}` : `location ${location}`;
   };
-  const n = replicasMax(document);
   const count = new Set(holders.map(({ id }) => placeOf(id))).size;
   if (count < n && holders.length >= n) {
     return [

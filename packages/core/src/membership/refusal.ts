@@ -25,6 +25,10 @@ export type RefusalCode =
   | 'same_size'
   | 'not_resizing'
   | 'changes_staged'
+  // buckets
+  | 'invalid_bucket'
+  | 'no_such_bucket'
+  | 'bucket_changed'
   // plan and commit
   | 'nothing_planned'
   | 'pending_changes'

@@ -115,6 +115,16 @@ describe('plan', () => {
     expect(warnings).toContain('c is down: 5 transfers wait until it is back');
   });
 
+  it('says it for each n that a bucket has', () => {
+    const before = ring('a b c d+', { owners: abc });
+    const buckets = [...before.buckets, { prefix: 'five', n: 5, level: 'eventual' as const }];
+    const warnings = planFor({ ...before, buckets }).transitions[0].warnings.join('\n');
+    expect(warnings).toMatch(/^n is 5 and there will be 4 members/m);
+    expect(warnings).not.toMatch(/n is 3/);
+    const three = planFor({ ...ring('a b c', { staged: 'leave c', owners: abc }), buckets });
+    expect(three.transitions[0].warnings.slice(0, 2).join('\n')).toMatch(/^n is 3 .*\nn is 5 /);
+  });
+
   it('says who is to receive partitions of a service that he does not run', () => {
     const run: Record<string, readonly string[] | undefined> = {
       a: ['kv', 'locks', 'queues'],

@@ -23,4 +23,13 @@ describe('a ring document from outside', () => {
       expect(() => readDocument(withResize(resize))).toThrow(WireError);
     },
   );
+
+  it('is none with two buckets of one prefix, or without the default one', () => {
+    const withBuckets = (...prefixes: string[]): Uint8Array =>
+      encodeDocument({ ...born, buckets: prefixes.map((prefix) => ({ prefix, n: 3, level: 'eventual' })) })
+        .bytes;
+    expect(readDocument(withBuckets('', 'a', '\xff')).document.buckets[2]?.prefix).toBe('\xff');
+    expect(() => readDocument(withBuckets('', 'a', 'a'))).toThrow(WireError);
+    expect(() => readDocument(withBuckets('a'))).toThrow(WireError);
+  });
 });

@@ -76,6 +76,9 @@ export function readDocument(bytes: Uint8Array): AgreedDocument {
   if (!buckets.some((bucket) => bucket.prefix === '')) {
     throw new WireError('a ring document without the default bucket');
   }
+  if (new Set(buckets.map(({ prefix }) => prefix)).size !== buckets.length) {
+    throw new WireError('a ring document with two buckets of one prefix');
+  }
   return agreed;
 }
 

@@ -13,6 +13,15 @@ describe('a request from another node', () => {
     [{ kind: 'abortResize' }],
     [{ kind: 'down', nodes: ['n1', 'n2'], force: false }],
     [{ kind: 'commit', planId: 'p1' }],
+    [
+      {
+        kind: 'bucket',
+        prefix: 'a\xff',
+        to: { n: 3, level: 'strict' },
+        was: { prefix: '', n: 3, level: 'eventual' },
+      },
+    ],
+    [{ kind: 'bucket', prefix: 'a', to: null, was: { prefix: 'a', n: 3, level: 'eventual' } }],
     [{ kind: 'commit', planId: undefined }],
   ])('%j is one', (body) => expect(adminRequestOf(body)).toEqual(body));
 
@@ -29,6 +38,9 @@ describe('a request from another node', () => {
     [{ kind: 'down', nodes: ['n1'] }],
     [{ kind: 'toString' }],
     [{ kind: 'commit', planId: 1 }],
+    [{ kind: 'bucket', prefix: 'a', to: null }],
+    [{ kind: 'bucket', prefix: 'a\u0100', to: null, was: { prefix: '', n: 3, level: 'eventual' } }],
+    [{ kind: 'bucket', prefix: 'a', to: { n: 3 }, was: { prefix: '', n: 3, level: 'eventual' } }],
     [{ kind: 'burn' }],
   ])('%j is none', (body) => expect(adminRequestOf(body)).toBeUndefined());
 

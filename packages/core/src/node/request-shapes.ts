@@ -6,8 +6,11 @@ import {
   isBoolean,
   isCount,
   isKindOf,
+  isLatin1,
   isListOf,
   isName,
+  isNullOr,
+  isOneOf,
   isOptional,
   isPositive,
   isRecord,
@@ -16,6 +19,8 @@ import {
   type Check,
 } from '../membership/shape.ts';
 import type { QuestionOutcome } from './questions.ts';
+
+const propertyFields = { n: isPositive, level: isOneOf('eventual', 'strict') };
 
 /** What is known of each kind, beside the kind. */
 const FIELDS: Readonly<Record<AdminRequest['kind'], Readonly<Record<string, Check>>>> = {
@@ -26,6 +31,11 @@ const FIELDS: Readonly<Record<AdminRequest['kind'], Readonly<Record<string, Chec
   resize: { ringSize: isPositive },
   abortResize: {},
   down: { nodes: isListOf(isName), force: isBoolean },
+  bucket: {
+    prefix: isLatin1,
+    to: isNullOr(isRecord(propertyFields)),
+    was: isRecord({ prefix: isLatin1, ...propertyFields }),
+  },
   clear: {},
   plan: {},
   commit: { planId: isOptional(isText) },
@@ -59,6 +69,7 @@ const RESULTS: Readonly<Record<AdminRequest['kind'] | 'join', Readonly<Record<st
   resize: { staged: isStaged },
   abortResize: { done: isDone },
   down: { done: isDone },
+  bucket: { done: isDone },
   clear: { cleared: isRecord({ epoch: isCount }) },
   plan: { planned: isRecord({ plan: isPlan }) },
   commit: { committed: isRecord({ epoch: isCount }) },

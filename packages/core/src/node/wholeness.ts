@@ -14,6 +14,7 @@
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
+import { bucketsOf } from '../ring/buckets.ts';
 import { replicasMax, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { VnodeManager } from '../vnode/vnode-manager.ts';
@@ -69,7 +70,7 @@ export class Wholeness {
   #findDoubts(service: string, partition: PartitionId): void {
     const { document, self, ask } = this.#parts;
     const { owners } = document();
-    const others = [...new Set(rangesOf(document(), partition).flat())];
+    const others = [...new Set(othersOf(partition, replicasMax(document()), document()).flat())];
     const doubts = new Set(others);
     const byOwner = new Map<NodeId, PartitionId[]>();
     for (const other of others) {
@@ -100,7 +101,11 @@ export class Wholeness {
 
   /** Sound when in every range somebody else was not in doubt. */
   #judge(service: string, partition: PartitionId, doubts: ReadonlySet<PartitionId>): void {
-    const ranges = rangesOf(this.#parts.document(), partition);
+    const document = this.#parts.document();
+    // Where there are keys with more copies, nothing is said of those with one: of them nobody else can know.
+    const [first = 1, ...rest] = bucketsOf(document).numbers;
+    const numbers = first === 1 && rest.length > 0 ? rest : [first, ...rest];
+    const ranges = numbers.flatMap((n) => othersOf(partition, n, document));
     if (ranges.every((others) => others.some((other) => !doubts.has(other)))) {
       this.#inDoubt.delete(keyOf(service, partition));
       return;
@@ -125,14 +130,13 @@ export class Wholeness {
   }
 }
 
-/** For each range that this partition holds a copy of, the partitions with the other copies. */
-function rangesOf(document: RingDocument, partition: PartitionId): PartitionId[][] {
-  const { ringSize } = document;
-  const n = Math.min(replicasMax(document), ringSize);
+/** For each range of which this partition holds a copy of the keys with n copies, the partitions with the others. */
+function othersOf(partition: PartitionId, copies: number, { ringSize }: RingDocument): PartitionId[][] {
+  const n = Math.min(copies, ringSize);
   return Array.from({ length: n }, (_, back) => {
     const range = (partition - back + ringSize) % ringSize;
-    const copies = Array.from({ length: n }, (__, i) => ((range + i) % ringSize) as PartitionId);
-    return copies.filter((copy) => copy !== partition);
+    const held = Array.from({ length: n }, (__, i) => ((range + i) % ringSize) as PartitionId);
+    return held.filter((copy) => copy !== partition);
   });
 }
 

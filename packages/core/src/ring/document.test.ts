@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { WireError, jsonEncode, latin1Decode } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
+import { bucketOf } from './buckets.ts';
 import {
   birthDocument,
-  bucketOf,
   decodeDocument,
   encodeDocument,
   memberNamed,

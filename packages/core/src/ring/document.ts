@@ -205,14 +205,3 @@ export function votersOf(document: RingDocument): Member[] {
 export function replicasMax({ buckets }: RingDocument): number {
   return Math.max(...buckets.map((bucket) => bucket.n));
 }
-
-/** The properties of the bucket that a key lies in: the longest prefix that fits. */
-export function bucketOf(document: RingDocument, key: string): BucketProperties {
-  let best: BucketProperties | undefined;
-  for (const bucket of document.buckets) {
-    if (key.startsWith(bucket.prefix) && (best === undefined || bucket.prefix.length > best.prefix.length))
-      best = bucket;
-  }
-  assert(best !== undefined, 'a ring document has the default bucket');
-  return best;
-}

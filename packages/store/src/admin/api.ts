@@ -6,6 +6,7 @@
 
 import type {
   ComparedPartition,
+  ConsistencyLevel,
   ExchangeTotals,
   LimitUse,
   LoopDelayFigures,
@@ -92,6 +93,29 @@ export interface RingView {
     readonly done: number;
     readonly total: number;
   };
+}
+
+export interface BucketView {
+  /** As text (utf8), and exactly, in hex. */
+  readonly prefix: string;
+  readonly prefixHex: string;
+  readonly n: number;
+  readonly level: ConsistencyLevel;
+}
+
+/** What is left out stays as it is for the keys in question. */
+export interface BucketWanted {
+  readonly n?: number | undefined;
+  readonly level?: ConsistencyLevel | undefined;
+}
+
+/** What holds for the keys with the prefix from now on. */
+export interface BucketChanged extends BucketView {
+  /** False: it was so already. */
+  readonly changed: boolean;
+  readonly epoch: number;
+  /** One sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** One change of a plan, nodes by name; `from` and `to` are ring sizes. */
@@ -376,6 +400,9 @@ export interface Admin {
   down(names: readonly string[], force: boolean): Promise<{ epoch: number; warnings: readonly string[] }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */
   apply(wanted: readonly WantedMember[]): Promise<ApplyView>;
+  buckets(): Promise<readonly BucketView[]>;
+  /** Refused while keys exist whose properties would change. `wanted` null: the bucket goes. `prefix` is a latin1 string. */
+  changeBucket(prefix: string, wanted: BucketWanted | null): Promise<BucketChanged>;
   clear(): Promise<void>;
   plan(): Promise<PlanView>;
   commit(planId: string | undefined): Promise<{ epoch: number }>;

@@ -130,6 +130,8 @@ function mapAdmin() {
       asked.push(['stage', change]);
       return { claimant: 'n1' };
     },
+    buckets: async () => [],
+    changeBucket: () => Promise.reject(new AdminError('keys_exist', '7 keys')),
     abortResize: async () => ({ epoch: 8 }),
     async down(names, force) {
       asked.push(['down', names, force]);

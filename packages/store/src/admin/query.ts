@@ -57,7 +57,7 @@ export class Query {
     if ((key === undefined) === (hex === undefined)) {
       throw new AdminError('bad_request', 'say which key: either key= (percent-encoded) or keyHex=');
     }
-    return key ?? decodeHex(hex ?? '');
+    return key ?? decodeHex('keyHex', hex ?? '');
   }
 }
 
@@ -76,8 +76,9 @@ function percentDecode(text: string): string {
   });
 }
 
-function decodeHex(hex: string): string {
+/** The bytes that a field named `name` spells, as a latin1 string. */
+export function decodeHex(name: string, hex: string): string {
   if (!/^([0-9a-fA-F]{2})*$/.test(hex))
-    throw new AdminError('bad_request', 'keyHex must be pairs of hex digits');
+    throw new AdminError('bad_request', `${name} must be pairs of hex digits`);
   return Buffer.from(hex, 'hex').toString('latin1');
 }

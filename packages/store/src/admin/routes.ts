@@ -10,7 +10,7 @@ import { TIMEOUT_MS_MAX } from '../kv/api.ts';
 import { type Admin, AdminError, type KvOptions } from './api.ts';
 import { describeFrontPage } from './front-page.ts';
 import { describeMetrics, METRICS_TYPE } from './metrics.ts';
-import type { Query } from './query.ts';
+import { decodeHex, type Query } from './query.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -41,6 +41,7 @@ export function adminRoutes(admin: Admin, node: string): Routes {
     ...keyRoutes(admin),
     ...clusterRoutes(admin, node),
     ...transferRoutes(admin),
+    ...bucketRoutes(admin),
   ]);
 }
 
@@ -245,6 +246,37 @@ function transferRoutes(admin: Admin): Rows {
       { POST: async (call) => json(await admin.repair((await fields(call, repairBody)).partition)) },
     ],
   ];
+}
+
+const prefixFields = { prefix: v.optional(v.string()), prefixHex: v.optional(v.string()) };
+const unsetBody = v.strictObject(prefixFields);
+const setBody = v.strictObject({
+  ...prefixFields,
+  n: v.optional(v.number()),
+  level: v.optional(v.picklist(['eventual', 'strict'])),
+});
+
+function bucketRoutes(admin: Admin): Rows {
+  const set: Handler = async (call) => {
+    const { n, level, ...named } = await fields(call, setBody);
+    return json(await admin.changeBucket(prefixOf(named), { n, level }));
+  };
+  const unset: Handler = async (call) =>
+    json(await admin.changeBucket(prefixOf(await fields(call, unsetBody)), null));
+  return [
+    ['/api/buckets', { GET: async () => json({ buckets: await admin.buckets() }) }],
+    ['/api/bucket/set', { POST: set }],
+    ['/api/bucket/unset', { POST: unset }],
+  ];
+}
+
+/** The bytes of a prefix, given as text or in hex digits; the empty one is the default bucket's. */
+function prefixOf({ prefix, prefixHex }: v.InferOutput<typeof unsetBody>): string {
+  if ((prefix === undefined) === (prefixHex === undefined))
+    throw new AdminError('bad_request', 'say which prefix: either prefix or prefixHex');
+  return prefix === undefined
+    ? decodeHex('prefixHex', prefixHex ?? '')
+    : Buffer.from(prefix, 'utf8').toString('latin1');
 }
 
 /** The JSON body of a request, an empty one being `{}`; `bad_request` when it has not the fields of `schema`. */

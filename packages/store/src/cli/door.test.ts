@@ -55,6 +55,16 @@ const admin: Admin = {
   abortResize: async () => ({ epoch: 3 }),
   down: async () => ({ epoch: 3, warnings: [] }),
   apply: async () => ({ done: true, steps: [], waiting: [] }),
+  buckets: async () => [{ prefix: '', prefixHex: '', n: 3, level: 'eventual' }],
+  changeBucket: async (prefix, wanted) => ({
+    prefix,
+    prefixHex: Buffer.from(prefix, 'latin1').toString('hex'),
+    n: wanted?.n ?? 3,
+    level: wanted?.level ?? 'eventual',
+    changed: true,
+    epoch: 4,
+    warnings: [],
+  }),
   async clear() {
     staged = false;
   },

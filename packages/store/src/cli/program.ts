@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBenchCommand, BenchEnded } from './bench-command.ts';
+import { addBucketCommands } from './bucket-commands.ts';
 import { addClaimCommand } from './claim-command.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addDevCommand } from './dev/dev.ts';
@@ -49,6 +50,7 @@ function buildProgram({ terminal, startServer }: RkvComponents, args: readonly s
   addKeyCommands(program, terminal);
   addClusterCommands(program, terminal);
   addTransferCommands(program, terminal);
+  addBucketCommands(program, terminal);
   addClaimCommand(program, terminal);
   addBenchCommand(program, terminal, args);
   return program;

@@ -155,7 +155,6 @@ describe('a bad value is refused with its place', () => {
     ['ringSize', 'many', /must be a number, not "many"/],
     ['n', '0', /must be a whole number from 1 to 8, not 0/],
     ['n', '1.5', /must be a whole number/],
-    ['level', 'strict', /not available yet/],
     ['level', 'strong', /must be eventual or strict/],
     ['r', '-1', /must be a whole number/],
     ['preset', 'moon', /must be local, lan or wan, not "moon"/],

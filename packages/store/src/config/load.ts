@@ -12,10 +12,9 @@ import { type Settings, type SettingName, settingsSchema } from './settings.ts';
 import { type Given, readEnvironment, readFileText, readFlags, type Reading } from './sources.ts';
 
 /** What a node is started with. Nothing in here is optional because it was forgotten: what is absent has no default. */
-export interface ServerConfig extends Readonly<Omit<Settings, 'dataDir' | 'level'>> {
+export interface ServerConfig extends Readonly<Omit<Settings, 'dataDir'>> {
   /** Absolute. */
   readonly dataDir: string;
-  readonly level: 'eventual';
   /** What nodes prove to each other: the first is used, all are accepted. Empty: none, and loopback only. */
   readonly secrets: readonly string[];
 }

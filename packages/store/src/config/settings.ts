@@ -56,10 +56,7 @@ const ringSize = v.pipe(
   ),
 );
 
-const level = v.pipe(
-  v.picklist(['eventual', 'strict'], mustBe('eventual or strict')),
-  v.check((wanted) => wanted === 'eventual', 'strict is not available yet in this version; use eventual'),
-);
+const level = v.picklist(['eventual', 'strict'], mustBe('eventual or strict'));
 
 /** A preference list is no longer than the smallest ring, whatever the ring. */
 const replicas = wholeNumber(1, RING_SIZE_MIN);

@@ -2,6 +2,7 @@ export * from './api.ts';
 export * from './change-desk.ts';
 export * from './commands.ts';
 export * from './byte-budget.ts';
+export * from './bucket-keys.ts';
 export * from './coordinator.ts';
 export * from './kv-module.ts';
 export * from './kv-store.ts';

@@ -1,5 +1,14 @@
 /** Whatever happens to a vnode, its trees are the sums of what it holds at that moment. */
-import { covers, HashTree, rangeOf, SPACE_ENTRY, type HashRange, type PartitionId } from '@rkv/core';
+import {
+  covers,
+  HashTree,
+  rangeOf,
+  SPACE_ENTRY,
+  type CopiesPerKey,
+  type HashRange,
+  type PartitionId,
+  type WithCopies,
+} from '@rkv/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { merging, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
@@ -13,15 +22,29 @@ const KEYS = Array.from({ length: 12 }, (_, i) => `k${i}`);
 const RUNS = Number(process.env['RUNS'] ?? 100);
 const nothing = { reply() {}, refuse() {}, fail() {} };
 
-function sumsOf(stage: VnodeStage, within: HashRange, parts: number): number[] | undefined {
-  const sums = stage.vnode.trees.sums(within, parts);
+/** Of each third key there is one copy, of the next there are three, of the next five. */
+const perKey: CopiesPerKey = {
+  name: 'by thirds',
+  numbers: [1, 3, 5],
+  copiesOf: (name) => 1 + 2 * (Number(name.slice(1)) % 3),
+};
+/** All keys, those of which there are at least two copies, those of which there are at least four. */
+const ONLY: readonly (WithCopies | undefined)[] = [undefined, { atLeast: 2, perKey }, { atLeast: 4, perKey }];
+
+function sumsOf(
+  stage: VnodeStage,
+  within: HashRange,
+  parts: number,
+  only?: WithCopies,
+): number[] | undefined {
+  const sums = stage.vnode.trees.sums(within, parts, only);
   return sums && [...sums];
 }
 
 /** Asked again and again until it is known. */
-function countedSumsOf(stage: VnodeStage, within: HashRange, parts: number): number[] {
+function countedSumsOf(stage: VnodeStage, within: HashRange, parts: number, only?: WithCopies): number[] {
   for (let i = 0; i < 1_000; i++) {
-    const sums = sumsOf(stage, within, parts);
+    const sums = sumsOf(stage, within, parts, only);
     if (sums !== undefined) return sums;
     stage.host.advance(1);
   }
@@ -33,12 +56,13 @@ function statesSummed(
   stage: VnodeStage,
   within: HashRange,
   limit: number,
+  only?: WithCopies,
 ): { sums: number[]; count: number } {
   const tree = new HashTree(PLACE);
   let count = 0;
   let after: readonly [number, number] | undefined;
   for (let more = true; more;) {
-    const page = stage.vnode.trees.states(within, after, limit);
+    const page = stage.vnode.trees.states(within, after, limit, only);
     const { states } = page;
     for (let i = 0; i < states.length; i += 4) {
       const [hi, lo, stateHi, stateLo] = [...states.subarray(i, i + 4)] as [number, number, number, number];
@@ -54,11 +78,11 @@ function statesSummed(
 }
 
 /** And what lies in the store. */
-function storeSummed(stage: VnodeStage, within: HashRange): number[] {
+function storeSummed(stage: VnodeStage, within: HashRange, only?: WithCopies): number[] {
   const tree = new HashTree(PLACE);
   const state = new Uint32Array(2);
-  stage.store.walk(SPACE_ENTRY, PLACE, undefined, 10_000, (hashHi, hashLo, _key, entry) => {
-    if (!covers([within], hashHi)) return true;
+  stage.store.walk(SPACE_ENTRY, PLACE, undefined, 10_000, (hashHi, hashLo, name, entry) => {
+    if (!covers([within], hashHi) || (only && only.perKey.copiesOf(name) < only.atLeast)) return true;
     digestState(hashHi, hashLo, entry, state);
     tree.add(hashHi, state[0] as number, state[1] as number);
     return true;
@@ -126,7 +150,7 @@ function play(stage: VnodeStage, { move, key, time }: Move): VnodeStage {
       vnode.clearSome();
       return stage;
     default:
-      for (const range of ranges) vnode.trees.sums(range, 1);
+      for (const range of ranges) for (const only of ONLY) vnode.trees.sums(range, 1, only);
       stage.host.advance(time);
       return stage;
   }
@@ -146,13 +170,18 @@ describe('whatever happens', () => {
             expect(complaints(stage)).toEqual([]);
           }
           for (const range of ranges) {
-            const { sums } = statesSummed(stage, range, limit);
-            expect(countedSumsOf(stage, range, 256)).toEqual(sums);
+            for (const only of ONLY) {
+              const { sums } = statesSummed(stage, range, limit, only);
+              expect(countedSumsOf(stage, range, 256, only)).toEqual(sums);
+            }
           }
           stage.store.commit();
           for (const range of ranges) {
-            expect(countedSumsOf(stage, range, 256)).toEqual(storeSummed(stage, range));
-            expect(statesSummed(stage, range, limit).sums).toEqual(storeSummed(stage, range));
+            for (const only of ONLY) {
+              const stored = storeSummed(stage, range, only);
+              expect(countedSumsOf(stage, range, 256, only)).toEqual(stored);
+              expect(statesSummed(stage, range, limit, only).sums).toEqual(stored);
+            }
           }
           expect(complaints(stage)).toEqual([]);
         },

@@ -7,11 +7,15 @@
  * range's tree is the digest of its tally. A tombstone that stands for an expired entry has that one's state; what the
  * layout adds, and a strict key's ballot, are no part of it.
  *
+ * Where buckets differ in n, replicas may hold the keys of some only (core's exchange/shared-items.ts). For each n there is
+ * then a set of trees of its own, in memory, counted when it is first asked for and kept from then on.
+ *
  * A damaged entry is counted as it was stored, and not named: another replica's is asked for.
  */
 import {
   SPACE_ENTRY,
   StoredTrees,
+  type CopiesPerKey,
   type HashRange,
   type ItemTrees,
   type PartitionId,
@@ -20,6 +24,7 @@ import {
   type StatePage,
   type StoreRecord,
   type VnodeContext,
+  type WithCopies,
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
 import { encodeItem } from './items.ts';
@@ -49,6 +54,8 @@ const digest = new Uint32Array(2);
 export class KvItemTrees implements ItemTrees {
   readonly #parts: ItemTreesParts;
   readonly #trees: StoredTrees;
+  /** By n; none until somebody asks for keys of some n only. */
+  #byCopies: { readonly perKey: CopiesPerKey; readonly trees: ReadonlyMap<number, StoredTrees> } | undefined;
 
   constructor(parts: ItemTreesParts) {
     this.#parts = parts;
@@ -77,6 +84,9 @@ export class KvItemTrees implements ItemTrees {
   changed(at: RecordKey): void {
     const { difference } = this.#parts.tallies;
     this.#trees.changed(at, difference[0] as number, difference[1] as number);
+    if (this.#byCopies === undefined) return;
+    const { perKey, trees } = this.#byCopies;
+    trees.get(perKey.copiesOf(at.key))?.changed(at, difference[0] as number, difference[1] as number);
   }
 
   storeFailed(): void {
@@ -90,17 +100,29 @@ export class KvItemTrees implements ItemTrees {
 
   becomeEmpty(): void {
     this.#trees.becomeEmpty();
+    for (const trees of this.#byCopies?.trees.values() ?? []) trees.becomeEmpty();
   }
 
   close(inOrder: boolean): void {
     this.#trees.close(inOrder);
+    this.#closeByCopies();
   }
 
-  sums(within: HashRange, parts: number): Uint32Array | undefined {
-    return this.#trees.sums(within, parts);
+  sums(within: HashRange, parts: number, only?: WithCopies): Uint32Array | undefined {
+    if (only === undefined) return this.#trees.sums(within, parts);
+    const total = new Uint32Array(2 * parts);
+    let known = true;
+    // Of all of them, so that all that must be counted is set about.
+    for (const [copies, trees] of this.#treesByCopies(only.perKey)) {
+      if (copies < only.atLeast) continue;
+      const sums = trees.sums(within, parts);
+      if (sums === undefined) known = false;
+      else addWords(total, sums);
+    }
+    return known ? total : undefined;
   }
 
-  states(within: HashRange, after: Position | undefined, limit: number): StatePage {
+  states(within: HashRange, after: Position | undefined, limit: number, only?: WithCopies): StatePage {
     const found: [hashHi: number, hashLo: number, stateHi: number, stateLo: number][] = [];
     let bytes = 0;
     const last = this.#visit(
@@ -109,6 +131,7 @@ export class KvItemTrees implements ItemTrees {
       () => found.length >= limit || bytes >= PAGE_BYTES,
       (hashHi, hashLo, key, entry) => {
         bytes += entry.length;
+        if (only !== undefined && only.perKey.copiesOf(key) < only.atLeast) return;
         if (this.#isDamaged(key, entry)) return;
         digestState(hashHi, hashLo, entry, digest);
         found.push([hashHi, hashLo, digest[0] as number, digest[1] as number]);
@@ -136,11 +159,42 @@ export class KvItemTrees implements ItemTrees {
     return items;
   }
 
+  /** Other buckets: other keys have so many copies, and all is counted anew. */
+  #treesByCopies(perKey: CopiesPerKey): ReadonlyMap<number, StoredTrees> {
+    if (this.#byCopies?.perKey.name === perKey.name) return this.#byCopies.trees;
+    this.#closeByCopies();
+    const { context, tallies } = this.#parts;
+    const trees = new Map(
+      perKey.numbers.map((copies) => [
+        copies,
+        new StoredTrees({
+          ...context,
+          held: tallies.held,
+          inMemory: true,
+          items: {
+            visit: (within, after, limit, found) =>
+              this.#count(within, after, limit, found, (key) => perKey.copiesOf(key) === copies),
+            digestOf: () => undefined,
+            digestIsWrong: () => {},
+          },
+        }),
+      ]),
+    );
+    this.#byCopies = { perKey, trees };
+    return trees;
+  }
+
+  #closeByCopies(): void {
+    for (const trees of this.#byCopies?.trees.values() ?? []) trees.close(false);
+    this.#byCopies = undefined;
+  }
+
   #count(
     within: HashRange,
     after: Position | undefined,
     limit: number,
     found: (hashHi: number, stateHi: number, stateLo: number) => void,
+    counts: (key: string) => boolean = () => true,
   ): Position | undefined {
     let items = 0;
     let bytes = 0;
@@ -148,9 +202,10 @@ export class KvItemTrees implements ItemTrees {
       within,
       after,
       () => items >= limit || bytes >= PAGE_BYTES,
-      (hashHi, hashLo, _key, entry) => {
+      (hashHi, hashLo, key, entry) => {
         items++;
         bytes += entry.length;
+        if (!counts(key)) return;
         digestState(hashHi, hashLo, entry, digest);
         found(hashHi, digest[0] as number, digest[1] as number);
       },
@@ -210,5 +265,14 @@ export class KvItemTrees implements ItemTrees {
     const { logger, place } = this.#parts.context;
     logger.error({ partition: place.partition, key, problem }, 'an entry is damaged; it is not compared');
     return true;
+  }
+}
+
+/** Words of 64 bits each, high and low, added mod 2^64. */
+function addWords(total: Uint32Array, more: Uint32Array): void {
+  for (let at = 0; at < total.length; at += 2) {
+    const low = (total[at + 1] as number) + (more[at + 1] as number);
+    total[at + 1] = low;
+    total[at] = (total[at] as number) + (more[at] as number) + (low > 0xffffffff ? 1 : 0);
   }
 }

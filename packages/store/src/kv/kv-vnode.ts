@@ -192,6 +192,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
   }
 
+  keyOf(item: Uint8Array): RecordKey {
+    return decodeItem(item).at;
+  }
+
   /** Exact where the ranges are those of partitions, as they mostly are. */
   countItems(within: readonly HashRange[]): number {
     return this.#tallies.countWithin(within);

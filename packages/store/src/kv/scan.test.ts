@@ -260,6 +260,49 @@ describe('a count', () => {
   });
 });
 
+describe('buckets of different n', () => {
+  const FIVE_NODES = 'abcdeabc';
+  const ownerOf = (partition: number): string => FIVE_NODES[partition % 8] as string;
+  const mixed = (): Stage => {
+    const stage = new Stage(FIVE_NODES);
+    stage.port.setBuckets(
+      { prefix: 'five ', n: 5, level: 'eventual' },
+      { prefix: 'one ', n: 1, level: 'eventual' },
+    );
+    return stage;
+  };
+  const keys = ['', 'five ', 'one '].flatMap((prefix) => keysUpTo(60).map((key) => prefix + key));
+
+  it('every key is found once, in hash order, and counted', () => {
+    const stage = mixed();
+    stage.put(...keys);
+    const inOrder = keys.toSorted((a, b) => placeKey(a).hashHi - placeKey(b).hashHi);
+    expect(stage.scan(20)).toEqual(inOrder);
+    expect(stage.scan(1_000)).toEqual(inOrder);
+    expect(stage.count()).toBe(keys.length);
+    expect(stage.flush()).toBe(keys.length);
+    expect(stage.count()).toBe(0);
+  });
+
+  it('a key is asked of a quorum of its own copies, though more of others would answer', () => {
+    const stage = mixed();
+    const first = partitionOfKey('lone');
+    for (const i of [0, 1]) stage.port.plant(first + i, ownerOf(first + i), 'lone', 7);
+    expect(stage.scan()).toEqual(['lone']);
+    // Three of five others would answer for the range, and none of them has heard of it.
+    for (const i of [0, 1]) stage.port.down.add(ownerOf(first + i));
+    expect(stage.count()).toBe('unreachable');
+  });
+
+  it('what lies beyond the copies of a key does not count', () => {
+    const stage = mixed();
+    const first = partitionOfKey('one left');
+    for (const i of [1, 2, 4]) stage.port.plant((first + i) % 8, ownerOf(first + i), 'one left', 7);
+    expect(stage.scan()).toEqual([]);
+    expect(stage.count()).toBe(0);
+  });
+});
+
 describe('a flush', () => {
   it('deletes every key and says how many there were', () => {
     const stage = new Stage();

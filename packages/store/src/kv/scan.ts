@@ -8,17 +8,20 @@
  * Each step is deferred: on a lone node every answer comes within the call, and the steps of a large ring, one within
  * the other, would be deeper than any stack.
  *
+ * Where buckets differ in n, a range is read once for each n, by as many of the first n replicas as a read needs; of what
+ * they say only the keys with that n count. More than half of five need not meet those who acknowledged a key with n=3.
+ *
  * Not a coverage request (@rkv/core): that takes one replica's word for each range, and a key that was acknowledged by the
  * others would be missed.
  *
  * Promised: a key present throughout a walk is in it. Not promised: a snapshot.
  */
 import {
+  bucketsOf,
   collect,
   compareBytes,
   quorumOf,
   rangeOf,
-  replicasMax,
   ringBits,
   type CollectOutcome,
   type CollectPlan,
@@ -90,11 +93,20 @@ interface Counted {
   readonly position: number;
 }
 
-/** From `from` to the end of its range: the tallies when its replicas agree on it, else, or in the midst of one, a walk. */
+/**
+ * From `from` to the end of its range: the tallies when its replicas agree on it; a walk when they do not, in the midst of
+ * one, and where its keys have different n, which a tally does not tell apart.
+ */
 function countRange(coordinator: Coordinator, from: number, done: (outcome: Outcome<Counted>) => void): void {
+  const [n = 1, ...others] = bucketsOf(coordinator.port.document).numbers;
+  if (others.length > 0) {
+    const { end } = stretchAt(from, ringBits(coordinator.port.document.ringSize));
+    return walkTo(coordinator, from, end, done);
+  }
   ask(
     coordinator,
     from,
+    readOf(coordinator, n),
     (range) => ({ kind: 'tally', range }),
     (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
@@ -137,26 +149,54 @@ function scanRange(
   limit: number,
   done: (outcome: Outcome<ScannedPage>) => void,
 ): void {
-  const after = justBefore(position);
-  ask(
-    coordinator,
-    position,
-    (range) => ({ kind: 'page', range, limit, after }),
-    (outcome) => {
+  const buckets = bucketsOf(coordinator.port.document);
+  const [first = 1, ...others] = buckets.numbers;
+  if (others.length === 0) {
+    return askPages(coordinator, { position, limit, ...readOf(coordinator, first) }, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
-      const pages = outcome.replies.map(({ reply }) => reply as PageReply);
-      done({ kind: 'ok', ...mergePages(pages, position, outcome.end) });
-    },
-  );
+      done({ kind: 'ok', ...mergePages(outcome.pages, position, outcome.end) });
+    });
+  }
+  const read: { readonly n: number; readonly pages: readonly PageReply[] }[] = [];
+  let reach = POSITION_END;
+  const next = (n: number | undefined): void => {
+    if (n === undefined) {
+      const items = read.flatMap((one) =>
+        latestItems(one.pages, position, reach).filter(
+          ({ key, live }) => live && buckets.copiesOf(key) === one.n,
+        ),
+      );
+      return done({ kind: 'ok', keys: inHashOrder(items).map(({ key }) => key), position: reach });
+    }
+    askPages(coordinator, { position, limit, ...readOf(coordinator, n) }, (outcome) => {
+      if (outcome.kind === 'failed') return done(outcome);
+      read.push({ n, pages: outcome.pages });
+      reach = Math.min(reach, reachOf(outcome.pages, outcome.end));
+      next(buckets.numbers[read.length]);
+    });
+  };
+  next(first);
 }
 
 /** Live keys of several replicas' pages, as far as all of the pages reach; `end` is where the range ends. */
 export function mergePages(pages: readonly PageReply[], from: number, end: number): ScannedPage {
+  const position = reachOf(pages, end);
+  const live = latestItems(pages, from, position).filter((item) => item.live);
+  return { keys: inHashOrder(live).map((item) => item.key), position };
+}
+
+/** How far all of the pages reach. */
+export function reachOf(pages: readonly PageReply[], end: number): number {
   let reach = end;
   for (const page of pages) {
     const last = page.items.at(-1);
     if (page.more && last !== undefined) reach = Math.min(reach, positionOf(last.hashHi, last.hashLo));
   }
+  return reach;
+}
+
+/** Of each key the latest state. */
+export function latestItems(pages: readonly PageReply[], from: number, reach: number): PageItem[] {
   const latest = new Map<string, PageItem>();
   for (const page of pages) {
     for (const item of page.items) {
@@ -166,9 +206,41 @@ export function mergePages(pages: readonly PageReply[], from: number, end: numbe
       if (held === undefined || compareBytes(item.state, held.state) > 0) latest.set(item.key, item);
     }
   }
-  const live = [...latest.values()].filter((item) => item.live);
-  live.sort((a, b) => a.hashHi - b.hashHi || a.hashLo - b.hashLo);
-  return { keys: live.map((item) => item.key), position: reach };
+  return [...latest.values()];
+}
+
+function inHashOrder(items: PageItem[]): PageItem[] {
+  return items.toSorted((a, b) => a.hashHi - b.hashHi || a.hashLo - b.hashLo);
+}
+
+/** Whom of a range's replicas to ask: the first `n`, of whom `needed` must answer. */
+export interface Asked {
+  readonly n: number;
+  readonly needed: number;
+}
+
+function readOf({ defaults }: Coordinator, n: number): Asked {
+  return { n, needed: Math.min(defaults.r ?? majorityOf(n), n) };
+}
+
+/** Pages from `position` on, as the replicas of its range have them; `end` is where that ends. */
+export function askPages(
+  coordinator: Coordinator,
+  { position, limit, ...asked }: Asked & { readonly position: number; readonly limit: number },
+  done: (outcome: Outcome<{ readonly pages: readonly PageReply[]; readonly end: number }>) => void,
+): void {
+  const after = justBefore(position);
+  ask(
+    coordinator,
+    position,
+    asked,
+    (range) => ({ kind: 'page', range, limit, after }),
+    (outcome) => {
+      if (outcome.kind === 'failed') return done(outcome);
+      const pages = outcome.replies.map(({ reply }) => reply as PageReply);
+      done({ kind: 'ok', pages, end: outcome.end });
+    },
+  );
 }
 
 /** The place in hash order from which a walk comes to `position` next; undefined: the beginning. */
@@ -192,23 +264,23 @@ interface Replies extends Stretch {
 }
 
 /**
- * Ask the replicas of the range in which a position lies one command at read quorum; which range that is may change with
+ * Ask the replicas of the range in which a position lies one command; which range that is may change with
  * the ring while they are asked. A stand-in's reply is heard but does not count.
  */
 function ask(
   coordinator: Coordinator,
   position: number,
+  { n, needed }: Asked,
   commandFor: (range: PartitionId) => KvCommand,
   done: (outcome: Outcome<Replies>) => void,
 ): void {
   const { port, defaults } = coordinator;
-  const n = replicasMax(port.document);
   let stretch: Stretch;
   let quorum: Quorum;
   const plan = (): CollectPlan<KvCommand> => {
     stretch = stretchAt(position, ringBits(port.document.ringSize));
     const list = port.list(stretch.range, n);
-    quorum = quorumOf(list, Math.min(defaults.r ?? majorityOf(n), n));
+    quorum = quorumOf(list, needed);
     return { list, quorum, command: commandFor(stretch.range) };
   };
   collect<KvCommand, KvReply, KvReply>(port, {

@@ -15,6 +15,7 @@ import {
   type WaitingTransfer,
 } from '@rkv/core';
 import type { MemberView, PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
+import { bucketViews } from './bucket-admin.ts';
 
 export function statusView(node: Node): StatusView {
   const document = node.prospect ?? node.document;
@@ -67,7 +68,7 @@ export function ringView(node: Node, { active, waiting }: TransfersView): RingVi
         status: statusOf(partition),
       };
     }),
-    buckets: document.buckets.map(({ prefix, n, level }) => ({ prefix, n, level })),
+    buckets: bucketViews(document),
     ...resizeView(document, { active, waiting }),
   };
 }

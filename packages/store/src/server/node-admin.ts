@@ -32,6 +32,9 @@ import {
   AdminError,
   type Admin,
   type ApplyView,
+  type BucketChanged,
+  type BucketView,
+  type BucketWanted,
   type ChangeByName,
   type ControlView,
   type ExchangeView,
@@ -66,6 +69,7 @@ import {
   type Service,
   type ServiceReply,
 } from '../kv/index.ts';
+import { BucketAdmin } from './bucket-admin.ts';
 import {
   indexText,
   planView,
@@ -93,6 +97,7 @@ export class NodeAdmin implements Admin {
   readonly #kv: KvStore;
   readonly #service: Service;
   readonly #load: () => LoadView;
+  readonly #buckets: BucketAdmin;
   /** Drains: said by /readyz before the doors close. */
   stopping = false;
 
@@ -102,6 +107,13 @@ export class NodeAdmin implements Admin {
     this.#kv = kv;
     this.#service = service;
     this.#load = load;
+    this.#buckets = new BucketAdmin({
+      node,
+      coordinator,
+      transfers: () => this.transfers(),
+      request: (request) => this.#request(request),
+      refusalError,
+    });
   }
 
   async ping(n: number): Promise<PingView> {
@@ -289,6 +301,14 @@ export class NodeAdmin implements Admin {
         return [...warnings.map((text) => `WARNING: ${text}`), `the plan is committed as epoch ${epoch}`];
       }
     }
+  }
+
+  buckets(): Promise<readonly BucketView[]> {
+    return Promise.resolve(this.#buckets.list());
+  }
+
+  changeBucket(prefix: string, wanted: BucketWanted | null): Promise<BucketChanged> {
+    return this.#buckets.change(prefix, wanted);
   }
 
   async clear(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   preferenceList,
   primariesOf,
   RequestTable,
+  type BucketProperties,
   type CountedList,
   type Epoch,
   type Member,
@@ -77,6 +78,17 @@ export class ManualPort implements ServicePort<KvCommand, KvReply> {
   /** A newer ring. */
   adopt(owners: string): void {
     this.#document = { ...this.#document, epoch: (this.epoch + 1) as Epoch, owners: [...owners] as NodeId[] };
+    this.table.ringChanged();
+  }
+
+  /** Beside the default one; a ring of its own, as each change of them is. */
+  setBuckets(...buckets: readonly BucketProperties[]): void {
+    const byDefault = this.#document.buckets.filter(({ prefix }) => prefix === '');
+    this.#document = {
+      ...this.#document,
+      epoch: (this.epoch + 1) as Epoch,
+      buckets: [...byDefault, ...buckets],
+    };
     this.table.ringChanged();
   }
 
