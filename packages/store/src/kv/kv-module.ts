@@ -5,14 +5,20 @@ import { inFlightBudget, KvVnode } from './kv-vnode.ts';
 
 export const KV_SERVICE = 'rkv';
 
-/** `clock` is the node's one clock of stamps: vnodes tell it what they see. */
-export function kvModule(clock: HybridClock): VnodeModule<KvCommand, KvReply> {
+/**
+ * `clock` is the node's one clock of stamps: vnodes tell it what they see. `onUnsound` is told when the store of this node has
+ * lost what it held, or the way to it (scrub.ts).
+ */
+export function kvModule(
+  clock: HybridClock,
+  onUnsound?: (why: string) => void,
+): VnodeModule<KvCommand, KvReply> {
   const inFlight = inFlightBudget();
   return {
     name: KV_SERVICE,
     codec: kvCodec,
     merges: (command) => command.kind === 'merge',
     reopens: true,
-    open: (context) => new KvVnode(context, clock, inFlight),
+    open: (context) => new KvVnode(context, clock, inFlight, onUnsound),
   };
 }
