@@ -235,6 +235,25 @@ export interface RepairView {
   readonly begun: boolean;
 }
 
+/** What one vnode found when it last looked at all that it holds, or has found so far. */
+export interface ScrubbedVnode {
+  readonly node: string;
+  readonly partition: number;
+  readonly running: boolean;
+  readonly entries: number;
+  readonly checked: number;
+  /** Known now to be damaged, and replaced since the node started. */
+  readonly damaged: number;
+  readonly healed: number;
+  /** Missing: none has ended yet. */
+  readonly endedAgoMs?: number;
+}
+
+export interface ScrubView {
+  readonly vnodes: readonly ScrubbedVnode[];
+  readonly failed: readonly Failed[];
+}
+
 export interface ReplicaView {
   readonly node: string;
   readonly partition: number;
@@ -364,6 +383,8 @@ export interface Admin {
   exchange(): Promise<ExchangeView>;
   /** At one member or all. They stay so until a member is started again. */
   controlExchange(what: 'pause' | 'resume', node: string | undefined): Promise<ControlView>;
+  /** How far the scrubs are, at one member or all; `begin`: those that are not running begin. */
+  scrub(node: string | undefined, begin: boolean): Promise<ScrubView>;
   /** Resolves once the partition's owner has taken it on; `transfers` tells how far it is. */
   repair(partition: number): Promise<RepairView>;
   /** Resolves once the claimant of the other cluster has staged the join. */

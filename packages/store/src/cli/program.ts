@@ -9,6 +9,7 @@ import { addClusterCommands } from './cluster-commands.ts';
 import { addDevCommand } from './dev/dev.ts';
 import { DEFAULT_NODE } from './invocation.ts';
 import { addKeyCommands } from './key-commands.ts';
+import { addScrubCommand } from './scrub-command.ts';
 import { addStartCommand, type StartServer } from './start.ts';
 import { addTransferCommands } from './transfer-commands.ts';
 import { type Terminal, WrongUsage } from './terminal.ts';
@@ -49,6 +50,7 @@ function buildProgram({ terminal, startServer }: RkvComponents, args: readonly s
   addKeyCommands(program, terminal);
   addClusterCommands(program, terminal);
   addTransferCommands(program, terminal);
+  addScrubCommand(program, terminal);
   addClaimCommand(program, terminal);
   addBenchCommand(program, terminal, args);
   return program;

@@ -36,8 +36,8 @@ export interface ScrubStatus {
   /** Known to be damaged now, and replaced since the vnode was opened. */
   readonly damaged: number;
   readonly healed: number;
-  /** When the last one ended, wall clock; undefined: none has yet. */
-  readonly endedAt: number | undefined;
+  /** How long ago the last one ended; missing: none has yet. */
+  readonly endedAgoMs?: number;
 }
 
 /** Entries, or bytes of them, that are looked at in one step. */
@@ -74,14 +74,14 @@ export class VnodeScrub {
   }
 
   get status(): ScrubStatus {
-    const { tallies, damage } = this.#parts;
+    const { tallies, damage, context } = this.#parts;
     return {
       running: this.#running,
       checked: this.#checked,
       entries: tallies.total + damage.count(),
       damaged: damage.count(),
       healed: damage.healed,
-      endedAt: this.#endedAt,
+      ...(this.#endedAt !== undefined && { endedAgoMs: context.host.monotonic() - this.#endedAt }),
     };
   }
 
@@ -221,7 +221,7 @@ export class VnodeScrub {
 
   #end(): void {
     this.#running = false;
-    this.#endedAt = this.#parts.context.host.now();
+    this.#endedAt = this.#parts.context.host.monotonic();
     this.#beginIn(this.#again ? GATHER_MS : EVERY_MS);
     if (this.#unsound !== undefined) this.#parts.onUnsound(this.#unsound);
   }

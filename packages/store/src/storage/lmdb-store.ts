@@ -16,8 +16,10 @@
  * no writes and tries a small one of its own: every second while there is no room, ever more rarely otherwise.
  * When that holds, it takes writes again.
  *
- * Not here: any notice of damaged pages (lmdb has no checksums; entries have their own), and giving space back
- * to the file system (freed pages are used again, the file does not shrink).
+ * lmdb has no checksums on its pages. Where it notices that one is none, whoever asked gets the error, and `onUnsound` is
+ * told; what it does not notice is for those to find who know what should be there.
+ *
+ * Not here: giving space back to the file system (freed pages are used again, the file does not shrink).
  */
 import {
   assert,
@@ -47,7 +49,7 @@ import {
   settle,
   type Environment,
 } from './lmdb-environment.ts';
-import { DiskFull, freeBytes, storeErrorOf } from './store-failure.ts';
+import { DiskFull, freeBytes, LMDB_DAMAGED, messageOf, numberOf, storeErrorOf } from './store-failure.ts';
 
 export interface LmdbStoreInit {
   /** Directory of the environment; made when it is not there. Nobody else may have it open. */
@@ -57,6 +59,8 @@ export interface LmdbStoreInit {
    * up; more leaves room for logs and for the node's own documents.
    */
   readonly reserveBytes?: number;
+  /** lmdb has come upon pages that are none: the environment is not to be trusted any more. May be told again. */
+  readonly onUnsound?: (why: string) => void;
 }
 
 const RESERVE_BYTES = 16 * 1024 * 1024;
@@ -115,6 +119,7 @@ class LmdbStore implements Store {
   readonly #path: string;
   readonly #reserveBytes: number;
   readonly #environment: Environment;
+  readonly #onUnsound: ((why: string) => void) | undefined;
   #handler: StoreHandler | undefined;
   #mode: Mode = 'open';
   #submittedSeq = 0;
@@ -130,6 +135,7 @@ class LmdbStore implements Store {
     this.#path = init.path;
     this.#reserveBytes = init.reserveBytes ?? RESERVE_BYTES;
     this.#environment = environment;
+    this.#onUnsound = init.onUnsound;
   }
 
   get flushedSeq(): number {
@@ -150,11 +156,23 @@ class LmdbStore implements Store {
 
   get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
     if (this.#mode === 'closed') return undefined;
-    const bytes = this.#environment.getBinaryFast(diskKeyOf(space, place, at));
-    return bytes && valueOnDisk(at.key, borrowed(bytes));
+    try {
+      const bytes = this.#environment.getBinaryFast(diskKeyOf(space, place, at));
+      return bytes && valueOnDisk(at.key, borrowed(bytes));
+    } catch (error) {
+      throw this.#judged(error);
+    }
   }
 
   walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
+    try {
+      return this.#walk(space, place, after, limit, visit);
+    } catch (error) {
+      throw this.#judged(error);
+    }
+  }
+
+  #walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
     if (this.#mode === 'closed') return false;
     const { start, end } = rangeOfPlace(space, place);
     const from = after && diskKeyOf(space, place, after);
@@ -199,6 +217,11 @@ class LmdbStore implements Store {
     this.#maybeIdle();
   }
 
+  #judged(error: unknown): unknown {
+    if (LMDB_DAMAGED.includes(numberOf(error))) this.#onUnsound?.(messageOf(error));
+    return error;
+  }
+
   #scheduleCommit(): void {
     this.#committing = true;
     setImmediate(() => this.#commit());
@@ -239,6 +262,7 @@ class LmdbStore implements Store {
   /** What was submitted while the commit was under way goes with it: it may build on what was lost. */
   #becomeFailing(cause: unknown): void {
     const fromSeq = this.committedSeq + 1;
+    this.#judged(cause);
     this.#group = new Group();
     this.#committing = false;
     if (this.#mode === 'open') {
