@@ -54,6 +54,8 @@ export interface MemberView {
   readonly services?: readonly string[];
   /** Of the vnodes that it owns, those that cannot prove they hold everything and heal from the others. */
   readonly partialVnodes: number;
+  /** `read_only`: its store takes no writes now, `slow`: its commits take long. Missing: nothing is known to be wrong. */
+  readonly disk?: string;
 }
 
 /** As the node that is asked knows it: it asks nobody. */
@@ -334,6 +336,17 @@ export interface LoadView {
   /** While it has a Redis door. */
   readonly redis?: RedisTraffic;
   readonly cluster: ClusterTraffic;
+  /** Where the store is on disk. */
+  readonly store?: StoreLoad;
+}
+
+/** What this node's store has committed since it was opened, and how long that took in the last ten seconds. */
+export interface StoreLoad {
+  readonly commits: number;
+  readonly seconds: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
+  readonly trouble: string | undefined;
 }
 
 /** Where a command was answered: the reply of the tutorial's service. */

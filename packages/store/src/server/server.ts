@@ -330,6 +330,7 @@ class Server implements RunningServer {
       loopDelay: this.#loopDelay,
       redis: this.#redis,
       http: this.#http,
+      store: this.#parts.store,
     });
   }
 

@@ -89,7 +89,19 @@ export class StoreKeeper {
   }
 
   #openNow(): Store {
-    return lmdbStore({ path: this.#path, onUnsound: this.#init.onUnsound });
+    const { onUnsound, logger } = this.#init;
+    return lmdbStore({
+      path: this.#path,
+      onUnsound,
+      onAgain: () => logger.info({}, 'the store takes writes again'),
+      onSlow: (slow, meanMs) =>
+        slow
+          ? logger.warn(
+              { commitMs: Math.round(meanMs) },
+              'the disk of the store is slow: a commit takes more than 100 ms',
+            )
+          : logger.info({ commitMs: Math.round(meanMs) }, 'the disk of the store is no longer slow'),
+    });
   }
 
   #setAside(why: string): void {

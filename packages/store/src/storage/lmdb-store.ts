@@ -28,8 +28,10 @@ import {
   type RecordKey,
   type Space,
   type Store,
+  type StoreError,
   type StoreHandler,
   type StoreRecord,
+  type StoreTrouble,
   type Visitor,
 } from '@rkv/core';
 import {
@@ -41,6 +43,7 @@ import {
   rangeOfSpace,
   valueOnDisk,
 } from './disk-key.ts';
+import { CommitTimes, type CommitFigures } from './commit-times.ts';
 import {
   borrowed,
   identify,
@@ -61,6 +64,10 @@ export interface LmdbStoreInit {
   readonly reserveBytes?: number;
   /** lmdb has come upon pages that are none: the environment is not to be trusted any more. May be told again. */
   readonly onUnsound?: (why: string) => void;
+  /** It takes writes again. */
+  readonly onAgain?: () => void;
+  /** Commits begin to take long, or no longer do. */
+  readonly onSlow?: (slow: boolean, meanMs: number) => void;
 }
 
 const RESERVE_BYTES = 16 * 1024 * 1024;
@@ -68,6 +75,11 @@ const RESERVE_BYTES = 16 * 1024 * 1024;
 const BYTES_PER_RECORD = 4096;
 const RETRY_MS = 1000;
 const RETRY_MS_MAX = 60_000;
+
+/** What more than any store it can tell. */
+export function isLmdbStore(store: Store): store is LmdbStore {
+  return store instanceof LmdbStore;
+}
 
 /** Opens the store, or creates it. Throws `StoreOpenError`. */
 export function lmdbStore(init: LmdbStoreInit): Store {
@@ -120,6 +132,7 @@ class LmdbStore implements Store {
   readonly #reserveBytes: number;
   readonly #environment: Environment;
   readonly #onUnsound: ((why: string) => void) | undefined;
+  readonly #onAgain: (() => void) | undefined;
   #handler: StoreHandler | undefined;
   #mode: Mode = 'open';
   #submittedSeq = 0;
@@ -129,6 +142,9 @@ class LmdbStore implements Store {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
   #onIdle: (() => void) | undefined;
+  /** Why it takes no writes. */
+  #failure: StoreError | undefined;
+  readonly #times: CommitTimes;
 
   constructor(init: LmdbStoreInit, environment: Environment, storeId: string) {
     this.storeId = storeId;
@@ -136,10 +152,22 @@ class LmdbStore implements Store {
     this.#reserveBytes = init.reserveBytes ?? RESERVE_BYTES;
     this.#environment = environment;
     this.#onUnsound = init.onUnsound;
+    this.#onAgain = init.onAgain;
+    this.#times = new CommitTimes(init.onSlow);
   }
 
   get flushedSeq(): number {
     return this.committedSeq;
+  }
+
+  get commits(): CommitFigures {
+    return this.#times.figures;
+  }
+
+  get trouble(): StoreTrouble | undefined {
+    if (this.#failure !== undefined) return { kind: 'read_only', message: this.#failure.message };
+    if (!this.#times.slow) return undefined;
+    return { kind: 'slow', message: `a commit takes ${Math.round(this.#times.figures.meanMs)} ms` };
   }
 
   start(handler: StoreHandler): void {
@@ -232,9 +260,14 @@ class LmdbStore implements Store {
     const upTo = this.#submittedSeq;
     group.askLate();
     this.#group = new Group();
+    const began = performance.now();
     settle(
       this.#write(group),
-      () => this.#becomeCommitted(upTo),
+      () => {
+        const now = performance.now();
+        this.#times.ended(now - began, now);
+        this.#becomeCommitted(upTo);
+      },
       (cause) => this.#becomeFailing(cause),
     );
   }
@@ -270,7 +303,8 @@ class LmdbStore implements Store {
       this.#retryMs = RETRY_MS;
       this.#scheduleRetry();
     }
-    this.#handler?.onFailure(fromSeq, storeErrorOf(cause, this.#path));
+    this.#failure = storeErrorOf(cause, this.#path);
+    this.#handler?.onFailure(fromSeq, this.#failure);
     this.#maybeIdle();
   }
 
@@ -299,7 +333,11 @@ class LmdbStore implements Store {
 
   #becomeOpen(): void {
     this.#committing = false;
-    if (this.#mode === 'failing') this.#mode = 'open';
+    this.#failure = undefined;
+    if (this.#mode === 'failing') {
+      this.#mode = 'open';
+      this.#onAgain?.();
+    }
     this.#maybeIdle();
   }
 

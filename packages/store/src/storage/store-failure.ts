@@ -38,8 +38,11 @@ export class DiskFull extends Error {
   }
 }
 
-/** lmdb's own words for pages that are none: MDB_INVALID, MDB_PANIC, MDB_CORRUPTED, MDB_PAGE_NOTFOUND. */
-export const LMDB_DAMAGED: readonly number[] = [-30793, -30795, -30796, -30797];
+/**
+ * lmdb's own words for pages that are none: MDB_INVALID, MDB_CORRUPTED, MDB_PAGE_NOTFOUND. MDB_PANIC is no such word: the disk
+ * failed, and what is on it may be well.
+ */
+export const LMDB_DAMAGED: readonly number[] = [-30793, -30796, -30797];
 
 export function storeErrorOf(cause: unknown, path: string): StoreError {
   const code = NO_ROOM.includes(numberOf(cause)) ? 'store_full' : 'store_io';
