@@ -14,7 +14,8 @@
  *
  * A commit that fails, or that the disk has no room for, leaves everything before it as it was. The store then takes
  * no writes and tries a small one of its own: every second while there is no room, ever more rarely otherwise.
- * When that holds, it takes writes again.
+ * When that holds, it takes writes again. After an error in the very page that points to a transaction lmdb gives the
+ * environment up for good, reads too: then it is opened anew, and reads in the few milliseconds between are errors.
  *
  * lmdb has no checksums on its pages. Where it notices that one is none, whoever asked gets the error, and `onUnsound` is
  * told; what it does not notice is for those to find who know what should be there.
@@ -130,7 +131,8 @@ class LmdbStore implements Store {
   committedSeq = 0;
   readonly #path: string;
   readonly #reserveBytes: number;
-  readonly #environment: Environment;
+  /** Undefined while it is opened anew. lmdb-js ends the process some time after a closed one was read. */
+  #environment: Environment | undefined;
   readonly #onUnsound: ((why: string) => void) | undefined;
   readonly #onAgain: (() => void) | undefined;
   #handler: StoreHandler | undefined;
@@ -185,7 +187,7 @@ class LmdbStore implements Store {
   get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
     if (this.#mode === 'closed') return undefined;
     try {
-      const bytes = this.#environment.getBinaryFast(diskKeyOf(space, place, at));
+      const bytes = this.#open.getBinaryFast(diskKeyOf(space, place, at));
       return bytes && valueOnDisk(at.key, borrowed(bytes));
     } catch (error) {
       throw this.#judged(error);
@@ -205,7 +207,7 @@ class LmdbStore implements Store {
     const { start, end } = rangeOfPlace(space, place);
     const from = after && diskKeyOf(space, place, after);
     let visited = 0;
-    for (const record of this.#environment.getRange({
+    for (const record of this.#open.getRange({
       start: from ?? start,
       exclusiveStart: from !== undefined,
       end,
@@ -226,7 +228,7 @@ class LmdbStore implements Store {
     const places: Place[] = [];
     let { start, end } = rangeOfSpace(space);
     for (;;) {
-      const [first] = this.#environment.getKeys({ start, end, limit: 1 });
+      const [first] = this.#open.getKeys({ start, end, limit: 1 });
       if (first === undefined) return places;
       const place = placeOnDisk(first);
       places.push(place);
@@ -240,7 +242,7 @@ class LmdbStore implements Store {
     this.#mode = 'closing';
     this.#onIdle = () => {
       this.#mode = 'closed';
-      settle(this.#environment.close(), done, done);
+      settle(this.#environment?.close() ?? Promise.resolve(), done, done);
     };
     this.#maybeIdle();
   }
@@ -248,6 +250,11 @@ class LmdbStore implements Store {
   #judged(error: unknown): unknown {
     if (LMDB_DAMAGED.includes(numberOf(error))) this.#onUnsound?.(messageOf(error));
     return error;
+  }
+
+  get #open(): Environment {
+    if (this.#environment === undefined) throw new Error(`the store in ${this.#path} is being opened anew`);
+    return this.#environment;
   }
 
   #scheduleCommit(): void {
@@ -273,7 +280,7 @@ class LmdbStore implements Store {
   }
 
   #write({ keys, values, bytes }: Group): Promise<boolean> {
-    const environment = this.#environment;
+    const environment = this.#open;
     if (freeBytes(this.#path) < this.#reserveBytes + bytes) return Promise.reject(new DiskFull());
     return environment.batch(() => {
       for (let i = 0; i < keys.length; i++) {
@@ -301,7 +308,8 @@ class LmdbStore implements Store {
     if (this.#mode === 'open') {
       this.#mode = 'failing';
       this.#retryMs = RETRY_MS;
-      this.#scheduleRetry();
+      if (this.#isReadable()) this.#scheduleRetry();
+      else this.#reopen();
     }
     this.#failure = storeErrorOf(cause, this.#path);
     this.#handler?.onFailure(fromSeq, this.#failure);
@@ -314,15 +322,37 @@ class LmdbStore implements Store {
   }
 
   /** An environment that has given up for good refuses to be read; to write to it would wait forever. */
-  #tryAgain(): void {
-    const probe = new Group();
+  #isReadable(): boolean {
     try {
-      probe.keys.push(IDENTITY_KEY);
-      probe.values.push(this.#environment.getBinary(IDENTITY_KEY));
+      return this.#open.getBinary(IDENTITY_KEY) !== undefined;
     } catch {
-      this.#scheduleRetry();
-      return;
+      return false;
     }
+  }
+
+  /** Closed first: lmdb-js hands out the one that is open again. */
+  #reopen(): void {
+    this.#committing = true;
+    const reopen = (): void => {
+      this.#committing = false;
+      try {
+        if (this.#mode === 'failing') this.#environment = openEnvironment(this.#path);
+      } catch (error) {
+        this.#failure = storeErrorOf(error, this.#path);
+      }
+      if (this.#mode === 'failing') this.#scheduleRetry();
+      this.#maybeIdle();
+    };
+    const closing = this.#environment?.close() ?? Promise.resolve();
+    this.#environment = undefined;
+    settle(closing, reopen, reopen);
+  }
+
+  #tryAgain(): void {
+    if (!this.#isReadable()) return this.#reopen();
+    const probe = new Group();
+    probe.keys.push(IDENTITY_KEY);
+    probe.values.push(this.#open.getBinary(IDENTITY_KEY));
     this.#committing = true;
     settle(
       this.#write(probe),
