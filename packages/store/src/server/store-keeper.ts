@@ -138,7 +138,7 @@ export class StoreKeeper {
   #write(lives: Lives): void {
     this.#lives = lives;
     try {
-      writeFileSync(`${this.#file}.new`, JSON.stringify(lives), { flush: true } as object);
+      writeFileSync(`${this.#file}.new`, JSON.stringify(lives), { flush: true });
       renameSync(`${this.#file}.new`, this.#file);
     } catch (error) {
       this.#init.logger.warn({ error: (error as Error).message }, `${this.#file} cannot be written`);
