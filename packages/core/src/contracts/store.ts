@@ -77,6 +77,12 @@ export interface StoreHandler {
   onFailure(fromSeq: number, error: StoreError): void;
 }
 
+/** What is wrong with a store, for people: it takes no writes, or its commits take long. */
+export interface StoreTrouble {
+  readonly kind: 'read_only' | 'slow';
+  readonly message: string;
+}
+
 /** Return false to stop the walk here. `value` is borrowed: valid during the call. */
 export type Visitor = (hashHi: number, hashLo: number, key: string, value: Uint8Array) => boolean;
 
@@ -85,6 +91,8 @@ export interface Store {
   readonly storeId: string;
   /** It ends with the process: what would only make the next start quicker need not be stored. */
   readonly volatile?: boolean;
+  /** Undefined: nothing is wrong now, or it does not say. */
+  readonly trouble?: StoreTrouble | undefined;
   /** Called once, before the first submit. */
   start(handler: StoreHandler): void;
   /**

@@ -151,6 +151,14 @@ export class StoredTrees {
     return undefined;
   }
 
+  /** What is known of a range is not so: all of it is counted before its sums are told again. */
+  distrust(range: PartitionId): void {
+    const distance = (this.#partition - range) & this.#ringMask;
+    const tree = this.#trees[distance] ?? this.#make(range, false);
+    this.#counts = this.#counts.filter((count) => count.tree !== tree);
+    tree.becomeSuspect();
+  }
+
   /** Batches were lost: who knows which marks and sums were in them. */
   storeFailed(): void {
     if (!this.#persists) return;

@@ -26,12 +26,14 @@ export interface PeerWord {
   /** Undefined: it does not say. */
   readonly services: readonly string[] | undefined;
   readonly partial: number;
+  readonly disk: string | undefined;
 }
 
 /** What a node says of itself beside its ring, to one peer. */
 export interface SelfReport extends HealthWord {
   readonly services: readonly string[];
   readonly partial: number;
+  readonly disk?: string;
 }
 
 /** Milliseconds: the wall clock, and the monotonic one. */
@@ -78,9 +80,9 @@ export class Gossip {
 
   /** `behind`: we are, and this peer is to be asked; `ahead`: we are. */
   heard(from: NodeId, heartbeat: Heartbeat, held: Held, clocks: Clocks): GossipVerdict {
-    const { clusterId, epoch, digest, services, partial = 0 } = heartbeat;
+    const { clusterId, epoch, digest, services, partial = 0, disk } = heartbeat;
     const clockOffsetMs = heartbeat.wallMs - clocks.wallMs;
-    this.#words.set(from, { clusterId, epoch, digest, clockOffsetMs, services, partial });
+    this.#words.set(from, { clusterId, epoch, digest, clockOffsetMs, services, partial, disk });
     const { agreed, newest } = held;
     if (epoch > agreed.document.epoch)
       return epoch > newest && this.#mayAsk(clusterId, epoch, clocks.now) ? 'behind' : 'same';

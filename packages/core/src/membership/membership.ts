@@ -147,7 +147,7 @@ export class Membership {
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Peers, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
+  get peers(): Pick<Peers, 'runs' | 'servicesOf' | 'partialOf' | 'diskOf' | 'clockOffsetOf' | 'isSlow'> {
     return this.#peers;
   }
 

@@ -54,6 +54,8 @@ export interface Heartbeat {
   readonly services?: readonly string[];
   /** How many vnodes that it owns are partial. */
   readonly partial?: number;
+  /** What is wrong with its disk: it takes no writes, or is slow. */
+  readonly disk?: string;
   /** Whether it hears the addressee; a node that does not say does. */
   readonly hears?: boolean;
   /** How late its ticks are of late, milliseconds. */
@@ -143,6 +145,7 @@ const shapes: Readonly<Record<MembershipMessage['kind'], Check>> = {
     wallMs: isNumber,
     services: isOptional(isListOf(isName)),
     partial: isOptional(isCount),
+    disk: isOptional(isName),
     hears: isOptional(isBoolean),
     lagMs: isOptional(isCount),
   }),

@@ -24,6 +24,8 @@ export interface PeersInit {
   readonly services: readonly string[];
   /** How many vnodes that this node owns are partial; asked anew for each heartbeat. */
   readonly partial: () => number;
+  /** What is wrong with this node's disk, in a word; undefined: nothing. Asked anew for each heartbeat. */
+  readonly disk?: (() => string | undefined) | undefined;
   readonly preset: MembershipPreset;
 }
 
@@ -63,6 +65,11 @@ export class Peers {
   /** How many vnodes that this member owns are partial, as it said last. */
   partialOf(node: NodeId): number {
     return node === this.#init.self ? this.#init.partial() : (this.#gossip.wordOf(node)?.partial ?? 0);
+  }
+
+  /** What is wrong with this member's disk, as it said last; undefined: nothing is known. */
+  diskOf(node: NodeId): string | undefined {
+    return node === this.#init.self ? this.#init.disk?.() : this.#gossip.wordOf(node)?.disk;
   }
 
   /** The epoch that this peer said last of this cluster. */
@@ -154,7 +161,9 @@ export class Peers {
   heartbeat(shared: AgreedDocument, to: NodeId): Heartbeat {
     const { wallClock, partial } = this.#init;
     const services = this.#stopping ? [] : this.#init.services;
-    return heartbeatOf(shared, wallClock(), { services, partial: partial(), ...this.#liveness.wordFor(to) });
+    const disk = this.#init.disk?.();
+    const word = { services, partial: partial(), ...(disk !== undefined && { disk }) };
+    return heartbeatOf(shared, wallClock(), { ...word, ...this.#liveness.wordFor(to) });
   }
 }
 

@@ -165,7 +165,9 @@ export class Node {
     const running = this.#running;
     if (running === undefined) return ['the ring is not loaded yet', ...this.#saves.troubles];
     if (this.#saves.troubles.length > 0) return this.#saves.troubles;
-    return missingQuorums(running.view.document, running.lists);
+    const { trouble } = this.#init.store;
+    const readOnly = trouble?.kind === 'read_only' ? [`the store takes no writes: ${trouble.message}`] : [];
+    return [...readOnly, ...missingQuorums(running.view.document, running.lists)];
   }
 
   /** Through which a coordinator of this service reaches its vnodes. */
@@ -309,6 +311,7 @@ export class Node {
       wallClock: () => host.now(),
       services: serviceNames(this.#init),
       partial: () => this.#running?.vnodes.partialOwned.length ?? 0,
+      disk: () => store.trouble?.kind,
       preset: this.#preset,
     });
   }

@@ -329,8 +329,8 @@ export class VnodeHost {
   #findOrMakeRecord(): VnodeRecord {
     const { store, place, forgotten } = this.#init;
     const bytes = store.get(SPACE_META, place, vnodeRecordKey(this.service));
-    if (bytes !== undefined && !forgotten) {
-      const record = decodeVnodeRecord(bytes);
+    const record = bytes === undefined || forgotten ? undefined : decodeVnodeRecord(bytes);
+    if (record !== undefined) {
       if (record.storeId === store.storeId && this.#init.intact) {
         this.#recordSeq = store.committedSeq;
         return record;
@@ -338,10 +338,11 @@ export class VnodeHost {
       return this.#write({ ...record, storeId: store.storeId, state: 'partial', actor: this.#drawActor() });
     }
     const { standing, whole, epoch, clusterId } = this.#init;
+    // One that was there and cannot be read any more said who knows what.
     return this.#write({
       epoch,
       role: standing,
-      state: whole ? 'whole' : 'partial',
+      state: whole && bytes === undefined ? 'whole' : 'partial',
       reapFloor: '',
       storeId: store.storeId,
       actor: this.#drawActor(),

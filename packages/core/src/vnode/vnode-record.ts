@@ -7,7 +7,7 @@
  *
  * Source: PROTOCOLS 3; the lesson of riak_kv issue 679 ("a fresh clock after a failed local read").
  */
-import { jsonDecode, jsonEncode } from '../base/bytes.ts';
+import { jsonDecode, jsonEncode, WireError } from '../base/bytes.ts';
 import type { Epoch } from '../contracts/ids.ts';
 import type { Place, RecordKey, StoreRecord } from '../contracts/store.ts';
 import { SPACE_META } from '../contracts/store.ts';
@@ -17,6 +17,8 @@ import { SPACE_META } from '../contracts/store.ts';
  * held before it joined. retired: gave the partition away, its data is redundant and on its way out.
  */
 export type VnodeStanding = 'owner' | 'receiving' | 'hint' | 'retired';
+
+const STANDINGS: readonly unknown[] = ['owner', 'receiving', 'hint', 'retired'] satisfies VnodeStanding[];
 
 export interface VnodeRecord {
   readonly epoch: Epoch;
@@ -57,6 +59,20 @@ export function encodeVnodeRecord(service: string, place: Place, record: VnodeRe
   return { ...vnodeRecordKey(service), space: SPACE_META, place, value: jsonEncode(record) };
 }
 
-export function decodeVnodeRecord(bytes: Uint8Array): VnodeRecord {
-  return jsonDecode(bytes) as VnodeRecord;
+/** Undefined when the bytes make no sense: a disk may have damaged them. */
+export function decodeVnodeRecord(bytes: Uint8Array): VnodeRecord | undefined {
+  let raw: Partial<VnodeRecord> | null;
+  try {
+    raw = jsonDecode(bytes) as Partial<VnodeRecord> | null;
+  } catch (error) {
+    if (error instanceof WireError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  const isRecord =
+    STANDINGS.includes(raw?.role) &&
+    (raw?.state === 'whole' || raw?.state === 'partial') &&
+    typeof raw.epoch === 'number' &&
+    typeof raw.storeId === 'string' &&
+    typeof raw.actor === 'string';
+  return isRecord ? (raw as VnodeRecord) : undefined;
 }

@@ -55,6 +55,8 @@ export interface MemberView {
   readonly services?: readonly string[];
   /** Of the vnodes that it owns, those that cannot prove they hold everything and heal from the others. */
   readonly partialVnodes: number;
+  /** `read_only`: its store takes no writes now, `slow`: its commits take long. Missing: nothing is known to be wrong. */
+  readonly disk?: string;
 }
 
 /** As the node that is asked knows it: it asks nobody. */
@@ -259,6 +261,25 @@ export interface RepairView {
   readonly begun: boolean;
 }
 
+/** What one vnode found when it last looked at all that it holds, or has found so far. */
+export interface ScrubbedVnode {
+  readonly node: string;
+  readonly partition: number;
+  readonly running: boolean;
+  readonly entries: number;
+  readonly checked: number;
+  /** Known now to be damaged, and replaced since the node started. */
+  readonly damaged: number;
+  readonly healed: number;
+  /** Missing: none has ended yet. */
+  readonly endedAgoMs?: number;
+}
+
+export interface ScrubView {
+  readonly vnodes: readonly ScrubbedVnode[];
+  readonly failed: readonly Failed[];
+}
+
 export interface ReplicaView {
   readonly node: string;
   readonly partition: number;
@@ -339,6 +360,17 @@ export interface LoadView {
   /** While it has a Redis door. */
   readonly redis?: RedisTraffic;
   readonly cluster: ClusterTraffic;
+  /** Where the store is on disk. */
+  readonly store?: StoreLoad;
+}
+
+/** What this node's store has committed since it was opened, and how long that took in the last ten seconds. */
+export interface StoreLoad {
+  readonly commits: number;
+  readonly seconds: number;
+  readonly meanMs: number;
+  readonly maxMs: number;
+  readonly trouble: string | undefined;
 }
 
 /** Where a command was answered: the reply of the tutorial's service. */
@@ -388,6 +420,8 @@ export interface Admin {
   exchange(): Promise<ExchangeView>;
   /** At one member or all. They stay so until a member is started again. */
   controlExchange(what: 'pause' | 'resume', node: string | undefined): Promise<ControlView>;
+  /** How far the scrubs are, at one member or all; `begin`: those that are not running begin. */
+  scrub(node: string | undefined, begin: boolean): Promise<ScrubView>;
   /** Resolves once the partition's owner has taken it on; `transfers` tells how far it is. */
   repair(partition: number): Promise<RepairView>;
   /** Resolves once the claimant of the other cluster has staged the join. */

@@ -118,6 +118,10 @@ function mapAdmin() {
       asked.push(['exchange', what, node]);
       return { nodes: [{ node: 'n1' }], failed: [] };
     },
+    async scrub(node, begin) {
+      asked.push(['scrub', node, begin]);
+      return { vnodes: [], failed: [] };
+    },
     async repair(partition) {
       asked.push(['repair', partition]);
       return { node: 'n1', begun: true };

@@ -8,7 +8,7 @@
 import { uptime } from 'node:process';
 import { getHeapStatistics } from 'node:v8';
 import type { LimitUse } from '@rkv/core';
-import type { Admin, LoadView, RedisTraffic } from './api.ts';
+import type { Admin, LoadView, RedisTraffic, StoreLoad } from './api.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -66,7 +66,15 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
   return families.map(describeFamily).join('');
 }
 
-function loadFamilies({ loopDelay, openRequests, transfers, exchange, redis, cluster }: LoadView): Family[] {
+function loadFamilies({
+  loopDelay,
+  openRequests,
+  transfers,
+  exchange,
+  redis,
+  cluster,
+  store,
+}: LoadView): Family[] {
   return [
     gauge('rkv_transfers', 'Handoff transfers of this node to others by state.', [
       [{ state: 'active' }, transfers.active],
@@ -81,6 +89,7 @@ function loadFamilies({ loopDelay, openRequests, transfers, exchange, redis, clu
       [{ figure: 'p99' }, loopDelay.p99Ms / 1000],
       [{ figure: 'max' }, loopDelay.maxMs / 1000],
     ]),
+    ...(store === undefined ? [] : storeFamilies(store)),
     ...(redis === undefined ? [] : redisFamilies(redis)),
     counter('rkv_frames_total', 'Frames between nodes; not taken: no connection, or no room in its lane.', [
       [{ way: 'sent' }, cluster.framesSent],
@@ -116,6 +125,21 @@ function exchangeFamilies(exchange: LoadView['exchange']): Family[] {
       'How long ago the pair of copies was found alike that has waited longest; nothing: some never were.',
       oldestMs === undefined ? [] : [[{}, oldestMs / 1000]],
     ),
+  ];
+}
+
+function storeFamilies({ commits, seconds, meanMs, maxMs, trouble }: StoreLoad): Family[] {
+  return [
+    counter('rkv_store_commits_total', 'Transactions that the store has committed.', [[{}, commits]]),
+    counter('rkv_store_commit_seconds_total', 'Seconds that they took, all together.', [[{}, seconds]]),
+    gauge('rkv_store_commit_seconds', 'How long a commit took, in the last window of 10 s with commits.', [
+      [{ figure: 'mean' }, meanMs / 1000],
+      [{ figure: 'max' }, maxMs / 1000],
+    ]),
+    gauge('rkv_store_trouble', 'The store takes no writes now; or its commits take more than 0.1 s.', [
+      [{ kind: 'read_only' }, Number(trouble === 'read_only')],
+      [{ kind: 'slow' }, Number(trouble === 'slow')],
+    ]),
   ];
 }
 

@@ -239,6 +239,13 @@ function transferRoutes(admin: Admin): Rows {
       { GET: async () => json(await admin.limitTransfers({}, undefined)), POST: limit },
     ],
     ['/api/exchange', { GET: async () => json(await admin.exchange()) }],
+    [
+      '/api/scrub',
+      {
+        GET: async ({ query }) => json(await admin.scrub(query.text('node'), false)),
+        POST: async (call) => json(await admin.scrub((await fields(call, oneNodeBody)).node, true)),
+      },
+    ],
     ['/api/exchange/pause', { POST: exchange('pause') }],
     ['/api/exchange/resume', { POST: exchange('resume') }],
     [

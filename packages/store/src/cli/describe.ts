@@ -34,6 +34,13 @@ export function describeStatus({ members, ready, claimant, epoch }: StatusView):
   if (slow.length > 0) lines.push(`Slow: ${slow.join(', ')}`);
   const healing = members.filter((member) => member.partialVnodes > 0);
   if (healing.length > 0) lines.push(`Healing: ${healing.map(describeHealing).join(', ')}`);
+  for (const [disk, words] of [
+    ['read_only', 'Takes no writes'],
+    ['slow', 'Slow disk'],
+  ] as const) {
+    const names = members.filter((member) => member.disk === disk).map((member) => quote(member.name));
+    if (names.length > 0) lines.push(`${words}: ${names.join(', ')}`);
+  }
   lines.push(...describeMissingServices(members));
   if (!ready) lines.push('Not all live members hold this ring yet');
   return lines.join('\n');

@@ -46,6 +46,7 @@ const admin: Admin = {
   limitTransfers: async () => ({ nodes: [], failed: [] }),
   exchange: async () => ({ partitions: [], differing: 0, paused: [], failed: [] }),
   controlExchange: async () => ({ nodes: [], failed: [] }),
+  scrub: async () => ({ vnodes: [], failed: [] }),
   repair: async () => ({ node: 'n1', begun: true }),
   async join() {
     staged = true;

@@ -10,6 +10,7 @@ import { addClusterCommands } from './cluster-commands.ts';
 import { addDevCommand } from './dev/dev.ts';
 import { DEFAULT_NODE } from './invocation.ts';
 import { addKeyCommands } from './key-commands.ts';
+import { addScrubCommand } from './scrub-command.ts';
 import { addStartCommand, type StartServer } from './start.ts';
 import { addTransferCommands } from './transfer-commands.ts';
 import { type Terminal, WrongUsage } from './terminal.ts';
@@ -51,6 +52,7 @@ function buildProgram({ terminal, startServer }: RkvComponents, args: readonly s
   addClusterCommands(program, terminal);
   addTransferCommands(program, terminal);
   addBucketCommands(program, terminal);
+  addScrubCommand(program, terminal);
   addClaimCommand(program, terminal);
   addBenchCommand(program, terminal, args);
   return program;

@@ -30,13 +30,16 @@ export interface RunningServer {
   readonly ports: { readonly cluster: number; readonly redis?: number; readonly http?: number };
   /** Drains and closes everything; called again it is the same ending. */
   stop(): Promise<void>;
-  /** It left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or it was stopped. */
-  readonly finished: Promise<'left' | 'stranded' | 'stopped'>;
+  /**
+   * It left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or its store is unsound,
+   * which its next life sets aside; or it was stopped.
+   */
+  readonly finished: Promise<'left' | 'stranded' | 'unsound' | 'stopped'>;
 }
 
 export type StartServer = (
   config: ServerConfig,
-  components: { readonly logger: Logger },
+  components: { readonly logger: Logger; readonly endsWhenUnsound: boolean },
 ) => Promise<RunningServer>;
 
 /**
@@ -91,11 +94,12 @@ async function serve(
   asked: AbortSignal,
   startServer: StartServer,
 ): Promise<void> {
-  const server = await startServer(config, { logger });
+  const server = await startServer(config, { logger, endsWhenUnsound: true });
   announce(config, server, logger);
   const ending = await Promise.race([server.finished, aborted(asked)]);
   if (ending === 'asked') logger.info({}, `${config.name} was asked to end and drains`);
   await server.stop();
+  if (ending === 'unsound') return serve(config, logger, asked, startServer);
   if (ending === 'stopped') throw new Refusal('stopped', `${config.name} stopped without being asked to`);
   if (ending === 'stranded') {
     throw new Refusal(

@@ -43,6 +43,11 @@ export function problemOf(key: string, e: Uint8Array): string | undefined {
   return headProblem(e) ?? lengthProblem(e) ?? damageProblem(key, e) ?? formProblem(e);
 }
 
+/** As `problemOf`, of the header alone: version and sum can be believed, the payload was not looked at. */
+export function stateProblemOf(key: string, e: Uint8Array): string | undefined {
+  return headProblem(e) ?? lengthProblem(e) ?? headerDamageProblem(key, e, payloadStart(e));
+}
+
 function headProblem(e: Uint8Array): string | undefined {
   if (e.length < HEADER_BYTES)
     return `${e.length} bytes are too few for an entry's header of ${HEADER_BYTES}`;
@@ -64,11 +69,18 @@ function lengthProblem(e: Uint8Array): string | undefined {
 
 function damageProblem(key: string, e: Uint8Array): string | undefined {
   const start = payloadStart(e);
-  if (checkOf(key, e, start) !== u32At(e, CHECK_AT)) return 'the checksum over key and header does not fit';
+  const problem = headerDamageProblem(key, e, start);
+  if (problem !== undefined) return problem;
   if (e[TYPE_AT] === TOMBSTONE) return start === e.length ? undefined : 'a tombstone has a payload';
   digest64(e, start, e.length, digest);
   if (digest[0] !== sumHi(e) || digest[1] !== sumLo(e)) return 'the payload does not fit its sum';
   return undefined;
+}
+
+function headerDamageProblem(key: string, e: Uint8Array, start: number): string | undefined {
+  return checkOf(key, e, start) === u32At(e, CHECK_AT)
+    ? undefined
+    : 'the checksum over key and header does not fit';
 }
 
 /** Undamaged, and still not what any writer of this format may write. */

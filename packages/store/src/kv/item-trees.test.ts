@@ -95,7 +95,7 @@ describe('states', () => {
     store.commit();
     const stage = new VnodeStage({ store });
     expect(statesOf(stage).positions).toEqual(['2/0']);
-    expect(stage.logged).toEqual(['an entry is damaged; it is not compared']);
+    expect(stage.logged).toEqual(["an entry is damaged; another replica's is to take its place"]);
     expect(stage.vnode.trees.itemsAt(1, 0)).toEqual([]);
   });
 

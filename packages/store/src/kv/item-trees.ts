@@ -10,10 +10,9 @@
  * Where buckets differ in n, replicas may hold the keys of some only (core's exchange/shared-items.ts). For each n there is
  * then a set of trees of its own, in memory, counted when it is first asked for and kept from then on.
  *
- * A damaged entry is counted as it was stored, and not named: another replica's is asked for.
+ * A damaged entry counts as not held, and is not named: another replica's is asked for (damage.ts).
  */
 import {
-  SPACE_ENTRY,
   StoredTrees,
   type CopiesPerKey,
   type HashRange,
@@ -26,28 +25,19 @@ import {
   type VnodeContext,
   type WithCopies,
 } from '@rkv/core';
-import { problemOf } from '../entry/check.ts';
+import type { Damage } from './damage.ts';
 import { encodeItem } from './items.ts';
-import { beforeHash } from './key-space.ts';
 import { digestState, type VnodeTallies } from './range-tally.ts';
+import { visitItems, type HeldItems } from './visit-items.ts';
 
-/** An entry on its way into the store; undefined: its removal is. */
-export interface Underway {
-  readonly at: RecordKey;
-  readonly entry: Uint8Array | undefined;
-}
-
-export interface ItemTreesParts {
+export interface ItemTreesParts extends HeldItems {
   readonly context: VnodeContext;
-  /** By key: all that the store has not committed, and nothing that it has lost. */
-  readonly overlay: ReadonlyMap<string, Underway>;
   readonly tallies: VnodeTallies;
+  readonly damage: Damage;
 }
 
 /** An engine may copy what it shows, and entries are read to the end to find damage: so many bytes, and a page ends. */
 const PAGE_BYTES = 256 * 1024;
-/** No limit to a walk that its visitor ends. */
-const RECORDS_MAX = 2 ** 30;
 
 const digest = new Uint32Array(2);
 
@@ -89,6 +79,11 @@ export class KvItemTrees implements ItemTrees {
     trees.get(perKey.copiesOf(at.key))?.changed(at, difference[0] as number, difference[1] as number);
   }
 
+  /** The range was counted, and what its tree says may be something else. */
+  distrust(range: PartitionId): void {
+    this.#trees.distrust(range);
+  }
+
   storeFailed(): void {
     this.#trees.storeFailed();
   }
@@ -125,14 +120,15 @@ export class KvItemTrees implements ItemTrees {
   states(within: HashRange, after: Position | undefined, limit: number, only?: WithCopies): StatePage {
     const found: [hashHi: number, hashLo: number, stateHi: number, stateLo: number][] = [];
     let bytes = 0;
-    const last = this.#visit(
+    const last = visitItems(
+      this.#parts,
       within,
       after,
       () => found.length >= limit || bytes >= PAGE_BYTES,
-      (hashHi, hashLo, key, entry) => {
+      (hashHi, hashLo, key, entry, isStored) => {
         bytes += entry.length;
         if (only !== undefined && only.perKey.copiesOf(key) < only.atLeast) return;
-        if (this.#isDamaged(key, entry)) return;
+        if (this.#isDamaged(hashHi, hashLo, key, entry, isStored)) return;
         digestState(hashHi, hashLo, entry, digest);
         found.push([hashHi, hashLo, digest[0] as number, digest[1] as number]);
       },
@@ -146,13 +142,14 @@ export class KvItemTrees implements ItemTrees {
     const within = { start: hashHi, end: hashHi + 1 };
     const before: Position | undefined = hashLo === 0 ? undefined : [hashHi, hashLo - 1];
     let isThere = false;
-    this.#visit(
+    visitItems(
+      this.#parts,
       within,
       before,
       () => isThere,
-      (hi, lo, key, entry) => {
+      (hi, lo, key, entry, isStored) => {
         isThere = true;
-        if (lo === hashLo && !this.#isDamaged(key, entry))
+        if (lo === hashLo && !this.#isDamaged(hi, lo, key, entry, isStored))
           items.push(encodeItem({ hashHi: hi, hashLo: lo, key }, entry));
       },
     );
@@ -198,13 +195,15 @@ export class KvItemTrees implements ItemTrees {
   ): Position | undefined {
     let items = 0;
     let bytes = 0;
-    return this.#visit(
+    return visitItems(
+      this.#parts,
       within,
       after,
       () => items >= limit || bytes >= PAGE_BYTES,
-      (hashHi, hashLo, key, entry) => {
+      (hashHi, hashLo, key, entry, isStored) => {
         items++;
         bytes += entry.length;
+        if (this.#isDamaged(hashHi, hashLo, key, entry, isStored)) return;
         if (!counts(key)) return;
         digestState(hashHi, hashLo, entry, digest);
         found(hashHi, digest[0] as number, digest[1] as number);
@@ -212,59 +211,18 @@ export class KvItemTrees implements ItemTrees {
     );
   }
 
-  /**
-   * Come by what is held behind `after`, first what the store has committed, in order; it ends between two positions once
-   * `isEnough`, and says where. `entry` is borrowed.
-   */
-  #visit(
-    within: HashRange,
-    after: Position | undefined,
-    isEnough: () => boolean,
-    take: (hashHi: number, hashLo: number, key: string, entry: Uint8Array) => void,
-  ): Position | undefined {
-    const { overlay, context } = this.#parts;
-    const from =
-      after === undefined ? beforeHash(within.start) : { hashHi: after[0], hashLo: after[1], key: '' };
-    const [afterHi, afterLo] = after ?? [within.start - 1, 0xffffffff];
-    let lastHi = -1;
-    let lastLo = -1;
-    let endsHere = false;
-    context.store.walk(SPACE_ENTRY, context.place, from, RECORDS_MAX, (hashHi, hashLo, key, entry) => {
-      // Of the position behind which it begins all was told.
-      if (hashHi < within.start || (hashHi === afterHi && hashLo === afterLo)) return true;
-      if (hashHi >= within.end) return false;
-      endsHere = (hashLo !== lastLo || hashHi !== lastHi) && lastHi >= 0 && isEnough();
-      if (endsHere) return false;
-      lastHi = hashHi;
-      lastLo = hashLo;
-      if (overlay.size === 0 || !overlay.has(key)) take(hashHi, hashLo, key, entry);
-      return true;
-    });
-    for (const { at, entry } of overlay.values()) {
-      const { hashHi, hashLo, key } = at;
-      if (entry === undefined || hashHi < within.start || hashHi >= within.end) continue;
-      if (hashHi < afterHi || (hashHi === afterHi && hashLo <= afterLo)) continue;
-      if (endsHere && (hashHi > lastHi || (hashHi === lastHi && hashLo > lastLo))) continue;
-      take(hashHi, hashLo, key, entry);
-    }
-    return endsHere ? [lastHi, lastLo] : undefined;
-  }
-
   #correct(range: PartitionId, [digestHi, digestLo]: Position): void {
     const { context, tallies } = this.#parts;
     context.logger.error(
       { partition: context.place.partition, range },
-      'the entries of a range are not those that its tally tells of; the digest was set right, the others may lack some',
+      'the entries of a range are not those that its tally tells of; the digest was set right, and all of it is counted again',
     );
     tallies.correct(range, digestHi, digestLo);
+    this.#parts.damage.countIsWrong();
   }
 
-  #isDamaged(key: string, entry: Uint8Array): boolean {
-    const problem = problemOf(key, entry);
-    if (problem === undefined) return false;
-    const { logger, place } = this.#parts.context;
-    logger.error({ partition: place.partition, key, problem }, 'an entry is damaged; it is not compared');
-    return true;
+  #isDamaged(hashHi: number, hashLo: number, key: string, entry: Uint8Array, isStored: boolean): boolean {
+    return isStored && this.#parts.damage.isIn({ hashHi, hashLo, key }, entry);
   }
 }
 

@@ -2,15 +2,18 @@
 import type { HybridClock, VnodeModule } from '@rkv/core';
 import { kvCodec, type KvCommand, type KvReply } from './commands.ts';
 import { ChangeDesk } from './change-desk.ts';
-import { inFlightBudget, KvVnode } from './kv-vnode.ts';
+import { inFlightBudget, KvVnode, type SharedByVnodes } from './kv-vnode.ts';
 
 export const KV_SERVICE = 'rkv';
 
 /**
- * `clock` is the node's one clock of stamps: vnodes tell it what they see. `desk` runs the changes that come to them: attach
- * the node's coordinator to it once that is there.
+ * `clock` is the node's one clock of stamps: vnodes tell it what they see. Attach the node's coordinator to the desk once
+ * that is there.
  */
-export function kvModule(clock: HybridClock, desk = new ChangeDesk()): VnodeModule<KvCommand, KvReply> {
+export function kvModule(
+  clock: HybridClock,
+  { desk = new ChangeDesk(), onUnsound }: Pick<SharedByVnodes, 'desk' | 'onUnsound'> = {},
+): VnodeModule<KvCommand, KvReply> {
   const inFlight = inFlightBudget();
   return {
     name: KV_SERVICE,
@@ -18,7 +21,7 @@ export function kvModule(clock: HybridClock, desk = new ChangeDesk()): VnodeModu
     merges: (command) => command.kind === 'merge',
     fences: isFenced,
     reopens: true,
-    open: (context) => new KvVnode(context, clock, desk, inFlight),
+    open: (context) => new KvVnode(context, clock, { desk, inFlight, onUnsound }),
   };
 }
 

@@ -5,6 +5,9 @@
  * in the *overlay*: merges read through it (or the later of two writes in one turn would be lost under the earlier),
  * and a read of such a key waits until the store has it, so that nobody is told a value that a crash takes back.
  * An acknowledgement waits for the durability asked for.
+ *
+ * What the store shows is checked before anybody is told of it or it is merged with anything: a damaged entry counts as not
+ * held, and who asks for it is told that this vnode failed, so that another replica is asked (damage.ts).
  */
 import {
   SPACE_ENTRY,
@@ -17,6 +20,7 @@ import {
   type LimitUse,
   type ItemCursor,
   type ItemPage,
+  type PartitionId,
   type RecordKey,
   type ReplyToken,
   type StoreRecord,
@@ -40,11 +44,13 @@ import {
   type PageCommand,
   type PrepareCommand,
 } from './commands.ts';
+import { Damage } from './damage.ts';
 import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
 import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
+import { VnodeScrub, type ScrubStatus } from './scrub.ts';
 
 /** An entry on its way into the store; undefined: its removal is. */
 interface InFlight {
@@ -74,6 +80,16 @@ export function inFlightBudget(): ByteBudget {
   return new ByteBudget('vnode_in_flight_bytes', IN_FLIGHT_BYTES_MAX);
 }
 
+/** What the vnodes of a node have in common; left out, this one stands alone. */
+export interface SharedByVnodes {
+  /** Runs the changes that come to it. */
+  readonly desk?: ChangeDesk | undefined;
+  /** Entries of all of them that the store has not committed. */
+  readonly inFlight?: ByteBudget | undefined;
+  /** Told when the store has lost what it held, or the way to it (scrub.ts). */
+  readonly onUnsound?: ((why: string) => void) | undefined;
+}
+
 export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #context: VnodeContext;
   readonly #clock: HybridClock;
@@ -82,6 +98,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #inFlight: ByteBudget;
   readonly #tallies: VnodeTallies;
   readonly trees: KvItemTrees;
+  readonly #damage: Damage;
+  readonly #scrub: VnodeScrub;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
@@ -90,12 +108,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
 
-  /** `desk` and `inFlight` are shared by the vnodes of a node; left out, this one runs no changes and counts for itself. */
   constructor(
     context: VnodeContext,
     clock: HybridClock,
-    desk = new ChangeDesk(),
-    inFlight = inFlightBudget(),
+    { desk = new ChangeDesk(), inFlight = inFlightBudget(), onUnsound = nothing }: SharedByVnodes = {},
   ) {
     this.#desk = desk;
     this.#context = context;
@@ -103,7 +119,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#clock = clock;
     const at = { hashHi: 0, hashLo: 0, key: 'tally' };
     this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
-    this.trees = new KvItemTrees({ context, overlay: this.#overlay, tallies: this.#tallies });
+    this.#damage = new Damage(context, () => this.#scrub.want());
+    const parts = { context, overlay: this.#overlay, tallies: this.#tallies, damage: this.#damage };
+    this.trees = new KvItemTrees(parts);
+    const distrust = (range: PartitionId): void => this.trees.distrust(range);
+    this.#scrub = new VnodeScrub({ ...parts, distrust, onUnsound });
     this.#onClash = (key) =>
       context.logger.error(
         { partition: context.place.partition, key },
@@ -173,20 +193,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const end = upTo && decodeCursor(upTo);
     let last: RecordKey | undefined;
     let inRange = true;
-    const { store, place, logger } = this.#context;
+    const { store, place } = this.#context;
     const more = store.walk(SPACE_ENTRY, place, after, STEP_RECORDS, (hashHi, hashLo, key, entry) => {
       inRange = hashHi < within.end && (end === undefined || !isAfter(hashHi, hashLo, key, end));
       if (!inRange) return false;
       last = { hashHi, hashLo, key };
       // On its way out: whoever compares must not be told that it stays.
       if (hashHi < within.start || this.#isLeaving(key)) return true;
-      const problem = problemOf(key, entry);
-      if (problem === undefined) take(last, entry);
-      else
-        logger.error(
-          { partition: place.partition, key, problem },
-          'an entry is damaged; it is not handed over',
-        );
+      if (!this.#damage.isIn(last, entry)) take(last, entry);
       return bytes < budgetBytes;
     });
     return { items, next: more && inRange && last !== undefined ? encodeCursor(last) : undefined };
@@ -212,8 +226,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return done(false);
     }
     this.#clock.observe(entry, VERSION_AT);
-    const held = this.#find(at);
-    const merged = this.#isDamaged(at.key, held) ? entry : merge(at.key, held, entry, this.#onClash);
+    const held = this.#findSound(at);
+    const merged = merge(at.key, held, entry, this.#onClash);
     if (merged !== held && this.#store(at, held, merged) === undefined) return done(false);
     const inFlight = this.#overlay.get(at.key);
     if (inFlight === undefined) return done(true);
@@ -248,7 +262,18 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return !more && this.isEmpty();
   }
 
+  /** How far it is with looking at all that it holds. */
+  get scrubbed(): ScrubStatus {
+    return this.#scrub.status;
+  }
+
+  /** Look at all that it holds. False: it does already. */
+  scrub(): boolean {
+    return this.#scrub.begin();
+  }
+
   close(inOrder: boolean): void {
+    this.#scrub.close();
     this.trees.close(inOrder);
   }
 
@@ -261,7 +286,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return token.refuse('overload');
     }
     this.#clock.observe(entry, VERSION_AT);
-    const held = this.#find(command);
+    const held = this.#findSound(command);
     const existed = held !== undefined && this.#isLive(held);
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
@@ -335,17 +360,25 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   #replyHeld(command: GetCommand, token: ReplyToken<KvReply>): void {
-    this.#held.entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, command);
+    const entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, command);
+    if (entry !== undefined && this.#isUnreadable(command, entry))
+      return token.fail('the entry is damaged here');
+    this.#held.entry = entry;
     this.#held.whole = command.whole;
     token.reply(this.#held);
     // Of a large value this would keep the memory, long after it has been deleted.
     this.#held.entry = undefined;
   }
 
+  #isUnreadable(command: GetCommand, entry: Uint8Array): boolean {
+    return command.whole ? this.#damage.isIn(command, entry) : this.#damage.isInState(command, entry);
+  }
+
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
   #handlePage(command: PageCommand, token: ReplyToken<KvReply>): void {
     const { store, place, host, pool } = this.#context;
-    const walk = new PageWalk(store, place, { ...command }, host.now());
+    const isDamaged = (at: RecordKey, entry: Uint8Array): boolean => this.#damage.isInState(at, entry);
+    const walk = new PageWalk({ store, place, isDamaged }, { ...command }, host.now());
     if (command.limit <= PAGE_RECORDS_AT_ONCE) {
       walk.step(command.limit);
       return token.reply(walk.page);
@@ -365,16 +398,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
   }
 
-  /** Nothing of it can be believed, so nothing is lost when another replica's takes its place. */
-  #isDamaged(key: string, held: Uint8Array | undefined): boolean {
-    const problem = held === undefined ? undefined : problemOf(key, held);
-    if (problem === undefined) return false;
-    const { partition } = this.#context.place;
-    this.#context.logger.warn(
-      { partition, key, problem },
-      "a damaged entry is replaced by another replica's",
-    );
-    return true;
+  /** As `#find`; of a damaged entry nothing can be believed, so nothing is lost when another takes its place. */
+  #findSound(at: RecordKey): Uint8Array | undefined {
+    const held = this.#find(at);
+    if (held === undefined || (this.#overlay.size > 0 && this.#overlay.has(at.key))) return held;
+    return this.#damage.isIn(at, held) ? undefined : held;
   }
 
   /** Its removal is on its way into the store. */
@@ -389,7 +417,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const { hashHi, hashLo, key } = at;
     if (after !== undefined) this.#context.beforeChange();
     // What was there is borrowed from the store, and must be looked at before the trees ask that for something.
-    this.#tallies.changed(at, before, after);
+    this.#tallies.changed(at, this.#damage.isKnown(key) ? undefined : before, after);
     const records: StoreRecord[] = [{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }];
     const mark = this.trees.markFor(at);
     if (mark !== undefined) records.push(mark);
@@ -402,6 +430,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       return undefined;
     }
     this.trees.changed(at);
+    this.#damage.replaced(key, after !== undefined);
     if (isLast) this.trees.becomeEmpty();
     if (seq > this.#reached()) {
       const bytes = after?.length ?? 0;
@@ -441,7 +470,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     for (const { inFlight } of this.#waiters)
       if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
     for (const { at, entry } of gone) {
-      this.#tallies.changed(at, entry, this.#find(at));
+      this.#tallies.changed(at, entry, this.#findSound(at));
       this.trees.changed(at);
     }
     this.trees.storeFailed();

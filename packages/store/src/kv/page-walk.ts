@@ -12,9 +12,15 @@ import { beforeHash, positionOf } from './key-space.ts';
 /** Bytes of keys after which a page may end: it must fit a frame even where keys are long. */
 const PAGE_KEY_BYTES = 256 * 1024;
 
+export interface PageWalkParts {
+  readonly store: Store;
+  readonly place: Place;
+  /** Such an entry is passed over: other replicas name its key. */
+  readonly isDamaged: (at: RecordKey, entry: Uint8Array) => boolean;
+}
+
 export class PageWalk {
-  readonly #store: Store;
-  readonly #place: Place;
+  readonly #parts: PageWalkParts;
   readonly #within: HashRange;
   readonly #nowMs: number;
   readonly #items: PageItem[] = [];
@@ -26,10 +32,9 @@ export class PageWalk {
   #keyBytes = 0;
   #first = -1;
 
-  constructor(store: Store, place: Place, { range, after, limit }: PageCommand, nowMs: number) {
-    this.#store = store;
-    this.#place = place;
-    this.#within = rangeOf(range, place.ringBits);
+  constructor(parts: PageWalkParts, { range, after, limit }: PageCommand, nowMs: number) {
+    this.#parts = parts;
+    this.#within = rangeOf(range, parts.place.ringBits);
     this.#after = after ?? beforeHash(this.#within.start);
     this.#left = limit;
     this.#nowMs = nowMs;
@@ -45,25 +50,24 @@ export class PageWalk {
     const limit = Math.min(records, this.#left);
     let visited = 0;
     let goesOn = true;
-    this.#more = this.#store.walk(
-      SPACE_ENTRY,
-      this.#place,
-      this.#after,
-      limit,
-      (hashHi, hashLo, key, entry) => {
-        visited++;
-        this.#after = { hashHi, hashLo, key };
-        goesOn = this.#take(hashHi, hashLo, key, entry);
-        return goesOn;
-      },
-    );
+    const { store, place } = this.#parts;
+    this.#more = store.walk(SPACE_ENTRY, place, this.#after, limit, (hashHi, hashLo, key, entry) => {
+      visited++;
+      this.#after = { hashHi, hashLo, key };
+      goesOn = this.#take(hashHi, hashLo, key, entry);
+      return goesOn;
+    });
     this.#left -= visited;
     return !goesOn || !this.#more || this.#left <= 0;
   }
 
   #take(hashHi: number, hashLo: number, key: string, entry: Uint8Array): boolean {
     this.#inRange = hashHi < this.#within.end;
-    if (this.#inRange && hashHi >= this.#within.start) {
+    if (
+      this.#inRange &&
+      hashHi >= this.#within.start &&
+      !this.#parts.isDamaged({ hashHi, hashLo, key }, entry)
+    ) {
       const nowMs = hasFlag(entry, FLAG_EXPIRY) ? this.#nowMs : 0;
       const state = entry.slice(STATE_AT, STATE_END);
       this.#items.push({ hashHi, hashLo, key, state, live: isLive(entry, nowMs) });

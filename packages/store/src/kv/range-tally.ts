@@ -6,6 +6,9 @@
  * same keys in the same states; the digest is a sum, so the order of changes does not matter and one can be taken back.
  *
  * The tallies of a vnode are one record in its store, riding along with each commit.
+ *
+ * A range can be counted again while it changes (`Recount`): a walk counts what it comes by, changes up to where it stands
+ * are counted with it, and those behind it will be come by. In the end the tally is what was counted.
  */
 import {
   murmur32Twice,
@@ -30,8 +33,20 @@ export interface RangeTally {
   digestLo: number;
 }
 
+/** Where the count of one range stands. */
+interface Recount {
+  readonly range: PartitionId;
+  readonly tally: RangeTally;
+  /** Everything up to this position is counted; undefined: nothing yet. */
+  upTo: readonly [hashHi: number, hashLo: number] | undefined;
+  /** The last change is counted too, for when it is taken back. */
+  hasLast: boolean;
+}
+
 const digest = new Uint32Array(2);
 const WORD = 2 ** 32;
+/** Of one range in the record. */
+const TALLY_BYTES = 26;
 
 /** The state of an item in 64 bits, high and low: equal on two replicas where version and sum are. */
 export function digestState(hashHi: number, hashLo: number, entry: Uint8Array, out: Uint32Array): void {
@@ -54,14 +69,11 @@ export class VnodeTallies implements LateRecord {
   #last: RangeTally | undefined;
   #entries = 0;
   #live = 0;
+  #recount: Recount | undefined;
 
   constructor(place: Place, stored: Uint8Array | undefined) {
     this.place = place;
-    if (stored === undefined) return;
-    const input = new Reader(stored);
-    while (input.left > 0) {
-      const range = input.u16() as PartitionId;
-      const tally = { entries: input.f64(), live: input.f64(), digestHi: input.u32(), digestLo: input.u32() };
+    for (const [range, tally] of stored === undefined ? [] : decodeTallies(stored, place)) {
       this.#ranges.set(range, tally);
       this.total += tally.entries;
     }
@@ -102,9 +114,11 @@ export class VnodeTallies implements LateRecord {
     if (before !== undefined) this.#count(at, before, -1);
     if (after !== undefined) this.#count(at, after, 1);
     this.total += this.#entries;
-    tally.entries += this.#entries;
-    tally.live += this.#live;
-    addTo(tally, this.difference[0] as number, this.difference[1] as number);
+    this.#addDifference(tally);
+    const recount = this.#recount;
+    if (recount === undefined) return;
+    recount.hasLast = recount.range === range && isUpTo(at, recount.upTo);
+    if (recount.hasLast) this.#addDifference(recount.tally);
   }
 
   /** The last change was not one. */
@@ -117,7 +131,51 @@ export class VnodeTallies implements LateRecord {
     tally.live -= this.#live;
     const [hi, lo] = [this.difference[0] as number, this.difference[1] as number];
     const low = (WORD - lo) % WORD;
-    addTo(tally, WORD - hi - (lo === 0 ? 0 : 1), low);
+    const high = WORD - hi - (lo === 0 ? 0 : 1);
+    addTo(tally, high, low);
+    if (this.#recount?.hasLast !== true) return;
+    this.#recount.hasLast = false;
+    const { tally: counted } = this.#recount;
+    counted.entries -= this.#entries;
+    counted.live -= this.#live;
+    addTo(counted, high, low);
+  }
+
+  /** Count a range again, from nothing. */
+  beginRecount(range: PartitionId): void {
+    this.#recount = { range, tally: { ...EMPTY }, upTo: undefined, hasLast: false };
+  }
+
+  /** The walk came by an entry of that range. */
+  recount(at: Pick<RecordKey, 'hashHi' | 'hashLo'>, entry: Uint8Array): void {
+    const tally = this.#recount?.tally as RangeTally;
+    tally.entries++;
+    if (isLive(entry, 0)) tally.live++;
+    digestState(at.hashHi, at.hashLo, entry, digest);
+    addTo(tally, digest[0] as number, digest[1] as number);
+  }
+
+  /** Up to here, between two positions, it came by all. */
+  recountedTo(position: readonly [hashHi: number, hashLo: number]): void {
+    const recount = this.#recount as Recount;
+    recount.upTo = position;
+    recount.hasLast = false;
+  }
+
+  /** It came by all of the range: the tally is what was counted. What it was before. */
+  endRecount(): RangeTally {
+    const { range, tally } = this.#recount as Recount;
+    const before = { ...this.of(range) };
+    this.#recount = undefined;
+    this.#last = undefined;
+    this.#ranges.set(range, tally);
+    this.total += tally.entries - before.entries;
+    return before;
+  }
+
+  /** It will not be finished. */
+  dropRecount(): void {
+    this.#recount = undefined;
   }
 
   /** Its entries were counted, and this is the sum of their states. */
@@ -126,7 +184,7 @@ export class VnodeTallies implements LateRecord {
   }
 
   bytes(): Uint8Array {
-    const out = new Writer(this.#ranges.size * 26);
+    const out = new Writer(this.#ranges.size * TALLY_BYTES);
     for (const [range, tally] of this.#ranges) {
       out.u16(range);
       out.f64(tally.entries);
@@ -135,6 +193,12 @@ export class VnodeTallies implements LateRecord {
       out.u32(tally.digestLo);
     }
     return out.copy();
+  }
+
+  #addDifference(tally: RangeTally): void {
+    tally.entries += this.#entries;
+    tally.live += this.#live;
+    addTo(tally, this.difference[0] as number, this.difference[1] as number);
   }
 
   #count(at: RecordKey, entry: Uint8Array, sign: 1 | -1): void {
@@ -148,6 +212,28 @@ export class VnodeTallies implements LateRecord {
     difference[1] = low;
     difference[0] = (difference[0] as number) + sign * (digest[0] as number) + carry;
   }
+}
+
+/** None from bytes that a disk has damaged so that they make no sense: a scrub counts what is there. */
+function decodeTallies(stored: Uint8Array, { ringBits }: Place): [PartitionId, RangeTally][] {
+  const tallies: [PartitionId, RangeTally][] = [];
+  const input = new Reader(stored);
+  while (input.left >= TALLY_BYTES) {
+    const range = input.u16() as PartitionId;
+    const tally = { entries: input.f64(), live: input.f64(), digestHi: input.u32(), digestLo: input.u32() };
+    if (range >= 1 << ringBits || !isCount(tally.entries) || !isCount(tally.live)) return [];
+    tallies.push([range, tally]);
+  }
+  return input.left === 0 ? tallies : [];
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function isUpTo(at: RecordKey, upTo: Recount['upTo']): boolean {
+  if (upTo === undefined) return false;
+  return at.hashHi < upTo[0] || (at.hashHi === upTo[0] && at.hashLo <= upTo[1]);
 }
 
 function addTo(tally: RangeTally, hi: number, lo: number): void {

@@ -33,6 +33,7 @@ export function statusView(node: Node): StatusView {
     pendingPercent: percent(target.get(id), document),
     location,
     partialVnodes: node.members.partialOf(id),
+    ...diskOf(node, id),
     ...servicesOf(node, id),
   }));
   const { epoch, clusterId, ringSize } = document;
@@ -40,6 +41,11 @@ export function statusView(node: Node): StatusView {
   const pending = document.pending.length;
   const resizing = document.resize === undefined ? {} : { resizingTo: document.resize.ringSize };
   return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending, ...resizing };
+}
+
+function diskOf(node: Node, id: NodeId): Pick<MemberView, 'disk'> {
+  const disk = node.members.diskOf(id);
+  return disk === undefined ? {} : { disk };
 }
 
 /** How the reason begins of a transfer that has brought everything (core's handoff). */

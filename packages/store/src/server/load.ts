@@ -3,10 +3,11 @@
  *
  * Each part counts for its own sake; here nothing is counted, and nothing is asked of another node.
  */
-import type { LimitUse, LoopDelay, Node, TcpTransport } from '@rkv/core';
+import type { LimitUse, LoopDelay, Node, Store, TcpTransport } from '@rkv/core';
 import type { AdminServer, LoadView } from '../admin/index.ts';
 import type { ByteBudget } from '../kv/index.ts';
 import type { RedisServer } from '../redis/index.ts';
+import { isLmdbStore } from '../storage/index.ts';
 import { exchangeLoad } from './exchange-view.ts';
 
 export interface LoadParts {
@@ -17,9 +18,10 @@ export interface LoadParts {
   /** Undefined while that door is not open. */
   readonly redis: RedisServer | undefined;
   readonly http: AdminServer | undefined;
+  readonly store: Store;
 }
 
-export function loadOf({ node, transport, readBytes, loopDelay, redis, http }: LoadParts): LoadView {
+export function loadOf({ node, transport, readBytes, loopDelay, redis, http, store }: LoadParts): LoadView {
   return {
     limits: [
       ...node.limits(),
@@ -33,6 +35,7 @@ export function loadOf({ node, transport, readBytes, loopDelay, redis, http }: L
     transfers: { active: node.handoff.active().length, waiting: node.handoff.waiting().length },
     exchange: exchangeLoad(node),
     cluster: transport.counters,
+    ...(isLmdbStore(store) ? { store: { ...store.commits, trouble: store.trouble?.kind } } : {}),
     ...(redis === undefined ? {} : { redis: redis.counters() }),
   };
 }

@@ -48,6 +48,7 @@ import {
   type RepairView,
   type ReplicaView,
   type RingView,
+  type ScrubView,
   type StatusView,
   type TransferLimitsWanted,
   type TransferScope,
@@ -79,6 +80,7 @@ import {
   transfersView,
 } from './cluster-views.ts';
 import { exchangeOf } from './exchange-view.ts';
+import { answerAboutScrubs, scrubView } from './scrub-view.ts';
 import { askMembers } from './transfer-control.ts';
 
 export interface NodeAdminInit {
@@ -103,6 +105,7 @@ export class NodeAdmin implements Admin {
 
   constructor({ node, coordinator, kv, service, load }: NodeAdminInit) {
     this.#node = node;
+    answerAboutScrubs(node);
     this.#coordinator = coordinator;
     this.#kv = kv;
     this.#service = service;
@@ -232,6 +235,10 @@ export class NodeAdmin implements Admin {
 
   controlExchange(kind: 'pause' | 'resume', node: string | undefined): Promise<ControlView> {
     return askMembers(this.#node, this.#membersNamed(node), 'exchangeWish', { kind });
+  }
+
+  async scrub(node: string | undefined, begin: boolean): Promise<ScrubView> {
+    return scrubView(await askMembers(this.#node, this.#membersNamed(node), 'scrub', { begin }));
   }
 
   async join(address: string): Promise<{ claimant: string }> {

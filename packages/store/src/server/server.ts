@@ -10,12 +10,14 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  decodeDocument,
   FileStableStore,
   HybridClock,
   LoopDelay,
   membershipPresets,
   Node,
   openDataDirectory,
+  replicasMax,
   SystemHost,
   TcpTransport,
   type DataDirectory,
@@ -29,12 +31,13 @@ import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/ind
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
 import { ChangeDesk, kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
-import { lmdbStore, memoryStore } from '../storage/index.ts';
+import { memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
 import { MemoryStableStore } from './memory-stable-store.ts';
 import { loadOf } from './load.ts';
 import { countLocalKeys } from './local-keys.ts';
 import { NodeAdmin } from './node-admin.ts';
+import { StoreKeeper } from './store-keeper.ts';
 import { VERSION } from './version.ts';
 
 export interface Ports {
@@ -43,8 +46,11 @@ export interface Ports {
   readonly http?: number;
 }
 
-/** It was stopped; or it left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds. */
-export type Ending = 'stopped' | 'left' | 'stranded';
+/**
+ * It was stopped; or it left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or its
+ * store is unsound, and its next life sets that aside.
+ */
+export type Ending = 'stopped' | 'left' | 'stranded' | 'unsound';
 
 export interface RunningServer {
   readonly id: NodeId;
@@ -67,9 +73,15 @@ const WAIT_FOR_PEERS_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 1_000;
 const VALUE_BYTES_MAX = 16 * 1024 * 1024;
 
+export interface ServerComponents {
+  readonly logger: Logger;
+  /** Whoever runs it starts it again when its store is found unsound. Otherwise that waits for its next life. */
+  readonly endsWhenUnsound?: boolean;
+}
+
 export async function startServer(
   config: ServerInit,
-  { logger }: { readonly logger: Logger },
+  { logger, endsWhenUnsound = false }: ServerComponents,
 ): Promise<RunningServer> {
   const directory = config.dataDir === undefined ? undefined : openDataDirectory(config.dataDir);
   try {
@@ -84,8 +96,17 @@ export async function startServer(
       ...(secrets.length > 0 ? { secret: secrets } : {}),
     });
     const { port } = await transport.listen();
-    const parts = { config, directory, logger, host, stable, identity, transport, clusterPort: port };
-    const server = await makeServer(parts);
+    const server = await makeServer({
+      config,
+      directory,
+      logger,
+      host,
+      stable,
+      identity,
+      transport,
+      clusterPort: port,
+      endsWhenUnsound,
+    });
     await server.start();
     return server;
   } catch (error) {
@@ -103,18 +124,33 @@ interface Parts {
   readonly identity: NodeId;
   readonly transport: TcpTransport;
   readonly store: Store;
+  /** Undefined where the store is in memory. */
+  readonly keeper: StoreKeeper | undefined;
   readonly clusterPort: number;
+  readonly endsWhenUnsound: boolean;
 }
 
 /** A node that must not start on what it finds leaves nothing open. */
-async function makeServer(parts: Omit<Parts, 'store'>): Promise<Server> {
-  const { config, directory, transport } = parts;
+async function makeServer(parts: Omit<Parts, 'store' | 'keeper'>): Promise<Server> {
+  const { config, directory, transport, logger, stable, identity } = parts;
+  let server: Server | undefined;
+  const keeper =
+    config.storage === 'memory' || directory === undefined
+      ? undefined
+      : new StoreKeeper({
+          directory: directory.path,
+          logger,
+          hasOthers: () => hasOthers(stable, identity),
+          onUnsound: (why) => server?.becomeUnsound(why),
+        });
   try {
-    const store = openStore(config, directory);
+    const store = keeper === undefined ? memoryStore() : await keeper.open();
     try {
-      return new Server({ ...parts, store });
+      server = new Server({ ...parts, store, keeper });
+      return server;
     } catch (error) {
       await new Promise<void>((resolve) => store.close(resolve));
+      keeper?.closed();
       throw error;
     }
   } catch (error) {
@@ -144,6 +180,8 @@ class Server implements RunningServer {
   readonly #ready: Promise<void>;
   readonly #startedAt: number;
   #ending: Ending = 'stopped';
+  /** What was told of a store that this node goes on with. */
+  #unsound: string | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -158,7 +196,10 @@ class Server implements RunningServer {
       random: () => host.random(),
       driftLimitMs: DRIFT_LIMIT_MS,
     });
-    this.#module = kvModule(this.#clock, this.#desk);
+    this.#module = kvModule(this.#clock, {
+      desk: this.#desk,
+      onUnsound: (why) => this.becomeUnsound(why),
+    });
     this.#node = new Node({
       id: identity,
       name: config.name,
@@ -238,8 +279,37 @@ class Server implements RunningServer {
     return this.#stopping;
   }
 
+  /** With nobody else up who holds copies there is nothing better to go on with. */
+  becomeUnsound(why: string): void {
+    const { logger, keeper, endsWhenUnsound } = this.#parts;
+    if (this.#ending === 'unsound' || this.#stopping !== undefined) return;
+    if (keeper === undefined || !this.#isHelped()) {
+      if (this.#unsound !== why)
+        logger.error(
+          { why },
+          'the store of this node is damaged, and no other member is up that has copies: it goes on with what can be read',
+        );
+      this.#unsound = why;
+      return;
+    }
+    keeper.markUnsound(why);
+    logger.error({ why }, 'the store of this node is damaged: its next life sets it aside');
+    this.#ending = 'unsound';
+    if (endsWhenUnsound) void this.stop();
+  }
+
+  /** Before it has a ring of its own, by the last life's. */
+  #isHelped(): boolean {
+    const { stable } = this.#parts;
+    if (!this.#node.ready) return hasOthers(stable, this.id);
+    const { document } = this.#node;
+    return (
+      replicasMax(document) > 1 && document.members.some(({ id }) => id !== this.id && this.#node.isUp(id))
+    );
+  }
+
   async #stop(): Promise<void> {
-    const { directory } = this.#parts;
+    const { directory, keeper } = this.#parts;
     if (this.#admin !== undefined) this.#admin.stopping = true;
     this.#http?.drain(this.#ending === 'left' ? 'left' : 'stopping');
     const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
@@ -250,9 +320,9 @@ class Server implements RunningServer {
     // What a node that left still has on disk belongs to nobody: it comes back, if ever, as a new one.
     if (this.#ending === 'left' && directory !== undefined) {
       // The store first: with the records still there, an end in between is finished by the next life.
-      await rm(join(directory.path, STORE), { recursive: true, force: true });
+      keeper?.remove();
       await rm(join(directory.path, STABLE), { recursive: true, force: true });
-    }
+    } else keeper?.closed();
     directory?.release();
     this.#finish(this.#ending);
   }
@@ -265,6 +335,7 @@ class Server implements RunningServer {
       loopDelay: this.#loopDelay,
       redis: this.#redis,
       http: this.#http,
+      store: this.#parts.store,
     });
   }
 
@@ -336,15 +407,17 @@ class Server implements RunningServer {
 }
 
 const STABLE = 'node';
-const STORE = 'store';
 
 function fileStableStore(directory: DataDirectory, logger: Logger): StableStore {
   return new FileStableStore({ directory: join(directory.path, STABLE), logger });
 }
 
-function openStore(config: ServerInit, directory: DataDirectory | undefined): Store {
-  if (config.storage === 'memory' || directory === undefined) return memoryStore();
-  return lmdbStore({ path: join(directory.path, STORE) });
+/** By the ring that it was last in: others hold copies of what this node holds. */
+function hasOthers(stable: StableStore, self: NodeId): boolean {
+  const bytes = stable.load('ring');
+  if (bytes === undefined) return false;
+  const { document } = decodeDocument(bytes);
+  return document.members.some(({ id }) => id !== self) && replicasMax(document) > 1;
 }
 
 interface Door {

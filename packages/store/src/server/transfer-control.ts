@@ -1,6 +1,7 @@
 /** What an operator wants of transfers or of the exchange, carried to the members that it is about. */
 import { memberName, type ExchangeWish, type Node, type NodeId, type TransferWish } from '@rkv/core';
 import { AdminError } from '../admin/api.ts';
+import type { ScrubWish } from './scrub-view.ts';
 
 /** What each of the members answered, and why others did not. */
 export interface WishOutcome {
@@ -12,7 +13,7 @@ export interface WishOutcome {
 export async function askMembers(
   node: Node,
   members: readonly NodeId[],
-  ...[topic, wish]: ['wish', TransferWish] | ['exchangeWish', ExchangeWish]
+  ...[topic, wish]: ['wish', TransferWish] | ['exchangeWish', ExchangeWish] | ['scrub', ScrubWish]
 ): Promise<WishOutcome> {
   const { document } = node;
   const nodes: WishOutcome['nodes'][number][] = [];

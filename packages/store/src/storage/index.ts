@@ -1,3 +1,4 @@
+export { checkStore } from './check-store.ts';
 export * from './memory-store.ts';
 export * from './lmdb-store.ts';
 export { StoreOpenError } from './store-failure.ts';

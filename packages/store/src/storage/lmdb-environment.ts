@@ -9,7 +9,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from 
 import { dirname, join, resolve } from 'node:path';
 import { jsonDecode, jsonEncode } from '@rkv/core';
 import { open, type RootDatabase } from 'lmdb';
-import { messageOf, StoreOpenError } from './store-failure.ts';
+import { LMDB_DAMAGED, messageOf, numberOf, StoreOpenError } from './store-failure.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
 
@@ -43,11 +43,8 @@ export function openEnvironment(path: string): Environment {
       eventTurnBatching: false,
     });
   } catch (cause) {
-    throw new StoreOpenError(
-      'store_unreadable',
-      `cannot open the store in ${path}: ${messageOf(cause)}`,
-      cause,
-    );
+    const code = LMDB_DAMAGED.includes(numberOf(cause)) ? 'store_unsound' : 'store_unreadable';
+    throw new StoreOpenError(code, `cannot open the store in ${path}: ${messageOf(cause)}`, cause);
   }
 }
 
@@ -66,7 +63,7 @@ function refuseStranger(file: string): void {
 export function identify(path: string, environment: Environment): string {
   const bytes = environment.getBinary(IDENTITY_KEY);
   if (bytes === undefined) return createIdentity(path, environment);
-  const identity = jsonDecode(bytes) as Identity;
+  const identity = decodeIdentity(path, bytes);
   if (identity.format > FORMAT) {
     throw new StoreOpenError(
       'store_too_new',
@@ -74,6 +71,14 @@ export function identify(path: string, environment: Environment): string {
     );
   }
   return identity.storeId;
+}
+
+function decodeIdentity(path: string, bytes: Uint8Array): Identity {
+  try {
+    return jsonDecode(bytes) as Identity;
+  } catch (cause) {
+    throw new StoreOpenError('store_unsound', `the store in ${path} does not know whose it is`, cause);
+  }
 }
 
 function createIdentity(path: string, environment: Environment): string {

@@ -14,10 +14,13 @@
  *
  * A commit that fails, or that the disk has no room for, leaves everything before it as it was. The store then takes
  * no writes and tries a small one of its own: every second while there is no room, ever more rarely otherwise.
- * When that holds, it takes writes again.
+ * When that holds, it takes writes again. After an error in the very page that points to a transaction lmdb gives the
+ * environment up for good, reads too: then it is opened anew, and reads in the few milliseconds between are errors.
  *
- * Not here: any notice of damaged pages (lmdb has no checksums; entries have their own), and giving space back
- * to the file system (freed pages are used again, the file does not shrink).
+ * lmdb has no checksums on its pages. Where it notices that one is none, whoever asked gets the error, and `onUnsound` is
+ * told; what it does not notice is for those to find who know what should be there.
+ *
+ * Not here: giving space back to the file system (freed pages are used again, the file does not shrink).
  */
 import {
   assert,
@@ -26,8 +29,10 @@ import {
   type RecordKey,
   type Space,
   type Store,
+  type StoreError,
   type StoreHandler,
   type StoreRecord,
+  type StoreTrouble,
   type Visitor,
 } from '@rkv/core';
 import {
@@ -39,6 +44,7 @@ import {
   rangeOfSpace,
   valueOnDisk,
 } from './disk-key.ts';
+import { CommitTimes, type CommitFigures } from './commit-times.ts';
 import {
   borrowed,
   identify,
@@ -47,7 +53,7 @@ import {
   settle,
   type Environment,
 } from './lmdb-environment.ts';
-import { DiskFull, freeBytes, storeErrorOf } from './store-failure.ts';
+import { DiskFull, freeBytes, LMDB_DAMAGED, messageOf, numberOf, storeErrorOf } from './store-failure.ts';
 
 export interface LmdbStoreInit {
   /** Directory of the environment; made when it is not there. Nobody else may have it open. */
@@ -57,6 +63,12 @@ export interface LmdbStoreInit {
    * up; more leaves room for logs and for the node's own documents.
    */
   readonly reserveBytes?: number;
+  /** lmdb has come upon pages that are none: the environment is not to be trusted any more. May be told again. */
+  readonly onUnsound?: (why: string) => void;
+  /** It takes writes again. */
+  readonly onAgain?: () => void;
+  /** Commits begin to take long, or no longer do. */
+  readonly onSlow?: (slow: boolean, meanMs: number) => void;
 }
 
 const RESERVE_BYTES = 16 * 1024 * 1024;
@@ -64,6 +76,11 @@ const RESERVE_BYTES = 16 * 1024 * 1024;
 const BYTES_PER_RECORD = 4096;
 const RETRY_MS = 1000;
 const RETRY_MS_MAX = 60_000;
+
+/** What more than any store it can tell. */
+export function isLmdbStore(store: Store): store is LmdbStore {
+  return store instanceof LmdbStore;
+}
 
 /** Opens the store, or creates it. Throws `StoreOpenError`. */
 export function lmdbStore(init: LmdbStoreInit): Store {
@@ -114,7 +131,10 @@ class LmdbStore implements Store {
   committedSeq = 0;
   readonly #path: string;
   readonly #reserveBytes: number;
-  readonly #environment: Environment;
+  /** Undefined while it is opened anew. lmdb-js ends the process some time after a closed one was read. */
+  #environment: Environment | undefined;
+  readonly #onUnsound: ((why: string) => void) | undefined;
+  readonly #onAgain: (() => void) | undefined;
   #handler: StoreHandler | undefined;
   #mode: Mode = 'open';
   #submittedSeq = 0;
@@ -124,16 +144,32 @@ class LmdbStore implements Store {
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
   #onIdle: (() => void) | undefined;
+  /** Why it takes no writes. */
+  #failure: StoreError | undefined;
+  readonly #times: CommitTimes;
 
   constructor(init: LmdbStoreInit, environment: Environment, storeId: string) {
     this.storeId = storeId;
     this.#path = init.path;
     this.#reserveBytes = init.reserveBytes ?? RESERVE_BYTES;
     this.#environment = environment;
+    this.#onUnsound = init.onUnsound;
+    this.#onAgain = init.onAgain;
+    this.#times = new CommitTimes(init.onSlow);
   }
 
   get flushedSeq(): number {
     return this.committedSeq;
+  }
+
+  get commits(): CommitFigures {
+    return this.#times.figures;
+  }
+
+  get trouble(): StoreTrouble | undefined {
+    if (this.#failure !== undefined) return { kind: 'read_only', message: this.#failure.message };
+    if (!this.#times.slow) return undefined;
+    return { kind: 'slow', message: `a commit takes ${Math.round(this.#times.figures.meanMs)} ms` };
   }
 
   start(handler: StoreHandler): void {
@@ -150,16 +186,28 @@ class LmdbStore implements Store {
 
   get(space: Space, place: Place, at: RecordKey): Uint8Array | undefined {
     if (this.#mode === 'closed') return undefined;
-    const bytes = this.#environment.getBinaryFast(diskKeyOf(space, place, at));
-    return bytes && valueOnDisk(at.key, borrowed(bytes));
+    try {
+      const bytes = this.#open.getBinaryFast(diskKeyOf(space, place, at));
+      return bytes && valueOnDisk(at.key, borrowed(bytes));
+    } catch (error) {
+      throw this.#judged(error);
+    }
   }
 
   walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
+    try {
+      return this.#walk(space, place, after, limit, visit);
+    } catch (error) {
+      throw this.#judged(error);
+    }
+  }
+
+  #walk(space: Space, place: Place, after: RecordKey | undefined, limit: number, visit: Visitor): boolean {
     if (this.#mode === 'closed') return false;
     const { start, end } = rangeOfPlace(space, place);
     const from = after && diskKeyOf(space, place, after);
     let visited = 0;
-    for (const record of this.#environment.getRange({
+    for (const record of this.#open.getRange({
       start: from ?? start,
       exclusiveStart: from !== undefined,
       end,
@@ -180,7 +228,7 @@ class LmdbStore implements Store {
     const places: Place[] = [];
     let { start, end } = rangeOfSpace(space);
     for (;;) {
-      const [first] = this.#environment.getKeys({ start, end, limit: 1 });
+      const [first] = this.#open.getKeys({ start, end, limit: 1 });
       if (first === undefined) return places;
       const place = placeOnDisk(first);
       places.push(place);
@@ -194,9 +242,19 @@ class LmdbStore implements Store {
     this.#mode = 'closing';
     this.#onIdle = () => {
       this.#mode = 'closed';
-      settle(this.#environment.close(), done, done);
+      settle(this.#environment?.close() ?? Promise.resolve(), done, done);
     };
     this.#maybeIdle();
+  }
+
+  #judged(error: unknown): unknown {
+    if (LMDB_DAMAGED.includes(numberOf(error))) this.#onUnsound?.(messageOf(error));
+    return error;
+  }
+
+  get #open(): Environment {
+    if (this.#environment === undefined) throw new Error(`the store in ${this.#path} is being opened anew`);
+    return this.#environment;
   }
 
   #scheduleCommit(): void {
@@ -209,15 +267,20 @@ class LmdbStore implements Store {
     const upTo = this.#submittedSeq;
     group.askLate();
     this.#group = new Group();
+    const began = performance.now();
     settle(
       this.#write(group),
-      () => this.#becomeCommitted(upTo),
+      () => {
+        const now = performance.now();
+        this.#times.ended(now - began, now);
+        this.#becomeCommitted(upTo);
+      },
       (cause) => this.#becomeFailing(cause),
     );
   }
 
   #write({ keys, values, bytes }: Group): Promise<boolean> {
-    const environment = this.#environment;
+    const environment = this.#open;
     if (freeBytes(this.#path) < this.#reserveBytes + bytes) return Promise.reject(new DiskFull());
     return environment.batch(() => {
       for (let i = 0; i < keys.length; i++) {
@@ -239,14 +302,17 @@ class LmdbStore implements Store {
   /** What was submitted while the commit was under way goes with it: it may build on what was lost. */
   #becomeFailing(cause: unknown): void {
     const fromSeq = this.committedSeq + 1;
+    this.#judged(cause);
     this.#group = new Group();
     this.#committing = false;
     if (this.#mode === 'open') {
       this.#mode = 'failing';
       this.#retryMs = RETRY_MS;
-      this.#scheduleRetry();
+      if (this.#isReadable()) this.#scheduleRetry();
+      else this.#reopen();
     }
-    this.#handler?.onFailure(fromSeq, storeErrorOf(cause, this.#path));
+    this.#failure = storeErrorOf(cause, this.#path);
+    this.#handler?.onFailure(fromSeq, this.#failure);
     this.#maybeIdle();
   }
 
@@ -256,15 +322,37 @@ class LmdbStore implements Store {
   }
 
   /** An environment that has given up for good refuses to be read; to write to it would wait forever. */
-  #tryAgain(): void {
-    const probe = new Group();
+  #isReadable(): boolean {
     try {
-      probe.keys.push(IDENTITY_KEY);
-      probe.values.push(this.#environment.getBinary(IDENTITY_KEY));
+      return this.#open.getBinary(IDENTITY_KEY) !== undefined;
     } catch {
-      this.#scheduleRetry();
-      return;
+      return false;
     }
+  }
+
+  /** Closed first: lmdb-js hands out the one that is open again. */
+  #reopen(): void {
+    this.#committing = true;
+    const reopen = (): void => {
+      this.#committing = false;
+      try {
+        if (this.#mode === 'failing') this.#environment = openEnvironment(this.#path);
+      } catch (error) {
+        this.#failure = storeErrorOf(error, this.#path);
+      }
+      if (this.#mode === 'failing') this.#scheduleRetry();
+      this.#maybeIdle();
+    };
+    const closing = this.#environment?.close() ?? Promise.resolve();
+    this.#environment = undefined;
+    settle(closing, reopen, reopen);
+  }
+
+  #tryAgain(): void {
+    if (!this.#isReadable()) return this.#reopen();
+    const probe = new Group();
+    probe.keys.push(IDENTITY_KEY);
+    probe.values.push(this.#open.getBinary(IDENTITY_KEY));
     this.#committing = true;
     settle(
       this.#write(probe),
@@ -275,7 +363,11 @@ class LmdbStore implements Store {
 
   #becomeOpen(): void {
     this.#committing = false;
-    if (this.#mode === 'failing') this.#mode = 'open';
+    this.#failure = undefined;
+    if (this.#mode === 'failing') {
+      this.#mode = 'open';
+      this.#onAgain?.();
+    }
     this.#maybeIdle();
   }
 

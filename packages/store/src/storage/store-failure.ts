@@ -16,11 +16,16 @@ const NO_ROOM: readonly number[] = [ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL];
 
 /** A store that cannot be opened. The message is a whole sentence for the operator. */
 export class StoreOpenError extends Error {
-  readonly code: 'store_unreadable' | 'store_foreign' | 'store_too_new';
+  readonly code: 'store_unreadable' | 'store_foreign' | 'store_too_new' | 'store_unsound';
 
   constructor(code: StoreOpenError['code'], message: string, cause?: unknown) {
     super(message, { cause });
     this.code = code;
+  }
+
+  /** What lies there is damaged: to open it again will not help. */
+  get unsound(): boolean {
+    return this.code === 'store_unsound';
   }
 }
 
@@ -33,8 +38,14 @@ export class DiskFull extends Error {
   }
 }
 
+/**
+ * lmdb's own words for pages that are none: MDB_INVALID, MDB_CORRUPTED, MDB_PAGE_NOTFOUND. MDB_PANIC is no such word: the disk
+ * failed, and what is on it may be well.
+ */
+export const LMDB_DAMAGED: readonly number[] = [-30793, -30796, -30797];
+
 export function storeErrorOf(cause: unknown, path: string): StoreError {
-  const code = NO_ROOM.includes(codeOf(cause)) ? 'store_full' : 'store_io';
+  const code = NO_ROOM.includes(numberOf(cause)) ? 'store_full' : 'store_io';
   return { code, message: `${messageOf(cause)} (${path})` };
 }
 
@@ -52,6 +63,7 @@ export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-function codeOf(cause: unknown): number {
+/** errno, or a negative number of lmdb's; 0: it has none. */
+export function numberOf(cause: unknown): number {
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'number' ? cause.code : 0;
 }

@@ -13,6 +13,7 @@ import {
   type Refusal,
   type ReplyToken,
   type VnodeContext,
+  type VnodePool,
 } from '@rkv/core';
 import { ManualHost } from '../../../core/test/manual-host.ts';
 import { ManualStore } from '../../../core/test/manual-store.ts';
@@ -38,6 +39,8 @@ export class VnodeStage {
   readonly passedOn: string[] = [];
   /** What was logged, without its fields. */
   readonly logged: string[] = [];
+  /** Why the store is unsound, as the vnode said. */
+  readonly unsound: string[] = [];
   readonly clock: HybridClock;
   readonly inFlight: ByteBudget;
   readonly #context: VnodeContext;
@@ -46,6 +49,7 @@ export class VnodeStage {
     store = new ManualStore(),
     durability = 'process' as 'process' | 'power',
     inFlightMax = 1 << 28,
+    pool = undefined as VnodePool | undefined,
   } = {}) {
     this.inFlight = new ByteBudget('vnode_in_flight_bytes', inFlightMax);
     this.host.wallOffset = 1_000;
@@ -57,13 +61,14 @@ export class VnodeStage {
       host: this.host,
       store,
       logger: this.#logger(),
-      pool: poolOf(this.host),
+      pool: pool ?? poolOf(this.host),
       role: () => 'primary',
       durability,
       beforeChange: () => {},
       changed: (_hashHi, encode) => this.passedOn.push(describeItem(encode())),
     };
-    this.vnode = new KvVnode(this.#context, this.clock, undefined, this.inFlight);
+    const onUnsound = (why: string): void => void this.unsound.push(why);
+    this.vnode = new KvVnode(this.#context, this.clock, { inFlight: this.inFlight, onUnsound });
     store.start({
       onProgress: () => this.vnode.onStoreProgress(),
       onFailure: (fromSeq) => this.vnode.onStoreProgress(fromSeq),

@@ -242,7 +242,7 @@ export class KvCluster {
     });
     const { openVnode } = this.#init;
     const desk = new ChangeDesk();
-    const shipped = kvModule(clock, desk);
+    const shipped = kvModule(clock, { desk });
     const module =
       openVnode === undefined
         ? shipped

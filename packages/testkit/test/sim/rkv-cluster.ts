@@ -129,7 +129,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   const clock = plant.clock?.(clockInit, life.name) ?? new HybridClock(clockInit);
   const { openVnode } = plant;
   const desk = new ChangeDesk();
-  const shipped = kvModule(clock, desk);
+  const shipped = kvModule(clock, { desk });
   const module =
     openVnode === undefined
       ? shipped

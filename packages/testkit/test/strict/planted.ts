@@ -54,7 +54,7 @@ function asToken(token: VnodeToken): VnodeToken {
 }
 
 export const PLANTED_STRICT: Readonly<Record<string, Opener>> = {
-  'promises are forgotten': (context, clock, desk) => new FaithlessVnode(context, clock, desk),
-  'accepts against its promise': (context, clock, desk) => new AgreeableVnode(context, clock, desk),
-  'votes before it has stored': (context, clock, desk) => new HastyVnode(context, clock, desk),
+  'promises are forgotten': (context, clock, desk) => new FaithlessVnode(context, clock, { desk }),
+  'accepts against its promise': (context, clock, desk) => new AgreeableVnode(context, clock, { desk }),
+  'votes before it has stored': (context, clock, desk) => new HastyVnode(context, clock, { desk }),
 };

@@ -1,0 +1,116 @@
+/** When a store is opened, when it is set aside, and when the node does not start. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger, SPACE_META, type Logger, type PartitionId, type Store } from '@rkv/core';
+import { open } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StoreKeeper } from './store-keeper.ts';
+
+let directory: string;
+let store: Store | undefined;
+let said: string[];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'rkv-keeper-'));
+  said = [];
+});
+afterEach(async () => {
+  await close();
+  rmSync(directory, { recursive: true });
+});
+
+function keeperOf({ hasOthers = true } = {}): StoreKeeper {
+  const log = (_fields: object, text: string): void => void said.push(text);
+  const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
+  return new StoreKeeper({ directory, logger, hasOthers: () => hasOthers, onUnsound: () => {} });
+}
+
+/** One life; `closes`: in good order. */
+async function live(keeper: StoreKeeper, closes: boolean): Promise<string> {
+  store = await keeper.open();
+  const { storeId } = store;
+  await close();
+  if (closes) keeper.closed();
+  return storeId;
+}
+
+async function close(): Promise<void> {
+  await new Promise<void>((resolve) => (store === undefined ? resolve() : store.close(resolve)));
+  store = undefined;
+}
+
+const setAside = (): string[] => readdirSync(directory).filter((name) => name.startsWith('store.set-aside'));
+const SAID_ASIDE =
+  'the store is damaged and was set aside: this node goes on with an empty one and heals from the others';
+
+/** The record that says whose the store is makes no sense any more. */
+async function damageIdentity(): Promise<void> {
+  const settings = { keyEncoding: 'binary', encoding: 'binary' } as const;
+  const environment = open<Buffer, Buffer>({ path: join(directory, 'store'), noSubdir: false, ...settings });
+  await environment.put(Buffer.of(0xff), Buffer.from('{"format":1,"st'));
+  await environment.close();
+}
+
+describe('a store that was found unsound', () => {
+  it('is set aside by the next life, whole as it is, and by that one only', async () => {
+    const keeper = keeperOf();
+    const before = await live(keeper, false);
+    keeper.markUnsound('entries are gone');
+    keeper.closed();
+    const after = await live(keeperOf(), true);
+    expect(after).not.toBe(before);
+    expect(said).toEqual([SAID_ASIDE]);
+    expect(setAside()).toHaveLength(1);
+    expect(readdirSync(join(directory, setAside()[0] as string))).toContain('data.mdb');
+    expect(await live(keeperOf(), true)).toBe(after);
+    expect(setAside()).toHaveLength(1);
+  });
+
+  it('as it is opened is set aside at once', async () => {
+    const before = await live(keeperOf(), true);
+    await damageIdentity();
+    expect(await live(keeperOf(), true)).not.toBe(before);
+    expect(said).toEqual([SAID_ASIDE]);
+  });
+
+  it.each([
+    ['was marked', async () => keeperOf().markUnsound('entries are gone')],
+    ['cannot be opened', damageIdentity],
+  ])('and is the only copy is left where it is, and the node does not start: %s', async (_, harm) => {
+    await live(keeperOf({ hasOthers: false }), true);
+    await harm();
+    const sound = readFileSync(join(directory, 'store', 'data.mdb'));
+    for (const _again of [1, 2])
+      await expect(keeperOf({ hasOthers: false }).open()).rejects.toMatchObject({
+        code: 'store_unsound',
+        message: expect.stringMatching(
+          /nobody else has a copy .* move .*store and .*store.lives away/,
+        ) as string,
+      });
+    expect(setAside()).toEqual([]);
+    expect(readFileSync(join(directory, 'store', 'data.mdb')).equals(sound)).toBe(true);
+  });
+});
+
+describe('lives that did not close it', () => {
+  it('two in a row, and it is looked at; a sound one is opened', async () => {
+    const before = await live(keeperOf(), false);
+    await live(keeperOf(), false);
+    expect(said).toEqual([]);
+    expect(await live(keeperOf(), false)).toBe(before);
+    expect(said).toEqual(['lives of this node ended without closing the store: it is looked at']);
+    await live(keeperOf(), false);
+    expect(said, 'it begins to count anew').toHaveLength(1);
+  });
+
+  it('and one that did, and it is not', async () => {
+    for (const closes of [false, true, false, true, false]) await live(keeperOf(), closes);
+    expect(said).toEqual([]);
+  });
+
+  it('are not counted from a file that makes no sense', async () => {
+    writeFileSync(join(directory, 'store.lives'), '{');
+    store = await keeperOf().open();
+    expect(store.places(SPACE_META)).toEqual([] satisfies { ringBits: number; partition: PartitionId }[]);
+  });
+});

@@ -1,0 +1,156 @@
+/**
+ * Opens the store of a node, unless it is unsound: then it is set aside, and the node goes on with a new one.
+ *
+ * A store is known to be unsound when the last life found it so, or when lmdb says so as it is opened. And it may be what
+ * kills the node: after two lives in a row that did not close it, whatever they died of, all of it is looked at by another
+ * process before this one opens it. So no node starts and dies for ever.
+ *
+ * *Set aside* is renamed: it stays in the data directory, and the log says under which name. The node keeps its identity and
+ * its place in the ring; the new store has another id, so its vnodes start partial and merge from the other replicas
+ * (PROTOCOLS 3, 5). A node that is alone in its ring has the only copy there is: it does not start, and says what can be
+ * done.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger, Store } from '@rkv/core';
+import { checkStore, lmdbStore, StoreOpenError } from '../storage/index.ts';
+
+export interface StoreKeeperInit {
+  /** The data directory, which this process has locked. */
+  readonly directory: string;
+  readonly logger: Logger;
+  /** Other members hold copies of what this node holds. */
+  readonly hasOthers: () => boolean;
+  readonly onUnsound: (why: string) => void;
+}
+
+/** What one life leaves for the next. */
+interface Lives {
+  /** In a row, that have not closed the store; the present one is counted. */
+  readonly unclean: number;
+  /** Why the store is not to be opened any more. */
+  readonly unsound?: string;
+}
+
+export const STORE = 'store';
+const LIVES = 'store.lives';
+const UNCLEAN_MAX = 2;
+
+export class StoreKeeper {
+  readonly #init: StoreKeeperInit;
+  readonly #path: string;
+  #lives: Lives = { unclean: 0 };
+
+  constructor(init: StoreKeeperInit) {
+    this.#init = init;
+    this.#path = join(init.directory, STORE);
+  }
+
+  /** Rejects with `StoreOpenError`. */
+  async open(): Promise<Store> {
+    const { logger } = this.#init;
+    this.#lives = this.#read();
+    let { unclean, unsound } = this.#lives;
+    if (unsound === undefined && unclean >= UNCLEAN_MAX) {
+      logger.info({ lives: unclean }, 'lives of this node ended without closing the store: it is looked at');
+      unsound = await checkStore(this.#path);
+      unclean = 0;
+    }
+    if (unsound !== undefined) this.#setAside(unsound);
+    this.#write({ unclean: unclean + 1 });
+    try {
+      return this.#openNow();
+    } catch (error) {
+      if (!(error instanceof StoreOpenError) || !error.unsound) throw error;
+      this.#setAside(error.message);
+      return this.#openNow();
+    }
+  }
+
+  /** Not to be opened by the next life. On disk when this returns. */
+  markUnsound(why: string): void {
+    this.#write({ ...this.#lives, unsound: why });
+  }
+
+  /** The store was closed. */
+  closed(): void {
+    const { unsound } = this.#lives;
+    this.#write({ unclean: 0, ...(unsound !== undefined && { unsound }) });
+  }
+
+  /** Nothing of it is needed any more. */
+  remove(): void {
+    rmSync(this.#path, { recursive: true, force: true });
+    rmSync(this.#file, { force: true });
+  }
+
+  get #file(): string {
+    return join(this.#init.directory, LIVES);
+  }
+
+  #openNow(): Store {
+    const { onUnsound, logger } = this.#init;
+    return lmdbStore({
+      path: this.#path,
+      onUnsound,
+      onAgain: () => logger.info({}, 'the store takes writes again'),
+      onSlow: (slow, meanMs) =>
+        slow
+          ? logger.warn(
+              { commitMs: Math.round(meanMs) },
+              'the disk of the store is slow: a commit takes more than 100 ms',
+            )
+          : logger.info({ commitMs: Math.round(meanMs) }, 'the disk of the store is no longer slow'),
+    });
+  }
+
+  #setAside(why: string): void {
+    const { hasOthers, logger } = this.#init;
+    if (!hasOthers()) {
+      throw new StoreOpenError(
+        'store_unsound',
+        `the store in ${this.#path} is damaged (${why}), and nobody else has a copy of what it holds. Put back a copy of the ` +
+          `data directory, or move ${this.#path} and ${this.#file} away to begin with an empty store`,
+      );
+    }
+    const kept = `${this.#path}.set-aside-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+    renameSync(this.#path, kept);
+    syncDirectory(this.#init.directory);
+    logger.error(
+      { why, kept },
+      'the store is damaged and was set aside: this node goes on with an empty one and heals from the others',
+    );
+  }
+
+  #read(): Lives {
+    try {
+      const { unclean, unsound } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Lives>;
+      return {
+        unclean: typeof unclean === 'number' ? unclean : 0,
+        ...(typeof unsound === 'string' && { unsound }),
+      };
+    } catch {
+      return { unclean: 0 };
+    }
+  }
+
+  /** A disk that is full or failing must not keep a node from starting: what is lost is a count. */
+  #write(lives: Lives): void {
+    this.#lives = lives;
+    try {
+      writeFileSync(`${this.#file}.new`, JSON.stringify(lives), { flush: true });
+      renameSync(`${this.#file}.new`, this.#file);
+    } catch (error) {
+      this.#init.logger.warn({ error: (error as Error).message }, `${this.#file} cannot be written`);
+    }
+  }
+}
+
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
