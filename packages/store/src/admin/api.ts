@@ -329,6 +329,8 @@ export interface KvOptions {
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
+  readonly dw?: number;
+  readonly notfoundOk?: boolean;
   readonly timeoutMs?: number;
   /** Ask for the vnode that answered (the tutorial's one-vnode service) instead of the quorum path. */
   readonly where?: boolean;

@@ -105,12 +105,14 @@ function kvOptions(query: Query): KvOptions {
     ['w', 1],
     ['pr', 0],
     ['pw', 0],
+    ['dw', 0],
   ] as const) {
     const count = query.count(name, lowest);
     if (count !== undefined) options[name] = count;
   }
   const timeoutMs = query.count('timeout', 1, TIMEOUT_MS_MAX);
   if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
+  if (query.bytes('notfoundOk') !== undefined) options.notfoundOk = query.flag('notfoundOk');
   if (query.flag('where')) options.where = true;
   return options;
 }

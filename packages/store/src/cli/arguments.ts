@@ -11,6 +11,12 @@ export function wholeNumber(lowest: number, highest = 999_999_999): (text: strin
   };
 }
 
+export function yesOrNo(text: string): boolean {
+  if (['yes', 'true'].includes(text)) return true;
+  if (['no', 'false'].includes(text)) return false;
+  throw new InvalidArgumentError('It must be yes or no.');
+}
+
 /** `a,b,c`: at least one name, none empty, none twice. */
 export function nameList(text: string): string[] {
   const names = text.split(',');

@@ -237,10 +237,12 @@ describe('keys', () => {
     answers['POST /api/del'] = { result: 'ok', existed: false };
     await run('put', 'a b+ü', '-5', '--w', '2', '--pw', '0', '--timeout', '50', '--where');
     await run('put', '', '', '--node', url);
+    await run('put', 'k', 'v', '--dw', '2', '--notfound-ok', 'no');
     const deleted = await run('del', '--json', '--', '--json');
     expect(asked).toEqual([
       { request: 'POST /api/put?key=a%20b%2B%C3%BC&w=2&pw=0&timeout=50&where=1', body: '-5' },
       { request: 'POST /api/put?key=', body: '' },
+      { request: 'POST /api/put?key=k&dw=2&notfoundOk=0', body: 'v' },
       { request: 'POST /api/del?key=--json', body: '' },
     ]);
     expect(deleted.json).toEqual({ result: 'ok', existed: false });

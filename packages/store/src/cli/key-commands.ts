@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { KeyView, PingView, Whereabouts } from '../admin/api.ts';
 import { TIMEOUT_MS_MAX } from '../kv/api.ts';
 import type { Question } from './admin-client.ts';
-import { keyBytes, nameList, wholeNumber } from './arguments.ts';
+import { keyBytes, nameList, wholeNumber, yesOrNo } from './arguments.ts';
 import { describeKey, describeWhere } from './describe.ts';
 import { Invocation } from './invocation.ts';
 import { explainOffline } from './offline.ts';
@@ -45,6 +45,8 @@ interface RequestFlags {
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
+  readonly dw?: number;
+  readonly notfoundOk?: boolean;
   /** Milliseconds. */
   readonly timeout?: number;
   readonly where?: boolean;
@@ -56,12 +58,27 @@ function addRequestFlags(command: Command): Command {
     .option('--w <n>', 'replicas that must acknowledge a write', wholeNumber(1))
     .option('--pr <n>', 'how many of those that answer must be primaries', wholeNumber(0))
     .option('--pw <n>', 'how many of those that acknowledge must be primaries', wholeNumber(0))
+    .option('--dw <n>', 'how many must have flushed it to their disks', wholeNumber(0))
+    .option('--notfound-ok <yes|no>', 'whether a replica that holds nothing answers a read', yesOrNo)
     .option('--timeout <ms>', 'how long to wait for them', wholeNumber(1, TIMEOUT_MS_MAX))
     .option('--where', 'ask one vnode, and say which it was');
 }
 
-function requestOf(key: string, { r, w, pr, pw, timeout, where }: RequestFlags): Question {
-  return { query: { key, r, w, pr, pw, timeout, where: where === true ? 1 : undefined } };
+function requestOf(key: string, { notfoundOk, where, timeout, ...levels }: RequestFlags): Question {
+  const { r, w, pr, pw, dw } = levels;
+  return {
+    query: {
+      key,
+      r,
+      w,
+      pr,
+      pw,
+      dw,
+      notfoundOk: notfoundOk === undefined ? undefined : Number(notfoundOk),
+      timeout,
+      where: where === true ? 1 : undefined,
+    },
+  };
 }
 
 async function ping(invocation: Invocation, n: number): Promise<void> {

@@ -11,6 +11,7 @@ export type FailureCode =
   | 'overload' // a queue on the way is full; try again later
   | 'read_only' // too many replicas take no writes now
   | 'too_large' // the value is larger than this node allows
+  | 'bad_request' // it asks for more replicas than there are of the key
   | 'stopping'; // this node is draining
 
 /** Why a request did not succeed, and what is known of it. */
@@ -33,6 +34,10 @@ export interface RequestOptions {
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
+  /** So many replicas must have flushed the write: it survives a power cut there. All of them then answer after the flush. */
+  readonly dw?: number;
+  /** False: a replica that holds nothing is no answer to a read while another may hold something. Left out: it is one. */
+  readonly notfoundOk?: boolean;
   /** At most `TIMEOUT_MS_MAX`; the doors refuse more, and so should whoever takes it from outside. */
   readonly timeoutMs?: number;
 }

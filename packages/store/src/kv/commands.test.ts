@@ -23,6 +23,7 @@ const commands: [KvCommand, string][] = [
   [{ kind: 'page', range, after: at, limit: 500 }, `03 0102 01f4 ${AT}`],
   [{ kind: 'tally', range }, '04 0102'],
   [{ kind: 'ping', n: 3 }, '05 00000003'],
+  [{ kind: 'merge', ...at, entry, flushed: true }, `0b ${AT} ${hexOf(entry)}`],
 ];
 const replies: [KvReply, string][] = [
   [{ kind: 'merged', existed: false, later: undefined }, '01 00'],

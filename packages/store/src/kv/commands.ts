@@ -7,6 +7,7 @@
  * page   3, range u16, limit u16, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
  * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8
  * ping   5, u32 n                         -> 5, u32 n
+ * merge 11, as 1, to be answered once flushed
  * ```
  * key and entry stand behind a 32-bit length.
  */
@@ -25,6 +26,8 @@ import { problemOf } from '../entry/check.ts';
 export interface MergeCommand extends RecordKey {
   readonly kind: 'merge';
   readonly entry: Uint8Array;
+  /** Answer once it is flushed, whatever the vnode's durability. Left out: as that says. */
+  readonly flushed?: boolean;
 }
 
 /** What is held under this key: all of it, or only which state it is in. */
@@ -124,7 +127,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
   encodeCommand(command, out) {
     switch (command.kind) {
       case 'merge':
-        out.u8(1);
+        out.u8(command.flushed === true ? 11 : 1);
         writeKey(out, command);
         out.bytes(command.entry);
         return;
@@ -152,12 +155,15 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
   decodeCommand(input) {
     const kind = input.u8();
     switch (kind) {
-      case 1: {
+      case 1:
+      case 11: {
         const { hashHi, hashLo, key } = readKey(input);
         const borrowed = input.view(input.left);
         const problem = problemOf(key, borrowed);
         if (problem !== undefined) throw new WireError(problem);
-        return { kind: 'merge', hashHi, hashLo, key, entry: carveCopy(borrowed) };
+        const entry = carveCopy(borrowed);
+        if (kind === 11) return { kind: 'merge', hashHi, hashLo, key, entry, flushed: true };
+        return { kind: 'merge', hashHi, hashLo, key, entry };
       }
       case 2: {
         const { hashHi, hashLo, key } = readKey(input);

@@ -27,6 +27,38 @@ describe('a write', () => {
     expect(stage.told).toEqual(['k merged']);
   });
 
+  it('that asks for it waits for the flush, whatever the vnode waits for, and keeps nobody else waiting', () => {
+    const stage = new VnodeStage();
+    stage.send({ ...merging('k', valueAt('k', 1, 'v')), flushed: true });
+    stage.put('other', 1);
+    stage.store.commit();
+    expect(stage.told).toEqual(['other merged']);
+    expect(stage.get('k')).toBe('k 1:v');
+    stage.store.flush();
+    expect(stage.told.at(-1)).toBe('k merged');
+  });
+
+  it('that changes nothing waits until what it found is flushed', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 1);
+    stage.store.commit();
+    const again = { ...merging('k', valueAt('k', 1, 'v')), flushed: true };
+    expect(stage.ask(again)).toBe('waits');
+    stage.store.flush();
+    expect(stage.told.at(-1)).toBe('k merged, existed');
+    expect(stage.ask(again)).toBe('k merged, existed');
+  });
+
+  it('that waits for a flush which fails is told so, once', () => {
+    const stage = new VnodeStage();
+    stage.send({ ...merging('k', valueAt('k', 1, 'v')), flushed: true });
+    stage.store.fail();
+    expect(stage.told).toEqual(['k failed']);
+    stage.store.commit();
+    stage.store.flush();
+    expect(stage.told).toEqual(['k failed']);
+  });
+
   it('on a store that commits at once is acknowledged at once', () => {
     const store = new ManualStore();
     store.immediate = true;

@@ -26,7 +26,7 @@ import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
+import type { GetCommand, KvCommand, KvReply, MergeCommand, MergedReply, PageCommand } from './commands.ts';
 import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
@@ -45,6 +45,13 @@ interface InFlight {
 /** Somebody who is told when the store has what was on its way. */
 interface Waiter {
   readonly inFlight: InFlight;
+  readonly stored: () => void;
+  readonly failed: () => void;
+}
+
+/** Somebody who is told when all up to `seq` is flushed, where an acknowledgement otherwise waits for less. */
+interface FlushWaiter {
+  readonly seq: number;
   readonly stored: () => void;
   readonly failed: () => void;
 }
@@ -72,6 +79,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
+  #flushWaiters: FlushWaiter[] = [];
   /** Of what the node's budget refused, the writes of this vnode. */
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
@@ -108,6 +116,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   onStoreProgress(failedFrom?: number): void {
     if (failedFrom !== undefined) this.#fail(failedFrom);
+    if (this.#flushWaiters.length > 0) this.#tellFlushed();
     const reached = this.#reached();
     let count = 0;
     while (count < this.#waiters.length && (this.#waiters[count] as Waiter).inFlight.seq <= reached) count++;
@@ -236,12 +245,34 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
     const reply = { kind: 'merged' as const, existed, later };
+    if (command.flushed === true) return this.#replyFlushed(inFlight, reply, token);
     if (inFlight === undefined) return token.reply(reply);
     this.#waiters.push({
       inFlight,
       stored: () => token.reply(reply),
       failed: () => token.fail('the store failed'),
     });
+  }
+
+  /** What is not on its way is committed, and so flushed once all is that was committed by now. */
+  #replyFlushed(inFlight: InFlight | undefined, reply: MergedReply, token: ReplyToken<KvReply>): void {
+    const { store } = this.#context;
+    // Reads wait for the commit only: it must leave the overlay then.
+    if (inFlight !== undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
+    const seq = inFlight?.seq ?? store.committedSeq;
+    if (store.flushedSeq >= seq) return token.reply(reply);
+    this.#flushWaiters.push({
+      seq,
+      stored: () => token.reply(reply),
+      failed: () => token.fail('the store failed'),
+    });
+  }
+
+  #tellFlushed(): void {
+    const { flushedSeq } = this.#context.store;
+    const ready = this.#flushWaiters.filter(({ seq }) => seq <= flushedSeq);
+    this.#flushWaiters = this.#flushWaiters.filter(({ seq }) => seq > flushedSeq);
+    for (const waiter of ready) waiter.stored();
   }
 
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
@@ -365,6 +396,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.trees.storeFailed();
     for (const { inFlight } of lost) this.#letGo(inFlight);
     for (const waiter of lost) waiter.failed();
+    const unflushed = this.#flushWaiters.filter((waiter) => waiter.seq >= seq);
+    this.#flushWaiters = this.#flushWaiters.filter((waiter) => waiter.seq < seq);
+    for (const waiter of unflushed) waiter.failed();
   }
 
   #isLive(entry: Uint8Array): boolean {

@@ -390,12 +390,14 @@ function whereabouts(reply: { node: string; partition: number; index: bigint }):
   return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
 }
 
-function requestOptions({ r, w, pr, pw, timeoutMs }: KvOptions): RequestOptions {
+function requestOptions({ r, w, pr, pw, dw, notfoundOk, timeoutMs }: KvOptions): RequestOptions {
   return {
     ...(r === undefined ? {} : { r }),
     ...(w === undefined ? {} : { w }),
     ...(pr === undefined ? {} : { pr }),
     ...(pw === undefined ? {} : { pw }),
+    ...(dw === undefined ? {} : { dw }),
+    ...(notfoundOk === undefined ? {} : { notfoundOk }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
 }
