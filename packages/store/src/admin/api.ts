@@ -332,6 +332,8 @@ export interface KvOptions {
   readonly dw?: number;
   readonly notfoundOk?: boolean;
   readonly timeoutMs?: number;
+  /** By this name all nodes that have to do with it log the request. */
+  readonly trace?: string;
   /** Ask for the vnode that answered (the tutorial's one-vnode service) instead of the quorum path. */
   readonly where?: boolean;
 }

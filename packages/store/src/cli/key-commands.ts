@@ -1,11 +1,12 @@
 /**
  * `rkv ping`, `get`, `put`, `del`, `key`: one key or one vnode at a time.
  */
+import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import type { KeyView, PingView, Whereabouts } from '../admin/api.ts';
 import { TIMEOUT_MS_MAX } from '../kv/api.ts';
 import type { Question } from './admin-client.ts';
-import { keyBytes, nameList, wholeNumber, yesOrNo } from './arguments.ts';
+import { keyBytes, nameList, traceId, wholeNumber, yesOrNo } from './arguments.ts';
 import { describeKey, describeWhere } from './describe.ts';
 import { Invocation } from './invocation.ts';
 import { explainOffline } from './offline.ts';
@@ -49,6 +50,8 @@ interface RequestFlags {
   readonly notfoundOk?: boolean;
   /** Milliseconds. */
   readonly timeout?: number;
+  /** True: draw an id. */
+  readonly trace?: string | true;
   readonly where?: boolean;
 }
 
@@ -61,11 +64,16 @@ function addRequestFlags(command: Command): Command {
     .option('--dw <n>', 'how many must have flushed it to their disks', wholeNumber(0))
     .option('--notfound-ok <yes|no>', 'whether a replica that holds nothing answers a read', yesOrNo)
     .option('--timeout <ms>', 'how long to wait for them', wholeNumber(1, TIMEOUT_MS_MAX))
+    .option(
+      '--trace [id]',
+      'have every node that has to do with it log it by this name; without one draw it and say which',
+      traceId,
+    )
     .option('--where', 'ask one vnode, and say which it was');
 }
 
-function requestOf(key: string, { notfoundOk, where, timeout, ...levels }: RequestFlags): Question {
-  const { r, w, pr, pw, dw } = levels;
+function requestOf(key: string, { flags, terminal }: Invocation<RequestFlags>): Question {
+  const { r, w, pr, pw, dw, notfoundOk, timeout, trace, where } = flags;
   return {
     query: {
       key,
@@ -76,9 +84,16 @@ function requestOf(key: string, { notfoundOk, where, timeout, ...levels }: Reque
       dw,
       notfoundOk: notfoundOk === undefined ? undefined : Number(notfoundOk),
       timeout,
+      trace: trace === true ? drawTrace(terminal) : trace,
       where: where === true ? 1 : undefined,
     },
   };
+}
+
+function drawTrace(terminal: Terminal): string {
+  const trace = randomBytes(8).toString('hex');
+  terminal.err(`trace ${trace}\n`);
+  return trace;
 }
 
 async function ping(invocation: Invocation, n: number): Promise<void> {
@@ -97,7 +112,7 @@ interface Found {
 /** For people, the value alone goes to stdout, byte for byte, and what is said about it to stderr. */
 async function get(invocation: Invocation<RequestFlags>, key: string): Promise<void> {
   const { flags, terminal } = invocation;
-  const found = await invocation.client().get<Found>('/api/get', requestOf(key, flags));
+  const found = await invocation.client().get<Found>('/api/get', requestOf(key, invocation));
   if (flags.json === true) return invocation.tell(found, () => '');
   if (found.where !== undefined) terminal.err(`${describeWhere(found.where)}\n`);
   if (!found.found) return terminal.err('not found\n');
@@ -111,13 +126,13 @@ interface Written {
 }
 
 async function put(invocation: Invocation<RequestFlags>, key: string, value: string): Promise<void> {
-  const request = { ...requestOf(key, invocation.flags), body: value };
+  const request = { ...requestOf(key, invocation), body: value };
   const written = await invocation.client().post<Written>('/api/put', request);
   invocation.tell(written, () => describeWritten(written));
 }
 
 async function del(invocation: Invocation<RequestFlags>, key: string): Promise<void> {
-  const written = await invocation.client().post<Written>('/api/del', requestOf(key, invocation.flags));
+  const written = await invocation.client().post<Written>('/api/del', requestOf(key, invocation));
   invocation.tell(written, () => describeWritten(written));
 }
 

@@ -38,6 +38,8 @@ export interface RequestOptions {
   readonly dw?: number;
   /** False: a replica that holds nothing is no answer to a read while another may hold something. Left out: it is one. */
   readonly notfoundOk?: boolean;
+  /** Every node that has to do with the request logs it by this name: up to 32 letters, digits, - and _. */
+  readonly trace?: string;
   /** At most `TIMEOUT_MS_MAX`; the doors refuse more, and so should whoever takes it from outside. */
   readonly timeoutMs?: number;
 }

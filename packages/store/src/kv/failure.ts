@@ -1,5 +1,5 @@
 /** Saying why a request failed: what it needed, what it got, and whether it surely did nothing. */
-import { memberName, type QuorumCount, type Quorum, type RingDocument } from '@rkv/core';
+import { isTraceId, memberName, type QuorumCount, type Quorum, type RingDocument } from '@rkv/core';
 import type { Failure, FailureCode, RequestOptions } from './api.ts';
 
 export interface FailureFacts {
@@ -64,6 +64,13 @@ export function levelFailure(
     return { code: 'bad_request', message, needed, got: 0, from: [], definite: true };
   }
   return undefined;
+}
+
+/** Why a request is not traced by this name; undefined: it may be. */
+export function traceFailure(trace: string): Failure | undefined {
+  if (isTraceId(trace)) return undefined;
+  const message = 'a trace id is 1 to 32 letters, digits, - and _; nothing was done';
+  return { code: 'bad_request', message, needed: 0, got: 0, from: [], definite: true };
 }
 
 /** Why no request is begun now; undefined: there is room. */

@@ -1,10 +1,12 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
+import { silentLogger, type Logger } from '@rkv/core';
 import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
 import { areReadsCrowded, type Coordinator } from './coordinator.ts';
-import { roomFailure, sizeFailure } from './failure.ts';
+import { roomFailure, sizeFailure, traceFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
 import { countKeys, scanPage } from './scan.ts';
+import { TracedRequest } from './traced-request.ts';
 import { WriteRequest } from './write-request.ts';
 
 /** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
@@ -16,8 +18,12 @@ export class QuorumStore implements KvStore {
   readonly #reads: ReadRequest[] = [];
   readonly #writes: WriteRequest[] = [];
 
-  constructor(coordinator: Coordinator) {
+  readonly #logger: Logger;
+
+  /** `logger` hears of traced requests. */
+  constructor(coordinator: Coordinator, logger: Logger = silentLogger) {
     this.#coordinator = coordinator;
+    this.#logger = logger;
   }
 
   get crowded(): boolean {
@@ -27,6 +33,7 @@ export class QuorumStore implements KvStore {
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
     const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (options?.trace !== undefined) return this.#tracedGet(key, options, options.trace, sink);
     const request = this.#reads.pop() ?? new ReadRequest(this.#coordinator);
     request.begin(key, options, sink);
     if (request.done) this.#reads.push(request);
@@ -35,6 +42,10 @@ export class QuorumStore implements KvStore {
   put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
     const failure = this.#refusal(key, value.length);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (options?.trace !== undefined)
+      return this.#tracedWrite('put', options.trace, sink, (request, traced) =>
+        request.put(key, value, options, traced),
+      );
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.put(key, value, options, sink);
     if (request.done) this.#writes.push(request);
@@ -43,6 +54,10 @@ export class QuorumStore implements KvStore {
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void {
     const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (options?.trace !== undefined)
+      return this.#tracedWrite('delete', options.trace, sink, (request, traced) =>
+        request.delete(key, options, traced),
+      );
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.delete(key, options, sink);
     if (request.done) this.#writes.push(request);
@@ -80,6 +95,25 @@ export class QuorumStore implements KvStore {
       });
     };
     step(0n);
+  }
+
+  #tracedGet(key: string, options: RequestOptions, trace: string, sink: ReadSink): void {
+    const failure = traceFailure(trace);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const traced = new TracedRequest(this.#coordinator, this.#logger, trace, 'get');
+    new ReadRequest(traced.coordinator).begin(key, options, traced.reads(sink));
+  }
+
+  #tracedWrite(
+    verb: 'put' | 'delete',
+    trace: string,
+    sink: WriteSink,
+    begin: (request: WriteRequest, sink: WriteSink) => void,
+  ): void {
+    const failure = traceFailure(trace);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const traced = new TracedRequest(this.#coordinator, this.#logger, trace, verb);
+    begin(new WriteRequest(traced.coordinator), traced.writes(sink));
   }
 
   /** Why a request is not begun; undefined: it is. */

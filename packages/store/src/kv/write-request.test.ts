@@ -111,7 +111,9 @@ describe('a write', () => {
   it('with dw asks everybody to answer once it is flushed, and counts no fewer than dw', () => {
     const { port, outcomes, put } = stage();
     put({ w: 1, dw: 2 });
-    expect(port.sent.map(({ command }) => command)).toMatchObject(Array(3).fill({ flushed: true }));
+    expect(port.sent.map(({ command }) => command)).toMatchObject(
+      Array.from({ length: 3 }, () => ({ flushed: true })),
+    );
     port.reply('c', merged);
     expect(outcomes).toEqual([]);
     port.reply('b', merged);
@@ -121,10 +123,12 @@ describe('a write', () => {
   it('without dw asks nobody for that', () => {
     const { port, put } = stage();
     put({ w: 1, dw: 0 });
-    expect(port.sent.map(({ command }) => command)).toMatchObject(Array(3).fill({ flushed: false }));
+    expect(port.sent.map(({ command }) => command)).toMatchObject(
+      Array.from({ length: 3 }, () => ({ flushed: false })),
+    );
   });
 
-  it.each([
+  it.each<[string, RequestOptions, string]>([
     ['pw', { w: 1, pw: 2 }, 'on 2 nodes, 2 of them primary'],
     ['dw', { w: 1, dw: 2 }, 'on 2 nodes'],
   ])(

@@ -390,7 +390,7 @@ function whereabouts(reply: { node: string; partition: number; index: bigint }):
   return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
 }
 
-function requestOptions({ r, w, pr, pw, dw, notfoundOk, timeoutMs }: KvOptions): RequestOptions {
+function requestOptions({ r, w, pr, pw, dw, notfoundOk, timeoutMs, trace }: KvOptions): RequestOptions {
   return {
     ...(r === undefined ? {} : { r }),
     ...(w === undefined ? {} : { w }),
@@ -399,6 +399,7 @@ function requestOptions({ r, w, pr, pw, dw, notfoundOk, timeoutMs }: KvOptions):
     ...(dw === undefined ? {} : { dw }),
     ...(notfoundOk === undefined ? {} : { notfoundOk }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(trace === undefined ? {} : { trace }),
   };
 }
 

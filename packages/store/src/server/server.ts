@@ -209,7 +209,7 @@ class Server implements RunningServer {
       defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
       readBytes: this.#readBytes,
     };
-    this.#kv = new QuorumStore(coordinator);
+    this.#kv = new QuorumStore(coordinator, logger);
     this.#service = new Service(coordinator);
     this.#admin = new NodeAdmin({
       node: this.#node,
