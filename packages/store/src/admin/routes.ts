@@ -69,7 +69,8 @@ function readiness(admin: Admin): Answer {
 }
 
 function keyRoutes(admin: Admin): Rows {
-  const explain: Handler = async ({ query }) => json(await admin.key(query.key(), query.names('assumeDown')));
+  const explain: Handler = async ({ query }) =>
+    json(await admin.key(query.key(), query.names('assumeDown'), kvOptions(query)));
   const put: Handler = async ({ query, trace, body }) => {
     const [key, options] = [query.key(), kvOptions(query, trace)];
     return json({ result: 'ok', ...(await admin.put(key, await body(), options)) });

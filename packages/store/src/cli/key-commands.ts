@@ -38,6 +38,10 @@ export function addKeyCommands(program: Command, terminal: Terminal): void {
     .option('--assume-down <names>', 'take these members for down, as in n1,n2', nameList)
     .option('--ring <file>', 'answer from RING.json and not from a node')
     .option('--n <n>', 'with --ring: replicas per key (default: 3)', wholeNumber(1))
+    .option('--r <n>', 'explain a read at this level', wholeNumber(1))
+    .option('--w <n>', 'explain a write at this level', wholeNumber(1))
+    .option('--pr <n>', 'the same for primaries that must answer', wholeNumber(0))
+    .option('--pw <n>', 'the same for primaries that must acknowledge', wholeNumber(0))
     .action((key: string, _flags, command: Command) => explain(new Invocation(command, terminal), key));
 }
 
@@ -146,6 +150,10 @@ interface ExplainFlags {
   readonly assumeDown?: string[];
   readonly ring?: string;
   readonly n?: number;
+  readonly r?: number;
+  readonly w?: number;
+  readonly pr?: number;
+  readonly pw?: number;
 }
 
 async function explain(invocation: Invocation<ExplainFlags>, text: string): Promise<void> {
@@ -161,8 +169,20 @@ async function explain(invocation: Invocation<ExplainFlags>, text: string): Prom
   invocation.tell(view, () => describeKey(view));
 }
 
-function askForKey(invocation: Invocation, key: string, assumeDown: readonly string[]): Promise<KeyView> {
+function askForKey(
+  invocation: Invocation<ExplainFlags>,
+  key: string,
+  assumeDown: readonly string[],
+): Promise<KeyView> {
   const keyHex = Buffer.from(key, 'latin1').toString('hex');
-  const query = { keyHex, assumeDown: assumeDown.length === 0 ? undefined : assumeDown.join(',') };
+  const { r, w, pr, pw } = invocation.flags;
+  const query = {
+    keyHex,
+    assumeDown: assumeDown.length === 0 ? undefined : assumeDown.join(','),
+    r,
+    w,
+    pr,
+    pw,
+  };
   return invocation.client().get<KeyView>('/api/key', { query });
 }

@@ -8,6 +8,7 @@
  * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8
  * ping   5, u32 n                         -> 5, u32 n
  * merge 11, as 1, to be answered once flushed
+ * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
  * ```
  * key and entry stand behind a 32-bit length.
  */
@@ -19,8 +20,10 @@ import {
   type Codec,
   type PartitionId,
   type RecordKey,
+  type VnodeRole,
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
+import { sectionsAt } from '../entry/layout.ts';
 
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */
 export interface MergeCommand extends RecordKey {
@@ -54,7 +57,12 @@ export interface PingCommand {
   readonly n: number;
 }
 
-export type KvCommand = MergeCommand | GetCommand | PageCommand | TallyCommand | PingCommand;
+/** For an operator: all that is known of what is held under this key, but not the value. Waits for nothing. */
+export interface InspectCommand extends RecordKey {
+  readonly kind: 'inspect';
+}
+
+export type KvCommand = MergeCommand | GetCommand | PageCommand | TallyCommand | PingCommand | InspectCommand;
 
 export interface MergedReply {
   readonly kind: 'merged';
@@ -99,7 +107,21 @@ export interface PongReply {
   readonly n: number;
 }
 
-export type KvReply = MergedReply | HeldReply | PageReply | TallyReply | PongReply;
+export interface InspectedReply {
+  readonly kind: 'inspected';
+  /** How the vnode stands to the partition. */
+  readonly role: VnodeRole;
+  /** Of the whole entry; 0: nothing held. */
+  readonly bytes: number;
+  /** The entry up to its payload. Undefined: nothing held, or what is held is damaged. */
+  readonly head: Uint8Array | undefined;
+  /** Why what is held cannot be believed. */
+  readonly damage: string | undefined;
+  /** It is on its way into the store, and no reader is told of it yet. */
+  readonly inFlight: boolean;
+}
+
+export type KvReply = MergedReply | HeldReply | PageReply | TallyReply | PongReply | InspectedReply;
 
 /** Version and sum of an entry lie in its bytes [STATE_AT, STATE_END). */
 export const STATE_AT = 8;
@@ -109,6 +131,10 @@ const EXISTED = 1;
 const LATER = 2;
 const HELD = 1;
 const WHOLE = 2;
+const HEAD = 1;
+const DAMAGE = 2;
+const IN_FLIGHT = 4;
+const FALLBACK = 8;
 
 function writeKey(out: ByteWriter, at: RecordKey): void {
   out.u32(at.hashHi);
@@ -121,6 +147,43 @@ function readKey(input: ByteReader): { hashHi: number; hashLo: number; key: stri
   const hashHi = input.u32();
   const hashLo = input.u32();
   return { hashHi, hashLo, key: input.latin1(input.u32()) };
+}
+
+function encodeInspected({ role, bytes, head, damage, inFlight }: InspectedReply, out: ByteWriter): void {
+  out.u8(12);
+  out.u8(
+    (head === undefined ? 0 : HEAD) |
+      (damage === undefined ? 0 : DAMAGE) |
+      (inFlight ? IN_FLIGHT : 0) |
+      (role === 'fallback' ? FALLBACK : 0),
+  );
+  out.u32(bytes);
+  if (damage !== undefined) {
+    out.u16(damage.length);
+    out.latin1(damage);
+  }
+  if (head !== undefined) out.bytes(head);
+}
+
+function decodeInspected(input: ByteReader): InspectedReply {
+  const flags = input.u8();
+  const bytes = input.u32();
+  const damage = (flags & DAMAGE) === 0 ? undefined : input.latin1(input.u16());
+  const head = (flags & HEAD) === 0 ? undefined : input.view(input.left).slice();
+  if (head !== undefined && !isHead(head)) throw new WireError('no beginning of an entry');
+  return {
+    kind: 'inspected',
+    role: (flags & FALLBACK) === 0 ? 'primary' : 'fallback',
+    bytes,
+    head,
+    damage,
+    inFlight: (flags & IN_FLIGHT) !== 0,
+  };
+}
+
+/** Whoever looks into it finds its fields within it. */
+function isHead(head: Uint8Array): boolean {
+  return head.length >= STATE_END && sectionsAt(head) <= head.length;
 }
 
 export const kvCodec: Codec<KvCommand, KvReply> = {
@@ -149,6 +212,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'ping':
         out.u8(5);
         out.u32(command.n);
+        return;
+      case 'inspect':
+        out.u8(12);
+        writeKey(out, command);
     }
   },
 
@@ -178,6 +245,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         return { kind: 'tally', range: input.u16() as PartitionId };
       case 5:
         return { kind: 'ping', n: input.u32() };
+      case 12:
+        return { kind: 'inspect', ...readKey(input) };
       default:
         throw new WireError(`a command of kind ${kind}, which the store does not know`);
     }
@@ -216,6 +285,9 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'pong':
         out.u8(5);
         out.u32(reply.n);
+        return;
+      case 'inspected':
+        encodeInspected(reply, out);
     }
   },
 
@@ -259,6 +331,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         };
       case 5:
         return { kind: 'pong', n: input.u32() };
+      case 12:
+        return decodeInspected(input);
       default:
         throw new WireError(`a reply of kind ${kind}, which the store does not know`);
     }

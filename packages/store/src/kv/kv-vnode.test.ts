@@ -67,6 +67,26 @@ describe('a write', () => {
     expect(stage.told).toEqual(['k merged']);
   });
 
+  it('can be looked at before the store has it, and without its value', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 7, 'secret');
+    const seen: KvReply[] = [];
+    const look = (): void =>
+      stage.vnode.handleCommand(
+        { ...getting('k'), kind: 'inspect' },
+        { reply: (reply) => seen.push(reply), refuse() {}, fail() {} },
+      );
+    look();
+    stage.store.commit();
+    look();
+    const { length } = valueAt('k', 7, 'secret');
+    expect(seen).toMatchObject([
+      { bytes: length, inFlight: true, role: 'primary' },
+      { bytes: length, inFlight: false, damage: undefined },
+    ]);
+    expect((seen[1] as { head: Uint8Array }).head).toHaveLength(length - 'secret'.length);
+  });
+
   it('of two in one turn the later survives, in either order', () => {
     const stage = new VnodeStage();
     stage.put('a', 2, 'later');

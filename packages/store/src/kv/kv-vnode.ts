@@ -26,7 +26,15 @@ import { problemOf } from '../entry/check.ts';
 import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type { GetCommand, KvCommand, KvReply, MergeCommand, MergedReply, PageCommand } from './commands.ts';
+import type {
+  GetCommand,
+  InspectedReply,
+  KvCommand,
+  KvReply,
+  MergeCommand,
+  MergedReply,
+  PageCommand,
+} from './commands.ts';
 import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
@@ -111,6 +119,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         return token.reply({ kind: 'tally', ...this.#tallies.of(command.range) });
       case 'ping':
         return token.reply({ kind: 'pong', n: command.n });
+      case 'inspect':
+        return token.reply(this.#inspect(command));
     }
   }
 
@@ -289,6 +299,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     token.reply(this.#held);
     // Of a large value this would keep the memory, long after it has been deleted.
     this.#held.entry = undefined;
+  }
+
+  #inspect(at: RecordKey): InspectedReply {
+    const entry = this.#find(at);
+    const damage = entry === undefined ? undefined : problemOf(at.key, entry);
+    return {
+      kind: 'inspected',
+      role: this.#context.role(),
+      bytes: entry?.length ?? 0,
+      head: entry === undefined || damage !== undefined ? undefined : entry.slice(0, payloadStart(entry)),
+      damage,
+      inFlight: this.#overlay.has(at.key),
+    };
   }
 
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */

@@ -242,7 +242,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     const rest = this.#everybodyElse();
     if (rest !== 0 && !this.#isHopeless()) return this.#ask(rest);
     if (this.#empty !== 0) return this.#countTheEmpty();
-    if (this.#count.metByPrimaries || this.#allPrimariesAnswered()) return this.#decide();
+    const spoke = (at: number): boolean => this.#answers[at] !== undefined;
+    if (primariesSuffice(this.#count, this.#list, this.#quorum, spoke)) return this.#decide();
     if (this.#refusal === 'moved') return this.#followTheRing();
     this.#fail(codeOf(this.#refusal));
   }
@@ -279,16 +280,6 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     const { replicas, n } = this.#list;
     const lacksOne = replicas.some((_, at) => (spent & (1 << at)) !== 0 && this.#answers[at] === undefined);
     return lacksOne || replicas.length < n || this.#quorum.neededPrimaries > 0;
-  }
-
-  /** All n primaries spoke, none of them sure of itself: there is nobody else who could know better. */
-  #allPrimariesAnswered(): boolean {
-    const { replicas, n } = this.#list;
-    return (
-      this.#quorum.neededPrimaries === 0 &&
-      replicas.length === n &&
-      replicas.every((replica, at) => replica.role === 'primary' && this.#answers[at] !== undefined)
-    );
   }
 
   /** Enough have answered: which state is the latest, and is its value here? */
@@ -395,13 +386,28 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 }
 
+/**
+ * Nobody else can answer, and those who have will do: enough primaries of a list with few owners, or all n primaries, none of
+ * them sure of itself, since there is nobody who could know better.
+ */
+export function primariesSuffice(
+  count: QuorumCount,
+  { replicas, n }: CountedList,
+  { neededPrimaries }: Quorum,
+  spoke: (at: number) => boolean,
+): boolean {
+  if (count.metByPrimaries) return true;
+  if (neededPrimaries > 0 || replicas.length !== n) return false;
+  return replicas.every(({ role }, at) => role === 'primary' && spoke(at));
+}
+
 /** A plain tombstone has nothing beside its state: whoever was told that can repair with it. */
 function isAllState(entry: Uint8Array): boolean {
   return typeOf(entry) === TOMBSTONE && payloadStart(entry) === STATE_END;
 }
 
 /** Whether state `a` is the later one; at one version the larger sum stands for the larger bytes. */
-function laterState(a: Uint8Array, b: Uint8Array): boolean {
+export function laterState(a: Uint8Array, b: Uint8Array): boolean {
   const order = compareVersion(a, b);
   return order > 0 || (order === 0 && !sameState(a, b) && largerSum(a, b));
 }
