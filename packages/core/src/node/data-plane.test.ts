@@ -7,7 +7,7 @@ import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
 import { WireError, Writer } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
-import { silentLogger, type Logger } from '../contracts/logger.ts';
+import { silentLogger } from '../contracts/logger.ts';
 import type { Transport } from '../contracts/transport.ts';
 import type { Codec, Refusal, ReplyToken, Vnode, VnodeModule } from '../contracts/vnode.ts';
 import {
@@ -112,8 +112,6 @@ interface Frame {
 class Stage {
   readonly host = new ManualHost();
   readonly frames: Frame[] = [];
-  /** What was logged at info, as `node: fields`. */
-  readonly logged: string[] = [];
   readonly nodes = new Map<NodeId, TestNode>();
   /** No connection. */
   cut = false;
@@ -132,11 +130,6 @@ class Stage {
     return this.nodes.get('b' as NodeId) as TestNode;
   }
 
-  loggerOf(node: NodeId): Logger {
-    const info = (fields: object): void => void this.logged.push(`${node}: ${JSON.stringify(fields)}`);
-    return { ...silentLogger, info };
-  }
-
   /** Carry what is under way, and what comes of it. */
   deliver(): void {
     for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) {
@@ -152,7 +145,6 @@ class TestNode {
   readonly table: RequestTable;
   /** How long those wait who ask from now on. */
   patienceMs = 1_000;
-  trace: string | undefined;
   readonly #view: RingView;
   readonly #self: NodeId;
 
@@ -185,7 +177,7 @@ class TestNode {
       self,
       host,
       transport: { send } as Transport,
-      logger: stage.loggerOf(self),
+      logger: silentLogger,
       modules: erased,
       view: this.#view,
       vnodes: this.vnodes,
@@ -218,61 +210,11 @@ class TestNode {
       const role = drawing.endsWith('!') ? 'fallback' : 'primary';
       const place = { partition: Number(partition) as PartitionId, ringSize: 8 };
       const replica: Replica = { ...place, node: node as NodeId, role };
-      port.send(id, at, replica, command, this.patienceMs, this.trace);
+      port.send(id, at, replica, command, this.patienceMs);
     }
     return asker;
   }
 }
-
-describe('a traced command', () => {
-  const line = (partition: number, result: string, durationMs = 0): string =>
-    JSON.stringify({ trace: 't1', partition, from: 'a', command: 'command', result, durationMs });
-
-  it('is logged once by whoever handles it, with what came of it and how long that took', () => {
-    const stage = new Stage();
-    stage.a.trace = 't1';
-    const asker = stage.a.ask(
-      ['0@a', 'echo hello'],
-      ['1@a', 'refuse overload'],
-      ['4@b', 'echo hello'],
-      ['5@b', 'fail'],
-      ['6@b', 'later on'],
-    );
-    stage.deliver();
-    stage.host.advance(7);
-    stage.b.vnode(6)?.waiting[0]?.();
-    stage.deliver();
-    expect(stage.logged).toEqual([
-      `a: ${line(0, 'answered')}`,
-      `a: ${line(1, 'refused: overload')}`,
-      `b: ${line(4, 'answered')}`,
-      `b: ${line(5, 'failed')}`,
-      `b: ${line(6, 'answered', 7)}`,
-    ]);
-    expect(asker.told).toEqual(['0: hello', '1 refused: overload', '2: hello', '3 failed', '4: on']);
-  });
-
-  it('that has come too late for its ring is logged for what it came to', () => {
-    const stage = new Stage();
-    stage.a.trace = 't1';
-    stage.a.ask(['4@b', 'merge x'], ['5@b', 'echo x']);
-    stage.b.adopt(ring(3, 'aaaaaaaa'));
-    stage.deliver();
-    expect(stage.logged).toEqual([`b: ${line(4, 'kept as a hint')}`, `b: ${line(5, 'refused: moved')}`]);
-  });
-
-  it('leaves no trace on the next', () => {
-    const stage = new Stage();
-    const port = stage.a.plane.port(module);
-    const id = port.open(new Asker());
-    const place = { partition: 4 as PartitionId, ringSize: 8 };
-    const replica: Replica = { ...place, node: 'b' as NodeId, role: 'primary' };
-    port.send(id, 0, replica, 'echo x', 1_000, 't1');
-    port.send(id, 1, replica, 'echo x', 1_000);
-    stage.deliver();
-    expect(stage.logged).toHaveLength(1);
-  });
-});
 
 describe('a command to a vnode', () => {
   it.each([
