@@ -43,6 +43,7 @@ import type { Replica } from '../ring/preference-list.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import type { ServiceVnodes, VnodeManager } from '../vnode/vnode-manager.ts';
 import { LocalToken, RemoteToken } from './reply-tokens.ts';
+import { TracedLocalToken, TracedRemoteToken } from './traced-tokens.ts';
 import type { ListOf, RingView } from './ring-view.ts';
 import { commandKind, coverageKind, kindNumber, type RequestKind } from './request-kind.ts';
 
@@ -182,7 +183,11 @@ export class DataPlane {
     kind: RequestKind | undefined,
   ): void {
     const { view, logger } = this.#init;
-    const token = new RemoteToken(this.#init, kind, from, header);
+    const { trace } = header;
+    const token =
+      trace === undefined
+        ? new RemoteToken(this.#init, kind, from, header)
+        : new TracedRemoteToken(this.#init, kind, from, header, trace);
     this.heard++;
     // Whoever sent it has not heard yet what this node runs, or no longer does.
     if (kind === undefined) return token.refuse('no_service');
@@ -209,6 +214,7 @@ export class DataPlane {
       if (owner === undefined || header.epoch !== document.epoch) return token.refuse('moved');
       if (!owner.countsInMajorities) return token.refuse('busy');
     }
+    if (trace !== undefined) (token as TracedRemoteToken).command = command;
     const vnode = owner ?? this.#standInFor(kind, header, command);
     if (vnode === undefined) return token.refuse('moved');
     token.host = vnode;
@@ -303,14 +309,28 @@ class RequestPort implements ServicePort<unknown, unknown> {
     this.#table.alarm(id, delayMs);
   }
 
-  send(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+  send(
+    id: RequestId,
+    at: number,
+    replica: Replica,
+    command: unknown,
+    remainingMs: number,
+    trace?: string,
+  ): void {
     this.#table.expect(id, at, replica.node);
     const keptMs = Math.min(remainingMs, REMAINING_MS_MAX);
-    if (replica.node === this.self) this.#sendHere(id, at, replica, command, keptMs);
-    else this.#sendAway(id, at, replica, command, keptMs);
+    if (replica.node === this.self) this.#sendHere(id, at, replica, command, keptMs, trace);
+    else this.#sendAway(id, at, replica, command, keptMs, trace);
   }
 
-  #sendHere(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+  #sendHere(
+    id: RequestId,
+    at: number,
+    replica: Replica,
+    command: unknown,
+    remainingMs: number,
+    trace: string | undefined,
+  ): void {
     const host = this.#vnodeHere(replica);
     if (host === undefined) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
@@ -320,7 +340,11 @@ class RequestPort implements ServicePort<unknown, unknown> {
       this.#table.take(id, at, this.self)?.onRefused(at, 'busy');
       return;
     }
-    this.#kind.bring(host, command, new LocalToken(this.#table, this.self, id, at, host), remainingMs);
+    const token =
+      trace === undefined
+        ? new LocalToken(this.#table, this.self, id, at, host)
+        : new TracedLocalToken(this.#init, { id, at, host }, trace, command);
+    this.#kind.bring(host, command, token, remainingMs);
   }
 
   /** Undefined for one of a ring that is past. */
@@ -329,7 +353,14 @@ class RequestPort implements ServicePort<unknown, unknown> {
     return role === 'primary' ? this.#vnodes.find(partition) : this.#vnodes.findOrStandIn(partition);
   }
 
-  #sendAway(id: RequestId, at: number, replica: Replica, command: unknown, remainingMs: number): void {
+  #sendAway(
+    id: RequestId,
+    at: number,
+    replica: Replica,
+    command: unknown,
+    remainingMs: number,
+    trace: string | undefined,
+  ): void {
     const { out, transport } = this.#init;
     const { document } = this.#view;
     const header = this.#header;
@@ -339,6 +370,7 @@ class RequestPort implements ServicePort<unknown, unknown> {
     header.epoch = document.epoch;
     header.partition = replica.partition;
     header.remainingMs = remainingMs;
+    header.trace = trace;
     out.reset();
     writeHeader(out, header);
     this.#kind.codec.encodeCommand(command, out);

@@ -61,6 +61,36 @@ describe('the header of a frame', () => {
     expect(input.u8()).toBe(0xaa);
   });
 
+  it('carries a trace id where there is one', () => {
+    const out = new Writer();
+    writeHeader(out, { ...header, trace: 'ab-1' });
+    out.u8(0xaa);
+    const flags = (header.flags | FLAG_SECTIONS).toString(16).padStart(2, '0');
+    expect(out.copy()).toEqual(fromHex(`01 01 ${flags} ${bytes.slice(9)} 0007 01 0004 61622d31 aa`));
+    const input = new Reader(out.copy());
+    const read = newHeader();
+    readHeader(input, read);
+    expect(read.trace).toBe('ab-1');
+    expect(input.u8()).toBe(0xaa);
+    readHeader(new Reader(fromHex(bytes)), read);
+    expect(read.trace).toBeUndefined();
+  });
+
+  it.each([
+    ['stands behind others', '000b 07 0002 cafe 01 0003 616263', 'abc'],
+    ['would forge a line of a log', '0006 01 0003 610a62', undefined],
+    ['is empty', '0003 01 0000', undefined],
+    ['is longer than its section', '0005 01 0009 6162', undefined],
+    ['is longer than one may be', `0024 01 0021 ${'61'.repeat(33)}`, undefined],
+  ])('whose trace id %s', (_, sections, trace) => {
+    const flags = (header.flags | FLAG_SECTIONS).toString(16);
+    const input = new Reader(fromHex(`01 01 ${flags} ${bytes.slice(9)} ${sections} aa`));
+    const read = newHeader();
+    readHeader(input, read);
+    expect(read.trace).toBe(trace);
+    expect(input.u8()).toBe(0xaa);
+  });
+
   it.each([
     ['of another version', `02 ${bytes.slice(3)}`],
     ['cut short', bytes.slice(0, -2)],

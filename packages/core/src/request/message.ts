@@ -9,9 +9,9 @@
  *  4 u32 request id          20 optional sections when flagged, then the body
  * ```
  * A request says how long its asker will still wait, never until when: clocks differ. Optional sections are
- * {u16 total length, then u8 id, u16 length, bytes ...}; whoever does not know an id skips it.
+ * {u16 total length, then u8 id, u16 length, bytes ...}; whoever does not know an id skips it. Section 1 is a trace id.
  */
-import { WireError, type Reader, type Writer } from '../base/bytes.ts';
+import { latin1Decode, WireError, type Reader, type Writer } from '../base/bytes.ts';
 import { sha1Latin1 } from '../base/sha1.ts';
 import type { Epoch, PartitionId } from '../contracts/ids.ts';
 import type { Refusal } from '../contracts/vnode.ts';
@@ -53,6 +53,8 @@ export const FLAG_FALLBACK = 1;
 /** The answering vnode cannot prove that it holds everything it should: its "not found" is no answer. */
 export const FLAG_PARTIAL = 2;
 export const FLAG_SECTIONS = 4;
+/** Optional section: by what name the nodes that handle this request log it. */
+export const SECTION_TRACE = 1;
 /** Position of the replica in its list travels in the upper bits of the flags. */
 export const AT_SHIFT = 3;
 
@@ -65,6 +67,8 @@ export interface Header {
   partition: PartitionId;
   service: number;
   remainingMs: number;
+  /** Undefined in nearly all. */
+  trace?: string | undefined;
 }
 
 export function newHeader(): Header {
@@ -77,19 +81,48 @@ export function newHeader(): Header {
     partition: 0 as PartitionId,
     service: 0,
     remainingMs: 0,
+    trace: undefined,
   };
 }
 
 export function writeHeader(out: Writer, header: Header): void {
   out.u8(WIRE_VERSION);
   out.u8(header.type);
-  out.u8(header.flags);
+  out.u8(header.trace === undefined ? header.flags : header.flags | FLAG_SECTIONS);
   out.u8(header.ringBits);
   out.u32(header.requestId);
   out.u32(header.epoch);
   out.u16(header.partition);
   out.u16(header.service);
   out.u32(header.remainingMs);
+  if (header.trace !== undefined) writeTrace(out, header.trace);
+}
+
+/** What may name a trace: it stands in logs, and is no place to write other things into them. */
+export function isTraceId(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,32}$/.test(text);
+}
+
+function writeTrace(out: Writer, trace: string): void {
+  out.u16(3 + trace.length);
+  out.u8(SECTION_TRACE);
+  out.u16(trace.length);
+  out.latin1(trace);
+}
+
+/** Undefined when there is none, or none that makes sense. */
+function traceOf(sections: Uint8Array): string | undefined {
+  for (let at = 0; at + 3 <= sections.length;) {
+    const start = at + 3;
+    const end = start + (((sections[at + 1] as number) << 8) | (sections[at + 2] as number));
+    if (end > sections.length) return undefined;
+    if (sections[at] === SECTION_TRACE) {
+      const trace = latin1Decode(sections, start, end);
+      return isTraceId(trace) ? trace : undefined;
+    }
+    at = end;
+  }
+  return undefined;
 }
 
 /** Fill `header` from a frame and leave `input` at the body. */
@@ -105,7 +138,7 @@ export function readHeader(input: Reader, header: Header): void {
   header.partition = input.u16() as PartitionId;
   header.service = input.u16();
   header.remainingMs = Math.min(input.u32(), REMAINING_MS_MAX);
-  if ((header.flags & FLAG_SECTIONS) !== 0) input.view(input.u16());
+  header.trace = (header.flags & FLAG_SECTIONS) === 0 ? undefined : traceOf(input.view(input.u16()));
 }
 
 /** The number that names a service on the wire: the first 16 bits of its name's SHA-1. */

@@ -46,9 +46,16 @@ export interface ServicePort<Command, Reply> {
   close(id: RequestId): void;
   /**
    * `at` is the replica's position in the list, told back with its answer. Whoever answers holds nothing for the asker
-   * after `remainingMs`, nor after a minute.
+   * after `remainingMs`, nor after a minute. `trace`: the name under which whoever handles it logs it.
    */
-  send(id: RequestId, at: number, replica: Replica, command: Command, remainingMs: number): void;
+  send(
+    id: RequestId,
+    at: number,
+    replica: Replica,
+    command: Command,
+    remainingMs: number,
+    trace?: string,
+  ): void;
   /** Ring `onAlarm` in about this time; a later call replaces an earlier one. */
   alarm(id: RequestId, delayMs: number): void;
 }

@@ -124,9 +124,19 @@ export class QuorumCount {
 
   /** For reads that nobody else can answer: the primaries that did suffice, see the header. */
   get metByPrimaries(): boolean {
+    return this.#primariesSuffice(this.counted);
+  }
+
+  /** The same, or it still can be. */
+  get possibleByPrimaries(): boolean {
+    const all = (1 << this.#list.replicas.length) - 1;
+    return this.#primariesSuffice(this.counted | (all & ~this.spent));
+  }
+
+  #primariesSuffice(mask: number): boolean {
     const { n, owners, primaryMask } = this.#list;
     const { needed, neededPrimaries } = this.#quorum;
-    const heard = this.#primaries(this.counted);
+    const heard = this.#primaries(mask);
     if (owners >= n || bitCount(heard) < neededPrimaries) return false;
     const nodesHeard = this.#nodeMask(heard) & ~this.#nodeMask(primaryMask & ~heard);
     return bitCount(heard) >= needed || bitCount(nodesHeard) >= Math.max(1, needed - (n - owners));

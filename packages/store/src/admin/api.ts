@@ -286,7 +286,41 @@ export interface ReplicaView {
   readonly state: 'value' | 'tombstone' | 'none' | 'unreachable';
   /** Hex, or undefined when there is none. */
   readonly version?: string;
+  /** The time in it. */
+  readonly versionAt?: string;
+  /** Of the whole entry, and of the value alone. */
   readonly bytes?: number;
+  readonly valueBytes?: number;
+  readonly role?: 'primary' | 'fallback';
+  /** Of a primary: whether it can prove that it holds everything. */
+  readonly vnode?: 'whole' | 'partial';
+  /** It keeps this for another, who owns the partition. */
+  readonly hintFor?: string;
+  /** Hex: nothing stamped below it counts; the digest of what is held; the ballot that was promised (strict). */
+  readonly base?: string;
+  readonly sum?: string;
+  readonly promised?: string;
+  readonly expiresAt?: string;
+  readonly expired?: boolean;
+  /** Why what is held cannot be believed. */
+  readonly damaged?: string;
+  /** On its way into the store. */
+  readonly inFlight?: boolean;
+  /** Why nothing is known of it. */
+  readonly why?: string;
+}
+
+/** What would become of a read, or a write, that began now. */
+export interface OutlookView {
+  readonly needed: number;
+  readonly neededNodes: number;
+  readonly neededPrimaries: number;
+  readonly possible: boolean;
+  /** Answers that count, and the nodes that they come from. */
+  readonly got: number;
+  readonly from: readonly string[];
+  /** The same in words, half sentences with semicolons between them. */
+  readonly text: string;
 }
 
 export interface KeyView {
@@ -305,6 +339,9 @@ export interface KeyView {
     role: 'primary' | 'fallback';
   }[];
   readonly replicas: readonly ReplicaView[];
+  /** Missing where nobody was asked (`--ring`). */
+  readonly read?: OutlookView;
+  readonly write?: OutlookView;
 }
 
 export interface Readiness {
@@ -385,7 +422,11 @@ export interface KvOptions {
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
+  readonly dw?: number;
+  readonly notfoundOk?: boolean;
   readonly timeoutMs?: number;
+  /** By this name all nodes that have to do with it log the request. */
+  readonly trace?: string;
   /** Ask for the vnode that answered (the tutorial's one-vnode service) instead of the quorum path. */
   readonly where?: boolean;
 }
@@ -408,8 +449,11 @@ export interface Admin {
   get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }>;
   put(key: string, value: Uint8Array, options: KvOptions): Promise<{ where?: Whereabouts }>;
   delete(key: string, options: KvOptions): Promise<{ existed?: boolean; where?: Whereabouts }>;
-  /** `assumeDown`: names of members to take for down when the preference list is computed. */
-  key(key: string, assumeDown: readonly string[]): Promise<KeyView>;
+  /**
+   * `assumeDown`: names of members to take for down when the preference list is computed. `options`: the levels of the read
+   * and the write that are explained; left out: this node's own.
+   */
+  key(key: string, assumeDown: readonly string[], options?: KvOptions): Promise<KeyView>;
   status(): Promise<StatusView>;
   ring(): Promise<RingView>;
   transfers(): Promise<TransfersView>;

@@ -297,9 +297,13 @@ describe('keys and values', () => {
   it('options go with the request', async () => {
     const { asked } = await open();
     await ask('GET', '/api/get?key=k&r=2&pr=0&timeout=50&where=1');
+    await ask('GET', '/api/get?key=k&notfoundOk=false&trace=t1');
+    await ask('PUT', '/api/put?key=k&dw=1&notfoundOk=1', 'v');
     const put = await ask('PUT', '/api/put?key=k&w=1&pw=1&where=true', 'v');
     expect(asked).toEqual([
       ['get', 'k', { r: 2, pr: 0, timeoutMs: 50, where: true }],
+      ['get', 'k', { notfoundOk: false, trace: 't1' }],
+      ['put', 'k', { dw: 1, notfoundOk: true }],
       ['put', 'k', { w: 1, pw: 1, where: true }],
     ]);
     expect(put.json).toEqual({ result: 'ok', where: { node: 'n1', partition: 3, index: '5' } });

@@ -176,7 +176,8 @@ export class AdminServer {
     const handler = row[method as Method];
     if (handler === undefined) return notAllowed(query.path, Object.keys(row));
     const held = new Held();
-    const answer = handler({ query, body: () => this.#body(request, held) });
+    const trace = request.headers['x-rkv-trace']?.toString();
+    const answer = handler({ query, trace, body: () => this.#body(request, held) });
     return this.#withinTime(answer.finally(() => this.#letGo(held)));
   }
 

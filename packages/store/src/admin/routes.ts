@@ -16,6 +16,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export interface Call {
   readonly query: Query;
+  /** The header `x-rkv-trace`. */
+  readonly trace?: string | undefined;
   /** The whole body; rejects with `too_large` beyond the door's limit. */
   body(): Promise<Buffer>;
 }
@@ -68,16 +70,17 @@ function readiness(admin: Admin): Answer {
 }
 
 function keyRoutes(admin: Admin): Rows {
-  const explain: Handler = async ({ query }) => json(await admin.key(query.key(), query.names('assumeDown')));
-  const put: Handler = async ({ query, body }) => {
-    const [key, options] = [query.key(), kvOptions(query)];
+  const explain: Handler = async ({ query }) =>
+    json(await admin.key(query.key(), query.names('assumeDown'), kvOptions(query)));
+  const put: Handler = async ({ query, trace, body }) => {
+    const [key, options] = [query.key(), kvOptions(query, trace)];
     return json({ result: 'ok', ...(await admin.put(key, await body(), options)) });
   };
-  const del: Handler = async ({ query }) =>
-    json({ result: 'ok', ...(await admin.delete(query.key(), kvOptions(query))) });
+  const del: Handler = async ({ query, trace }) =>
+    json({ result: 'ok', ...(await admin.delete(query.key(), kvOptions(query, trace))) });
   return [
     ['/api/ping', { GET: async ({ query }) => json(await admin.ping(query.count('n', 0) ?? 1)) }],
-    ['/api/get', { GET: async ({ query }) => json(await getValue(admin, query)) }],
+    ['/api/get', { GET: async (call) => json(await getValue(admin, call)) }],
     ['/api/put', { POST: put, PUT: put }],
     ['/api/del', { POST: del, DELETE: del }],
     ['/api/key', { GET: explain }],
@@ -85,8 +88,8 @@ function keyRoutes(admin: Admin): Rows {
   ];
 }
 
-async function getValue(admin: Admin, query: Query): Promise<object> {
-  const { found, value, where } = await admin.get(query.key(), kvOptions(query));
+async function getValue(admin: Admin, { query, trace }: Call): Promise<object> {
+  const { found, value, where } = await admin.get(query.key(), kvOptions(query, trace));
   return {
     found,
     ...(value === undefined ? {} : describeValue(value)),
@@ -99,19 +102,23 @@ function describeValue(value: Uint8Array): { value: string } | { valueBase64: st
   return isUtf8(bytes) ? { value: bytes.toString('utf8') } : { valueBase64: bytes.toString('base64') };
 }
 
-function kvOptions(query: Query): KvOptions {
+function kvOptions(query: Query, traceHeader?: string): KvOptions {
   const options: { -readonly [option in keyof KvOptions]: KvOptions[option] } = {};
   for (const [name, lowest] of [
     ['r', 1],
     ['w', 1],
     ['pr', 0],
     ['pw', 0],
+    ['dw', 0],
   ] as const) {
     const count = query.count(name, lowest);
     if (count !== undefined) options[name] = count;
   }
   const timeoutMs = query.count('timeout', 1, TIMEOUT_MS_MAX);
   if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
+  if (query.bytes('notfoundOk') !== undefined) options.notfoundOk = query.flag('notfoundOk');
+  const trace = query.text('trace') ?? traceHeader;
+  if (trace !== undefined) options.trace = trace;
   if (query.flag('where')) options.where = true;
   return options;
 }

@@ -1,6 +1,7 @@
 /**
  * Reading what stands on the command line: numbers, lists, hex. Commander turns the error into wrong usage, exit 2.
  */
+import { isTraceId } from '@rkv/core';
 import { InvalidArgumentError } from 'commander';
 
 export function wholeNumber(lowest: number, highest = 999_999_999): (text: string) => number {
@@ -9,6 +10,17 @@ export function wholeNumber(lowest: number, highest = 999_999_999): (text: strin
     if (value >= lowest && value <= highest) return value;
     throw new InvalidArgumentError(`It must be a whole number from ${lowest} to ${highest}.`);
   };
+}
+
+export function yesOrNo(text: string): boolean {
+  if (['yes', 'true'].includes(text)) return true;
+  if (['no', 'false'].includes(text)) return false;
+  throw new InvalidArgumentError('It must be yes or no.');
+}
+
+export function traceId(text: string): string {
+  if (isTraceId(text)) return text;
+  throw new InvalidArgumentError('It must be 1 to 32 letters, digits, - and _.');
 }
 
 /** `a,b,c`: at least one name, none empty, none twice. */

@@ -241,13 +241,26 @@ describe('keys', () => {
     answers['POST /api/del'] = { result: 'ok', existed: false };
     await run('put', 'a b+ü', '-5', '--w', '2', '--pw', '0', '--timeout', '50', '--where');
     await run('put', '', '', '--node', url);
+    await run('put', 'k', 'v', '--dw', '2', '--notfound-ok', 'no');
+    answers['GET /api/get'] = { found: false };
+    await run('get', 'k', '--trace', 'a-b_1');
     const deleted = await run('del', '--json', '--', '--json');
     expect(asked).toEqual([
       { request: 'POST /api/put?key=a%20b%2B%C3%BC&w=2&pw=0&timeout=50&where=1', body: '-5' },
       { request: 'POST /api/put?key=', body: '' },
+      { request: 'POST /api/put?key=k&dw=2&notfoundOk=0', body: 'v' },
+      { request: 'GET /api/get?key=k&trace=a-b_1', body: '' },
       { request: 'POST /api/del?key=--json', body: '' },
     ]);
     expect(deleted.json).toEqual({ result: 'ok', existed: false });
+  });
+
+  it('draws a trace id and tells it, or refuses one that is none', async () => {
+    answers['GET /api/get'] = { found: false };
+    const { err } = await run('get', 'k', '--trace');
+    const [, drawn] = /^trace ([0-9a-f]{16})\nnot found\n$/.exec(err) ?? [];
+    expect(asked[0]?.request).toBe(`GET /api/get?key=k&trace=${drawn}`);
+    expect(await run('get', 'k', '--trace', 'two words')).toMatchObject({ code: 2 });
   });
 
   it('ping counts on', async () => {

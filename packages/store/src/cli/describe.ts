@@ -174,16 +174,20 @@ export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
-export function describeKey({ key, keyHex, hash, partition, index, preflist, replicas }: KeyView): string {
+export function describeKey(view: KeyView): string {
+  const { key, keyHex, hash, partition, index, preflist, replicas, read, write } = view;
   const stated = new Map(replicas.map((replica) => [`${replica.partition}@${replica.node}`, replica]));
   const rows = preflist.map((entry) => {
     const replica = stated.get(`${entry.partition}@${entry.node}`);
     stated.delete(`${entry.partition}@${entry.node}`);
-    const found = replica === undefined ? '' : `  ${replica.state} ${replica.version ?? ''}`;
-    return `  partition ${entry.partition} (${entry.index}) ${quote(entry.node)} ${entry.role}${found}`.trimEnd();
+    const found = replica === undefined ? '' : `  ${describeReplica(replica)}`;
+    return `  partition ${entry.partition} (${entry.index}) ${quote(entry.node)} ${entry.role}${found}`;
   });
-  const others = [...stated.values()].map(({ partition: at, node, state, version }) =>
-    `  partition ${at} ${quote(node)} also: ${state} ${version ?? ''}`.trimEnd(),
+  const others = [...stated.values()].map(
+    (replica) => `  partition ${replica.partition} ${quote(replica.node)} also: ${describeReplica(replica)}`,
+  );
+  const outlooks = [read, write].flatMap((outlook) =>
+    outlook === undefined ? [] : ['', ...outlook.text.split('; ')],
   );
   return [
     `Key:       ${JSON.stringify(key)} (${keyHex === '' ? 'no bytes' : `hex ${keyHex}`})`,
@@ -192,7 +196,24 @@ export function describeKey({ key, keyHex, hash, partition, index, preflist, rep
     'Preference list:',
     ...rows,
     ...others,
+    ...outlooks,
   ].join('\n');
+}
+
+function describeReplica(replica: KeyView['replicas'][number]): string {
+  const { state, version, versionAt, valueBytes, expiresAt, expired, vnode, hintFor, damaged, why } = replica;
+  const details = [
+    versionAt === undefined ? undefined : `of ${versionAt}`,
+    valueBytes === undefined || state !== 'value' ? undefined : counted(valueBytes, 'byte'),
+    expiresAt === undefined ? undefined : `${expired === true ? 'expired' : 'expires'} ${expiresAt}`,
+    vnode === 'partial' ? 'partial vnode' : undefined,
+    hintFor === undefined || state === 'none' ? undefined : `hint for ${quote(hintFor)}`,
+    replica.inFlight === true ? 'not stored yet' : undefined,
+    damaged === undefined ? undefined : `damaged: ${damaged}`,
+    why === undefined ? undefined : `(${why})`,
+  ].filter((detail) => detail !== undefined);
+  const what = version === undefined ? state : `${state} ${version}`;
+  return details.length === 0 ? what : `${what} ${details.join(', ')}`;
 }
 
 export function describeWhere({ node, partition, index }: Whereabouts): string {

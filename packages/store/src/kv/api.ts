@@ -14,6 +14,7 @@ export type FailureCode =
   | 'overload' // a queue on the way is full; try again later
   | 'read_only' // too many replicas take no writes now
   | 'too_large' // the value is larger than this node allows
+  | 'bad_request' // it asks for more replicas than there are of the key
   | 'stopping' // this node is draining
   | 'conflict'; // of a strict key: another change came between, and this one may stand beneath it
 
@@ -37,6 +38,12 @@ export interface RequestOptions {
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
+  /** So many replicas must have flushed the write: it survives a power cut there. All of them then answer after the flush. */
+  readonly dw?: number;
+  /** False: a replica that holds nothing is no answer to a read while another may hold something. Left out: it is one. */
+  readonly notfoundOk?: boolean;
+  /** Every node that has to do with the request logs it by this name: up to 32 letters, digits, - and _. */
+  readonly trace?: string;
   /** At most `TIMEOUT_MS_MAX`; the doors refuse more, and so should whoever takes it from outside. */
   readonly timeoutMs?: number;
 }

@@ -23,6 +23,8 @@ const commands: [KvCommand, string][] = [
   [{ kind: 'page', range, after: at, limit: 500 }, `03 0102 01f4 ${AT}`],
   [{ kind: 'tally', range }, '04 0102'],
   [{ kind: 'ping', n: 3 }, '05 00000003'],
+  [{ kind: 'merge', ...at, entry, flushed: true }, `0b ${AT} ${hexOf(entry)}`],
+  [{ kind: 'inspect', ...at }, `0c ${AT}`],
 ];
 const replies: [KvReply, string][] = [
   [{ kind: 'merged', existed: false, later: undefined }, '01 00'],
@@ -39,6 +41,21 @@ const replies: [KvReply, string][] = [
     '04 4000000000000000 3ff0000000000000 ffffffff 00000007',
   ],
   [{ kind: 'pong', n: 3 }, '05 00000003'],
+  [
+    {
+      kind: 'inspected',
+      role: 'primary',
+      bytes: 33,
+      head: entry.slice(0, 32),
+      damage: undefined,
+      inFlight: true,
+    },
+    `0c 05 00000021 ${hexOf(entry.slice(0, 32))}`,
+  ],
+  [
+    { kind: 'inspected', role: 'fallback', bytes: 9, head: undefined, damage: 'no', inFlight: false },
+    '0c 0a 00000009 0002 6e6f',
+  ],
 ];
 
 describe('commands', () => {

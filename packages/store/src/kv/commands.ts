@@ -10,6 +10,8 @@
  * prepare 6, hash 8, key, ballot 16, [state 24] -> 6, flags {granted, held, whole}, ballot 16, [entry or its header]
  * accept 7, hash 8, key, entry            -> 7, u8 accepted, ballot 16
  * change 8, hash 8, key, u8 strict, u32 ms, change -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
+ * merge 11, as 1, to be answered once flushed
+ * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
  * ```
  * key and entry stand behind a 32-bit length.
  */
@@ -22,10 +24,11 @@ import {
   type Codec,
   type PartitionId,
   type RecordKey,
+  type VnodeRole,
 } from '@rkv/core';
 import type { Change } from '../entry/change.ts';
 import { problemOf } from '../entry/check.ts';
-import { payloadStart } from '../entry/layout.ts';
+import { payloadStart, sectionsAt } from '../entry/layout.ts';
 import type { Failure } from './api.ts';
 import {
   readAnswer,
@@ -41,6 +44,8 @@ import {
 export interface MergeCommand extends RecordKey {
   readonly kind: 'merge';
   readonly entry: Uint8Array;
+  /** Answer once it is flushed, whatever the vnode's durability. Left out: as that says. */
+  readonly flushed?: boolean;
 }
 
 /** What is held under this key: all of it, or only which state it is in. */
@@ -90,6 +95,11 @@ export interface PingCommand {
   readonly n: number;
 }
 
+/** For an operator: all that is known of what is held under this key, but not the value. Waits for nothing. */
+export interface InspectCommand extends RecordKey {
+  readonly kind: 'inspect';
+}
+
 export type KvCommand =
   | MergeCommand
   | GetCommand
@@ -98,7 +108,8 @@ export type KvCommand =
   | PingCommand
   | PrepareCommand
   | AcceptCommand
-  | ChangeCommand;
+  | ChangeCommand
+  | InspectCommand;
 
 export interface MergedReply {
   readonly kind: 'merged';
@@ -169,8 +180,30 @@ export interface ChangedReply {
   readonly result: ChangeResult;
 }
 
+export interface InspectedReply {
+  readonly kind: 'inspected';
+  /** How the vnode stands to the partition. */
+  readonly role: VnodeRole;
+  /** Of the whole entry; 0: nothing held. */
+  readonly bytes: number;
+  /** The entry up to its payload. Undefined: nothing held, or what is held is damaged. */
+  readonly head: Uint8Array | undefined;
+  /** Why what is held cannot be believed. */
+  readonly damage: string | undefined;
+  /** It is on its way into the store, and no reader is told of it yet. */
+  readonly inFlight: boolean;
+}
+
 export type KvReply =
-  MergedReply | HeldReply | PageReply | TallyReply | PongReply | PromisedReply | AcceptedReply | ChangedReply;
+  | MergedReply
+  | HeldReply
+  | PageReply
+  | TallyReply
+  | PongReply
+  | PromisedReply
+  | AcceptedReply
+  | ChangedReply
+  | InspectedReply;
 
 /** Version and sum of an entry lie in its bytes [STATE_AT, STATE_END). */
 export const STATE_AT = 8;
@@ -183,6 +216,10 @@ const WHOLE = 2;
 const GRANTED = 4;
 const GET_WHOLE = 1;
 const GET_STRICT = 2;
+const HEAD = 1;
+const DAMAGE = 2;
+const IN_FLIGHT = 4;
+const FALLBACK = 8;
 
 function writeKey(out: ByteWriter, at: RecordKey): void {
   out.u32(at.hashHi);
@@ -208,15 +245,52 @@ function readEntry(key: string, input: ByteReader): Uint8Array {
 function readHeld(flags: number, input: ByteReader): Uint8Array | undefined {
   if ((flags & HELD) === 0) return undefined;
   const entry = input.view(input.left);
-  if (entry.length < STATE_END) throw new WireError('an entry without its state');
+  if (!isHead(entry)) throw new WireError('an entry without its header');
   return entry;
+}
+
+function encodeInspected({ role, bytes, head, damage, inFlight }: InspectedReply, out: ByteWriter): void {
+  out.u8(12);
+  out.u8(
+    (head === undefined ? 0 : HEAD) |
+      (damage === undefined ? 0 : DAMAGE) |
+      (inFlight ? IN_FLIGHT : 0) |
+      (role === 'fallback' ? FALLBACK : 0),
+  );
+  out.u32(bytes);
+  if (damage !== undefined) {
+    out.u16(damage.length);
+    out.latin1(damage);
+  }
+  if (head !== undefined) out.bytes(head);
+}
+
+function decodeInspected(input: ByteReader): InspectedReply {
+  const flags = input.u8();
+  const bytes = input.u32();
+  const damage = (flags & DAMAGE) === 0 ? undefined : input.latin1(input.u16());
+  const head = (flags & HEAD) === 0 ? undefined : input.view(input.left).slice();
+  if (head !== undefined && !isHead(head)) throw new WireError('no beginning of an entry');
+  return {
+    kind: 'inspected',
+    role: (flags & FALLBACK) === 0 ? 'primary' : 'fallback',
+    bytes,
+    head,
+    damage,
+    inFlight: (flags & IN_FLIGHT) !== 0,
+  };
+}
+
+/** Whoever looks into it finds its fields within it. */
+function isHead(head: Uint8Array): boolean {
+  return head.length >= STATE_END && sectionsAt(head) <= head.length;
 }
 
 export const kvCodec: Codec<KvCommand, KvReply> = {
   encodeCommand(command, out) {
     switch (command.kind) {
       case 'merge':
-        out.u8(1);
+        out.u8(command.flushed === true ? 11 : 1);
         writeKey(out, command);
         out.bytes(command.entry);
         return;
@@ -256,15 +330,22 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.u8(command.strict ? 1 : 0);
         out.u32(command.timeoutMs);
         writeChange(command.change, out);
+        return;
+      case 'inspect':
+        out.u8(12);
+        writeKey(out, command);
     }
   },
 
   decodeCommand(input) {
     const kind = input.u8();
     switch (kind) {
-      case 1: {
+      case 1:
+      case 11: {
         const { hashHi, hashLo, key } = readKey(input);
-        return { kind: 'merge', hashHi, hashLo, key, entry: readEntry(key, input) };
+        const entry = readEntry(key, input);
+        if (kind === 11) return { kind: 'merge', hashHi, hashLo, key, entry, flushed: true };
+        return { kind: 'merge', hashHi, hashLo, key, entry };
       }
       case 2: {
         const { hashHi, hashLo, key } = readKey(input);
@@ -298,6 +379,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const timeoutMs = input.u32();
         return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change: readChange(input) };
       }
+      case 12:
+        return { kind: 'inspect', ...readKey(input) };
       default:
         throw new WireError(`a command of kind ${kind}, which the store does not know`);
     }
@@ -355,6 +438,9 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.u8(reply.result.kind === 'answer' ? 0 : 1);
         if (reply.result.kind === 'answer') writeAnswer(reply.result.answer, out);
         else writeFailure(reply.result.failure, out);
+        return;
+      case 'inspected':
+        encodeInspected(reply, out);
     }
   },
 
@@ -419,6 +505,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
           : { kind: 'failure', failure: readFailure(input) };
         return { kind: 'changed', result };
       }
+      case 12:
+        return decodeInspected(input);
       default:
         throw new WireError(`a reply of kind ${kind}, which the store does not know`);
     }

@@ -99,13 +99,18 @@ export function listOf(coordinator: Coordinator, key: PlacedKey, n: number): Cou
   return coordinator.port.list(firstPartition(coordinator, key), n);
 }
 
-/** How many answers a request needs: as asked, or the node's default, or a majority of n; never none, which proves nothing. */
+/**
+ * How many answers a request needs: as asked, or the node's default, or a majority of n; never none, which proves nothing,
+ * nor fewer than those that must be primary, or flushed (dw).
+ */
 export function quorumFor(
   list: CountedList,
   n: number,
   asked: number | undefined,
   byDefault: number | undefined,
-  primaries: number | undefined,
+  primaries = 0,
+  flushed = 0,
 ): Quorum {
-  return quorumOf(list, Math.max(1, asked ?? Math.min(byDefault ?? majorityOf(n), n)), primaries ?? 0);
+  const needed = asked ?? Math.min(byDefault ?? majorityOf(n), n);
+  return quorumOf(list, Math.max(1, needed, primaries, flushed), primaries);
 }

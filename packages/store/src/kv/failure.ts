@@ -1,6 +1,6 @@
 /** Saying why a request failed: what it needed, what it got, and whether it surely did nothing. */
-import { memberName, type QuorumCount, type Quorum, type RingDocument } from '@rkv/core';
-import type { Failure, FailureCode } from './api.ts';
+import { isTraceId, memberName, type QuorumCount, type Quorum, type RingDocument } from '@rkv/core';
+import type { Failure, FailureCode, RequestOptions } from './api.ts';
 
 export interface FailureFacts {
   readonly verb: 'read' | 'write';
@@ -18,6 +18,7 @@ const SENTENCES: Record<FailureCode, string> = {
   overload: 'queues on the way are full, try again later',
   read_only: 'their stores take no writes now',
   too_large: 'the value is too large',
+  bad_request: 'there are not so many',
   stopping: 'this node is stopping',
   conflict: 'another change came between, and it cannot be told whether it stands on this one',
 };
@@ -51,6 +52,32 @@ const KEY_BYTES_MAX = 1024 * 1024;
 export function sizeFailure(key: string, valueBytes: number, valueBytesMax: number): Failure | undefined {
   if (key.length > KEY_BYTES_MAX) return tooLarge('key', key.length, KEY_BYTES_MAX);
   return valueBytes > valueBytesMax ? tooLarge('value', valueBytes, valueBytesMax) : undefined;
+}
+
+const READ_LEVELS = ['r', 'pr'] as const;
+const WRITE_LEVELS = ['w', 'pw', 'dw'] as const;
+
+/** Why these levels cannot be had of a key with n replicas, whoever is up; undefined: they can. */
+export function levelFailure(
+  verb: 'read' | 'write',
+  options: RequestOptions | undefined,
+  n: number,
+): Failure | undefined {
+  if (options === undefined) return undefined;
+  for (const level of verb === 'read' ? READ_LEVELS : WRITE_LEVELS) {
+    const needed = options[level] ?? 0;
+    if (needed <= n) continue;
+    const message = `this ${verb} asks for ${level}=${needed}, and n=${n} for this key: there are no more replicas; nothing was done`;
+    return { code: 'bad_request', message, needed, got: 0, from: [], definite: true };
+  }
+  return undefined;
+}
+
+/** Why a request is not traced by this name; undefined: it may be. */
+export function traceFailure(trace: string): Failure | undefined {
+  if (isTraceId(trace)) return undefined;
+  const message = 'a trace id is 1 to 32 letters, digits, - and _; nothing was done';
+  return { code: 'bad_request', message, needed: 0, got: 0, from: [], definite: true };
 }
 
 /** Why no request is begun now; undefined: there is room. */

@@ -9,3 +9,6 @@ export * from './kv-store.ts';
 export * from './service.ts';
 export * from './kv-vnode.ts';
 export * from './items.ts';
+export * from './inspection.ts';
+export * from './outlook.ts';
+export { laterState } from './read-request.ts';

@@ -1,5 +1,5 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
-import { STAMP_BYTES } from '@rkv/core';
+import { silentLogger, STAMP_BYTES, type Logger } from '@rkv/core';
 import type {
   ChangeSink,
   CountSink,
@@ -15,11 +15,12 @@ import type { Change } from '../entry/change.ts';
 import { ALWAYS } from '../entry/change.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import { ChangeRequest } from './change-request.ts';
-import { roomFailure, sizeFailure } from './failure.ts';
+import { roomFailure, sizeFailure, traceFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
 import { countKeys, scanPage } from './scan.ts';
 import { StrictRead } from './strict-read.ts';
+import { TracedRequest } from './traced-request.ts';
 import { WriteRequest } from './write-request.ts';
 
 /** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
@@ -31,8 +32,12 @@ export class QuorumStore implements KvStore {
   readonly #reads: ReadRequest[] = [];
   readonly #writes: WriteRequest[] = [];
 
-  constructor(coordinator: Coordinator) {
+  readonly #logger: Logger;
+
+  /** `logger` hears of traced requests. */
+  constructor(coordinator: Coordinator, logger: Logger = silentLogger) {
     this.#coordinator = coordinator;
+    this.#logger = logger;
   }
 
   get crowded(): boolean {
@@ -42,6 +47,7 @@ export class QuorumStore implements KvStore {
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
     const failure = this.#refusal(key, 0);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (options?.trace !== undefined) return this.#tracedGet(key, options, options.trace, sink);
     if (this.#isStrict(key)) return new StrictRead(this.#coordinator, key, options, sink).begin();
     const request = this.#reads.pop() ?? new ReadRequest(this.#coordinator);
     request.begin(key, options, sink);
@@ -55,6 +61,10 @@ export class QuorumStore implements KvStore {
       const change: Change = { kind: 'set', value: value.slice(), when: ALWAYS, until: 0, returns: false };
       return this.#changeStrict(key, change, options, sink);
     }
+    if (options?.trace !== undefined)
+      return this.#tracedWrite('put', options.trace, sink, (request, traced) =>
+        request.put(key, value, options, traced),
+      );
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.put(key, value, options, sink);
     if (request.done) this.#writes.push(request);
@@ -67,6 +77,10 @@ export class QuorumStore implements KvStore {
       const change: Change = { kind: 'delete', when: ALWAYS, returns: false };
       return this.#changeStrict(key, change, options, sink);
     }
+    if (options?.trace !== undefined)
+      return this.#tracedWrite('delete', options.trace, sink, (request, traced) =>
+        request.delete(key, options, traced),
+      );
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);
     request.delete(key, options, sink);
     if (request.done) this.#writes.push(request);
@@ -117,15 +131,32 @@ export class QuorumStore implements KvStore {
   }
 
   #changeStrict(key: string, change: Change, options: RequestOptions | undefined, sink: WriteSink): void {
-    new ChangeRequest(this.#coordinator, key, change, options, {
-      onChanged: ({ existed, version }) => {
-        // Of the entry a door looks at its version only.
-        const entry = new Uint8Array(VERSION_AT + STAMP_BYTES);
-        entry.set(version, VERSION_AT);
-        sink.onWritten(existed, entry);
-      },
-      onFailure: (failure) => sink.onFailure(failure),
-    }).begin();
+    const trace = options?.trace;
+    if (trace === undefined) return changeStrict(this.#coordinator, key, change, options, sink);
+    const failure = traceFailure(trace);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const traced = new TracedRequest(this.#coordinator, this.#logger, trace, change.kind);
+    changeStrict(traced.coordinator, key, change, options, traced.writes(sink));
+  }
+
+  #tracedGet(key: string, options: RequestOptions, trace: string, sink: ReadSink): void {
+    const failure = traceFailure(trace);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const traced = new TracedRequest(this.#coordinator, this.#logger, trace, 'get');
+    if (this.#isStrict(key)) new StrictRead(traced.coordinator, key, options, traced.reads(sink)).begin();
+    else new ReadRequest(traced.coordinator).begin(key, options, traced.reads(sink));
+  }
+
+  #tracedWrite(
+    verb: 'put' | 'delete',
+    trace: string,
+    sink: WriteSink,
+    begin: (request: WriteRequest, sink: WriteSink) => void,
+  ): void {
+    const failure = traceFailure(trace);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const traced = new TracedRequest(this.#coordinator, this.#logger, trace, verb);
+    begin(new WriteRequest(traced.coordinator), traced.writes(sink));
   }
 
   /** Why a request is not begun; undefined: it is. */
@@ -151,4 +182,22 @@ export class QuorumStore implements KvStore {
       });
     }
   }
+}
+
+function changeStrict(
+  coordinator: Coordinator,
+  key: string,
+  change: Change,
+  options: RequestOptions | undefined,
+  sink: WriteSink,
+): void {
+  new ChangeRequest(coordinator, key, change, options, {
+    onChanged: ({ existed, version }) => {
+      // Of the entry a door looks at its version only.
+      const entry = new Uint8Array(VERSION_AT + STAMP_BYTES);
+      entry.set(version, VERSION_AT);
+      sink.onWritten(existed, entry);
+    },
+    onFailure: (failure) => sink.onFailure(failure),
+  }).begin();
 }

@@ -27,12 +27,64 @@ describe('a write', () => {
     expect(stage.told).toEqual(['k merged']);
   });
 
+  it('that asks for it waits for the flush, whatever the vnode waits for, and keeps nobody else waiting', () => {
+    const stage = new VnodeStage();
+    stage.send({ ...merging('k', valueAt('k', 1, 'v')), flushed: true });
+    stage.put('other', 1);
+    stage.store.commit();
+    expect(stage.told).toEqual(['other merged']);
+    expect(stage.get('k')).toBe('k 1:v');
+    stage.store.flush();
+    expect(stage.told.at(-1)).toBe('k merged');
+  });
+
+  it('that changes nothing waits until what it found is flushed', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 1);
+    stage.store.commit();
+    const again = { ...merging('k', valueAt('k', 1, 'v')), flushed: true };
+    expect(stage.ask(again)).toBe('waits');
+    stage.store.flush();
+    expect(stage.told.at(-1)).toBe('k merged, existed');
+    expect(stage.ask(again)).toBe('k merged, existed');
+  });
+
+  it('that waits for a flush which fails is told so, once', () => {
+    const stage = new VnodeStage();
+    stage.send({ ...merging('k', valueAt('k', 1, 'v')), flushed: true });
+    stage.store.fail();
+    expect(stage.told).toEqual(['k failed']);
+    stage.store.commit();
+    stage.store.flush();
+    expect(stage.told).toEqual(['k failed']);
+  });
+
   it('on a store that commits at once is acknowledged at once', () => {
     const store = new ManualStore();
     store.immediate = true;
     const stage = new VnodeStage({ store });
     stage.put('k', 1);
     expect(stage.told).toEqual(['k merged']);
+  });
+
+  it('can be looked at before the store has it, and without its value', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 7, 'secret');
+    const seen: KvReply[] = [];
+    const look = (): void =>
+      stage.vnode.handleCommand(
+        { ...getting('k'), kind: 'inspect' },
+        { reply: (reply) => seen.push(reply), refuse() {}, fail() {} },
+      );
+    look();
+    stage.store.commit();
+    look();
+    const { length } = valueAt('k', 7, 'secret');
+    expect(seen).toMatchObject([
+      { bytes: length, inFlight: true, role: 'primary' },
+      { bytes: length, inFlight: false, damage: undefined },
+    ]);
+    expect((seen[1] as { head: Uint8Array }).head).toHaveLength(length - 'secret'.length);
   });
 
   it('of two in one turn the later survives, in either order', () => {

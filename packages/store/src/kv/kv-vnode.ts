@@ -38,9 +38,11 @@ import {
   STATE_END,
   type AcceptCommand,
   type GetCommand,
+  type InspectedReply,
   type KvCommand,
   type KvReply,
   type MergeCommand,
+  type MergedReply,
   type PageCommand,
   type PrepareCommand,
 } from './commands.ts';
@@ -64,6 +66,13 @@ interface InFlight {
 /** Somebody who is told when the store has what was on its way. */
 interface Waiter {
   readonly inFlight: InFlight;
+  readonly stored: () => void;
+  readonly failed: () => void;
+}
+
+/** Somebody who is told when all up to `seq` is flushed, where an acknowledgement otherwise waits for less. */
+interface FlushWaiter {
+  readonly seq: number;
   readonly stored: () => void;
   readonly failed: () => void;
 }
@@ -104,6 +113,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
   #waiters: Waiter[] = [];
+  #flushWaiters: FlushWaiter[] = [];
   /** Of what the node's budget refused, the writes of this vnode. */
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
@@ -149,11 +159,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         return this.#handleAccept(command, token);
       case 'change':
         return this.#desk.run(command, () => this.#find(command), token);
+      case 'inspect':
+        return token.reply(this.#inspect(command));
     }
   }
 
   onStoreProgress(failedFrom?: number): void {
     if (failedFrom !== undefined) this.#fail(failedFrom);
+    if (this.#flushWaiters.length > 0) this.#tellFlushed();
     const reached = this.#reached();
     let count = 0;
     while (count < this.#waiters.length && (this.#waiters[count] as Waiter).inFlight.seq <= reached) count++;
@@ -293,6 +306,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
     const reply = { kind: 'merged' as const, existed, later };
+    if (command.flushed === true) return this.#replyFlushed(inFlight, reply, token);
     if (inFlight === undefined) return token.reply(reply);
     this.#waiters.push({
       inFlight,
@@ -351,6 +365,27 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return held !== undefined && problemOf(key, held) !== undefined;
   }
 
+  /** What is not on its way is committed, and so flushed once all is that was committed by now. */
+  #replyFlushed(inFlight: InFlight | undefined, reply: MergedReply, token: ReplyToken<KvReply>): void {
+    const { store } = this.#context;
+    // Reads wait for the commit only: it must leave the overlay then.
+    if (inFlight !== undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
+    const seq = inFlight?.seq ?? store.committedSeq;
+    if (store.flushedSeq >= seq) return token.reply(reply);
+    this.#flushWaiters.push({
+      seq,
+      stored: () => token.reply(reply),
+      failed: () => token.fail('the store failed'),
+    });
+  }
+
+  #tellFlushed(): void {
+    const { flushedSeq } = this.#context.store;
+    const ready = this.#flushWaiters.filter(({ seq }) => seq <= flushedSeq);
+    this.#flushWaiters = this.#flushWaiters.filter(({ seq }) => seq > flushedSeq);
+    for (const waiter of ready) waiter.stored();
+  }
+
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
@@ -372,6 +407,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   #isUnreadable(command: GetCommand, entry: Uint8Array): boolean {
     return command.whole ? this.#damage.isIn(command, entry) : this.#damage.isInState(command, entry);
+  }
+
+  #inspect(at: RecordKey): InspectedReply {
+    const entry = this.#find(at);
+    const damage = entry === undefined ? undefined : problemOf(at.key, entry);
+    return {
+      kind: 'inspected',
+      role: this.#context.role(),
+      bytes: entry?.length ?? 0,
+      head: entry === undefined || damage !== undefined ? undefined : entry.slice(0, payloadStart(entry)),
+      damage,
+      inFlight: this.#overlay.has(at.key),
+    };
   }
 
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
@@ -476,6 +524,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.trees.storeFailed();
     for (const { inFlight } of lost) this.#letGo(inFlight);
     for (const waiter of lost) waiter.failed();
+    const unflushed = this.#flushWaiters.filter((waiter) => waiter.seq >= seq);
+    this.#flushWaiters = this.#flushWaiters.filter((waiter) => waiter.seq < seq);
+    for (const waiter of unflushed) waiter.failed();
   }
 
   #isLive(entry: Uint8Array): boolean {

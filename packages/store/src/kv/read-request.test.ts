@@ -130,6 +130,72 @@ describe('a read', () => {
     expect(outcomes).toEqual(['late']);
   });
 
+  it.each([
+    ['r', { r: 4 }],
+    ['pr', { r: 1, pr: 4 }],
+  ])('of more replicas than there are is refused: %s', (_, options) => {
+    const { port, failures } = reading('abcabcab', { options });
+    expect(failures).toMatchObject([{ code: 'bad_request', needed: 4, got: 0, definite: true }]);
+    expect(port.sent).toEqual([]);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('of more primaries than live fails at once and asks nobody', () => {
+    const { port, failures } = reading('abcdabcd', { down: 'b', options: { r: 1, pr: 3 } });
+    expect(failures).toMatchObject([{ code: 'unreachable', needed: 3, got: 0, from: [] }]);
+    expect(port.sent).toEqual([]);
+  });
+
+  it('that two have failed is over, though the third has not spoken', () => {
+    const { port, outcomes } = reading();
+    port.fail('b');
+    expect(outcomes).toEqual([]);
+    port.fail('c');
+    expect(outcomes).toEqual(['unreachable']);
+    expect(port.table.open).toBe(0);
+  });
+
+  it('of primaries is not answered by partial ones: it fails as soon as too few others are left', () => {
+    const { failures, hold } = reading('abcabcab', { options: { r: 2, pr: 2 } });
+    for (const node of 'abc') hold(node, late, true);
+    expect(failures).toMatchObject([{ code: 'unreachable', needed: 2, got: 2 }]);
+  });
+
+  it('that takes no "not found" for an answer asks on until somebody holds something', () => {
+    const { port, outcomes, hold } = reading('abcabcab', { options: { r: 1, notfoundOk: false } });
+    expect(port.news()).toEqual(['get k from a']);
+    hold('a', nothing);
+    expect(port.news()).toEqual(['state of k from b']);
+    hold('b', nothing);
+    expect(outcomes).toEqual([]);
+    hold('c', late);
+    hold('c', late);
+    expect(outcomes).toEqual(['late']);
+    expect(port.news()).toContain('merge k 7:late at a');
+  });
+
+  it.each<[string, Uint8Array | undefined, string]>([
+    ['nothing', nothing, 'missing'],
+    ['a value, though fewer than r do', late, 'late'],
+    ['a tombstone', dead, 'missing'],
+  ])('and is content with %s when everybody was asked', (_, held, outcome) => {
+    const { outcomes, hold } = reading('abcabcab', { options: { r: 2, notfoundOk: false } });
+    hold('a', nothing);
+    hold('b', nothing);
+    expect(outcomes).toEqual([]);
+    hold('c', held);
+    if (outcomes.length === 0) hold('c', held);
+    expect(outcomes).toEqual([outcome]);
+  });
+
+  it('and is answered where one is dead and the others hold nothing', () => {
+    const { port, outcomes, hold } = reading('abcabcab', { options: { r: 2, notfoundOk: false } });
+    hold('a', nothing);
+    hold('b', nothing);
+    port.fail('c');
+    expect(outcomes).toEqual(['missing']);
+  });
+
   it('with r=1 and pr=1 not by a stand-in', () => {
     const { outcomes, hold } = reading('bcdabcda', { down: 'b', options: { r: 1, pr: 1 } });
     hold('a', late, true);

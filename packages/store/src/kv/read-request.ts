@@ -34,7 +34,7 @@ import {
 import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
 import { STATE_END, type HeldReply, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, levelFailure } from './failure.ts';
 import { sendLate } from './late-copies.ts';
 import { codeOf } from './write-request.ts';
 
@@ -62,6 +62,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #list!: CountedList;
   #quorum!: Quorum;
   #answers: (Answer | undefined)[] = [];
+  /** Bits of those that hold nothing, where that is no answer as long as another may hold something. */
+  #empty = 0;
   #id: RequestId = 0;
   #hedged = false;
   #refusal: Refusal | undefined;
@@ -95,6 +97,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#sink = sink;
     this.#options = options;
     this.#n = bucketOfKey(this.#coordinator, key).n;
+    const failure = levelFailure('read', options, this.#n);
+    if (failure !== undefined) return sink.onFailure(failure);
     this.#deadline = 0;
     this.#hedged = false;
     this.#refusal = undefined;
@@ -114,7 +118,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (reply.kind !== 'held') return this.onFailed(at);
 
     const { needed, neededPrimaries } = this.#quorum;
-    const isAnswer = reply.entry !== undefined || !standIn;
+    const isEmpty = reply.entry === undefined && !standIn && this.#options?.notfoundOk === false;
+    const isAnswer = reply.entry !== undefined || (!standIn && !isEmpty);
     if (needed === 1 && neededPrimaries === 0 && reply.whole && isAnswer) return this.#answer(reply.entry);
     if (this.#fetching === at) {
       // The state that it told before, come a second time: its value is still to be fetched.
@@ -127,6 +132,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     const entry = reply.entry && carveCopy(reply.entry, 0, reply.whole ? reply.entry.length : STATE_END);
     this.#answers[at] = { entry, whole: reply.whole || (entry !== undefined && isAllState(entry)) };
     this.#count.answered(at, isAnswer, standIn);
+    if (isEmpty) this.#empty |= 1 << at;
     this.#judge();
   }
 
@@ -193,9 +199,11 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     );
     this.#count.begin(list, this.#quorum);
     if (this.#answers.length > 0) this.#answers = [];
+    this.#empty = 0;
     if (this.#heldBytes > 0) this.#letGo();
     this.#valueAsked = false;
     if (list.replicas.length === 0) return this.#fail('unreachable');
+    if (this.#isHopeless()) return this.#fail('unreachable');
     const first = this.#count.possible ? this.#count.nextToAsk() : this.#everybodyElse();
     this.#ask(first);
   }
@@ -230,12 +238,22 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     if (this.#count.met) return this.#decide();
     const next = this.#count.nextToAsk();
     if (next !== 0) return this.#ask(next);
-    if (!this.#count.settled) return;
+    if (!this.#count.settled && !this.#isHopeless()) return;
     const rest = this.#everybodyElse();
-    if (rest !== 0) return this.#ask(rest);
-    if (this.#count.metByPrimaries || this.#allPrimariesAnswered()) return this.#decide();
+    if (rest !== 0 && !this.#isHopeless()) return this.#ask(rest);
+    if (this.#empty !== 0) return this.#countTheEmpty();
+    const spoke = (at: number): boolean => this.#answers[at] !== undefined;
+    if (primariesSuffice(this.#count, this.#list, this.#quorum, spoke)) return this.#decide();
     if (this.#refusal === 'moved') return this.#followTheRing();
     this.#fail(codeOf(this.#refusal));
+  }
+
+  /** Everybody was asked, and nobody is left who might hold something: now these are answers like any others. */
+  #countTheEmpty(): void {
+    for (let at = 0; at < this.#list.replicas.length; at++)
+      if ((this.#empty & (1 << at)) !== 0) this.#count.answered(at, true);
+    this.#empty = 0;
+    this.#judge();
   }
 
   /** The newer ring may have come before the refusals of the older one. */
@@ -255,13 +273,13 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
       port.alarm(this.#id, this.#hedged ? this.#remainingMs() : Math.min(HEDGE_MS, this.#remainingMs()));
   }
 
-  /** All n primaries spoke, none of them sure of itself: there is nobody else who could know better. */
-  #allPrimariesAnswered(): boolean {
+  /** Whoever is still to answer: it will not be enough. */
+  #isHopeless(): boolean {
+    const { possible, possibleByPrimaries, spent } = this.#count;
+    if (possible || possibleByPrimaries || this.#empty !== 0) return false;
     const { replicas, n } = this.#list;
-    return (
-      replicas.length === n &&
-      replicas.every((replica, at) => replica.role === 'primary' && this.#answers[at] !== undefined)
-    );
+    const lacksOne = replicas.some((_, at) => (spent & (1 << at)) !== 0 && this.#answers[at] === undefined);
+    return lacksOne || replicas.length < n || this.#quorum.neededPrimaries > 0;
   }
 
   /** Enough have answered: which state is the latest, and is its value here? */
@@ -369,13 +387,28 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 }
 
+/**
+ * Nobody else can answer, and those who have will do: enough primaries of a list with few owners, or all n primaries, none of
+ * them sure of itself, since there is nobody who could know better.
+ */
+export function primariesSuffice(
+  count: QuorumCount,
+  { replicas, n }: CountedList,
+  { neededPrimaries }: Quorum,
+  spoke: (at: number) => boolean,
+): boolean {
+  if (count.metByPrimaries) return true;
+  if (neededPrimaries > 0 || replicas.length !== n) return false;
+  return replicas.every(({ role }, at) => role === 'primary' && spoke(at));
+}
+
 /** A plain tombstone has nothing beside its state: whoever was told that can repair with it. */
 function isAllState(entry: Uint8Array): boolean {
   return typeOf(entry) === TOMBSTONE && payloadStart(entry) === STATE_END;
 }
 
 /** Whether state `a` is the later one; at one version the larger sum stands for the larger bytes. */
-function laterState(a: Uint8Array, b: Uint8Array): boolean {
+export function laterState(a: Uint8Array, b: Uint8Array): boolean {
   const order = compareVersion(a, b);
   return order > 0 || (order === 0 && !sameState(a, b) && largerSum(a, b));
 }

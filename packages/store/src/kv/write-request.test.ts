@@ -86,12 +86,14 @@ describe('a write', () => {
   });
 
   it.each([
-    ['three primaries of two that live', { down: 'b' }, { pw: 3 }],
-    ['more replicas than there are', {}, { w: 4 }],
-  ])('that cannot succeed is refused at once, and surely did not happen: %s', (_, given, options) => {
+    ['three primaries of two that live', { down: 'b' }, { pw: 3 }, 'unreachable'],
+    ['more replicas than there are', {}, { w: 4 }, 'bad_request'],
+    ['more primaries than there are', {}, { w: 1, pw: 4 }, 'bad_request'],
+    ['more disks than there are', {}, { w: 1, dw: 4 }, 'bad_request'],
+  ])('that cannot succeed is refused at once, and surely did not happen: %s', (_, given, options, code) => {
     const { port, outcomes, put } = stage('abcdabcd', given);
     put(options);
-    expect(outcomes).toEqual(['unreachable, definite']);
+    expect(outcomes).toEqual([`${code}, definite`]);
     expect(port.sent).toEqual([]);
     expect(port.table.open).toBe(0);
   });
@@ -104,6 +106,52 @@ describe('a write', () => {
     expect(outcomes).toEqual([]);
     port.reply('c', merged);
     expect(outcomes).toContain('written 1000');
+  });
+
+  it('with dw asks everybody to answer once it is flushed, and counts no fewer than dw', () => {
+    const { port, outcomes, put } = stage();
+    put({ w: 1, dw: 2 });
+    expect(port.sent.map(({ command }) => command)).toMatchObject(
+      Array.from({ length: 3 }, () => ({ flushed: true })),
+    );
+    port.reply('c', merged);
+    expect(outcomes).toEqual([]);
+    port.reply('b', merged);
+    expect(outcomes).toContain('written 1000');
+  });
+
+  it('without dw asks nobody for that', () => {
+    const { port, put } = stage();
+    put({ w: 1, dw: 0 });
+    expect(port.sent.map(({ command }) => command)).toMatchObject(
+      Array.from({ length: 3 }, () => ({ flushed: false })),
+    );
+  });
+
+  it.each<[string, RequestOptions, string]>([
+    ['pw', { w: 1, pw: 2 }, 'on 2 nodes, 2 of them primary'],
+    ['dw', { w: 1, dw: 2 }, 'on 2 nodes'],
+  ])(
+    'that fails of %s says how many were needed, who answered, and that it may be written',
+    (_, options, words) => {
+      const { port, failures, put } = stage('abcdabcd');
+      put(options);
+      port.reply('c', merged, options.pw !== undefined);
+      port.fail('a');
+      port.fail('b');
+      expect(failures).toMatchObject([
+        { code: 'unreachable', needed: 2, got: 1, from: ['node c'], definite: false },
+      ]);
+      expect(failures[0]?.message).toContain(words);
+    },
+  );
+
+  it('whose primaries can no longer suffice fails at once, before the last has spoken', () => {
+    const { port, outcomes, put } = stage('abcdabcd');
+    put({ w: 1, pw: 3 });
+    port.reply('a', merged);
+    port.fail('b');
+    expect(outcomes).toEqual(['unreachable']);
   });
 
   it('to nobody is no write: at least one replica answers', () => {

@@ -29,11 +29,12 @@ import { payloadStart, STRING, typeOf, VERSION_AT } from '../entry/layout.ts';
 import type { FailureCode, RequestOptions, WriteSink } from './api.ts';
 import type { KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, levelFailure } from './failure.ts';
 import { sendLate } from './late-copies.ts';
 
 const RESTAMPS_MAX = 2;
 const NO_ENTRY: Uint8Array = new Uint8Array(0);
+const NO_OPTIONS: RequestOptions = {};
 
 /** Told more than a door needs: which replica answered first. */
 export interface WriteWatcher extends WriteSink {
@@ -45,7 +46,14 @@ export interface WriteWatcher extends WriteSink {
 export class WriteRequest implements ReplicaRequest<KvReply> {
   readonly #coordinator: Coordinator;
   /** What is sent to every replica. The entry is theirs; it is never written into again. */
-  readonly #command = { kind: 'merge' as const, key: '', hashHi: 0, hashLo: 0, entry: NO_ENTRY };
+  readonly #command = {
+    kind: 'merge' as const,
+    key: '',
+    hashHi: 0,
+    hashLo: 0,
+    entry: NO_ENTRY,
+    flushed: false,
+  };
   readonly #count = new QuorumCount();
   #sink!: WriteWatcher;
   #options: RequestOptions | undefined;
@@ -165,6 +173,9 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#sink = sink;
     this.#options = options;
     this.#n = bucketOfKey(this.#coordinator, key).n;
+    const failure = levelFailure('write', options, this.#n);
+    if (failure !== undefined) return sink.onFailure(failure);
+    this.#command.flushed = (options?.dw ?? 0) > 0;
     this.#deadline = 0;
     this.#restamps = 0;
     this.#existed = false;
@@ -184,11 +195,12 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   #send(): void {
     const { port, defaults } = this.#coordinator;
+    const { w, pw, dw } = this.#options ?? NO_OPTIONS;
     const list = listOf(this.#coordinator, this.#command, this.#n);
     this.#sending = false;
     this.#sentEpoch = port.epoch;
     this.#list = list;
-    this.#quorum = quorumFor(list, this.#n, this.#options?.w, defaults.w, this.#options?.pw);
+    this.#quorum = quorumFor(list, this.#n, w, defaults.w, pw, dw);
     this.#count.begin(list, this.#quorum);
     if (!this.#count.possible) return this.#judge();
     this.#sending = true;

@@ -11,7 +11,7 @@
  *                client retries on it; READONLY would make them reconnect in search of a master.
  *   UNCERTAIN    the write may have happened. No client knows the word, which is the point: they hand it to
  *                their caller, who alone can tell whether writing again is safe.
- *   ERR          the value is too large.
+ *   ERR          the value is too large, or more replicas were asked for than there are.
  */
 import type { Failure } from '../kv/api.ts';
 
@@ -22,7 +22,7 @@ export function failureReply(failure: Failure, writes: boolean): string {
 }
 
 function firstWord(failure: Failure, writes: boolean): string {
-  if (failure.code === 'too_large') return 'ERR';
+  if (failure.code === 'too_large' || failure.code === 'bad_request') return 'ERR';
   if (writes && !failure.definite) return 'UNCERTAIN';
   switch (failure.code) {
     case 'timeout':

@@ -5,20 +5,11 @@
  * is asked of them. A node that has asked to join shows the cluster it is about to enter.
  */
 import {
-  collect,
-  preferenceList,
-  sha1Hex,
-  hashKey,
   memberName,
-  stampHex,
-  type CollectedAnswer,
   type Node,
   type NodeId,
-  type PartitionId,
-  type Replica,
   type RequestResult,
   type RingDocument,
-  type ServicePort,
   type StagedChange,
   type WantedMember,
   type WantedStep,
@@ -46,7 +37,6 @@ import {
   type PlanView,
   type Readiness,
   type RepairView,
-  type ReplicaView,
   type RingView,
   type ScrubView,
   type StatusView,
@@ -55,15 +45,9 @@ import {
   type TransfersView,
   type Whereabouts,
 } from '../admin/api.ts';
-import { isLive, VERSION_AT } from '../entry/index.ts';
 import {
-  bucketOfKey,
-  firstPartition,
-  placeKey,
   type Coordinator,
   type Failure,
-  type KvCommand,
-  type KvReply,
   type KvStore,
   type PingReply,
   type RequestOptions,
@@ -71,15 +55,9 @@ import {
   type ServiceReply,
 } from '../kv/index.ts';
 import { BucketAdmin } from './bucket-admin.ts';
-import {
-  indexText,
-  planView,
-  ringView,
-  silentTransfers,
-  statusView,
-  transfersView,
-} from './cluster-views.ts';
+import { planView, ringView, silentTransfers, statusView, transfersView } from './cluster-views.ts';
 import { exchangeOf } from './exchange-view.ts';
+import { keyView } from './key-view.ts';
 import { answerAboutScrubs, scrubView } from './scrub-view.ts';
 import { askMembers } from './transfer-control.ts';
 
@@ -90,8 +68,6 @@ export interface NodeAdminInit {
   readonly service: Service;
   readonly load: () => LoadView;
 }
-
-const EXPLAIN_MS = 1_000;
 
 export class NodeAdmin implements Admin {
   readonly #node: Node;
@@ -167,28 +143,14 @@ export class NodeAdmin implements Admin {
     });
   }
 
-  async key(key: string, assumeDown: readonly string[]): Promise<KeyView> {
-    const { document } = this.#node;
-    const down = new Set(assumeDown.map((name) => this.#memberId(document, name)));
-    const placed = placeKey(key);
-    const first = firstPartition(this.#coordinator, placed);
-    const { n } = bucketOfKey(this.#coordinator, key);
-    const isUp = (node: NodeId): boolean => this.#node.isUp(node) && !down.has(node);
-    const list = preferenceList(first, n, document.owners, isUp);
-    const words = new Uint32Array(5);
-    hashKey(key, words);
-    const bytes = Buffer.from(key, 'latin1');
-    return {
-      key: bytes.toString('utf8'),
-      keyHex: bytes.toString('hex'),
-      hash: sha1Hex(words),
-      partition: first,
-      index: indexText(first, document),
-      preflist: list.map(({ partition, node, role }) => {
-        return { partition, index: indexText(partition, document), node: memberName(document, node), role };
-      }),
-      replicas: await this.#replicasOf(placed, first, n),
-    };
+  async key(key: string, assumeDown: readonly string[], options: KvOptions = {}): Promise<KeyView> {
+    const down = assumeDown.map((name) => this.#memberId(this.#node.document, name));
+    return keyView(this.#coordinator, (node) => this.#node.isUp(node), {
+      key,
+      assumeDown: new Set(down),
+      options: requestOptions(options),
+      transfers: await this.transfers(),
+    });
   }
 
   status(): Promise<StatusView> {
@@ -378,52 +340,22 @@ export class NodeAdmin implements Admin {
       });
     });
   }
-
-  /** What each replica on the list holds now; those that do not answer are said so. */
-  #replicasOf(placed: ReturnType<typeof placeKey>, first: PartitionId, n: number): Promise<ReplicaView[]> {
-    const port: ServicePort<KvCommand, KvReply> = this.#coordinator.port;
-    const { document } = port;
-    const list = port.list(first, n);
-    return new Promise((resolve) => {
-      collect<KvCommand, KvReply, KvReply>(port, {
-        list,
-        quorum: { needed: list.replicas.length, neededNodes: 1, neededPrimaries: 0 },
-        command: { kind: 'get', ...placed, whole: true },
-        timeoutMs: EXPLAIN_MS,
-        keep: (reply) => (reply.kind === 'held' ? { ...reply, entry: reply.entry?.slice() } : reply),
-        counts: () => true,
-        done: ({ answers }) =>
-          resolve(list.replicas.map((replica) => this.#replicaView(document, replica, answers))),
-      });
-    });
-  }
-
-  #replicaView(
-    document: RingDocument,
-    replica: Replica,
-    answers: readonly CollectedAnswer<KvReply>[],
-  ): ReplicaView {
-    const base = { node: memberName(document, replica.node), partition: replica.partition };
-    const answer = answers.find((candidate) => candidate.replica === replica)?.answer;
-    if (answer?.kind !== 'held') return { ...base, state: 'unreachable' };
-    const { entry } = answer;
-    if (entry === undefined) return { ...base, state: 'none' };
-    const state = isLive(entry, this.#coordinator.host.now()) ? 'value' : 'tombstone';
-    return { ...base, state, version: stampHex(entry, VERSION_AT), bytes: entry.length };
-  }
 }
 
 function whereabouts(reply: { node: string; partition: number; index: bigint }): Whereabouts {
   return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
 }
 
-function requestOptions({ r, w, pr, pw, timeoutMs }: KvOptions): RequestOptions {
+function requestOptions({ r, w, pr, pw, dw, notfoundOk, timeoutMs, trace }: KvOptions): RequestOptions {
   return {
     ...(r === undefined ? {} : { r }),
     ...(w === undefined ? {} : { w }),
     ...(pr === undefined ? {} : { pr }),
     ...(pw === undefined ? {} : { pw }),
+    ...(dw === undefined ? {} : { dw }),
+    ...(notfoundOk === undefined ? {} : { notfoundOk }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(trace === undefined ? {} : { trace }),
   };
 }
 

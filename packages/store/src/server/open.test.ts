@@ -70,12 +70,12 @@ describe('a node in memory', () => {
     expect(failure).toBeInstanceOf(KvError);
     expect(failure).toMatchObject({
       name: 'KvError',
-      code: 'unreachable',
+      code: 'bad_request',
       definite: true,
       needed: 4,
       got: 0,
     });
-    expect((failure as Error).message).toContain('nothing was written');
+    expect((failure as Error).message).toContain('nothing was done');
   });
 
   it('shows the ring from inside', async () => {

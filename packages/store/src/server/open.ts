@@ -40,14 +40,17 @@ export class KvError extends Error {
   readonly definite: boolean;
   readonly needed: number;
   readonly got: number;
+  /** Names of the nodes that did answer. */
+  readonly from: readonly string[];
 
-  constructor({ code, message, definite, needed, got }: Failure) {
+  constructor({ code, message, definite, needed, got, from }: Failure) {
     super(message);
     this.name = 'KvError';
     this.code = code;
     this.definite = definite;
     this.needed = needed;
     this.got = got;
+    this.from = from;
   }
 }
 

@@ -252,7 +252,7 @@ class Server implements RunningServer {
       readBytes: this.#readBytes,
     };
     this.#desk.attach(coordinator);
-    this.#kv = new QuorumStore(coordinator);
+    this.#kv = new QuorumStore(coordinator, logger);
     this.#service = new Service(coordinator);
     this.#admin = new NodeAdmin({
       node: this.#node,
