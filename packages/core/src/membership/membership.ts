@@ -147,7 +147,10 @@ export class Membership {
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Peers, 'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'isSlow'> {
+  get peers(): Pick<
+    Peers,
+    'runs' | 'servicesOf' | 'partialOf' | 'clockOffsetOf' | 'clusterTime' | 'lowestClock' | 'isSlow'
+  > {
     return this.#peers;
   }
 

@@ -37,12 +37,20 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
+export interface PutOptions extends RequestOptions {
+  /** The value expires at this moment, ms since 1970, by the cluster's clock. Left out or 0: never. At most `EXPIRY_MS_MAX`. */
+  readonly untilMs?: number;
+}
+
 /** The longest time for a request, ms: half of what the HTTP door waits for its answer, so that it ends with a reason. */
 export const TIMEOUT_MS_MAX = 30_000;
 
 export interface ReadSink {
-  /** The value is `bytes[start..end)`, borrowed: valid during the call only. */
-  onValue(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * The value is `bytes[start..end)`, borrowed: valid during the call only. `untilMs`: when it expires, 0: never; it was
+   * live at `nowMs`, which is 0 where that did not matter.
+   */
+  onValue(bytes: Uint8Array, start: number, end: number, untilMs: number, nowMs: number): void;
   onMissing(): void;
   onFailure(failure: Failure): void;
 }
@@ -70,9 +78,11 @@ export interface CountSink {
 export interface KvStore {
   /** So much is held for reads under way that who waits for an answer had better not ask for more before it has come. */
   readonly crowded: boolean;
+  /** The cluster's clock, ms since 1970: keys expire by it. */
+  now(): number;
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void;
   /** `value` is borrowed until the call returns. */
-  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void;
+  put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteSink): void;
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void;
   /**
    * About `count` live keys of the whole cluster from `cursor` on (0n: from the beginning), each read at quorum.

@@ -2,13 +2,14 @@
  * What the vnodes of the store are asked, and what they answer; and how both look on the wire.
  *
  * ```
- * merge  1, hash 8, key, entry            -> 1, flags {existed, later}, [stamp 16]
+ * merge  1, hash 8, key, entry            -> 1, flags {existed, later, expires}, [stamp 16], [f64 until]
  * get    2, hash 8, key, u8 whole         -> 2, flags {held, whole}, entry or its first 32 bytes
- * page   3, range u16, limit u16, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
- * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8
+ * page   9, range u16, limit u16, f64 now, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
+ * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8, [f64 expiring]
  * ping   5, u32 n                         -> 5, u32 n
  * ```
- * key and entry stand behind a 32-bit length.
+ * key and entry stand behind a 32-bit length. A tally of a node that knows no expiry says nothing of it. Number 3 was a page
+ * that each replica read by its own clock.
  */
 import {
   carveCopy,
@@ -39,6 +40,8 @@ export interface PageCommand {
   readonly range: PartitionId;
   readonly after: RecordKey | undefined;
   readonly limit: number;
+  /** What has expired by then is not live: the coordinator's time, and no replica's. */
+  readonly nowMs: number;
 }
 
 export interface TallyCommand {
@@ -55,8 +58,10 @@ export type KvCommand = MergeCommand | GetCommand | PageCommand | TallyCommand |
 
 export interface MergedReply {
   readonly kind: 'merged';
-  /** A live value was held before. */
+  /** A value was held before, live unless its moment is past. */
   readonly existed: boolean;
+  /** The moment of what was held before; 0: none. Whether it is past is for the coordinator to say. */
+  readonly untilMs: number;
   /** The version held, when it is later than the entry's: the write counts for nothing here. 16 bytes. */
   readonly later: Uint8Array | undefined;
 }
@@ -85,7 +90,10 @@ export interface TallyReply {
   readonly kind: 'tally';
   /** Tombstones included. */
   readonly entries: number;
+  /** Values, whether expired or not. */
   readonly live: number;
+  /** Of these, values that will expire or have. */
+  readonly expiring: number;
   /** Sum of the digests of all states, as two words: equal tallies hold equal keys in equal states. */
   readonly digestHi: number;
   readonly digestLo: number;
@@ -104,6 +112,7 @@ export const STATE_END = 32;
 
 const EXISTED = 1;
 const LATER = 2;
+const EXPIRES = 4;
 const HELD = 1;
 const WHOLE = 2;
 
@@ -134,9 +143,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.u8(command.whole ? 1 : 0);
         return;
       case 'page':
-        out.u8(3);
+        out.u8(9);
         out.u16(command.range);
         out.u16(command.limit);
+        out.f64(command.nowMs);
         if (command.after !== undefined) writeKey(out, command.after);
         return;
       case 'tally':
@@ -163,15 +173,16 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const { hashHi, hashLo, key } = readKey(input);
         return { kind: 'get', hashHi, hashLo, key, whole: input.u8() === 1 };
       }
-      case 3: {
-        const range = input.u16() as PartitionId;
-        const limit = input.u16();
-        return { kind: 'page', range, limit, after: input.left > 0 ? readKey(input) : undefined };
-      }
       case 4:
         return { kind: 'tally', range: input.u16() as PartitionId };
       case 5:
         return { kind: 'ping', n: input.u32() };
+      case 9: {
+        const range = input.u16() as PartitionId;
+        const limit = input.u16();
+        const nowMs = input.f64();
+        return { kind: 'page', range, limit, nowMs, after: input.left > 0 ? readKey(input) : undefined };
+      }
       default:
         throw new WireError(`a command of kind ${kind}, which the store does not know`);
     }
@@ -181,8 +192,13 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
     switch (reply.kind) {
       case 'merged':
         out.u8(1);
-        out.u8((reply.existed ? EXISTED : 0) | (reply.later === undefined ? 0 : LATER));
+        out.u8(
+          (reply.existed ? EXISTED : 0) |
+            (reply.later === undefined ? 0 : LATER) |
+            (reply.untilMs === 0 ? 0 : EXPIRES),
+        );
         if (reply.later !== undefined) out.bytes(reply.later);
+        if (reply.untilMs !== 0) out.f64(reply.untilMs);
         return;
       case 'held':
         out.u8(2);
@@ -206,6 +222,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.f64(reply.live);
         out.u32(reply.digestHi);
         out.u32(reply.digestLo);
+        out.f64(reply.expiring);
         return;
       case 'pong':
         out.u8(5);
@@ -219,7 +236,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 1: {
         const flags = input.u8();
         const later = (flags & LATER) !== 0 ? input.view(16).slice() : undefined;
-        return { kind: 'merged', existed: (flags & EXISTED) !== 0, later };
+        const untilMs = (flags & EXPIRES) !== 0 ? input.f64() : 0;
+        return { kind: 'merged', existed: (flags & EXISTED) !== 0, untilMs, later };
       }
       case 2: {
         const flags = input.u8();
@@ -250,6 +268,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
           live: input.f64(),
           digestHi: input.u32(),
           digestLo: input.u32(),
+          expiring: input.left > 0 ? input.f64() : 0,
         };
       case 5:
         return { kind: 'pong', n: input.u32() };

@@ -1,5 +1,14 @@
 /** The store as its doors see it: reads and writes at quorum, walks over the whole cluster. */
-import type { CountSink, Failure, KvStore, ReadSink, RequestOptions, ScanSink, WriteSink } from './api.ts';
+import type {
+  CountSink,
+  Failure,
+  KvStore,
+  PutOptions,
+  ReadSink,
+  RequestOptions,
+  ScanSink,
+  WriteSink,
+} from './api.ts';
 import { areReadsCrowded, type Coordinator } from './coordinator.ts';
 import { roomFailure, sizeFailure } from './failure.ts';
 import { POSITION_END } from './key-space.ts';
@@ -32,7 +41,11 @@ export class QuorumStore implements KvStore {
     if (request.done) this.#reads.push(request);
   }
 
-  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
+  now(): number {
+    return this.#coordinator.clusterTime();
+  }
+
+  put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteSink): void {
     const failure = this.#refusal(key, value.length);
     if (failure !== undefined) return sink.onFailure(failure);
     const request = this.#writes.pop() ?? new WriteRequest(this.#coordinator);

@@ -23,7 +23,7 @@ import {
   type VnodeContext,
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
-import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
+import { expiryMs, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
@@ -230,12 +230,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     }
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#find(command);
-    const existed = held !== undefined && this.#isLive(held);
+    const existed = held !== undefined && isLive(held, 0);
+    const untilMs = held === undefined ? 0 : expiryMs(held);
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
-    const reply = { kind: 'merged' as const, existed, later };
+    const reply = { kind: 'merged' as const, existed, untilMs, later };
     if (inFlight === undefined) return token.reply(reply);
     this.#waiters.push({
       inFlight,
@@ -262,8 +263,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
   #handlePage(command: PageCommand, token: ReplyToken<KvReply>): void {
-    const { store, place, host, pool } = this.#context;
-    const walk = new PageWalk(store, place, { ...command }, host.now());
+    const { store, place, pool } = this.#context;
+    const walk = new PageWalk(store, place, { ...command });
     if (command.limit <= PAGE_RECORDS_AT_ONCE) {
       walk.step(command.limit);
       return token.reply(walk.page);
@@ -365,10 +366,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.trees.storeFailed();
     for (const { inFlight } of lost) this.#letGo(inFlight);
     for (const waiter of lost) waiter.failed();
-  }
-
-  #isLive(entry: Uint8Array): boolean {
-    return isLive(entry, hasFlag(entry, FLAG_EXPIRY) ? this.#context.host.now() : 0);
   }
 }
 

@@ -5,7 +5,12 @@
  * another set of replicas, so each has a tally of its own. Two replicas whose tallies of a range are equal hold the
  * same keys in the same states; the digest is a sum, so the order of changes does not matter and one can be taken back.
  *
- * The tallies of a vnode are one record in its store, riding along with each commit.
+ * The tallies of a vnode are one record in its store, riding along with each commit:
+ *
+ * ```
+ * u16 0xffff, {u16 range, f64 entries, f64 live, f64 expiring, digest 8}*
+ * ```
+ * Without the two bytes in front it is of a time before expiry, and the rows are without it.
  */
 import {
   murmur32Twice,
@@ -20,15 +25,21 @@ import {
   type Place,
   type RecordKey,
 } from '@rkv/core';
-import { isLive } from '../entry/layout.ts';
+import { expiryMs, isLive } from '../entry/layout.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
 
 export interface RangeTally {
   entries: number;
   live: number;
+  /** Of the live ones those that have a moment, past or not. */
+  expiring: number;
   digestHi: number;
   digestLo: number;
 }
+
+/** What no range is called. */
+const WITH_EXPIRING = 0xffff;
+const ROW_BYTES = 34;
 
 const digest = new Uint32Array(2);
 const WORD = 2 ** 32;
@@ -38,7 +49,7 @@ export function digestState(hashHi: number, hashLo: number, entry: Uint8Array, o
   murmur32Twice(hashHi, hashLo, entry, STATE_AT, STATE_END, out);
 }
 
-const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, digestHi: 0, digestLo: 0 };
+const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, expiring: 0, digestHi: 0, digestLo: 0 };
 
 export class VnodeTallies implements LateRecord {
   readonly space = SPACE_META;
@@ -54,14 +65,19 @@ export class VnodeTallies implements LateRecord {
   #last: RangeTally | undefined;
   #entries = 0;
   #live = 0;
+  #expiring = 0;
 
   constructor(place: Place, stored: Uint8Array | undefined) {
     this.place = place;
     if (stored === undefined) return;
     const input = new Reader(stored);
+    const withExpiring = stored[0] === 0xff;
+    if (withExpiring) input.u16();
     while (input.left > 0) {
       const range = input.u16() as PartitionId;
-      const tally = { entries: input.f64(), live: input.f64(), digestHi: input.u32(), digestLo: input.u32() };
+      const [entries, live] = [input.f64(), input.f64()];
+      const expiring = withExpiring ? input.f64() : 0;
+      const tally = { entries, live, expiring, digestHi: input.u32(), digestLo: input.u32() };
       this.#ranges.set(range, tally);
       this.total += tally.entries;
     }
@@ -97,6 +113,7 @@ export class VnodeTallies implements LateRecord {
     this.#last = tally;
     this.#entries = 0;
     this.#live = 0;
+    this.#expiring = 0;
     this.difference[0] = 0;
     this.difference[1] = 0;
     if (before !== undefined) this.#count(at, before, -1);
@@ -104,6 +121,7 @@ export class VnodeTallies implements LateRecord {
     this.total += this.#entries;
     tally.entries += this.#entries;
     tally.live += this.#live;
+    tally.expiring += this.#expiring;
     addTo(tally, this.difference[0] as number, this.difference[1] as number);
   }
 
@@ -115,6 +133,7 @@ export class VnodeTallies implements LateRecord {
     this.total -= this.#entries;
     tally.entries -= this.#entries;
     tally.live -= this.#live;
+    tally.expiring -= this.#expiring;
     const [hi, lo] = [this.difference[0] as number, this.difference[1] as number];
     const low = (WORD - lo) % WORD;
     addTo(tally, WORD - hi - (lo === 0 ? 0 : 1), low);
@@ -126,11 +145,13 @@ export class VnodeTallies implements LateRecord {
   }
 
   bytes(): Uint8Array {
-    const out = new Writer(this.#ranges.size * 26);
+    const out = new Writer(2 + this.#ranges.size * ROW_BYTES);
+    out.u16(WITH_EXPIRING);
     for (const [range, tally] of this.#ranges) {
       out.u16(range);
       out.f64(tally.entries);
       out.f64(tally.live);
+      out.f64(tally.expiring);
       out.u32(tally.digestHi);
       out.u32(tally.digestLo);
     }
@@ -140,7 +161,10 @@ export class VnodeTallies implements LateRecord {
   #count(at: RecordKey, entry: Uint8Array, sign: 1 | -1): void {
     this.#entries += sign;
     // Expiry does not count here: every replica must count alike, whatever its clock.
-    if (isLive(entry, 0)) this.#live += sign;
+    if (isLive(entry, 0)) {
+      this.#live += sign;
+      if (expiryMs(entry) !== 0) this.#expiring += sign;
+    }
     digestState(at.hashHi, at.hashLo, entry, digest);
     const { difference } = this;
     const low = (difference[1] as number) + sign * (digest[1] as number);

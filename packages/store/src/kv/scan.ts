@@ -11,6 +11,9 @@
  * Not a coverage request (@rkv/core): that takes one replica's word for each range, and a key that was acknowledged by the
  * others would be missed.
  *
+ * What has expired is not there: each step goes by one moment, this node's time of the cluster. A range in which something
+ * expires is walked through to be counted.
+ *
  * Promised: a key present throughout a walk is in it. Not promised: a snapshot.
  */
 import {
@@ -90,7 +93,7 @@ interface Counted {
   readonly position: number;
 }
 
-/** From `from` to the end of its range: the tallies when its replicas agree on it, else, or in the midst of one, a walk. */
+/** From `from` to the end of its range: the tallies when its replicas agree on it and nothing expires, else, or in the midst of one, a walk. */
 function countRange(coordinator: Coordinator, from: number, done: (outcome: Outcome<Counted>) => void): void {
   ask(
     coordinator,
@@ -102,7 +105,11 @@ function countRange(coordinator: Coordinator, from: number, done: (outcome: Outc
       const tallies = replies.map(({ reply }) => reply as TallyReply);
       const first = tallies[0] as TallyReply;
       const agree = tallies.every(
-        (t) => t.digestHi === first.digestHi && t.digestLo === first.digestLo && t.entries === first.entries,
+        (t) =>
+          t.digestHi === first.digestHi &&
+          t.digestLo === first.digestLo &&
+          t.entries === first.entries &&
+          t.expiring === 0,
       );
       if (agree && start === from) return done({ kind: 'ok', count: first.live, position: end });
       walkTo(coordinator, from, end, done);
@@ -138,10 +145,11 @@ function scanRange(
   done: (outcome: Outcome<ScannedPage>) => void,
 ): void {
   const after = justBefore(position);
+  const nowMs = coordinator.clusterTime();
   ask(
     coordinator,
     position,
-    (range) => ({ kind: 'page', range, limit, after }),
+    (range) => ({ kind: 'page', range, limit, after, nowMs }),
     (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       const pages = outcome.replies.map(({ reply }) => reply as PageReply);

@@ -205,6 +205,7 @@ class Server implements RunningServer {
     const coordinator: Coordinator = {
       host,
       clock: this.#clock,
+      clusterTime: () => this.#node.clusterTime(),
       port: this.#node.port(this.#module),
       defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
       readBytes: this.#readBytes,

@@ -123,7 +123,7 @@ export class VnodeStage {
 function describeReply(reply: KvReply): string {
   switch (reply.kind) {
     case 'merged':
-      return `merged${reply.existed ? ', existed' : ''}${reply.later === undefined ? '' : ', later held'}`;
+      return `merged${reply.existed ? ', existed' : ''}${reply.untilMs === 0 ? '' : ` until ${reply.untilMs}`}${reply.later === undefined ? '' : ', later held'}`;
     case 'held':
       return reply.whole
         ? describeEntry(reply.entry)
