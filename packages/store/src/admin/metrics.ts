@@ -66,13 +66,23 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
   return families.map(describeFamily).join('');
 }
 
-function loadFamilies({ loopDelay, openRequests, transfers, exchange, redis, cluster }: LoadView): Family[] {
+function loadFamilies({
+  loopDelay,
+  openRequests,
+  transfers,
+  exchange,
+  tidied,
+  redis,
+  cluster,
+}: LoadView): Family[] {
   return [
     gauge('rkv_transfers', 'Handoff transfers of this node to others by state.', [
       [{ state: 'active' }, transfers.active],
       [{ state: 'waiting' }, transfers.waiting],
     ]),
     ...exchangeFamilies(exchange),
+    counter('rkv_swept_total', 'Expired entries of this node that became tombstones.', [[{}, tidied.swept]]),
+    counter('rkv_reaped_total', 'Tombstones that this node removed.', [[{}, tidied.reaped]]),
     gauge('rkv_requests_open', 'Requests that this node coordinates and has not concluded.', [
       [{}, openRequests],
     ]),

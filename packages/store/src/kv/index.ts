@@ -7,3 +7,4 @@ export * from './kv-store.ts';
 export * from './service.ts';
 export * from './kv-vnode.ts';
 export * from './items.ts';
+export type { TidyCounts } from './tidying.ts';

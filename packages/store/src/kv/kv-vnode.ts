@@ -32,6 +32,7 @@ import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
 import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
+import { Tidying, type TidyCounts } from './tidying.ts';
 
 /** An entry on its way into the store; undefined: its removal is. */
 interface InFlight {
@@ -68,6 +69,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #inFlight: ByteBudget;
   readonly #tallies: VnodeTallies;
   readonly trees: KvItemTrees;
+  readonly #tidying: Tidying;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
@@ -76,14 +78,26 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
 
-  /** `inFlight` is shared by the vnodes of a node; left out, this one counts for itself. */
-  constructor(context: VnodeContext, clock: HybridClock, inFlight = inFlightBudget()) {
+  /** `inFlight` and `counts` are shared by the vnodes of a node; left out, this one counts for itself. */
+  constructor(
+    context: VnodeContext,
+    clock: HybridClock,
+    inFlight = inFlightBudget(),
+    counts: TidyCounts = { swept: 0, reaped: 0 },
+  ) {
     this.#context = context;
     this.#inFlight = inFlight;
     this.#clock = clock;
     const at = { hashHi: 0, hashLo: 0, key: 'tally' };
     this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
     this.trees = new KvItemTrees({ context, overlay: this.#overlay, tallies: this.#tallies });
+    this.#tidying = new Tidying({
+      context,
+      tallies: this.#tallies,
+      counts,
+      overlay: this.#overlay,
+      replace: (at, before, after) => this.#store(at, before, after, false) !== undefined,
+    });
     this.#onClash = (key) =>
       context.logger.error(
         { partition: context.place.partition, key },
@@ -219,6 +233,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   close(inOrder: boolean): void {
+    this.#tidying.close();
     this.trees.close(inOrder);
   }
 
@@ -302,11 +317,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return inFlight !== undefined && inFlight.entry === undefined;
   }
 
-  /** Put `after` in the place of `before`, in the store and in the tallies. Undefined: the store takes no writes. */
-  #store(at: RecordKey, before: Uint8Array | undefined, after: Uint8Array | undefined): number | undefined {
+  /**
+   * Put `after` in the place of `before`, in the store and in the tallies. Undefined: the store takes no writes. Not `isNews`:
+   * it is what was held in another form, and nobody is to be told.
+   */
+  #store(
+    at: RecordKey,
+    before: Uint8Array | undefined,
+    after: Uint8Array | undefined,
+    isNews = true,
+  ): number | undefined {
     const { store, place, changed } = this.#context;
     const { hashHi, hashLo, key } = at;
-    if (after !== undefined) this.#context.beforeChange();
+    if (after !== undefined && isNews) this.#context.beforeChange();
     // What was there is borrowed from the store, and must be looked at before the trees ask that for something.
     this.#tallies.changed(at, before, after);
     const records: StoreRecord[] = [{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }];
@@ -329,7 +352,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       this.#overlay.set(key, inFlight);
       if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
-    if (after !== undefined) changed(hashHi, () => encodeItem(at, after));
+    if (after !== undefined && isNews) {
+      this.#tidying.note(after);
+      changed(hashHi, () => encodeItem(at, after));
+    }
     return seq;
   }
 

@@ -100,6 +100,19 @@ export class VnodeTallies implements LateRecord {
     return count > 0 ? Math.max(1, Math.round(count)) : 0;
   }
 
+  /** Values that have a moment, past or not. */
+  get expiring(): number {
+    let sum = 0;
+    for (const { expiring } of this.#ranges.values()) sum += expiring;
+    return sum;
+  }
+
+  get tombstones(): number {
+    let sum = 0;
+    for (const { entries, live } of this.#ranges.values()) sum += entries - live;
+    return sum;
+  }
+
   /** The ranges that hold something. */
   get held(): PartitionId[] {
     return [...this.#ranges].filter(([, { entries }]) => entries > 0).map(([range]) => range);

@@ -5,7 +5,7 @@
  */
 import type { LimitUse, LoopDelay, Node, TcpTransport } from '@rkv/core';
 import type { AdminServer, LoadView } from '../admin/index.ts';
-import type { ByteBudget } from '../kv/index.ts';
+import type { ByteBudget, TidyCounts } from '../kv/index.ts';
 import type { RedisServer } from '../redis/index.ts';
 import { exchangeLoad } from './exchange-view.ts';
 
@@ -13,13 +13,14 @@ export interface LoadParts {
   readonly node: Node;
   readonly transport: TcpTransport;
   readonly readBytes: ByteBudget;
+  readonly tidied: TidyCounts;
   readonly loopDelay: LoopDelay;
   /** Undefined while that door is not open. */
   readonly redis: RedisServer | undefined;
   readonly http: AdminServer | undefined;
 }
 
-export function loadOf({ node, transport, readBytes, loopDelay, redis, http }: LoadParts): LoadView {
+export function loadOf({ node, transport, readBytes, tidied, loopDelay, redis, http }: LoadParts): LoadView {
   return {
     limits: [
       ...node.limits(),
@@ -32,6 +33,7 @@ export function loadOf({ node, transport, readBytes, loopDelay, redis, http }: L
     openRequests: node.openRequests,
     transfers: { active: node.handoff.active().length, waiting: node.handoff.waiting().length },
     exchange: exchangeLoad(node),
+    tidied,
     cluster: transport.counters,
     ...(redis === undefined ? {} : { redis: redis.counters() }),
   };

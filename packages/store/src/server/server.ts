@@ -131,6 +131,7 @@ class Server implements RunningServer {
   readonly #module: ReturnType<typeof kvModule>;
   readonly #clock: HybridClock;
   readonly #readBytes = readBudget();
+  readonly #tidied = { swept: 0, reaped: 0 };
   readonly #loopDelay = new LoopDelay();
   #admin!: NodeAdmin;
   #kv!: QuorumStore;
@@ -157,7 +158,7 @@ class Server implements RunningServer {
       random: () => host.random(),
       driftLimitMs: DRIFT_LIMIT_MS,
     });
-    this.#module = kvModule(this.#clock);
+    this.#module = kvModule(this.#clock, this.#tidied);
     this.#node = new Node({
       id: identity,
       name: config.name,
@@ -261,6 +262,7 @@ class Server implements RunningServer {
       node: this.#node,
       transport: this.#parts.transport,
       readBytes: this.#readBytes,
+      tidied: this.#tidied,
       loopDelay: this.#loopDelay,
       redis: this.#redis,
       http: this.#http,

@@ -6,6 +6,7 @@ import {
   ALL_HASHES,
   HybridClock,
   silentLogger,
+  ZERO_STAMP,
   SPACE_ENTRY,
   type Logger,
   type NodeId,
@@ -39,6 +40,14 @@ export class VnodeStage {
   /** What was logged, without its fields. */
   readonly logged: string[] = [];
   readonly clock: HybridClock;
+  /** May be changed at any time. */
+  readonly bounds = {
+    lowestMs: undefined as number | undefined,
+    floor: ZERO_STAMP as Uint8Array,
+    bar: ZERO_STAMP as Uint8Array,
+    lowestClock: (): number | undefined => this.bounds.lowestMs,
+  };
+  readonly counts = { swept: 0, reaped: 0 };
   readonly inFlight: ByteBudget;
   readonly #context: VnodeContext;
 
@@ -59,11 +68,12 @@ export class VnodeStage {
       logger: this.#logger(),
       pool: poolOf(this.host),
       role: () => 'primary',
+      bounds: this.bounds,
       durability,
       beforeChange: () => {},
       changed: (_hashHi, encode) => this.passedOn.push(describeItem(encode())),
     };
-    this.vnode = new KvVnode(this.#context, this.clock, this.inFlight);
+    this.vnode = new KvVnode(this.#context, this.clock, this.inFlight, this.counts);
     store.start({
       onProgress: () => this.vnode.onStoreProgress(),
       onFailure: (fromSeq) => this.vnode.onStoreProgress(fromSeq),
