@@ -103,6 +103,16 @@ export interface VnodePool {
   run(token: Pick<ReplyToken<never>, 'refuse' | 'fail'>, step: () => boolean): void;
 }
 
+/** What holds for all members, as far as this node knows. Asked anew each time: stamps only rise. */
+export interface Bounds {
+  /** A moment that is past on the wall clock of every member; undefined: one of them is not up. */
+  lowestClock(): number | undefined;
+  /** The reap floor: tombstones at or below it may go. Borrowed, sixteen bytes. */
+  readonly floor: Uint8Array;
+  /** No write that is stamped at or below it is taken any more: it is stamped anew, above. At least the floor. Borrowed. */
+  readonly bar: Uint8Array;
+}
+
 export interface VnodeContext {
   readonly self: NodeId;
   readonly place: Place;
@@ -112,6 +122,7 @@ export interface VnodeContext {
   readonly pool: VnodePool;
   /** How this vnode stands to its partition at this moment, under the ring this node has. */
   role(): VnodeRole;
+  readonly bounds: Bounds;
   /** Whether an acknowledgement waits for `committedSeq` (process) or `flushedSeq` (power). */
   readonly durability: 'process' | 'power';
   /**

@@ -261,11 +261,13 @@ describe('three nodes', () => {
     play.cut.add('c');
     play.run(3_000);
     expect(play.machine('a').isUp(id('c'))).toBe(false);
+    expect(play.machine('a').peers.lowestClock(0), 'nobody knows what c would say').toBeUndefined();
     expect(play.trace).toContain('a: c is down');
     play.cut.delete('c');
     play.run(600);
     expect(play.machine('a').isUp(id('c'))).toBe(true);
     expect(play.machine('a').peers.clockOffsetOf(id('c'))).toBe(0);
+    expect(play.machine('a').peers.lowestClock(0)).toBeDefined();
   });
 });
 

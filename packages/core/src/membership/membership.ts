@@ -147,7 +147,17 @@ export class Membership {
   }
 
   /** What the peers have said of themselves. */
-  get peers(): Pick<Peers, 'runs' | 'servicesOf' | 'partialOf' | 'diskOf' | 'clockOffsetOf' | 'isSlow'> {
+  get peers(): Pick<
+    Peers,
+    | 'runs'
+    | 'servicesOf'
+    | 'partialOf'
+    | 'diskOf'
+    | 'clockOffsetOf'
+    | 'clusterTime'
+    | 'lowestClock'
+    | 'isSlow'
+  > {
     return this.#peers;
   }
 

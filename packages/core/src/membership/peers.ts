@@ -4,13 +4,14 @@
  * They are the other members of the ring and of the prospect, and change with each document. What a stranger says is not
  * kept.
  *
- *   liveness    who is up           gossip    who has which document
+ *   liveness    who is up           gossip    who has which document           cluster clock    what time it is
  *
  * Each change of who is up, or of what somebody who is up runs, is given back as data.
  */
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { PeerAddress } from '../contracts/transport.ts';
 import type { AgreedDocument } from '../ring/document.ts';
+import { ClusterClock } from './cluster-clock.ts';
 import { Gossip, heartbeatOf, newsFor, type GossipVerdict, type Held } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
 import type { DocumentMessage, Heartbeat, MembershipMessage } from './messages.ts';
@@ -33,6 +34,7 @@ export class Peers {
   readonly #init: PeersInit;
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
+  readonly #clock: ClusterClock;
   #stopping = false;
   #addresses: readonly PeerAddress[] = [];
 
@@ -40,6 +42,7 @@ export class Peers {
     this.#init = init;
     this.#liveness = new Liveness(init.preset);
     this.#gossip = new Gossip(init.preset.heartbeatIntervalMs);
+    this.#clock = new ClusterClock(init.wallClock);
   }
 
   /** All but this node. */
@@ -83,6 +86,17 @@ export class Peers {
     return node === this.#init.self ? 0 : this.#gossip.wordOf(node)?.clockOffsetMs;
   }
 
+  /** The median of the members' wall clocks, as far as they were heard; `now` is the monotonic clock. */
+  clusterTime(now: number): number {
+    return this.#clock.median(now);
+  }
+
+  /** The lowest of the members' wall clocks; undefined: somebody is not up. */
+  lowestClock(now: number): number | undefined {
+    const nodes = this.#addresses.map(({ id }) => id);
+    return nodes.every((node) => this.isUp(node)) ? this.#clock.lowest(nodes, now) : undefined;
+  }
+
   /** Whether this member was last heard with exactly this document. */
   has(node: NodeId, agreed: AgreedDocument): boolean {
     return node === this.#init.self || this.#gossip.has(node, agreed);
@@ -120,6 +134,7 @@ export class Peers {
   ): { readonly verdict: GossipVerdict; readonly news: boolean } {
     const before = this.#gossip.wordOf(from)?.services;
     const verdict = this.#gossip.heard(from, heartbeat, held, { wallMs: this.#init.wallClock(), now });
+    this.#clock.heard(from, heartbeat.wallMs, now);
     const after = this.#gossip.wordOf(from)?.services;
     return { verdict, news: this.#liveness.isWatched(from) && !isSameList(before, after) };
   }
@@ -136,6 +151,7 @@ export class Peers {
     }
     const ids = new Set(peers.keys());
     this.#gossip.keepOnly(ids);
+    this.#clock.keepOnly(ids);
     const moved =
       peers.size !== this.#addresses.length ||
       this.#addresses.some((peer) => peers.get(peer.id)?.address !== peer.address);

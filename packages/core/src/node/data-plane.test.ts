@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
+import { noBounds } from '../../test/no-bounds.ts';
 import { WireError, Writer } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { silentLogger } from '../contracts/logger.ts';
@@ -158,6 +159,7 @@ class TestNode {
     this.#view = new RingView(self, document, () => true);
     this.table = new RequestTable(host);
     this.vnodes = new VnodeManager({
+      bounds: noBounds,
       self,
       host,
       store,

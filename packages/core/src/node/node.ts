@@ -185,6 +185,11 @@ export class Node {
     return this.#membership.peers;
   }
 
+  /** What time it is, ms since 1970, whatever this node's own clock says: by which keys expire. */
+  clusterTime(): number {
+    return this.#membership.peers.clusterTime(this.#init.host.monotonic());
+  }
+
   isUp(node: NodeId): boolean {
     return this.#membership.isUp(node);
   }

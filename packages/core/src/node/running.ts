@@ -7,6 +7,7 @@
  * Not here: how a ring comes about and when it is durable (membership), and what the node does without one (node.ts).
  */
 import type { Reader, Writer } from '../base/bytes.ts';
+import { ZERO_STAMP } from '../base/hybrid-clock.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { TransportHandler } from '../contracts/transport.ts';
@@ -75,7 +76,20 @@ export class Running {
       (node) => membership.isUp(node),
       (node, service) => membership.peers.runs(node, service),
     );
-    const vnodes = new VnodeManager({ self, host, store, logger, durability, modules, mailboxMax });
+    const vnodes = new VnodeManager({
+      self,
+      host,
+      store,
+      logger,
+      durability,
+      modules,
+      mailboxMax,
+      bounds: {
+        lowestClock: () => membership.peers.lowestClock(host.monotonic()),
+        floor: ZERO_STAMP,
+        bar: ZERO_STAMP,
+      },
+    });
     this.view = view;
     this.vnodes = vnodes;
     this.lists = new Map(modules.map(({ name }) => [name, view.listOf(name)]));

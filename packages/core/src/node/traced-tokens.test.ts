@@ -1,4 +1,5 @@
 /** One node with a vnode that answers, refuses, fails or waits as it is told, and what it logs of traced commands. */
+import { noBounds } from '../../test/no-bounds.ts';
 import { describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
@@ -58,6 +59,7 @@ function stage() {
     logger: silentLogger,
     durability: 'process',
     modules,
+    bounds: noBounds,
   });
   vnodes.start(document, { firstLife: true, intact: true });
   const frames: Uint8Array[] = [];

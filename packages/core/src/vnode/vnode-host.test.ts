@@ -2,6 +2,7 @@
 import { expect, it, vi } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
+import { noBounds } from '../../test/no-bounds.ts';
 import { BrokenInvariant } from '../base/assert.ts';
 import { WireError } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
@@ -106,6 +107,7 @@ function open(reopens: boolean): void {
   const open = (context: VnodeContext): Parrot => new Parrot(context);
   const module = { name: 'parrot', codec: {}, reopens, open };
   host = new VnodeHost({
+    bounds: noBounds,
     self: 'a' as NodeId,
     place: { ringBits: 3, partition: 0 as PartitionId },
     module: module as unknown as VnodeModule<unknown, unknown>,

@@ -16,6 +16,7 @@ import type { Logger } from '../contracts/logger.ts';
 import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type {
+  Bounds,
   CoverageQuery,
   ItemTrees,
   Vnode,
@@ -50,6 +51,7 @@ export interface VnodeHostInit {
   readonly logger: Logger;
   /** Of the node. */
   readonly pool: WorkerPool;
+  readonly bounds: Bounds;
   readonly durability: 'process' | 'power';
   /** How the vnode stands when it has no record yet. */
   readonly standing: VnodeStanding;
@@ -374,7 +376,7 @@ export class VnodeHost {
   }
 
   #makeContext(): VnodeContext {
-    const { self, place, host, store, logger, pool, durability } = this.#init;
+    const { self, place, host, store, logger, pool, durability, bounds } = this.#init;
     return {
       self,
       place,
@@ -386,6 +388,7 @@ export class VnodeHost {
       },
       durability,
       role: () => this.role,
+      bounds,
       beforeChange: () => this.#beforeChange(),
       changed: (hashHi, encode) => {
         this.#changes++;

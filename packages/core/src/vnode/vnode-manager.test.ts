@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
+import { noBounds } from '../../test/no-bounds.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { silentLogger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META } from '../contracts/store.ts';
@@ -121,6 +122,7 @@ class Life {
     });
     const modules = services.map(moduleNamed);
     this.manager = new VnodeManager({
+      bounds: noBounds,
       self,
       host: new ManualHost(++lives),
       store,

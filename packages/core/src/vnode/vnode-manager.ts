@@ -18,7 +18,7 @@ import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META, type Place, type Store } from '../contracts/store.ts';
-import type { VnodeModule } from '../contracts/vnode.ts';
+import type { Bounds, VnodeModule } from '../contracts/vnode.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
 import { VnodeHost } from './vnode-host.ts';
@@ -32,6 +32,7 @@ export interface VnodeManagerInit {
   readonly logger: Logger;
   readonly durability: 'process' | 'power';
   readonly modules: readonly VnodeModule<unknown, unknown>[];
+  readonly bounds: Bounds;
   /** Commands that a vnode has taken and not answered, at most; `MAILBOX_MAX` when left out. */
   readonly mailboxMax?: number | undefined;
 }
@@ -303,7 +304,7 @@ export class VnodeManager {
   ): VnodeHost {
     const found = this.findAt(module.name, place);
     if (found !== undefined) return found;
-    const { self, host, store, logger, durability } = this.#init;
+    const { self, host, store, logger, durability, bounds } = this.#init;
     const opened = new VnodeHost({
       self,
       place,
@@ -312,6 +313,7 @@ export class VnodeManager {
       store,
       logger,
       pool: this.#pool,
+      bounds,
       durability,
       standing,
       whole,

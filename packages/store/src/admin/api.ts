@@ -394,6 +394,8 @@ export interface LoadView {
   /** Of this node to others. */
   readonly transfers: { readonly active: number; readonly waiting: number };
   readonly exchange: ExchangeLoad;
+  /** Entries that were over, since the node started: expired ones that became tombstones, tombstones that were removed. */
+  readonly tidied: { readonly swept: number; readonly reaped: number };
   /** While it has a Redis door. */
   readonly redis?: RedisTraffic;
   readonly cluster: ClusterTraffic;

@@ -69,6 +69,7 @@ const load: LoadView = {
     differing: 6,
     oldestMs: 7_500,
   },
+  tidied: { swept: 8, reaped: 9 },
   redis: { connections: 1, commands: 2, inputBytes: 3, outputBytes: 4, hits: 5, misses: 6 },
   cluster: { framesSent: 1, framesReceived: 2, framesNotTaken: 3, peersUp: 4, peersDown: 5 },
 };
@@ -247,6 +248,8 @@ describe('pages', () => {
     expect(text).toContain('rkv_transfers{state="waiting"} 2\n');
     expect(text).toContain('rkv_exchange_items_total{at="here",asked="by_others"} 5\n');
     expect(text).toContain('rkv_exchange_oldest_seconds 7.5\n');
+    expect(text).toContain('rkv_swept_total 8\n');
+    expect(text).toContain('rkv_reaped_total 9\n');
     expect(text).toContain('rkv_frames_total{way="not_taken"} 3\n');
     expect(text).toContain('rkv_redis_commands_total 2\n');
   });

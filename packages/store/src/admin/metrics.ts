@@ -71,6 +71,7 @@ function loadFamilies({
   openRequests,
   transfers,
   exchange,
+  tidied,
   redis,
   cluster,
   store,
@@ -81,6 +82,8 @@ function loadFamilies({
       [{ state: 'waiting' }, transfers.waiting],
     ]),
     ...exchangeFamilies(exchange),
+    counter('rkv_swept_total', 'Expired entries of this node that became tombstones.', [[{}, tidied.swept]]),
+    counter('rkv_reaped_total', 'Tombstones that this node removed.', [[{}, tidied.reaped]]),
     gauge('rkv_requests_open', 'Requests that this node coordinates and has not concluded.', [
       [{}, openRequests],
     ]),

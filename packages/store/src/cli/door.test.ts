@@ -90,6 +90,7 @@ const admin: Admin = {
       differing: 0,
       oldestMs: undefined,
     },
+    tidied: { swept: 0, reaped: 0 },
     cluster: { framesSent: 0, framesReceived: 0, framesNotTaken: 0, peersUp: 0, peersDown: 0 },
   }),
 };

@@ -31,7 +31,18 @@ export type Change =
   | { readonly kind: 'delete'; readonly when: Condition; readonly returns: boolean }
   /** Of a number, which is 0 when nothing is there. */
   | { readonly kind: 'increment'; readonly by: bigint }
-  | { readonly kind: 'append'; readonly value: Uint8Array };
+  | { readonly kind: 'append'; readonly value: Uint8Array }
+  /** Another moment for the value that is there; one that is past deletes it. */
+  | {
+      readonly kind: 'expire';
+      /** As of a set. */
+      readonly until: number;
+      readonly when: ExpiryCondition;
+      readonly returns: boolean;
+    };
+
+/** What must be of the expiry that is there: none, some, or that the new one is later or earlier; never is later than all. */
+export type ExpiryCondition = 'always' | 'none' | 'some' | 'later' | 'earlier';
 
 /** Why a change makes no sense for what it found. Nothing was changed. */
 export type ChangeProblem = 'not_an_integer' | 'out_of_range' | 'too_large';
@@ -42,8 +53,10 @@ export interface ChangeAnswer {
   readonly problem: ChangeProblem | undefined;
   /** A live value was there before. */
   readonly existed: boolean;
-  /** read, and set and delete that return it: the value before. increment: the number after. */
+  /** read, and others that return it: the value before. increment: the number after. */
   readonly value: Uint8Array | undefined;
+  /** When the value before expires, ms since 1970; 0: never. */
+  readonly untilMs: number;
   /** append: how long the value is after it. */
   readonly length: number;
 }
@@ -75,14 +88,25 @@ export function applyChange(
 ): ChangeOutcome {
   const live = held !== undefined && isLive(held, nowMs);
   const before = live ? held.subarray(payloadStart(held)) : undefined;
-  const answer = { applied: true, problem: undefined, existed: live, value: undefined, length: 0 };
+  const answer = {
+    applied: true,
+    problem: undefined,
+    existed: live,
+    value: undefined,
+    untilMs: live ? expiryMs(held) : 0,
+    length: 0,
+  };
   switch (change.kind) {
     case 'read':
       return { answer: { ...answer, applied: live, value: before }, next: undefined };
     case 'set': {
       const value = change.returns ? before : undefined;
-      if (!holds(change.when, before)) return { answer: { ...answer, applied: false, value }, next: undefined };
-      return { answer: { ...answer, value }, next: { value: change.value, until: live || change.until !== 'keep' ? change.until : 0 } };
+      if (!holds(change.when, before))
+        return { answer: { ...answer, applied: false, value }, next: undefined };
+      return {
+        answer: { ...answer, value },
+        next: { value: change.value, until: live || change.until !== 'keep' ? change.until : 0 },
+      };
     }
     case 'delete': {
       const value = change.returns ? before : undefined;
@@ -92,12 +116,25 @@ export function applyChange(
     }
     case 'increment':
       return incremented(before, change.by, answer);
+    case 'expire': {
+      const value = change.returns ? before : undefined;
+      if (before === undefined || !mayExpire(change.when, answer.untilMs, change.until))
+        return { answer: { ...answer, applied: false, value }, next: undefined };
+      const isOver = change.until !== 0 && change.until <= nowMs;
+      return {
+        answer: { ...answer, value },
+        next: { value: isOver ? undefined : before, until: change.until },
+      };
+    }
     case 'append': {
       const joined = new Uint8Array((before?.length ?? 0) + change.value.length);
       if (joined.length > valueBytesMax) return refused(answer, 'too_large');
       if (before !== undefined) joined.set(before);
       joined.set(change.value, before?.length ?? 0);
-      return { answer: { ...answer, length: joined.length }, next: { value: joined, until: live ? 'keep' : 0 } };
+      return {
+        answer: { ...answer, length: joined.length },
+        next: { value: joined, until: live ? 'keep' : 0 },
+      };
     }
   }
 }
@@ -123,7 +160,13 @@ export function entryAgain(
   version: Uint8Array,
   promised?: Uint8Array,
 ): Uint8Array {
-  return encodeEntry(key, { ...fieldsOf(held), base: undefined, expiry: keptExpiry(held, version), version, promised });
+  return encodeEntry(key, {
+    ...fieldsOf(held),
+    base: undefined,
+    expiry: keptExpiry(held, version),
+    version,
+    promised,
+  });
 }
 
 /** Stamped anew: the base of the new version would void the old stamp. */
@@ -142,6 +185,21 @@ function holds(when: Condition, before: Uint8Array | undefined): boolean {
       return before !== undefined;
     case 'equals':
       return before !== undefined && areEqual(before, when.value);
+  }
+}
+
+function mayExpire(when: ExpiryCondition, now: number, next: number): boolean {
+  switch (when) {
+    case 'always':
+      return true;
+    case 'none':
+      return now === 0;
+    case 'some':
+      return now !== 0;
+    case 'later':
+      return now !== 0 && (next === 0 || next > now);
+    case 'earlier':
+      return next !== 0 && (now === 0 || next < now);
   }
 }
 

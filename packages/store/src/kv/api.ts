@@ -48,6 +48,11 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
+export interface PutOptions extends RequestOptions {
+  /** The value expires at this moment, ms since 1970, by the cluster's clock. Left out or 0: never. At most `EXPIRY_MS_MAX`. */
+  readonly untilMs?: number;
+}
+
 /** The longest time for a request, ms: half of what the HTTP door waits for its answer, so that it ends with a reason. */
 export const TIMEOUT_MS_MAX = 30_000;
 
@@ -60,8 +65,11 @@ export interface ChangeSink {
 export interface ReadSink {
   /** In the place of the others: the whole entry, a tombstone's too; undefined: nothing is held. Borrowed. */
   onEntry?(entry: Uint8Array | undefined): void;
-  /** The value is `bytes[start..end)`, borrowed: valid during the call only. */
-  onValue(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * The value is `bytes[start..end)`, borrowed: valid during the call only. `untilMs`: when it expires, 0: never; it was
+   * live at `nowMs`, which is 0 where that did not matter.
+   */
+  onValue(bytes: Uint8Array, start: number, end: number, untilMs: number, nowMs: number): void;
   onMissing(): void;
   onFailure(failure: Failure): void;
 }
@@ -89,9 +97,11 @@ export interface CountSink {
 export interface KvStore {
   /** So much is held for reads under way that who waits for an answer had better not ask for more before it has come. */
   readonly crowded: boolean;
+  /** The cluster's clock, ms since 1970: keys expire by it. */
+  now(): number;
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void;
   /** `value` is borrowed until the call returns. */
-  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void;
+  put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteSink): void;
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void;
   /** Read-modify-write, run at one node of the key. `change` is borrowed until the sink is told. */
   change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void;

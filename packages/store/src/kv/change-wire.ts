@@ -7,8 +7,9 @@
  *                         delete:    u8 flags {returns}, condition
  *                         increment: 8 bytes, two's complement
  *                         append:    u32 length, value
+ *                         expire:    u8 flags {returns}, f64 until, u8 {always, none, some, later, earlier}
  * condition u8 kind {always, absent, present, equals}, equals: u32 length, value
- * answer   u8 flags {applied, existed, value}, u8 problem, u32 length, version 16, [value]
+ * answer   u8 flags {applied, existed, value}, u8 problem, u32 length, f64 until, version 16, [value]
  * failure  JSON
  * ```
  */
@@ -19,11 +20,14 @@ import {
   type ChangeAnswer,
   type ChangeProblem,
   type Condition,
+  type ExpiryCondition,
 } from '../entry/change.ts';
+import { EXPIRY_MS_MAX } from '../entry/expiry.ts';
 import type { Failure } from './api.ts';
 
-const CHANGES: readonly Change['kind'][] = ['read', 'set', 'delete', 'increment', 'append'];
+const CHANGES: readonly Change['kind'][] = ['read', 'set', 'delete', 'increment', 'append', 'expire'];
 const CONDITIONS: readonly Condition['kind'][] = ['always', 'absent', 'present', 'equals'];
+const EXPIRY_CONDITIONS: readonly ExpiryCondition[] = ['always', 'none', 'some', 'later', 'earlier'];
 const PROBLEMS: readonly (ChangeProblem | undefined)[] = [
   undefined,
   'not_an_integer',
@@ -52,6 +56,10 @@ export function writeChange(change: Change, out: ByteWriter): void {
       return writeCondition(change.when, out);
     case 'append':
       return writeValue(change.value, out);
+    case 'expire':
+      out.u8(change.returns ? RETURNS : 0);
+      out.f64(change.until);
+      return out.u8(EXPIRY_CONDITIONS.indexOf(change.when));
     case 'increment': {
       const by = BigInt.asUintN(64, change.by);
       out.u32(Number(by >> 32n));
@@ -68,8 +76,7 @@ export function readChange(input: ByteReader): Change {
       return { kind };
     case 'set': {
       const flags = input.u8();
-      const until = input.f64();
-      if (!(until >= 0 && until < 2 ** 48)) throw new WireError('an expiry out of range');
+      const until = readMoment(input);
       const when = readCondition(input);
       const returns = (flags & RETURNS) !== 0;
       return { kind, returns, until: (flags & KEEPS) === 0 ? until : 'keep', when, value: readValue(input) };
@@ -84,6 +91,13 @@ export function readChange(input: ByteReader): Change {
     }
     case 'append':
       return { kind, value: readValue(input) };
+    case 'expire': {
+      const returns = (input.u8() & RETURNS) !== 0;
+      const until = readMoment(input);
+      const when = EXPIRY_CONDITIONS[input.u8()];
+      if (when === undefined) throw new WireError('a condition that the store does not know');
+      return { kind, returns, until, when };
+    }
     default:
       throw new WireError('a change that the store does not know');
   }
@@ -95,10 +109,11 @@ export interface VersionedAnswer extends ChangeAnswer {
 }
 
 export function writeAnswer(answer: VersionedAnswer, out: ByteWriter): void {
-  const { applied, existed, value, problem, length, version } = answer;
+  const { applied, existed, value, problem, untilMs, length, version } = answer;
   out.u8((applied ? APPLIED : 0) | (existed ? EXISTED : 0) | (value === undefined ? 0 : VALUE));
   out.u8(PROBLEMS.indexOf(problem));
   out.u32(length);
+  out.f64(untilMs);
   out.bytes(version, 0, 16);
   if (value !== undefined) out.bytes(value);
 }
@@ -108,12 +123,14 @@ export function readAnswer(input: ByteReader): VersionedAnswer {
   const flags = input.u8();
   const problem = PROBLEMS[input.u8()];
   const length = input.u32();
+  const untilMs = input.f64();
   const version = input.view(16).slice();
   const value = (flags & VALUE) === 0 ? undefined : input.view(input.left);
   return {
     applied: (flags & APPLIED) !== 0,
     existed: (flags & EXISTED) !== 0,
     problem,
+    untilMs,
     length,
     version,
     value,
@@ -134,6 +151,13 @@ export function readFailure(input: ByteReader): Failure {
     throw new WireError('a failure that makes no sense');
   // What cannot be read for sure is not sure.
   return { ...failure, definite: failure.definite === true };
+}
+
+function readMoment(input: ByteReader): number {
+  const until = input.f64();
+  if (!(Number.isInteger(until) && until >= 0 && until <= EXPIRY_MS_MAX))
+    throw new WireError('an expiry out of range');
+  return until;
 }
 
 function writeCondition(when: Condition, out: ByteWriter): void {

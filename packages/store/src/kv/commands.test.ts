@@ -19,16 +19,17 @@ const commands: [KvCommand, string][] = [
   [{ kind: 'merge', ...at, entry }, `01 ${AT} ${hexOf(entry)}`],
   [{ kind: 'get', ...at, whole: true }, `02 ${AT} 01`],
   [{ kind: 'get', ...at, whole: false }, `02 ${AT} 00`],
-  [{ kind: 'page', range, after: undefined, limit: 500 }, '03 0102 01f4'],
-  [{ kind: 'page', range, after: at, limit: 500 }, `03 0102 01f4 ${AT}`],
+  [{ kind: 'page', range, after: undefined, limit: 500, nowMs: 1 }, '09 0102 01f4 3ff0000000000000'],
+  [{ kind: 'page', range, after: at, limit: 500, nowMs: 2 }, `09 0102 01f4 4000000000000000 ${AT}`],
   [{ kind: 'tally', range }, '04 0102'],
   [{ kind: 'ping', n: 3 }, '05 00000003'],
   [{ kind: 'merge', ...at, entry, flushed: true }, `0b ${AT} ${hexOf(entry)}`],
   [{ kind: 'inspect', ...at }, `0c ${AT}`],
 ];
 const replies: [KvReply, string][] = [
-  [{ kind: 'merged', existed: false, later: undefined }, '01 00'],
-  [{ kind: 'merged', existed: true, later: stampOf(9) }, `01 03 ${hexOf(stampOf(9))}`],
+  [{ kind: 'merged', existed: false, untilMs: 0, later: undefined }, '01 00'],
+  [{ kind: 'merged', existed: true, untilMs: 0, later: stampOf(9) }, `01 03 ${hexOf(stampOf(9))}`],
+  [{ kind: 'merged', existed: true, untilMs: 3, later: undefined }, '01 05 4008000000000000'],
   [{ kind: 'held', entry: undefined, whole: true }, '02 02'],
   [{ kind: 'held', entry, whole: true }, `02 03 ${hexOf(entry)}`],
   [{ kind: 'page', items: [], more: false }, '03 00 00000000'],
@@ -37,8 +38,8 @@ const replies: [KvReply, string][] = [
     `03 01 00000001 ${AT} ${hexOf(state)} 01`,
   ],
   [
-    { kind: 'tally', entries: 2, live: 1, digestHi: 0xffffffff, digestLo: 7 },
-    '04 4000000000000000 3ff0000000000000 ffffffff 00000007',
+    { kind: 'tally', entries: 2, live: 1, expiring: 1, digestHi: 0xffffffff, digestLo: 7 },
+    '04 4000000000000000 3ff0000000000000 ffffffff 00000007 3ff0000000000000',
   ],
   [{ kind: 'pong', n: 3 }, '05 00000003'],
   [

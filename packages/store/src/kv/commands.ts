@@ -2,10 +2,10 @@
  * What the vnodes of the store are asked, and what they answer; and how both look on the wire.
  *
  * ```
- * merge  1, hash 8, key, entry            -> 1, flags {existed, later}, [stamp 16]
+ * merge  1, hash 8, key, entry            -> 1, flags {existed, later, expires}, [stamp 16], [f64 until]
  * get    2, hash 8, key, flags {whole, strict} -> 2, flags {held, whole}, entry or its header
- * page   3, range u16, limit u16, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
- * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8
+ * page   9, range u16, limit u16, f64 now, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
+ * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8, [f64 expiring]
  * ping   5, u32 n                         -> 5, u32 n
  * prepare 6, hash 8, key, ballot 16, [state 24] -> 6, flags {granted, held, whole}, ballot 16, [entry or its header]
  * accept 7, hash 8, key, entry            -> 7, u8 accepted, ballot 16
@@ -13,7 +13,8 @@
  * merge 11, as 1, to be answered once flushed
  * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
  * ```
- * key and entry stand behind a 32-bit length.
+ * key and entry stand behind a 32-bit length. A tally of a node that knows no expiry says nothing of it. Number 3 was a page
+ * that each replica read by its own clock.
  */
 import {
   carveCopy,
@@ -83,6 +84,8 @@ export interface PageCommand {
   readonly range: PartitionId;
   readonly after: RecordKey | undefined;
   readonly limit: number;
+  /** What has expired by then is not live: the coordinator's time, and no replica's. */
+  readonly nowMs: number;
 }
 
 export interface TallyCommand {
@@ -113,8 +116,10 @@ export type KvCommand =
 
 export interface MergedReply {
   readonly kind: 'merged';
-  /** A live value was held before. */
+  /** A value was held before, live unless its moment is past. */
   readonly existed: boolean;
+  /** The moment of what was held before; 0: none. Whether it is past is for the coordinator to say. */
+  readonly untilMs: number;
   /** The version held, when it is later than the entry's: the write counts for nothing here. 16 bytes. */
   readonly later: Uint8Array | undefined;
 }
@@ -143,7 +148,10 @@ export interface TallyReply {
   readonly kind: 'tally';
   /** Tombstones included. */
   readonly entries: number;
+  /** Values, whether expired or not. */
   readonly live: number;
+  /** Of these, values that will expire or have. */
+  readonly expiring: number;
   /** Sum of the digests of all states, as two words: equal tallies hold equal keys in equal states. */
   readonly digestHi: number;
   readonly digestLo: number;
@@ -211,6 +219,7 @@ export const STATE_END = 32;
 
 const EXISTED = 1;
 const LATER = 2;
+const EXPIRES = 4;
 const HELD = 1;
 const WHOLE = 2;
 const GRANTED = 4;
@@ -300,9 +309,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.u8((command.whole ? GET_WHOLE : 0) | (command.strict === true ? GET_STRICT : 0));
         return;
       case 'page':
-        out.u8(3);
+        out.u8(9);
         out.u16(command.range);
         out.u16(command.limit);
+        out.f64(command.nowMs);
         if (command.after !== undefined) writeKey(out, command.after);
         return;
       case 'tally':
@@ -354,11 +364,6 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const strict = (flags & GET_STRICT) !== 0;
         return { kind: 'get', hashHi, hashLo, key, whole, ...(strict && { strict }) };
       }
-      case 3: {
-        const range = input.u16() as PartitionId;
-        const limit = input.u16();
-        return { kind: 'page', range, limit, after: input.left > 0 ? readKey(input) : undefined };
-      }
       case 4:
         return { kind: 'tally', range: input.u16() as PartitionId };
       case 5:
@@ -381,6 +386,12 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       }
       case 12:
         return { kind: 'inspect', ...readKey(input) };
+      case 9: {
+        const range = input.u16() as PartitionId;
+        const limit = input.u16();
+        const nowMs = input.f64();
+        return { kind: 'page', range, limit, nowMs, after: input.left > 0 ? readKey(input) : undefined };
+      }
       default:
         throw new WireError(`a command of kind ${kind}, which the store does not know`);
     }
@@ -390,8 +401,13 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
     switch (reply.kind) {
       case 'merged':
         out.u8(1);
-        out.u8((reply.existed ? EXISTED : 0) | (reply.later === undefined ? 0 : LATER));
+        out.u8(
+          (reply.existed ? EXISTED : 0) |
+            (reply.later === undefined ? 0 : LATER) |
+            (reply.untilMs === 0 ? 0 : EXPIRES),
+        );
         if (reply.later !== undefined) out.bytes(reply.later);
+        if (reply.untilMs !== 0) out.f64(reply.untilMs);
         return;
       case 'held':
         out.u8(2);
@@ -415,6 +431,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.f64(reply.live);
         out.u32(reply.digestHi);
         out.u32(reply.digestLo);
+        out.f64(reply.expiring);
         return;
       case 'pong':
         out.u8(5);
@@ -450,7 +467,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 1: {
         const flags = input.u8();
         const later = (flags & LATER) !== 0 ? input.view(16).slice() : undefined;
-        return { kind: 'merged', existed: (flags & EXISTED) !== 0, later };
+        const untilMs = (flags & EXPIRES) !== 0 ? input.f64() : 0;
+        return { kind: 'merged', existed: (flags & EXISTED) !== 0, untilMs, later };
       }
       case 2: {
         const flags = input.u8();
@@ -479,6 +497,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
           live: input.f64(),
           digestHi: input.u32(),
           digestLo: input.u32(),
+          expiring: input.left > 0 ? input.f64() : 0,
         };
       case 5:
         return { kind: 'pong', n: input.u32() };

@@ -32,6 +32,8 @@ export interface RequestDefaults {
 export interface Coordinator {
   readonly host: Host;
   readonly clock: HybridClock;
+  /** The median of the members' wall clocks, ms: each request asks it once, and what has expired by then is not there. */
+  readonly clusterTime: () => number;
   readonly defaults: RequestDefaults;
   readonly port: ServicePort<KvCommand, KvReply>;
   /** Copies of values in open reads. */

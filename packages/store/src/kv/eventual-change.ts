@@ -11,6 +11,7 @@
  */
 import { compareStamps, STAMP_BYTES, ZERO_STAMP } from '@rkv/core';
 import { applyChange, entryAfter, type Change, type ChangeAnswer } from '../entry/change.ts';
+import { endOf } from '../entry/expiry.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import type { Failure } from './api.ts';
 import type { ChangeResult } from './commands.ts';
@@ -50,14 +51,15 @@ export class EventualChange {
 
   #handleRead(held: Uint8Array | undefined): void {
     const { coordinator, placed, change } = this.#init;
-    const { host, defaults, clock } = coordinator;
-    const { answer, next } = applyChange(held, change, host.now(), defaults.valueBytesMax);
+    const { defaults, clock } = coordinator;
+    const nowMs = coordinator.clusterTime();
+    const { answer, next } = applyChange(held, change, nowMs, defaults.valueBytesMax);
     if (next === undefined) {
       const version = held?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP;
       return this.#succeed(answer, version);
     }
     const version = new Uint8Array(STAMP_BYTES);
-    if (held !== undefined) this.#rise(held, VERSION_AT);
+    if (held !== undefined) this.#rise(endOf(held, nowMs), 0);
     clock.write(version, 0, { bytes: this.#floor, at: 0 });
     const entry = entryAfter(placed.key, held, next, version);
     // The read's bytes are borrowed, and the answer may show some of them.

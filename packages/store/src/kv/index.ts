@@ -12,3 +12,4 @@ export * from './items.ts';
 export * from './inspection.ts';
 export * from './outlook.ts';
 export { laterState } from './read-request.ts';
+export type { TidyCounts } from './tidying.ts';

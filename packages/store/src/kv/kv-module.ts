@@ -12,7 +12,11 @@ export const KV_SERVICE = 'rkv';
  */
 export function kvModule(
   clock: HybridClock,
-  { desk = new ChangeDesk(), onUnsound }: Pick<SharedByVnodes, 'desk' | 'onUnsound'> = {},
+  {
+    desk = new ChangeDesk(),
+    onUnsound,
+    counts = { swept: 0, reaped: 0 },
+  }: Omit<SharedByVnodes, 'inFlight'> = {},
 ): VnodeModule<KvCommand, KvReply> {
   const inFlight = inFlightBudget();
   return {
@@ -21,7 +25,7 @@ export function kvModule(
     merges: (command) => command.kind === 'merge',
     fences: isFenced,
     reopens: true,
-    open: (context) => new KvVnode(context, clock, { desk, inFlight, onUnsound }),
+    open: (context) => new KvVnode(context, clock, { desk, inFlight, onUnsound, counts }),
   };
 }
 

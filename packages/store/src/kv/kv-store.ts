@@ -5,6 +5,7 @@ import type {
   CountSink,
   Failure,
   KvStore,
+  PutOptions,
   ReadSink,
   RequestOptions,
   ScanSink,
@@ -54,11 +55,21 @@ export class QuorumStore implements KvStore {
     if (request.done) this.#reads.push(request);
   }
 
-  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteSink): void {
+  now(): number {
+    return this.#coordinator.clusterTime();
+  }
+
+  put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteSink): void {
     const failure = this.#refusal(key, value.length);
     if (failure !== undefined) return sink.onFailure(failure);
     if (this.#isStrict(key)) {
-      const change: Change = { kind: 'set', value: value.slice(), when: ALWAYS, until: 0, returns: false };
+      const change: Change = {
+        kind: 'set',
+        value: value.slice(),
+        when: ALWAYS,
+        until: options?.untilMs ?? 0,
+        returns: false,
+      };
       return this.#changeStrict(key, change, options, sink);
     }
     if (options?.trace !== undefined)

@@ -122,12 +122,13 @@ describe('a write', () => {
     expect(stage.told).toEqual(['k merged', 'k merged']);
   });
 
-  it('over a value that has expired finds nothing there', () => {
+  it('over a value that expires tells when: the coordinator knows what time it is', () => {
     const stage = new VnodeStage();
     stage.send(merging('k', valueAt('k', 1, 'v', 900)));
     stage.put('k', 2);
+    stage.put('k', 3);
     stage.store.commit();
-    expect(stage.told).toEqual(['k merged', 'k merged']);
+    expect(stage.told).toEqual(['k merged', 'k merged, existed until 900', 'k merged, existed']);
   });
 
   it('is refused while the store takes none, and leaves no trace', () => {

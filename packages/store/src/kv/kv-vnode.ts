@@ -29,7 +29,7 @@ import {
 } from '@rkv/core';
 import { ballotOf, isNothing, mayAccept, promise } from '../entry/ballot.ts';
 import { problemOf } from '../entry/check.ts';
-import { FLAG_EXPIRY, hasFlag, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
+import { expiryMs, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ChangeDesk } from './change-desk.ts';
@@ -53,6 +53,7 @@ import { beforeHash, isAfter } from './key-space.ts';
 import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
 import { VnodeScrub, type ScrubStatus } from './scrub.ts';
+import { Tidying, type TidyCounts } from './tidying.ts';
 
 /** An entry on its way into the store; undefined: its removal is. */
 interface InFlight {
@@ -95,6 +96,8 @@ export interface SharedByVnodes {
   readonly desk?: ChangeDesk | undefined;
   /** Entries of all of them that the store has not committed. */
   readonly inFlight?: ByteBudget | undefined;
+  /** What they have tidied up so far. */
+  readonly counts?: TidyCounts | undefined;
   /** Told when the store has lost what it held, or the way to it (scrub.ts). */
   readonly onUnsound?: ((why: string) => void) | undefined;
 }
@@ -109,6 +112,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly trees: KvItemTrees;
   readonly #damage: Damage;
   readonly #scrub: VnodeScrub;
+  readonly #tidying: Tidying;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
@@ -121,7 +125,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   constructor(
     context: VnodeContext,
     clock: HybridClock,
-    { desk = new ChangeDesk(), inFlight = inFlightBudget(), onUnsound = nothing }: SharedByVnodes = {},
+    {
+      desk = new ChangeDesk(),
+      inFlight = inFlightBudget(),
+      onUnsound = nothing,
+      counts = { swept: 0, reaped: 0 },
+    }: SharedByVnodes = {},
   ) {
     this.#desk = desk;
     this.#context = context;
@@ -134,6 +143,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.trees = new KvItemTrees(parts);
     const distrust = (range: PartitionId): void => this.trees.distrust(range);
     this.#scrub = new VnodeScrub({ ...parts, distrust, onUnsound });
+    this.#tidying = new Tidying({
+      context,
+      tallies: this.#tallies,
+      counts,
+      overlay: this.#overlay,
+      replace: (at, before, after) => this.#store(at, before, after, false) !== undefined,
+    });
     this.#onClash = (key) =>
       context.logger.error(
         { partition: context.place.partition, key },
@@ -287,6 +303,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   close(inOrder: boolean): void {
     this.#scrub.close();
+    this.#tidying.close();
     this.trees.close(inOrder);
   }
 
@@ -300,12 +317,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     }
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#findSound(command);
-    const existed = held !== undefined && this.#isLive(held);
+    const existed = held !== undefined && isLive(held, 0);
+    const untilMs = held === undefined ? 0 : expiryMs(held);
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
-    const reply = { kind: 'merged' as const, existed, later };
+    const reply = { kind: 'merged' as const, existed, untilMs, later };
     if (command.flushed === true) return this.#replyFlushed(inFlight, reply, token);
     if (inFlight === undefined) return token.reply(reply);
     this.#waiters.push({
@@ -424,9 +442,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
   #handlePage(command: PageCommand, token: ReplyToken<KvReply>): void {
-    const { store, place, host, pool } = this.#context;
+    const { store, place, pool } = this.#context;
     const isDamaged = (at: RecordKey, entry: Uint8Array): boolean => this.#damage.isInState(at, entry);
-    const walk = new PageWalk({ store, place, isDamaged }, { ...command }, host.now());
+    const walk = new PageWalk({ store, place, isDamaged }, { ...command });
     if (command.limit <= PAGE_RECORDS_AT_ONCE) {
       walk.step(command.limit);
       return token.reply(walk.page);
@@ -459,11 +477,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return inFlight !== undefined && inFlight.entry === undefined;
   }
 
-  /** Put `after` in the place of `before`, in the store and in the tallies. Undefined: the store takes no writes. */
-  #store(at: RecordKey, before: Uint8Array | undefined, after: Uint8Array | undefined): number | undefined {
+  /**
+   * Put `after` in the place of `before`, in the store and in the tallies. Undefined: the store takes no writes. Not `isNews`:
+   * it is what was held in another form, and nobody is to be told.
+   */
+  #store(
+    at: RecordKey,
+    before: Uint8Array | undefined,
+    after: Uint8Array | undefined,
+    isNews = true,
+  ): number | undefined {
     const { store, place, changed } = this.#context;
     const { hashHi, hashLo, key } = at;
-    if (after !== undefined) this.#context.beforeChange();
+    if (after !== undefined && isNews) this.#context.beforeChange();
     // What was there is borrowed from the store, and must be looked at before the trees ask that for something.
     this.#tallies.changed(at, this.#damage.isKnown(key) ? undefined : before, after);
     const records: StoreRecord[] = [{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value: after }];
@@ -487,7 +513,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       this.#overlay.set(key, inFlight);
       if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
-    if (after !== undefined) changed(hashHi, () => encodeItem(at, after));
+    if (after !== undefined && isNews) {
+      this.#tidying.note(after);
+      changed(hashHi, () => encodeItem(at, after));
+    }
     return seq;
   }
 
@@ -527,10 +556,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const unflushed = this.#flushWaiters.filter((waiter) => waiter.seq >= seq);
     this.#flushWaiters = this.#flushWaiters.filter((waiter) => waiter.seq < seq);
     for (const waiter of unflushed) waiter.failed();
-  }
-
-  #isLive(entry: Uint8Array): boolean {
-    return isLive(entry, hasFlag(entry, FLAG_EXPIRY) ? this.#context.host.now() : 0);
   }
 }
 

@@ -38,7 +38,7 @@ function outcomesOf(owners: string, mood: readonly (typeof moods)[number][], opt
       const standIn = how.endsWith('!');
       if (how === 'fails') port.fail(sent);
       else if (command.kind === 'merge')
-        port.reply(sent, { kind: 'merged', existed: false, later: undefined }, standIn);
+        port.reply(sent, { kind: 'merged', existed: false, untilMs: 0, later: undefined }, standIn);
       else if (command.kind === 'get')
         port.reply(sent, holding(how.startsWith('holds') ? entry : undefined, command.whole), standIn);
     }

@@ -5,7 +5,7 @@
  * where it began: a walk goes on from the last position of a page, and would stand still for ever.
  */
 import { rangeOf, SPACE_ENTRY, type HashRange, type Place, type RecordKey, type Store } from '@rkv/core';
-import { FLAG_EXPIRY, hasFlag, isLive } from '../entry/layout.ts';
+import { isLive } from '../entry/layout.ts';
 import { STATE_AT, STATE_END, type PageCommand, type PageItem, type PageReply } from './commands.ts';
 import { beforeHash, positionOf } from './key-space.ts';
 
@@ -32,7 +32,7 @@ export class PageWalk {
   #keyBytes = 0;
   #first = -1;
 
-  constructor(parts: PageWalkParts, { range, after, limit }: PageCommand, nowMs: number) {
+  constructor(parts: PageWalkParts, { range, after, limit, nowMs }: PageCommand) {
     this.#parts = parts;
     this.#within = rangeOf(range, parts.place.ringBits);
     this.#after = after ?? beforeHash(this.#within.start);
@@ -68,9 +68,8 @@ export class PageWalk {
       hashHi >= this.#within.start &&
       !this.#parts.isDamaged({ hashHi, hashLo, key }, entry)
     ) {
-      const nowMs = hasFlag(entry, FLAG_EXPIRY) ? this.#nowMs : 0;
       const state = entry.slice(STATE_AT, STATE_END);
-      this.#items.push({ hashHi, hashLo, key, state, live: isLive(entry, nowMs) });
+      this.#items.push({ hashHi, hashLo, key, state, live: isLive(entry, this.#nowMs) });
       this.#keyBytes += key.length;
     }
     const position = positionOf(hashHi, hashLo);

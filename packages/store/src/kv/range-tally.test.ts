@@ -136,6 +136,7 @@ describe('tallies', () => {
     const sums = ranges.map((range) => tally.of(range));
     expect(sums.reduce((sum, { entries }) => sum + entries, 0)).toBe(3);
     expect(sums.reduce((sum, { live }) => sum + live, 0)).toBe(2);
+    expect(sums.reduce((sum, { expiring }) => sum + expiring, 0)).toBe(1);
   });
 
   it('of a range are of its keys only', () => {
@@ -145,15 +146,34 @@ describe('tallies', () => {
     const range = partitionOf(at.hashHi, BITS);
     expect(tally.of(range).entries).toBe(1);
     for (const other of ranges.filter((r) => r !== range))
-      expect(tally.of(other)).toEqual({ entries: 0, live: 0, digestHi: 0, digestLo: 0 });
+      expect(tally.of(other)).toEqual({ entries: 0, live: 0, expiring: 0, digestHi: 0, digestLo: 0 });
   });
 
-  it('are written as drawn: range, entries, live, digest', () => {
+  it('are written as drawn: two bytes, then range, entries, live, expiring, digest', () => {
     const tally = tallies();
     tally.changed({ hashHi: 0, hashLo: 0, key: 'k' }, undefined, tombstoneAt('k', 1));
     const { digestHi, digestLo } = tally.of(1 as PartitionId);
     const view = new DataView(tally.bytes().buffer);
-    expect([view.getUint16(0), view.getFloat64(2), view.getFloat64(10)]).toEqual([1, 1, 0]);
-    expect([view.getUint32(18), view.getUint32(22), view.byteLength]).toEqual([digestHi, digestLo, 26]);
+    expect([view.getUint16(0), view.getUint16(2)]).toEqual([0xffff, 1]);
+    expect([4, 12, 20].map((at) => view.getFloat64(at))).toEqual([1, 0, 0]);
+    expect([view.getUint32(28), view.getUint32(32), view.byteLength]).toEqual([digestHi, digestLo, 36]);
+  });
+
+  it('of a time before expiry are read', () => {
+    const stored = new DataView(new ArrayBuffer(26));
+    stored.setUint16(0, 1);
+    stored.setFloat64(2, 5);
+    stored.setFloat64(10, 4);
+    stored.setUint32(18, 7);
+    stored.setUint32(22, 9);
+    const tally = tallies(new Uint8Array(stored.buffer));
+    expect(tally.of(1 as PartitionId)).toEqual({
+      entries: 5,
+      live: 4,
+      expiring: 0,
+      digestHi: 7,
+      digestLo: 9,
+    });
+    expect(tally.total).toBe(5);
   });
 });

@@ -5,7 +5,12 @@
  * another set of replicas, so each has a tally of its own. Two replicas whose tallies of a range are equal hold the
  * same keys in the same states; the digest is a sum, so the order of changes does not matter and one can be taken back.
  *
- * The tallies of a vnode are one record in its store, riding along with each commit.
+ * The tallies of a vnode are one record in its store, riding along with each commit:
+ *
+ * ```
+ * u16 0xffff, {u16 range, f64 entries, f64 live, f64 expiring, digest 8}*
+ * ```
+ * Without the two bytes in front it is of a time before expiry, and the rows are without it.
  *
  * A range can be counted again while it changes (`Recount`): a walk counts what it comes by, changes up to where it stands
  * are counted with it, and those behind it will be come by. In the end the tally is what was counted.
@@ -23,12 +28,14 @@ import {
   type Place,
   type RecordKey,
 } from '@rkv/core';
-import { isLive } from '../entry/layout.ts';
+import { expiryMs, isLive } from '../entry/layout.ts';
 import { STATE_AT, STATE_END } from './commands.ts';
 
 export interface RangeTally {
   entries: number;
   live: number;
+  /** Of the live ones those that have a moment, past or not. */
+  expiring: number;
   digestHi: number;
   digestLo: number;
 }
@@ -43,17 +50,21 @@ interface Recount {
   hasLast: boolean;
 }
 
+/** What no range is called. */
+const WITH_EXPIRING = 0xffff;
+/** Of one range in the record; and as it was before expiry. */
+const ROW_BYTES = 34;
+const OLD_ROW_BYTES = 26;
+
 const digest = new Uint32Array(2);
 const WORD = 2 ** 32;
-/** Of one range in the record. */
-const TALLY_BYTES = 26;
 
 /** The state of an item in 64 bits, high and low: equal on two replicas where version and sum are. */
 export function digestState(hashHi: number, hashLo: number, entry: Uint8Array, out: Uint32Array): void {
   murmur32Twice(hashHi, hashLo, entry, STATE_AT, STATE_END, out);
 }
 
-const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, digestHi: 0, digestLo: 0 };
+const EMPTY: Readonly<RangeTally> = { entries: 0, live: 0, expiring: 0, digestHi: 0, digestLo: 0 };
 
 export class VnodeTallies implements LateRecord {
   readonly space = SPACE_META;
@@ -69,6 +80,7 @@ export class VnodeTallies implements LateRecord {
   #last: RangeTally | undefined;
   #entries = 0;
   #live = 0;
+  #expiring = 0;
   #recount: Recount | undefined;
 
   constructor(place: Place, stored: Uint8Array | undefined) {
@@ -96,6 +108,19 @@ export class VnodeTallies implements LateRecord {
     return count > 0 ? Math.max(1, Math.round(count)) : 0;
   }
 
+  /** Values that have a moment, past or not. */
+  get expiring(): number {
+    let sum = 0;
+    for (const { expiring } of this.#ranges.values()) sum += expiring;
+    return sum;
+  }
+
+  get tombstones(): number {
+    let sum = 0;
+    for (const { entries, live } of this.#ranges.values()) sum += entries - live;
+    return sum;
+  }
+
   /** The ranges that hold something. */
   get held(): PartitionId[] {
     return [...this.#ranges].filter(([, { entries }]) => entries > 0).map(([range]) => range);
@@ -109,6 +134,7 @@ export class VnodeTallies implements LateRecord {
     this.#last = tally;
     this.#entries = 0;
     this.#live = 0;
+    this.#expiring = 0;
     this.difference[0] = 0;
     this.difference[1] = 0;
     if (before !== undefined) this.#count(at, before, -1);
@@ -129,6 +155,7 @@ export class VnodeTallies implements LateRecord {
     this.total -= this.#entries;
     tally.entries -= this.#entries;
     tally.live -= this.#live;
+    tally.expiring -= this.#expiring;
     const [hi, lo] = [this.difference[0] as number, this.difference[1] as number];
     const low = (WORD - lo) % WORD;
     const high = WORD - hi - (lo === 0 ? 0 : 1);
@@ -138,6 +165,7 @@ export class VnodeTallies implements LateRecord {
     const { tally: counted } = this.#recount;
     counted.entries -= this.#entries;
     counted.live -= this.#live;
+    counted.expiring -= this.#expiring;
     addTo(counted, high, low);
   }
 
@@ -150,7 +178,10 @@ export class VnodeTallies implements LateRecord {
   recount(at: Pick<RecordKey, 'hashHi' | 'hashLo'>, entry: Uint8Array): void {
     const tally = this.#recount?.tally as RangeTally;
     tally.entries++;
-    if (isLive(entry, 0)) tally.live++;
+    if (isLive(entry, 0)) {
+      tally.live++;
+      if (expiryMs(entry) !== 0) tally.expiring++;
+    }
     digestState(at.hashHi, at.hashLo, entry, digest);
     addTo(tally, digest[0] as number, digest[1] as number);
   }
@@ -184,11 +215,13 @@ export class VnodeTallies implements LateRecord {
   }
 
   bytes(): Uint8Array {
-    const out = new Writer(this.#ranges.size * TALLY_BYTES);
+    const out = new Writer(2 + this.#ranges.size * ROW_BYTES);
+    out.u16(WITH_EXPIRING);
     for (const [range, tally] of this.#ranges) {
       out.u16(range);
       out.f64(tally.entries);
       out.f64(tally.live);
+      out.f64(tally.expiring);
       out.u32(tally.digestHi);
       out.u32(tally.digestLo);
     }
@@ -198,13 +231,17 @@ export class VnodeTallies implements LateRecord {
   #addDifference(tally: RangeTally): void {
     tally.entries += this.#entries;
     tally.live += this.#live;
+    tally.expiring += this.#expiring;
     addTo(tally, this.difference[0] as number, this.difference[1] as number);
   }
 
   #count(at: RecordKey, entry: Uint8Array, sign: 1 | -1): void {
     this.#entries += sign;
     // Expiry does not count here: every replica must count alike, whatever its clock.
-    if (isLive(entry, 0)) this.#live += sign;
+    if (isLive(entry, 0)) {
+      this.#live += sign;
+      if (expiryMs(entry) !== 0) this.#expiring += sign;
+    }
     digestState(at.hashHi, at.hashLo, entry, digest);
     const { difference } = this;
     const low = (difference[1] as number) + sign * (digest[1] as number);
@@ -218,10 +255,14 @@ export class VnodeTallies implements LateRecord {
 function decodeTallies(stored: Uint8Array, { ringBits }: Place): [PartitionId, RangeTally][] {
   const tallies: [PartitionId, RangeTally][] = [];
   const input = new Reader(stored);
-  while (input.left >= TALLY_BYTES) {
+  const withExpiring = stored[0] === 0xff;
+  if (withExpiring && input.left >= 2) input.u16();
+  while (input.left >= (withExpiring ? ROW_BYTES : OLD_ROW_BYTES)) {
     const range = input.u16() as PartitionId;
-    const tally = { entries: input.f64(), live: input.f64(), digestHi: input.u32(), digestLo: input.u32() };
-    if (range >= 1 << ringBits || !isCount(tally.entries) || !isCount(tally.live)) return [];
+    const [entries, live] = [input.f64(), input.f64()];
+    const expiring = withExpiring ? input.f64() : 0;
+    const tally = { entries, live, expiring, digestHi: input.u32(), digestLo: input.u32() };
+    if (range >= 1 << ringBits || ![entries, live, expiring].every(isCount)) return [];
     tallies.push([range, tally]);
   }
   return input.left === 0 ? tallies : [];

@@ -24,18 +24,28 @@ interface Given {
   readonly defaults?: Partial<RequestDefaults>;
   /** What this node answers at once. */
   readonly here?: HeldReply;
+  /** Left out: this node's clock. */
+  readonly clusterTime?: number;
 }
 
 /** A read that has begun. */
-function reading(owners = 'abcabcab', { n = 3, down = '', options, defaults, here }: Given = {}) {
+function reading(
+  owners = 'abcabcab',
+  { n = 3, down = '', options, defaults, here, clusterTime }: Given = {},
+) {
   const port = new ManualPort(ringFor('k', owners), n);
   for (const node of down) port.down.add(node);
   if (here !== undefined) port.here = () => here;
   const outcomes: string[] = [];
   const failures: Failure[] = [];
-  const coordinator = coordinatorOn(port, defaults);
+  const shipped = coordinatorOn(port, defaults);
+  const coordinator =
+    clusterTime === undefined ? shipped : { ...shipped, clusterTime: (): number => clusterTime };
   new ReadRequest(coordinator).begin('k', options, {
-    onValue: (bytes, start, end) => outcomes.push(latin1Decode(bytes, start, end)),
+    onValue: (bytes, start, end, untilMs, nowMs) =>
+      outcomes.push(
+        `${latin1Decode(bytes, start, end)}${untilMs === 0 ? '' : ` until ${untilMs} at ${nowMs}`}`,
+      ),
     onMissing: () => outcomes.push('missing'),
     onFailure: (failure) => {
       failures.push(failure);
@@ -226,6 +236,24 @@ describe('a read', () => {
     hold('a', valueAt('k', 3, 'v', 1_020));
     hold('b', valueAt('k', 3, 'v', 1_020));
     expect(outcomes).toEqual(['missing']);
+  });
+
+  it('expires by the time of the cluster, whatever this node thinks that it is', () => {
+    for (const [time, outcome] of [
+      [1_019, 'v until 1020 at 1019'],
+      [1_020, 'missing'],
+    ] as const) {
+      const { port, outcomes, hold } = reading('abcabcab', { clusterTime: time });
+      port.host.advance(500);
+      for (const node of 'ab') hold(node, valueAt('k', 3, 'v', 1_020));
+      expect(outcomes).toEqual([outcome]);
+    }
+  });
+
+  it('asks for that time only where something expires', () => {
+    const { outcomes, hold } = reading('abcabcab', { clusterTime: -1 });
+    for (const node of 'ab') hold(node, late);
+    expect(outcomes).toEqual(['late']);
   });
 });
 

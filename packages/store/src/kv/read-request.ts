@@ -22,8 +22,7 @@ import {
 } from '@rkv/core';
 import {
   compareVersion,
-  FLAG_EXPIRY,
-  hasFlag,
+  expiryMs,
   isLive,
   payloadStart,
   sameState,
@@ -353,10 +352,14 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     sendLate(this.#coordinator, { key, hashHi, hashLo }, kept, behind);
   }
 
+  /** Here alone it is decided whether it lives: at one moment, whoever held it. */
   #tell(entry: Uint8Array | undefined, whole: boolean): void {
-    if (this.#sink.onEntry !== undefined) this.#sink.onEntry(entry);
-    else if (entry === undefined || !whole || !this.#isLive(entry)) this.#sink.onMissing();
-    else this.#sink.onValue(entry, payloadStart(entry), entry.length);
+    if (this.#sink.onEntry !== undefined) return this.#sink.onEntry(entry);
+    if (entry === undefined || !whole) return this.#sink.onMissing();
+    const untilMs = expiryMs(entry);
+    const nowMs = untilMs === 0 ? 0 : this.#coordinator.clusterTime();
+    if (isLive(entry, nowMs)) this.#sink.onValue(entry, payloadStart(entry), entry.length, untilMs, nowMs);
+    else this.#sink.onMissing();
   }
 
   /** Primaries that answered with an older state, or with none: they are sent the one that was read. */
@@ -368,10 +371,6 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
       if (answer.entry === undefined || laterState(entry, answer.entry)) behind.push(replica);
     });
     return behind;
-  }
-
-  #isLive(entry: Uint8Array): boolean {
-    return isLive(entry, hasFlag(entry, FLAG_EXPIRY) ? this.#coordinator.host.now() : 0);
   }
 
   #fail(code: FailureCode): void {

@@ -22,11 +22,20 @@ class Stage {
   }
 
   put(...keys: string[]): void {
+    this.putUntil(0, ...keys);
+  }
+
+  putUntil(untilMs: number, ...keys: string[]): void {
     for (const key of keys) {
-      this.kv.put(key, Uint8Array.of(1), undefined, {
-        onWritten() {},
-        onFailure: ({ message }) => expect.fail(message),
-      });
+      this.kv.put(
+        key,
+        Uint8Array.of(1),
+        { untilMs },
+        {
+          onWritten() {},
+          onFailure: ({ message }) => expect.fail(message),
+        },
+      );
     }
   }
 
@@ -115,6 +124,13 @@ describe('a scan', () => {
     stage.put('a', 'b', 'c');
     stage.remove('b');
     expect(stage.scan().toSorted()).toEqual(['a', 'c']);
+    expect(stage.count()).toBe(2);
+    stage.put('d');
+    stage.putUntil(stage.port.host.now() + 5_000, 'c');
+    expect(stage.scan().toSorted()).toEqual(['a', 'c', 'd']);
+    expect(stage.count()).toBe(3);
+    stage.port.host.advance(5_000);
+    expect(stage.scan().toSorted()).toEqual(['a', 'd']);
     expect(stage.count()).toBe(2);
   });
 

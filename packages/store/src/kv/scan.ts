@@ -14,6 +14,9 @@
  * Not a coverage request (@rkv/core): that takes one replica's word for each range, and a key that was acknowledged by the
  * others would be missed.
  *
+ * What has expired is not there: each step goes by one moment, this node's time of the cluster. A range in which something
+ * expires is walked through to be counted.
+ *
  * Promised: a key present throughout a walk is in it. Not promised: a snapshot.
  */
 import {
@@ -94,8 +97,8 @@ interface Counted {
 }
 
 /**
- * From `from` to the end of its range: the tallies when its replicas agree on it; a walk when they do not, in the midst of
- * one, and where its keys have different n, which a tally does not tell apart.
+ * From `from` to the end of its range: the tallies when its replicas agree on it and nothing expires; a walk when they do
+ * not, in the midst of one, and where its keys have different n, which a tally does not tell apart.
  */
 function countRange(coordinator: Coordinator, from: number, done: (outcome: Outcome<Counted>) => void): void {
   const [n = 1, ...others] = bucketsOf(coordinator.port.document).numbers;
@@ -114,7 +117,11 @@ function countRange(coordinator: Coordinator, from: number, done: (outcome: Outc
       const tallies = replies.map(({ reply }) => reply as TallyReply);
       const first = tallies[0] as TallyReply;
       const agree = tallies.every(
-        (t) => t.digestHi === first.digestHi && t.digestLo === first.digestLo && t.entries === first.entries,
+        (t) =>
+          t.digestHi === first.digestHi &&
+          t.digestLo === first.digestLo &&
+          t.entries === first.entries &&
+          t.expiring === 0,
       );
       if (agree && start === from) return done({ kind: 'ok', count: first.live, position: end });
       walkTo(coordinator, from, end, done);
@@ -230,11 +237,12 @@ export function askPages(
   done: (outcome: Outcome<{ readonly pages: readonly PageReply[]; readonly end: number }>) => void,
 ): void {
   const after = justBefore(position);
+  const nowMs = coordinator.clusterTime();
   ask(
     coordinator,
     position,
     asked,
-    (range) => ({ kind: 'page', range, limit, after }),
+    (range) => ({ kind: 'page', range, limit, after, nowMs }),
     (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
       const pages = outcome.replies.map(({ reply }) => reply as PageReply);

@@ -184,7 +184,7 @@ export class Service {
   #resultOf(reply: KvReply): ServiceResult {
     if (reply.kind !== 'held') return 'ok';
     const { entry } = reply;
-    if (entry === undefined || !isLive(entry, this.#coordinator.host.now())) return { error: 'not_found' };
+    if (entry === undefined || !isLive(entry, this.#coordinator.clusterTime())) return { error: 'not_found' };
     return { ok: entry.subarray(payloadStart(entry)) };
   }
 

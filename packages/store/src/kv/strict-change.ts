@@ -207,8 +207,8 @@ export class StrictChange implements ReplicaRequest<KvReply> {
 
   #apply(latest: Uint8Array | undefined): ReturnType<typeof applyChange> {
     const { coordinator, change } = this.#init;
-    const { host, defaults } = coordinator;
-    return applyChange(latest, change, host.now(), defaults.valueBytesMax);
+    const { defaults } = coordinator;
+    return applyChange(latest, change, coordinator.clusterTime(), defaults.valueBytesMax);
   }
 
   #proposeAgain(latest: Uint8Array, answer: ChangeAnswer): void {

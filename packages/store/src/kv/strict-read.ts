@@ -19,7 +19,7 @@ import {
   type RequestId,
 } from '@rkv/core';
 import { isNothing, isSettled } from '../entry/ballot.ts';
-import { isLive, payloadStart, sameState } from '../entry/layout.ts';
+import { expiryMs, isLive, payloadStart, sameState } from '../entry/layout.ts';
 import type { ReadSink, RequestOptions } from './api.ts';
 import { ChangeRequest } from './change-request.ts';
 import { STATE_END, type KvReply } from './commands.ts';
@@ -136,8 +136,11 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     if (!agreed || full === undefined) return this.#askTheProposer();
     this.#end();
     const { entry } = full;
-    if (entry === undefined || !isLive(entry, this.#coordinator.host.now())) this.#sink.onMissing();
-    else this.#sink.onValue(entry, payloadStart(entry), entry.length);
+    if (entry === undefined) return this.#sink.onMissing();
+    const untilMs = expiryMs(entry);
+    const nowMs = untilMs === 0 ? 0 : this.#coordinator.clusterTime();
+    if (isLive(entry, nowMs)) this.#sink.onValue(entry, payloadStart(entry), entry.length, untilMs, nowMs);
+    else this.#sink.onMissing();
   }
 
   #askTheProposer(): void {
@@ -146,9 +149,10 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     const sink = this.#sink;
     const options = { ...this.#options, timeoutMs: this.#remainingMs() };
     new ChangeRequest(this.#coordinator, this.#placed.key, { kind: 'read' }, options, {
-      onChanged: ({ value }) => {
+      onChanged: ({ value, untilMs }) => {
         if (value === undefined) sink.onMissing();
-        else sink.onValue(value, 0, value.length);
+        else
+          sink.onValue(value, 0, value.length, untilMs, untilMs === 0 ? 0 : this.#coordinator.clusterTime());
       },
       onFailure: (failure) => sink.onFailure(failure),
     }).begin();

@@ -7,7 +7,7 @@ import { ringFor } from '../../test/kv/ring-for.ts';
 import type { KvReply } from './commands.ts';
 import { QuorumStore } from './kv-store.ts';
 
-const merged: KvReply = { kind: 'merged', existed: false, later: undefined };
+const merged: KvReply = { kind: 'merged', existed: false, untilMs: 0, later: undefined };
 
 class Traces extends ManualPort {
   /** The trace that each command was sent with. */

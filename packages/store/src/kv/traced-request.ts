@@ -87,9 +87,9 @@ export class TracedRequest implements Port {
 
   reads(sink: ReadSink): ReadSink {
     return {
-      onValue: (bytes, start, end) => {
+      onValue: (bytes, start, end, untilMs, nowMs) => {
         this.#end(`a value of ${end - start} bytes`);
-        sink.onValue(bytes, start, end);
+        sink.onValue(bytes, start, end, untilMs, nowMs);
       },
       onMissing: () => {
         this.#end('not found');

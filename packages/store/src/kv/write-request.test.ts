@@ -7,19 +7,28 @@ import { describe, expect, it } from 'vitest';
 import { stampOf } from '../../test/kv/entries.ts';
 import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
 import { ringFor } from '../../test/kv/ring-for.ts';
-import { VERSION_AT } from '../entry/layout.ts';
-import type { Failure, RequestOptions } from './api.ts';
+import { expiryMs, VERSION_AT } from '../entry/layout.ts';
+import type { Failure, PutOptions, RequestOptions } from './api.ts';
 import type { KvReply } from './commands.ts';
 import { WriteRequest, type WriteWatcher } from './write-request.ts';
 
-const merged: KvReply = { kind: 'merged', existed: false, later: undefined };
+const merged: KvReply = { kind: 'merged', existed: false, untilMs: 0, later: undefined };
 const existed: KvReply = { ...merged, existed: true };
 const laterAt = (time: number): KvReply => ({ ...merged, later: stampOf(time) });
 
-function stage(owners = 'abcabcab', { n = 3, down = '' } = {}) {
+interface Given {
+  readonly n?: number;
+  readonly down?: string;
+  /** Left out: this node's clock. */
+  readonly clusterTime?: number;
+}
+
+function stage(owners = 'abcabcab', { n = 3, down = '', clusterTime }: Given = {}) {
   const port = new ManualPort(ringFor('k', owners), n);
   for (const node of down) port.down.add(node);
-  const coordinator = coordinatorOn(port);
+  const shipped = coordinatorOn(port);
+  const coordinator =
+    clusterTime === undefined ? shipped : { ...shipped, clusterTime: (): number => clusterTime };
   const outcomes: string[] = [];
   const failures: Failure[] = [];
   const sink: WriteWatcher = {
@@ -31,7 +40,7 @@ function stage(owners = 'abcabcab', { n = 3, down = '' } = {}) {
       outcomes.push(`${failure.code}${failure.definite ? ', definite' : ''}`);
     },
   };
-  const put = (options?: RequestOptions): void =>
+  const put = (options?: PutOptions): void =>
     new WriteRequest(coordinator).put('k', Uint8Array.of(118), options, sink);
   const remove = (options?: RequestOptions): void => new WriteRequest(coordinator).delete('k', options, sink);
   return { port, outcomes, failures, put, remove, coordinator };
@@ -323,6 +332,62 @@ describe('a later version', () => {
     port.reply('a', existed);
     port.reply('b', existed);
     expect(outcomes.at(-1)).toBe('written 5000');
+  });
+});
+
+describe('a write on a key that has expired', () => {
+  const until = (untilMs: number): KvReply => ({ ...existed, untilMs });
+
+  it('found nothing there; on one that has not yet, it did', () => {
+    for (const [untilMs, outcome] of [
+      [1_000, 'written 1000'],
+      [1_001, 'written 1000, existed'],
+    ] as const) {
+      const { port, outcomes, put } = stage();
+      put();
+      for (const node of 'ab') port.reply(node, until(untilMs));
+      expect(outcomes.at(-1)).toBe(outcome);
+    }
+  });
+
+  it('by a slow clock is stamped above the moment', () => {
+    const { port, outcomes, put } = stage('abcabcab', { clusterTime: 9_000 });
+    put();
+    port.news();
+    port.reply('b', until(8_000));
+    expect(port.news()).toEqual(['merge k 8000:v at a', 'merge k 8000:v at b', 'merge k 8000:v at c']);
+    for (const node of 'ab') port.reply(node, until(8_000));
+    expect(outcomes.at(-1)).toBe('written 8000');
+  });
+
+  it('is a delete like any other', () => {
+    const { port, remove } = stage('abcabcab', { clusterTime: 9_000 });
+    remove();
+    port.news();
+    port.reply('b', until(8_000));
+    expect(port.news()[0]).toBe('merge k 8000:- at a');
+  });
+
+  it('by a slow clock, before the moment by that of the cluster, stays', () => {
+    const { port, put } = stage('abcabcab', { clusterTime: 7_999 });
+    put();
+    port.news();
+    port.reply('b', until(8_000));
+    expect(port.news()).toEqual([]);
+  });
+});
+
+describe('an expiry', () => {
+  it('goes with the value, and with it again under another stamp', () => {
+    const { port, put } = stage();
+    put({ untilMs: 2_000 });
+    const momentsSent = (): number[] =>
+      port.sent.map(({ command }) => (command.kind === 'merge' ? expiryMs(command.entry) : -1));
+    expect(momentsSent()).toEqual([2_000, 2_000, 2_000]);
+    port.news();
+    port.reply('b', laterAt(5_000));
+    expect(port.news()[0]).toBe('merge k 5000:v at a');
+    expect(new Set(momentsSent())).toEqual(new Set([2_000]));
   });
 });
 

@@ -3,7 +3,8 @@
  *
  * The replica on this node goes first, so that a coordinator which is itself a primary stamps above what it holds.
  * A replica that holds a later version says so, and a blind write is stamped anew above that, at most twice; after
- * that it stands as it is: written, and replaced by a later version, as if the other writer had come second.
+ * that it stands as it is: written, and replaced by a later version, as if the other writer had come second. So it is for
+ * a write by a slow clock on a key that has expired: it is stamped above the moment of that (entry/expiry.ts).
  *
  * A write that no longer can succeed fails at once and says whether it surely did nothing. One that was refused
  * because the partition moved waits for the newer ring and goes there under the same stamp.
@@ -17,6 +18,7 @@
 import {
   carve,
   QuorumCount,
+  stampMs,
   type CountedList,
   type Quorum,
   type Refusal,
@@ -25,9 +27,10 @@ import {
   type RequestId,
 } from '@rkv/core';
 import { encodeTombstone, stringEntryBytes, writeString } from '../entry/codec.ts';
-import { payloadStart, STRING, typeOf, VERSION_AT } from '../entry/layout.ts';
-import type { FailureCode, RequestOptions, WriteSink } from './api.ts';
-import type { KvReply } from './commands.ts';
+import { stampOfMoment } from '../entry/expiry.ts';
+import { expiryMs, payloadStart, STRING, typeOf, VERSION_AT } from '../entry/layout.ts';
+import type { FailureCode, PutOptions, RequestOptions, WriteSink } from './api.ts';
+import type { KvReply, MergedReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf, levelFailure } from './failure.ts';
 import { sendLate } from './late-copies.ts';
@@ -65,6 +68,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #id: RequestId = 0;
   #restamps = 0;
   #existed = false;
+  /** The cluster's time for this request; 0: nobody needed it yet. */
+  #nowMs = 0;
   #judged = 0;
   #first: Replica | undefined;
   /** Some replica may have stored something. */
@@ -90,10 +95,11 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   }
 
   /** `value` is borrowed until this returns. One that is done then was heard of by nobody else, and may begin another write. */
-  put(key: string, value: Uint8Array, options: RequestOptions | undefined, sink: WriteWatcher): void {
-    const entry = carve(stringEntryBytes(value.length, false));
+  put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteWatcher): void {
+    const untilMs = options?.untilMs ?? 0;
+    const entry = carve(stringEntryBytes(value.length, untilMs !== 0));
     this.#coordinator.clock.write(entry, VERSION_AT);
-    writeString(entry, key, entry, VERSION_AT, value, 0, value.length, 0);
+    writeString(entry, key, entry, VERSION_AT, value, 0, value.length, untilMs);
     this.#begin(key, entry, options, sink);
   }
 
@@ -113,15 +119,28 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     if (reply.kind !== 'merged') return this.onFailed(at, true);
     this.#reached = true;
     // What a replica held before it first heard of this write; later answers may speak of the write itself.
-    if ((this.#judged & (1 << at)) === 0 && reply.existed) this.#existed = true;
+    const isOver = reply.untilMs !== 0 && this.#now() >= reply.untilMs;
+    if ((this.#judged & (1 << at)) === 0 && reply.existed && !isOver) this.#existed = true;
     this.#judged |= 1 << at;
-    if (reply.later !== undefined && !this.#written) {
-      if (this.#sink.onLater !== undefined) return this.#giveUp(reply.later);
-      if (this.#restamps < RESTAMPS_MAX) return this.#restamp(reply.later);
+    const floor = this.#written ? undefined : this.#floorOf(reply, isOver);
+    if (floor !== undefined) {
+      if (this.#sink.onLater !== undefined) return this.#giveUp(floor);
+      if (this.#restamps < RESTAMPS_MAX) return this.#restamp(floor);
     }
     this.#first ??= this.#list.replicas[at];
     this.#count.answered(at, true, standIn);
     this.#judge();
+  }
+
+  /** What the write must be stamped above, and is not. */
+  #floorOf({ later, untilMs }: MergedReply, isOver: boolean): Uint8Array | undefined {
+    if (later !== undefined || !isOver || stampMs(this.#command.entry, VERSION_AT) >= untilMs) return later;
+    return stampOfMoment(untilMs);
+  }
+
+  #now(): number {
+    if (this.#nowMs === 0) this.#nowMs = this.#coordinator.clusterTime();
+    return this.#nowMs;
   }
 
   onRefused(at: number, why: Refusal): void {
@@ -179,6 +198,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#deadline = 0;
     this.#restamps = 0;
     this.#existed = false;
+    this.#nowMs = 0;
     this.#judged = 0;
     this.#first = undefined;
     this.#reached = false;
@@ -242,7 +262,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     if (typeOf(held) === STRING) {
       entry = carve(held.length);
       clock.write(entry, VERSION_AT, floor);
-      writeString(entry, key, entry, VERSION_AT, held, payloadStart(held), held.length, 0);
+      writeString(entry, key, entry, VERSION_AT, held, payloadStart(held), held.length, expiryMs(held));
     } else {
       const stamp = new Uint8Array(16);
       clock.write(stamp, 0, floor);

@@ -68,9 +68,9 @@ export class Slot implements ReadSink, WriteSink, ReplyTo, KeyHolder {
     this.writes = writes;
   }
 
-  onValue(bytes: Uint8Array, start: number, end: number): void {
+  onValue(bytes: Uint8Array, start: number, end: number, untilMs: number, nowMs: number): void {
     const out = this.#begin();
-    (this.#read as ReadCommand).onValue(out, bytes, start, end);
+    (this.#read as ReadCommand).onValue(out, bytes, start, end, untilMs, nowMs);
     this.#owner.countLookup(true);
     this.#owner.settled(this, out);
   }

@@ -5,7 +5,7 @@
  */
 import type { LimitUse, LoopDelay, Node, Store, TcpTransport } from '@rkv/core';
 import type { AdminServer, LoadView } from '../admin/index.ts';
-import type { ByteBudget } from '../kv/index.ts';
+import type { ByteBudget, TidyCounts } from '../kv/index.ts';
 import type { RedisServer } from '../redis/index.ts';
 import { isLmdbStore } from '../storage/index.ts';
 import { exchangeLoad } from './exchange-view.ts';
@@ -14,6 +14,7 @@ export interface LoadParts {
   readonly node: Node;
   readonly transport: TcpTransport;
   readonly readBytes: ByteBudget;
+  readonly tidied: TidyCounts;
   readonly loopDelay: LoopDelay;
   /** Undefined while that door is not open. */
   readonly redis: RedisServer | undefined;
@@ -21,7 +22,8 @@ export interface LoadParts {
   readonly store: Store;
 }
 
-export function loadOf({ node, transport, readBytes, loopDelay, redis, http, store }: LoadParts): LoadView {
+export function loadOf(parts: LoadParts): LoadView {
+  const { node, transport, readBytes, tidied, loopDelay, redis, http, store } = parts;
   return {
     limits: [
       ...node.limits(),
@@ -34,6 +36,7 @@ export function loadOf({ node, transport, readBytes, loopDelay, redis, http, sto
     openRequests: node.openRequests,
     transfers: { active: node.handoff.active().length, waiting: node.handoff.waiting().length },
     exchange: exchangeLoad(node),
+    tidied,
     cluster: transport.counters,
     ...(isLmdbStore(store) ? { store: { ...store.commits, trouble: store.trouble?.kind } } : {}),
     ...(redis === undefined ? {} : { redis: redis.counters() }),

@@ -168,6 +168,7 @@ class Server implements RunningServer {
   readonly #clock: HybridClock;
   readonly #desk = new ChangeDesk();
   readonly #readBytes = readBudget();
+  readonly #tidied = { swept: 0, reaped: 0 };
   readonly #loopDelay = new LoopDelay();
   #admin!: NodeAdmin;
   #kv!: QuorumStore;
@@ -198,6 +199,7 @@ class Server implements RunningServer {
     });
     this.#module = kvModule(this.#clock, {
       desk: this.#desk,
+      counts: this.#tidied,
       onUnsound: (why) => this.becomeUnsound(why),
     });
     this.#node = new Node({
@@ -247,6 +249,7 @@ class Server implements RunningServer {
     const coordinator: Coordinator = {
       host,
       clock: this.#clock,
+      clusterTime: () => this.#node.clusterTime(),
       port: this.#node.port(this.#module),
       defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
       readBytes: this.#readBytes,
@@ -332,6 +335,7 @@ class Server implements RunningServer {
       node: this.#node,
       transport: this.#parts.transport,
       readBytes: this.#readBytes,
+      tidied: this.#tidied,
       loopDelay: this.#loopDelay,
       redis: this.#redis,
       http: this.#http,

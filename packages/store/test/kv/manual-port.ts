@@ -177,6 +177,7 @@ export function coordinatorOn(
   return {
     host,
     clock,
+    clusterTime: () => host.now(),
     port,
     defaults: { timeoutMs: 1_000, valueBytesMax: 1_000, ...defaults },
     readBytes: readBudget(),

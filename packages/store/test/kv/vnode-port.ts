@@ -2,6 +2,7 @@
  * A cluster without a wire: every node's vnodes of the store, in memory, answering within the call. Owners are drawn by
  * node; a node that is down answers nothing, and one that is partial says so.
  */
+import { noBounds } from '../../../core/test/no-bounds.ts';
 import {
   HybridClock,
   silentLogger,
@@ -67,6 +68,7 @@ export class VnodePort extends ManualPort {
       logger: silentLogger,
       pool: poolOf(host),
       role: () => 'primary',
+      bounds: noBounds,
       durability: 'process',
       beforeChange: () => {},
       changed: () => {},

@@ -6,6 +6,7 @@ import {
   ALL_HASHES,
   HybridClock,
   silentLogger,
+  ZERO_STAMP,
   SPACE_ENTRY,
   type Logger,
   type NodeId,
@@ -42,6 +43,14 @@ export class VnodeStage {
   /** Why the store is unsound, as the vnode said. */
   readonly unsound: string[] = [];
   readonly clock: HybridClock;
+  /** May be changed at any time. */
+  readonly bounds = {
+    lowestMs: undefined as number | undefined,
+    floor: ZERO_STAMP as Uint8Array,
+    bar: ZERO_STAMP as Uint8Array,
+    lowestClock: (): number | undefined => this.bounds.lowestMs,
+  };
+  readonly counts = { swept: 0, reaped: 0 };
   readonly inFlight: ByteBudget;
   readonly #context: VnodeContext;
 
@@ -63,12 +72,13 @@ export class VnodeStage {
       logger: this.#logger(),
       pool: pool ?? poolOf(this.host),
       role: () => 'primary',
+      bounds: this.bounds,
       durability,
       beforeChange: () => {},
       changed: (_hashHi, encode) => this.passedOn.push(describeItem(encode())),
     };
     const onUnsound = (why: string): void => void this.unsound.push(why);
-    this.vnode = new KvVnode(this.#context, this.clock, { inFlight: this.inFlight, onUnsound });
+    this.vnode = new KvVnode(this.#context, this.clock, { inFlight: this.inFlight, onUnsound, counts: this.counts });
     store.start({
       onProgress: () => this.vnode.onStoreProgress(),
       onFailure: (fromSeq) => this.vnode.onStoreProgress(fromSeq),
@@ -128,7 +138,7 @@ export class VnodeStage {
 function describeReply(reply: KvReply): string {
   switch (reply.kind) {
     case 'merged':
-      return `merged${reply.existed ? ', existed' : ''}${reply.later === undefined ? '' : ', later held'}`;
+      return `merged${reply.existed ? ', existed' : ''}${reply.untilMs === 0 ? '' : ` until ${reply.untilMs}`}${reply.later === undefined ? '' : ', later held'}`;
     case 'held':
       return reply.whole
         ? describeEntry(reply.entry)

@@ -23,6 +23,7 @@ import {
   type Coordinator,
   type HeldReply,
   type KvVnode,
+  type PutOptions,
   type RequestOptions,
 } from '@rkv/store';
 import { SimCluster, World, type NodeLife } from '@rkv/testkit';
@@ -122,7 +123,7 @@ export class KvCluster {
     this.until('the ring has settled', () => this.isSettled(first, ...others));
   }
 
-  put(name: string, key: string, value: string, options?: RequestOptions): string {
+  put(name: string, key: string, value: string, options?: PutOptions): string {
     return this.ask((done) => this.beginPut(name, key, value, done, options));
   }
 
@@ -131,7 +132,7 @@ export class KvCluster {
     key: string,
     value: string,
     done: (outcome: string) => void,
-    options?: RequestOptions,
+    options?: PutOptions,
   ): void {
     this.citizen(name).kv?.put(key, latin1Encode(value), options, {
       onWritten: () => done('written'),
@@ -269,6 +270,7 @@ export class KvCluster {
         const coordinator: Coordinator = {
           host,
           clock,
+          clusterTime: () => node.clusterTime(),
           port: node.port(module),
           defaults: { timeoutMs: 1_000, valueBytesMax: 1 << 20 },
           readBytes: readBudget(),

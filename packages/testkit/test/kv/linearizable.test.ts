@@ -19,7 +19,7 @@ class LateVnode extends KvVnode {
     if (command.kind !== 'merge') return super.handleCommand(command, token);
     const before = this.#last.get(command.key);
     this.#last.set(command.key, { ...command, entry: command.entry.slice() });
-    token.reply({ kind: 'merged', existed: false, later: undefined });
+    token.reply({ kind: 'merged', existed: false, untilMs: 0, later: undefined });
     if (before !== undefined) super.handleCommand(before, { reply() {}, refuse() {}, fail() {} });
   }
 }

@@ -87,7 +87,13 @@ function checkCounts(citizen: SimNode, report: (problem: string) => void): void 
 
 function problemOfCount(citizen: SimNode, partition: PartitionId, range: PartitionId): string | undefined {
   const tally = askVnode(citizen, partition, { kind: 'tally', range });
-  const page = askVnode(citizen, partition, { kind: 'page', range, after: undefined, limit: 1_000 });
+  const page = askVnode(citizen, partition, {
+    kind: 'page',
+    range,
+    after: undefined,
+    nowMs: 0,
+    limit: 1_000,
+  });
   if (tally?.kind !== 'tally' || page?.kind !== 'page') return undefined;
   const live = page.items.filter((item) => item.live).length;
   if (tally.entries === page.items.length && tally.live === live) return undefined;

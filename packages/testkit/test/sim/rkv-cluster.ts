@@ -165,9 +165,17 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
 }
 
 function becomeReady(citizen: SimNode, desk: ChangeDesk, clock: HybridClock, port: KvPort): void {
-  const { host } = citizen;
+  const { host, node } = citizen;
+  const clusterTime = (): number => node.clusterTime();
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
-  const coordinator: Coordinator = { host, clock, port, defaults, readBytes: readBudget() };
+  const coordinator: Coordinator = {
+    host,
+    clock,
+    clusterTime,
+    port,
+    defaults,
+    readBytes: readBudget(),
+  };
   desk.attach(coordinator);
   citizen.kv = new QuorumStore(coordinator);
 }

@@ -88,7 +88,15 @@ export interface Subcommand {
 
 export interface ReadCommand extends CommandFacts {
   readonly kind: 'read';
-  onValue(out: ReplyWriter, bytes: Uint8Array, start: number, end: number): void;
+  /** `untilMs`: when it expires, 0: never; `nowMs`: the moment at which it was live, where that mattered. */
+  onValue(
+    out: ReplyWriter,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    untilMs: number,
+    nowMs: number,
+  ): void;
   onMissing(out: ReplyWriter): void;
 }
 

@@ -9,6 +9,7 @@ beforeAll(async () => (door = await openDoor()));
 afterAll(() => door.server.close());
 beforeEach(async () => {
   door.store.values.clear();
+  door.store.untilMs.clear();
   client = await RawClient.open(door.port);
   return () => client.socket.destroy();
 });
@@ -43,6 +44,32 @@ describe('values', () => {
   });
 });
 
+/** The clock of the cluster shows 1000 seconds. */
+describe('expiry', () => {
+  it.each<[string, string]>([
+    ['SET k v EX 10; TTL k; PTTL k; EXPIRETIME k; PEXPIRETIME k', '+OK :10 :10000 :1010 :1010000'],
+    ['SET k v PX 1499; TTL k; PTTL k; EXPIRETIME k', '+OK :1 :1499 :1001'],
+    ['SET k v PX 1500; TTL k; EXPIRETIME k', '+OK :2 :1002'],
+    ['SET k v PX 400; TTL k; PTTL k', '+OK :0 :400'],
+    ['SET k v EXAT 1001; PTTL k', '+OK :1000'],
+    ['SET k v pxat 1000001; PTTL k', '+OK :1'],
+    ['SET k v PXAT 1000000; GET k; PTTL k', '+OK $-1 :-2'],
+    ['SET k v EX 10 EX 20; TTL k', '+OK :20'],
+    ['SETEX k 10 v; GET k; TTL k; PSETEX k 20 w; GET k; PTTL k', '+OK $1 v :10 +OK $1 w :20'],
+    ['SET k v EX 10; SET k v; TTL k; PEXPIRETIME k', '+OK +OK :-1 :-1'],
+    ['TTL none; PTTL none; EXPIRETIME none; PEXPIRETIME none', ':-2 :-2 :-2 :-2'],
+    ['SET k v PX 9223372036854; PEXPIRETIME k', '+OK :9223373036854'],
+    ['SET k v PX 9223372035854775807; PEXPIRETIME k', '+OK :281474976710655'],
+  ])('%s', dialogue);
+
+  it.each<[string, string]>([
+    ['SETEX k 0 v', "ERR invalid expire time in 'setex' command"],
+    ['SETEX k x v', 'ERR value is not an integer or out of range'],
+    ['PSETEX k -1 v', "ERR invalid expire time in 'psetex' command"],
+    ['SETEX k 1', "ERR wrong number of arguments for 'setex' command"],
+  ])('%s', refused);
+});
+
 describe('the whole key space', () => {
   it.each<[string, string]>([
     ['DBSIZE; MSET a 1 b 2; DBSIZE; FLUSHALL; DBSIZE', ':0 +OK :2 +OK :0'],
@@ -72,7 +99,7 @@ describe('between client and node', () => {
       '+OK *2 $4 save $2 60 +OK PORT',
     ],
     ['CONFIG RESETSTAT', '+OK'],
-    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':25 *1 $-1 *0'],
+    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':31 *1 $-1 *0'],
     [
       'COMMAND INFO strlen',
       '*1 *10 $6 strlen :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *0 *0',
@@ -185,9 +212,8 @@ describe('options of SET', () => {
     ['PX 9223372036854775807', "ERR invalid expire time in 'set' command"],
     ['EX x', 'ERR value is not an integer or out of range'],
     ['PX 9223372036854775808', 'ERR value is not an integer or out of range'],
-    ['EX 10', 'ERR SET options are not supported yet by rkv'],
     ['px 9223372036854 nx get', 'ERR SET options are not supported yet by rkv'],
-    ['EX 10 EX 20', 'ERR SET options are not supported yet by rkv'],
+    ['EX 10 GET', 'ERR SET options are not supported yet by rkv'],
     ['KEEPTTL XX', 'ERR SET options are not supported yet by rkv'],
   ])('%s', async (options, error) => {
     await refused(`SET k v ${options}`, error);

@@ -1,48 +1,79 @@
 /**
- * The options of SET, read as Redis reads them, to tell a mistake of the client from what we cannot do yet.
+ * The options of SET, read as Redis reads them: an expiry, a change that reads before it writes, or a mistake of the client.
  *
- * Source: redis-server 7.0; which options exclude each other was tried on it.
+ * Source: redis-server 7.0; which options exclude each other was tried on it. IFEQ, to set a value in the place of just this
+ * one, is Valkey's (8.1).
  */
+import { ALWAYS, type Change, type Condition } from '../../entry/change.ts';
 import type { Request } from './command.ts';
-import { parseInt64 } from './decimal.ts';
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts';
+import { SYNTAX_ERROR } from './errors.ts';
+import { MILLISECOND, readExpiry, SECOND, type ExpiryForm } from './expiry.ts';
 
-const INVALID_EXPIRE = "ERR invalid expire time in 'set' command";
-const NOT_SUPPORTED = 'ERR SET options are not supported yet by rkv';
-const INT64_MAX = 2n ** 63n - 1n;
-
-/** The options with a time behind them, and how many milliseconds its unit has. */
-const EXPIRES: ReadonlyMap<string, bigint> = new Map([
-  ['EX', 1000n],
-  ['PX', 1n],
-  ['EXAT', 1000n],
-  ['PXAT', 1n],
+/** The options with a time behind them. */
+const EXPIRES: ReadonlyMap<string, ExpiryForm> = new Map([
+  ['EX', { unit: SECOND, absolute: false }],
+  ['PX', { unit: MILLISECOND, absolute: false }],
+  ['EXAT', { unit: SECOND, absolute: true }],
+  ['PXAT', { unit: MILLISECOND, absolute: true }],
 ]);
 
 interface SetOptions {
-  condition?: 'NX' | 'XX';
+  condition?: 'NX' | 'XX' | 'IFEQ';
+  /** Of IFEQ: where the value stands. */
+  comparedAt?: number;
   /** KEEPTTL or the name of the option with a time. */
   expiry?: string;
   time?: string;
+  /** The old value is to be told. */
+  get?: boolean;
 }
 
-/** Why a SET with more than a key and a value is refused. */
-export function refuseSetOptions(request: Request, nowMs: number): string {
+/** What a SET with more than a key and a value asks for: a plain write that expires, a change, or why it is refused. */
+export function readSet(
+  request: Request,
+  nowMs: number,
+): { readonly untilMs: number } | Extract<Change, { kind: 'set' }> | string {
   const options = readSetOptions(request);
   if (options === undefined) return SYNTAX_ERROR;
-  const unit = EXPIRES.get(options.expiry ?? '');
-  if (unit === undefined) return NOT_SUPPORTED;
-  return refuseExpiry(options.time ?? '', unit, options.expiry?.endsWith('AT') === true, nowMs);
+  const form = EXPIRES.get(options.expiry ?? '');
+  const untilMs = form === undefined ? 0 : readExpiry(options.time ?? '', form, nowMs, 'set');
+  if (typeof untilMs === 'string') return untilMs;
+  const { condition, expiry, get = false } = options;
+  if (condition === undefined && !get && expiry !== 'KEEPTTL') return { untilMs };
+  return {
+    kind: 'set',
+    value: request.view(2).slice(),
+    when: conditionOf(request, options),
+    until: expiry === 'KEEPTTL' ? 'keep' : untilMs,
+    returns: get,
+  };
+}
+
+function conditionOf(request: Request, { condition, comparedAt }: SetOptions): Condition {
+  switch (condition) {
+    case 'NX':
+      return { kind: 'absent' };
+    case 'XX':
+      return { kind: 'present' };
+    case 'IFEQ':
+      return { kind: 'equals', value: request.view(comparedAt as number).slice() };
+    default:
+      return ALWAYS;
+  }
 }
 
 function readSetOptions(request: Request): SetOptions | undefined {
   const options: SetOptions = {};
   for (let i = 3; i < request.argc; i++) {
     const word = request.text(i).toUpperCase();
-    if (word === 'GET') continue;
-    if (word === 'NX' || word === 'XX') {
+    if (word === 'GET') options.get = true;
+    else if (word === 'NX' || word === 'XX') {
       if ((options.condition ?? word) !== word) return undefined;
       options.condition = word;
+    } else if (word === 'IFEQ' && i + 1 < request.argc) {
+      if (options.condition !== undefined) return undefined;
+      options.condition = word;
+      options.comparedAt = ++i;
     } else if (word === 'KEEPTTL' || (EXPIRES.has(word) && i + 1 < request.argc)) {
       if ((options.expiry ?? word) !== word) return undefined;
       options.expiry = word;
@@ -52,12 +83,4 @@ function readSetOptions(request: Request): SetOptions | undefined {
     }
   }
   return options;
-}
-
-function refuseExpiry(text: string, unit: bigint, absolute: boolean, nowMs: number): string {
-  const time = parseInt64(text);
-  if (time === undefined) return NOT_AN_INTEGER;
-  const room = INT64_MAX - (absolute ? 0n : BigInt(nowMs));
-  if (time <= 0n || time * unit > room) return INVALID_EXPIRE;
-  return NOT_SUPPORTED;
 }

@@ -1,8 +1,10 @@
-/** GET, SET, STRLEN, MGET, MSET. */
+/** GET, SET, SETEX, PSETEX, STRLEN, MGET, MSET. */
+import { begin as change, tellValue, type WriteAnswer } from './changes.ts';
 import type { ManyCommand, ReadCommand, WriteCommand } from './command.ts';
 import { wrongArity } from './errors.ts';
 import { FAN_OUT_MAX, FanOut, ReadInto, WriteInto } from './fan-out.ts';
-import { refuseSetOptions } from './set-options.ts';
+import { MILLISECOND, readExpiry, SECOND } from './expiry.ts';
+import { readSet } from './set-options.ts';
 
 export const get: ReadCommand = {
   name: 'get',
@@ -37,11 +39,51 @@ export const set: WriteCommand = {
   since: '1.0.0',
   summary: 'Set the string value of a key',
   begin(kv, key, request, reply) {
-    if (request.argc === 3) kv.put(key, request.view(2), undefined, reply);
-    else reply.reject(refuseSetOptions(request, Date.now()));
+    if (request.argc === 3) return kv.put(key, request.view(2), undefined, reply);
+    const asked = readSet(request, kv.now());
+    if (typeof asked === 'string') reply.reject(asked);
+    else if ('kind' in asked) change(kv, key, asked, reply, asked.returns ? tellValue : tellDone);
+    else kv.put(key, request.view(2), asked, reply);
   },
   onWritten: (out) => out.ok(),
 };
+
+const tellDone: WriteAnswer = (out, { applied }) => {
+  if (applied) out.ok();
+  else out.null();
+};
+
+function setsFor(name: string, unit: bigint, since: string, summary: string): WriteCommand {
+  const form = { unit, absolute: false };
+  return {
+    name,
+    kind: 'write',
+    arity: 4,
+    flags: ['write', 'denyoom'],
+    group: 'string',
+    since,
+    summary,
+    begin(kv, key, request, reply) {
+      const untilMs = readExpiry(request.text(2), form, kv.now(), name);
+      if (typeof untilMs === 'string') reply.reject(untilMs);
+      else kv.put(key, request.view(3), { untilMs }, reply);
+    },
+    onWritten: (out) => out.ok(),
+  };
+}
+
+export const setex: WriteCommand = setsFor(
+  'setex',
+  SECOND,
+  '2.0.0',
+  'Set the value and expiration of a key in seconds',
+);
+export const psetex: WriteCommand = setsFor(
+  'psetex',
+  MILLISECOND,
+  '2.6.0',
+  'Set the value and expiration of a key in milliseconds',
+);
 
 export const mget: ManyCommand = {
   name: 'mget',

@@ -5,10 +5,12 @@
  * turns exactly A-Z and a-z into a lower case letter, and names consist of those only.
  */
 import * as connection from './connection.ts';
+import * as changes from './changes.ts';
 import { client } from './client.ts';
 import type { Command } from './command.ts';
 import { commandCommand } from './command-command.ts';
 import { config } from './config.ts';
+import * as expiry from './expiry.ts';
 import { info } from './info.ts';
 import * as keySpace from './key-space.ts';
 import * as keys from './keys.ts';
@@ -50,6 +52,10 @@ function isNamed(request: CommandName, name: string): boolean {
 /** Frequent ones first. */
 const known: readonly Command[] = [
   ...[strings.get, strings.set, keys.del, strings.mget, strings.mset, keys.exists, keys.unlink],
+  ...[strings.setex, strings.psetex, expiry.ttl, expiry.pttl, expiry.expiretime, expiry.pexpiretime],
+  ...[changes.incr, changes.decr, changes.incrby, changes.decrby, changes.append, changes.setnx],
+  ...[changes.getset, changes.getdel, changes.getex, changes.expire, changes.pexpire],
+  ...[changes.expireat, changes.pexpireat, changes.persist],
   ...[strings.strlen, keys.type, connection.ping, connection.echo],
   ...[keySpace.scan, keySpace.keys, keySpace.dbsize, keySpace.flushall, keySpace.flushdb],
   ...[connection.hello, connection.auth, connection.select, connection.quit, connection.reset],

@@ -11,6 +11,7 @@ import type {
   CountSink,
   Failure,
   KvStore,
+  PutOptions,
   ReadSink,
   RequestOptions,
   ScanSink,
@@ -34,6 +35,10 @@ export interface LateCall {
 export class MapStore implements KvStore {
   crowded = false;
   readonly values = new Map<string, Buffer>();
+  /** When some of them expire. */
+  readonly untilMs = new Map<string, number>();
+  /** What the cluster's clock shows. */
+  nowMs = 1_000_000;
   /** Calls that wait, oldest first. */
   readonly waiting: LateCall[] = [];
   readonly #late: boolean;
@@ -42,16 +47,21 @@ export class MapStore implements KvStore {
     this.#late = late;
   }
 
+  now(): number {
+    return this.nowMs;
+  }
+
   get(key: string, _options: RequestOptions | undefined, sink: ReadSink): void {
     if (this.#late) this.#wait(`get ${key}`, sink, () => this.#get(key, sink));
     else this.#get(key, sink);
   }
 
-  put(key: string, value: Uint8Array, _options: RequestOptions | undefined, sink: WriteSink): void {
+  put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteSink): void {
     const kept = Buffer.from(value);
+    const untilMs = options?.untilMs ?? 0;
     if (this.#late)
-      this.#wait(`put ${key} ${kept.toString('latin1')}`, sink, () => this.#put(key, kept, sink));
-    else this.#put(key, kept, sink);
+      this.#wait(`put ${key} ${kept.toString('latin1')}`, sink, () => this.#put(key, kept, untilMs, sink));
+    else this.#put(key, kept, untilMs, sink);
   }
 
   delete(key: string, _options: RequestOptions | undefined, sink: WriteSink): void {
@@ -93,22 +103,28 @@ export class MapStore implements KvStore {
 
   #get(key: string, sink: ReadSink): void {
     const value = this.values.get(key);
-    if (value === undefined) sink.onMissing();
-    else sink.onValue(value, 0, value.length);
+    const untilMs = this.untilMs.get(key) ?? 0;
+    if (value === undefined || (untilMs !== 0 && this.nowMs >= untilMs)) sink.onMissing();
+    else sink.onValue(value, 0, value.length, untilMs, this.nowMs);
   }
 
-  #put(key: string, value: Buffer, sink: WriteSink): void {
+  #put(key: string, value: Buffer, untilMs: number, sink: WriteSink): void {
     const existed = this.values.has(key);
     this.values.set(key, value);
+    this.untilMs.set(key, untilMs);
     sink.onWritten(existed, NO_ENTRY);
   }
 
   #change(key: string, change: Change, sink: ChangeSink): void {
     const held = this.values.get(key);
-    const entry = held && encodeString(key, VERSION, held);
-    const { answer, next } = applyChange(entry, change, Date.now(), VALUE_BYTES_MAX);
+    const untilMs = this.untilMs.get(key) ?? 0;
+    const entry = held && encodeString(key, VERSION, held, untilMs);
+    const { answer, next } = applyChange(entry, change, this.nowMs, VALUE_BYTES_MAX);
     if (next !== undefined && next.value === undefined) this.values.delete(key);
-    else if (next?.value !== undefined) this.values.set(key, Buffer.from(next.value));
+    else if (next?.value !== undefined) {
+      this.values.set(key, Buffer.from(next.value));
+      if (next.until !== 'keep') this.untilMs.set(key, next.until);
+    }
     sink.onChanged({ ...answer, version: VERSION });
   }
 

@@ -1,0 +1,236 @@
+/**
+ * Commands that read before they write: INCR and its like, APPEND, SETNX, GETSET, GETDEL, GETEX, EXPIRE and its like, PERSIST.
+ *
+ * Each is one change that the store runs at one place for each key (kv/change-request.ts), so that two clients at two nodes
+ * count as one would. Source: redis-server 7.0, error texts and corner cases included.
+ */
+import type { Change, ExpiryCondition } from '../../entry/change.ts';
+import type { KvStore, WriteSink } from '../../kv/api.ts';
+import type { VersionedAnswer } from '../../kv/change-wire.ts';
+import type { ReplyWriter } from '../writer.ts';
+import type { ReplyTo, Request, WriteCommand } from './command.ts';
+import { parseInt64 } from './decimal.ts';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts';
+import { MILLISECOND, readExpiry, readMoment, SECOND, type ExpiryForm } from './expiry.ts';
+
+/** The change that a request asks for, or an error's text. */
+type ReadChange = (request: Request, kv: KvStore) => Change | string;
+export type WriteAnswer = (out: ReplyWriter, answer: VersionedAnswer) => void;
+
+interface ChangeFacts {
+  readonly name: string;
+  readonly arity: number;
+  readonly group: 'string' | 'generic';
+  readonly since: string;
+  readonly summary: string;
+}
+
+const OUT_OF_RANGE = 'ERR increment or decrement would overflow';
+const TOO_LARGE = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)';
+
+/** Have `change` made, and answer with what came of it. */
+export function begin(
+  kv: KvStore,
+  key: string,
+  change: Change,
+  reply: ReplyTo & WriteSink,
+  write: WriteAnswer,
+): void {
+  kv.change(key, change, undefined, {
+    onChanged: (answer) => {
+      if (answer.problem === undefined) return reply.answer((out) => write(out, answer));
+      if (answer.problem === 'not_an_integer') return reply.reject(NOT_AN_INTEGER);
+      reply.reject(answer.problem === 'out_of_range' ? OUT_OF_RANGE : TOO_LARGE);
+    },
+    onFailure: (failure) => reply.onFailure(failure),
+  });
+}
+
+function changes(facts: ChangeFacts, read: ReadChange, write: WriteAnswer): WriteCommand {
+  return {
+    ...facts,
+    kind: 'write',
+    flags: ['write', 'denyoom', 'fast'],
+    begin(kv, key, request, reply) {
+      const change = read(request, kv);
+      if (typeof change === 'string') reply.reject(change);
+      else begin(kv, key, change, reply, write);
+    },
+    onWritten: (out) => out.ok(),
+  };
+}
+
+const tellNumber: WriteAnswer = (out, { value }) =>
+  out.integer(BigInt(Buffer.from(value as Uint8Array).toString('latin1')));
+const tellApplied: WriteAnswer = (out, { applied }) => out.integer(applied ? 1 : 0);
+export const tellValue: WriteAnswer = (out, { value }) => {
+  if (value === undefined) out.null();
+  else out.bulk(value);
+};
+
+function adds(name: string, since: string, summary: string, by: bigint): WriteCommand {
+  return changes(
+    { name, arity: 2, group: 'string', since, summary },
+    () => ({ kind: 'increment', by }),
+    tellNumber,
+  );
+}
+
+function addsGiven(name: string, since: string, summary: string, sign: bigint): WriteCommand {
+  const read: ReadChange = (request) => {
+    const by = parseInt64(request.text(2));
+    if (by === undefined) return NOT_AN_INTEGER;
+    // The one number without an opposite.
+    if (sign < 0n && by === -(2n ** 63n)) return 'ERR decrement would overflow';
+    return { kind: 'increment', by: by * sign };
+  };
+  return changes({ name, arity: 3, group: 'string', since, summary }, read, tellNumber);
+}
+
+export const incr = adds('incr', '1.0.0', 'Increment the integer value of a key by one', 1n);
+export const decr = adds('decr', '1.0.0', 'Decrement the integer value of a key by one', -1n);
+export const incrby = addsGiven(
+  'incrby',
+  '1.0.0',
+  'Increment the integer value of a key by the given amount',
+  1n,
+);
+export const decrby = addsGiven(
+  'decrby',
+  '1.0.0',
+  'Decrement the integer value of a key by the given number',
+  -1n,
+);
+
+export const append: WriteCommand = changes(
+  { name: 'append', arity: 3, group: 'string', since: '2.0.0', summary: 'Append a value to a key' },
+  (request) => ({ kind: 'append', value: request.view(2).slice() }),
+  (out, { length }) => out.integer(length),
+);
+
+export const setnx: WriteCommand = changes(
+  {
+    name: 'setnx',
+    arity: 3,
+    group: 'string',
+    since: '1.0.0',
+    summary: 'Set the value of a key, only if it does not exist',
+  },
+  (request) => ({
+    kind: 'set',
+    value: request.view(2).slice(),
+    when: { kind: 'absent' },
+    until: 0,
+    returns: false,
+  }),
+  tellApplied,
+);
+
+export const getset: WriteCommand = changes(
+  {
+    name: 'getset',
+    arity: 3,
+    group: 'string',
+    since: '1.0.0',
+    summary: 'Set a value and return the old one',
+  },
+  (request) => ({
+    kind: 'set',
+    value: request.view(2).slice(),
+    when: { kind: 'always' },
+    until: 0,
+    returns: true,
+  }),
+  tellValue,
+);
+
+export const getdel: WriteCommand = changes(
+  {
+    name: 'getdel',
+    arity: 2,
+    group: 'string',
+    since: '6.2.0',
+    summary: 'Get the value of a key and delete it',
+  },
+  () => ({ kind: 'delete', when: { kind: 'always' }, returns: true }),
+  tellValue,
+);
+
+const TIMES: ReadonlyMap<string, ExpiryForm> = new Map([
+  ['EX', { unit: SECOND, absolute: false }],
+  ['PX', { unit: MILLISECOND, absolute: false }],
+  ['EXAT', { unit: SECOND, absolute: true }],
+  ['PXAT', { unit: MILLISECOND, absolute: true }],
+]);
+
+export const getex: WriteCommand = changes(
+  {
+    name: 'getex',
+    arity: -2,
+    group: 'string',
+    since: '6.2.0',
+    summary: 'Get the value of a key and set its expiry',
+  },
+  (request, kv) => {
+    if (request.argc === 2) return { kind: 'read' };
+    const word = request.text(2).toUpperCase();
+    if (word === 'PERSIST' && request.argc === 3)
+      return { kind: 'expire', until: 0, when: 'always', returns: true };
+    const form = TIMES.get(word);
+    if (form === undefined || request.argc !== 4) return SYNTAX_ERROR;
+    const until = readExpiry(request.text(3), form, kv.now(), 'getex');
+    return typeof until === 'string' ? until : { kind: 'expire', until, when: 'always', returns: true };
+  },
+  tellValue,
+);
+
+const CONDITIONS: ReadonlyMap<string, ExpiryCondition> = new Map([
+  ['NX', 'none'],
+  ['XX', 'some'],
+  ['GT', 'later'],
+  ['LT', 'earlier'],
+]);
+
+function expires(name: string, form: ExpiryForm, since: string, summary: string): WriteCommand {
+  const read: ReadChange = (request, kv) => {
+    const word = request.argc > 3 ? request.text(3).toUpperCase() : undefined;
+    const when = word === undefined ? 'always' : CONDITIONS.get(word);
+    if (when === undefined) return `ERR Unsupported option ${request.text(3)}`;
+    if (request.argc > 4) return SYNTAX_ERROR;
+    const until = readMoment(request.text(2), form, kv.now(), name);
+    return typeof until === 'string' ? until : { kind: 'expire', until, when, returns: false };
+  };
+  return changes({ name, arity: -3, group: 'generic', since, summary }, read, tellApplied);
+}
+
+const AT = ' at a Unix timestamp';
+export const expire = expires(
+  'expire',
+  { unit: SECOND, absolute: false },
+  '1.0.0',
+  'Have a key expire after seconds',
+);
+export const pexpire = expires(
+  'pexpire',
+  { unit: MILLISECOND, absolute: false },
+  '2.6.0',
+  'Have a key expire after milliseconds',
+);
+export const expireat = expires(
+  'expireat',
+  { unit: SECOND, absolute: true },
+  '1.2.0',
+  `Have a key expire${AT}`,
+);
+export const pexpireat = expires(
+  'pexpireat',
+  { unit: MILLISECOND, absolute: true },
+  '2.6.0',
+  `Have a key expire${AT} in milliseconds`,
+);
+
+export const persist: WriteCommand = changes(
+  { name: 'persist', arity: 2, group: 'generic', since: '2.2.0', summary: 'Remove the expiration of a key' },
+  () => ({ kind: 'expire', until: 0, when: 'some', returns: false }),
+  tellApplied,
+);
