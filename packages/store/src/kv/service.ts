@@ -24,12 +24,12 @@ import { encodeString, encodeTombstone } from '../entry/codec.ts';
 import { isLive, payloadStart } from '../entry/layout.ts';
 import type { FailureCode, RequestOptions } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
-import { firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { bucketOfKey, firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
 import { roomFailure, sizeFailure } from './failure.ts';
 import { codeOf, WriteRequest, type WriteWatcher } from './write-request.ts';
 
 export type ServiceResult =
-  'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | FailureCode };
+  'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | 'strict_key' | FailureCode };
 
 export interface ServiceReply {
   readonly result: ServiceResult;
@@ -54,6 +54,8 @@ export interface QuorumReply {
   readonly result: readonly ServiceReply[];
 }
 
+const NOTHING = new Uint8Array(0);
+
 type StartWrite = (request: WriteRequest, options: RequestOptions, sink: WriteWatcher) => void;
 
 export class Service {
@@ -73,6 +75,8 @@ export class Service {
   }
 
   get(key: string): Promise<ServiceReply> {
+    const refused = this.#refusal(key);
+    if (refused !== undefined) return Promise.resolve(refused);
     const placed = placeKey(key);
     return this.#one(placed, getCommand(placed), (replica, reply) => ({
       result: this.#resultOf(reply),
@@ -81,17 +85,19 @@ export class Service {
   }
 
   put(key: string, value: Uint8Array): Promise<ServiceReply> {
-    const refused = this.#sizeRefusal(key, value);
+    const refused = this.#refusal(key, value);
     if (refused !== undefined) return Promise.resolve(refused);
     return this.#write(key, (request, options, sink) => request.put(key, value, options, sink));
   }
 
   delete(key: string): Promise<ServiceReply> {
+    const refused = this.#refusal(key);
+    if (refused !== undefined) return Promise.resolve(refused);
     return this.#write(key, (request, options, sink) => request.delete(key, options, sink));
   }
 
   putQuorum(key: string, value: Uint8Array, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
-    const refused = this.#sizeRefusal(key, value);
+    const refused = this.#refusal(key, value);
     if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });
     const placed = placeKey(key);
     const command: KvCommand = { kind: 'merge', ...placed, entry: encodeString(key, this.#stamp(), value) };
@@ -99,11 +105,15 @@ export class Service {
   }
 
   getQuorum(key: string, n: number, r: number, timeoutMs: number): Promise<QuorumReply> {
+    const refused = this.#refusal(key);
+    if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });
     const placed = placeKey(key);
     return this.#quorum(placed, getCommand(placed), n, r, timeoutMs);
   }
 
   deleteQuorum(key: string, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
+    const refused = this.#refusal(key);
+    if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });
     const placed = placeKey(key);
     const command: KvCommand = { kind: 'merge', ...placed, entry: encodeTombstone(key, this.#stamp()) };
     return this.#quorum(placed, command, n, w, timeoutMs);
@@ -188,12 +198,15 @@ export class Service {
     return { ok: entry.subarray(payloadStart(entry)) };
   }
 
-  #sizeRefusal(key: string, value: Uint8Array): ServiceReply | undefined {
+  /** A strict key is no affair of one vnode, nor of the first n that answer. */
+  #refusal(key: string, value = NOTHING): ServiceReply | undefined {
+    const first = (): PartitionId => firstPartition(this.#coordinator, placeKey(key));
+    if (bucketOfKey(this.#coordinator, key).level === 'strict') return this.#nobody(first(), 'strict_key');
     const failure = sizeFailure(key, value.length, this.#coordinator.defaults.valueBytesMax);
-    return failure && this.#nobody(firstPartition(this.#coordinator, placeKey(key)), failure.code);
+    return failure && this.#nobody(first(), failure.code);
   }
 
-  #nobody(partition: PartitionId, error: FailureCode): ServiceReply {
+  #nobody(partition: PartitionId, error: FailureCode | 'strict_key'): ServiceReply {
     const { self, document } = this.#coordinator.port;
     return { result: { error }, ...this.#where({ partition, ringSize: document.ringSize, node: self }) };
   }

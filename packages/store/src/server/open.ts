@@ -8,6 +8,7 @@ import type { Logger, PresetName } from '@rkv/core';
 import { silentLogger } from '@rkv/core';
 import type { Admin } from '../admin/index.ts';
 import { parseAddress, type Address } from '../config/index.ts';
+import type { Change, ChangeAnswer, Condition } from '../entry/index.ts';
 import type { Failure, FailureCode, PingReply, RequestOptions, Service, ServiceReply } from '../kv/index.ts';
 import { startServer, type Ports, type RunningServer } from './server.ts';
 
@@ -28,6 +29,8 @@ export interface OpenOptions {
   /** Of a ring born here: partitions (default 64) and replicas per key (default 3). */
   readonly ringSize?: number;
   readonly n?: number;
+  /** Of its default bucket; default `eventual`. */
+  readonly level?: 'eventual' | 'strict';
   readonly location?: string;
   /** How far apart the nodes are: how soon a silent one is suspected. Default `local`. */
   readonly preset?: PresetName;
@@ -95,7 +98,7 @@ export class Rkv {
 
   put(key: Bytes, value: Bytes, options?: RequestOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#server.kv.put(latin1Key(key), typeof value === 'string' ? Buffer.from(value) : value, options, {
+      this.#server.kv.put(latin1Key(key), bytesOf(value), options, {
         onWritten: () => resolve(),
         onFailure: (failure) => reject(new KvError(failure)),
       });
@@ -110,6 +113,41 @@ export class Rkv {
         onFailure: (failure) => reject(new KvError(failure)),
       });
     });
+  }
+
+  /** Read-modify-write, run at one node of the key: set if, compare and set, increment, append, expire. */
+  change(key: Bytes, change: Change, options?: RequestOptions): Promise<ChangeAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.change(latin1Key(key), change, options, {
+        onChanged: (answer) => resolve({ ...answer, value: answer.value?.slice() }),
+        onFailure: (failure) => reject(new KvError(failure)),
+      });
+    });
+  }
+
+  /** Add to a number, which is 0 when nothing is there; the number after it. */
+  async increment(key: Bytes, by: bigint | number = 1n, options?: RequestOptions): Promise<bigint> {
+    const { problem, value } = await this.change(key, { kind: 'increment', by: BigInt(by) }, options);
+    if (problem !== undefined || value === undefined)
+      throw new RangeError(
+        problem === 'out_of_range'
+          ? 'the sum needs more than 64 bits'
+          : 'the value is not an integer of 64 bits',
+      );
+    return BigInt(Buffer.from(value).toString('latin1'));
+  }
+
+  /** Put `value` in the place of `from`, or of nothing where that is undefined. Whether it was there. */
+  async compareAndSet(
+    key: Bytes,
+    from: Bytes | undefined,
+    value: Bytes,
+    options?: RequestOptions,
+  ): Promise<boolean> {
+    const when: Condition =
+      from === undefined ? { kind: 'absent' } : { kind: 'equals', value: bytesOf(from) };
+    const change: Change = { kind: 'set', value: bytesOf(value), when, until: 'keep', returns: false };
+    return (await this.change(key, change, options)).applied;
   }
 
   /** All keys of the cluster, in hash order, a page at a time. */
@@ -155,7 +193,7 @@ export async function open(options: OpenOptions = {}): Promise<Rkv> {
       durability: options.durability ?? 'process',
       ringSize: options.ringSize ?? 64,
       n: options.n ?? 3,
-      level: 'eventual',
+      level: options.level ?? 'eventual',
       location: options.location ?? '',
       preset: options.preset ?? 'local',
       secrets: [],
@@ -163,6 +201,10 @@ export async function open(options: OpenOptions = {}): Promise<Rkv> {
     { logger: options.logger ?? silentLogger },
   );
   return new Rkv(server);
+}
+
+function bytesOf(value: Bytes): Uint8Array {
+  return typeof value === 'string' ? Buffer.from(value) : value;
 }
 
 function latin1Key(key: Bytes): string {
