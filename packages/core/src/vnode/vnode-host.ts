@@ -144,6 +144,7 @@ export class VnodeHost {
     const before = this.#changes;
     let changed: boolean | undefined;
     try {
+      if (this.#vnode.isReaped?.(item) === true) return done('same');
       this.#vnode.handleHandoffItem(item, (stored) => {
         const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
         done(stored ? merged : 'failed');

@@ -10,6 +10,7 @@ import {
   SPACE_ENTRY,
   SPACE_META,
   STAMP_BYTES,
+  compareStamps,
   covers,
   type HashRange,
   type HybridClock,
@@ -23,7 +24,7 @@ import {
   type VnodeContext,
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
-import { expiryMs, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
+import { expiryMs, HEADER_BYTES, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { GetCommand, KvCommand, KvReply, MergeCommand, PageCommand } from './commands.ts';
@@ -212,6 +213,19 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#store(at, held, undefined);
   }
 
+  isReaped(item: Uint8Array): boolean {
+    const { at, entry } = decodeItem(item);
+    // Not looked at closely: what is damaged is refused when it is merged.
+    if (entry.length < HEADER_BYTES) return false;
+    return (
+      compareStamps(entry, VERSION_AT, this.#context.bounds.floor, 0) <= 0 && this.#find(at) === undefined
+    );
+  }
+
+  reapable(): number {
+    return this.#tallies.tombstones;
+  }
+
   clearSome(): boolean {
     if (this.#overlay.size > 0) return false;
     const doomed: { at: RecordKey; entry: Uint8Array }[] = [];
@@ -247,6 +261,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const held = this.#find(command);
     const existed = held !== undefined && isLive(held, 0);
     const untilMs = held === undefined ? 0 : expiryMs(held);
+    const { bar } = this.#context.bounds;
+    if (compareStamps(entry, VERSION_AT, bar, 0) <= 0) {
+      // Too late for the reap floor, whatever is held. It is stamped anew, and the merge below is of that.
+      return token.reply({ kind: 'merged', existed, untilMs, later: bar.slice() });
+    }
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
@@ -350,7 +369,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq, bytes };
       this.#inFlight.bytes += bytes;
       this.#overlay.set(key, inFlight);
-      if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
+      // Nobody waits for it, and it has to leave the overlay all the same.
+      if (after === undefined || !isNews) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
     if (after !== undefined && isNews) {
       this.#tidying.note(after);

@@ -21,6 +21,7 @@ import {
   type RingIndex,
 } from '@rkv/core';
 import { encodeString, encodeTombstone } from '../entry/codec.ts';
+import { stampOfMoment } from '../entry/expiry.ts';
 import { isLive, payloadStart } from '../entry/layout.ts';
 import type { FailureCode, RequestOptions } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
@@ -212,7 +213,9 @@ export class Service {
 
   #stamp(): Uint8Array {
     const stamp = new Uint8Array(16);
-    this.#coordinator.clock.write(stamp, 0);
+    // Nobody is there to stamp it anew: not by a slow clock, then, or it may be below what replicas still take.
+    const { clock, clusterTime } = this.#coordinator;
+    clock.write(stamp, 0, { bytes: stampOfMoment(clusterTime()), at: 0 });
     return stamp;
   }
 }

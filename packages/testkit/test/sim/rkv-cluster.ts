@@ -56,6 +56,8 @@ export interface Plant {
   readonly stable?: (shipped: StableStore, host: Host, self: NodeId) => StableStore;
   readonly transport?: (shipped: Transport) => Transport;
   readonly port?: (shipped: KvPort) => KvPort;
+  /** By which keys expire. */
+  readonly clusterTime?: (shipped: () => number, host: Host) => () => number;
   /** What a node says of itself that is in its cluster no more. */
   readonly removed?: (shipped: Removal) => Removal;
 }
@@ -147,7 +149,10 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
     onReady: () => {
-      becomeReady(citizen, clock, plant.port?.(node.port(module)) ?? node.port(module));
+      const time = (): number => node.clusterTime();
+      const clusterTime = plant.clusterTime?.(time, host) ?? time;
+      const port = plant.port?.(node.port(module)) ?? node.port(module);
+      becomeReady(citizen, { host, clock, clusterTime, port });
       init.onReady(citizen);
     },
     onRemoved: (why) =>
@@ -158,19 +163,12 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   return citizen;
 }
 
-function becomeReady(citizen: SimNode, clock: HybridClock, port: KvPort): void {
-  const { host, node } = citizen;
-  const clusterTime = (): number => node.clusterTime();
+function becomeReady(
+  citizen: SimNode,
+  parts: Pick<Coordinator, 'host' | 'clock' | 'clusterTime' | 'port'>,
+): void {
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
-  const coordinator: Coordinator = {
-    host,
-    clock,
-    clusterTime,
-    port,
-    defaults,
-    readBytes: readBudget(),
-  };
-  citizen.kv = new QuorumStore(coordinator);
+  citizen.kv = new QuorumStore({ ...parts, defaults, readBytes: readBudget() });
 }
 
 function overheard({ name, logger }: NodeLife, { onError }: RkvClusterInit): Logger {
