@@ -19,7 +19,7 @@ const FLOORS: Record<string, readonly (readonly string[])[]> = {
   core: [
     ['base', 'contracts'],
     ['ring', 'claim'],
-    ['membership', 'request', 'handoff', 'exchange'],
+    ['membership', 'request', 'handoff', 'exchange', 'reaping'],
     ['vnode'],
     ['node', 'net', 'host'],
   ],

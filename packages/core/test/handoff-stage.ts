@@ -199,6 +199,7 @@ export class HandoffNode {
       },
       services,
       unserved: () => this.unserved,
+      mayTakeOver: () => true,
       isUp: (node) => !this.down.has(node),
       runs: (node, service) => !this.down.has(node) && !this.lacking.has(`${node} ${service}`),
       nameOf: (node) => node,

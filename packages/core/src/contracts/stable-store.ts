@@ -1,11 +1,11 @@
 /**
- * Small documents that a node must never forget: its identity, the ring, what it promised to the others.
+ * Small documents that a node must never forget: its identity, the ring, what it promised to the others, the reap floor.
  *
  * `save` replaces a whole document atomically and calls back when it would survive a power cut; saves of one
  * name take effect in the order called. At start the newest good version of each document is loaded; a
  * damaged one is named and skipped.
  */
-export type StableName = 'identity' | 'ring' | 'agreement' | 'prospect' | 'plan' | 'life';
+export type StableName = 'identity' | 'ring' | 'agreement' | 'prospect' | 'plan' | 'life' | 'floor';
 
 export interface StableStore {
   /** The newest good version, or undefined when there is none. Read before the node starts, never after. */

@@ -252,6 +252,14 @@ export interface Vnode<Command, Reply> {
   /** Left out: its replicas are not compared, and differ until something else repairs them. */
   readonly trees?: ItemTrees;
   /**
+   * Whether this item of another copy is at or below the reap floor while nothing of its key is held: it was removed here
+   * as one day it will be there, and is not merged. What comes by a transfer is not asked about: below the floor nobody
+   * has anything to hand over but a node that has just come, and that was never deleted here.
+   */
+  isReaped?(item: Uint8Array): boolean;
+  /** How many items wait for the reap floor. Left out: the service has none, and its replicas do not hold it up. */
+  reapable?(): number;
+  /**
    * Nothing of it is called after this, and it sets nothing going any more. `inOrder`: the node stops, or the vnode is empty
    * and closed; what spares the next one work may go into the store now. Otherwise it kept throwing, and another is opened.
    */

@@ -111,7 +111,13 @@ export class ExchangeManager {
     const { document, services, self, host } = this.#port;
     const known = new Map(this.#watched.map((pair) => [pairKey(pair.service, pair), pair]));
     const pairs = pairsOf(self, document);
-    const nothing = { alikeAt: undefined, reason: undefined, mendedHere: 0, mendedThere: 0 };
+    const nothing = {
+      alikeAt: undefined,
+      provenAt: undefined,
+      reason: undefined,
+      mendedHere: 0,
+      mendedThere: 0,
+    };
     this.#watched = services.flatMap((service) =>
       pairs.map((pair) => known.get(pairKey(service, pair)) ?? { ...pair, service, ...nothing }),
     );
@@ -171,6 +177,17 @@ export class ExchangeManager {
     this.#paused = false;
   }
 
+  /** Ask for all sums again with the next tick. */
+  hurry(): void {
+    const now = this.#port.host.monotonic();
+    for (const node of this.#dueAt.keys()) this.#dueAt.set(node, now);
+  }
+
+  /** Of this service: whether what any copy held at that moment all of its pairs, as far as they are this node's, hold. */
+  comparedSince(service: string, at: number): boolean {
+    return this.#watched.every((pair) => pair.service !== service || (pair.provenAt ?? -Infinity) >= at);
+  }
+
   /** For tests: each pair by itself. */
   get pairs(): readonly ComparedPair[] {
     return this.#watched;
@@ -218,20 +235,23 @@ export class ExchangeManager {
   #askFor(pairs: readonly ComparedPair[]): void {
     const { owner, service } = pairs[0] as ComparedPair;
     const roots = pairs.map(({ theirs, range }) => ({ partition: theirs, range }));
-    this.#ask(owner, service, { kind: 'roots', roots }, (answer) => this.#handleRoots(pairs, answer));
+    const askedAt = this.#port.host.monotonic();
+    this.#ask(owner, service, { kind: 'roots', roots }, (answer) =>
+      this.#handleRoots(pairs, answer, askedAt),
+    );
   }
 
-  #handleRoots(pairs: readonly ComparedPair[], answer: Answer): void {
+  #handleRoots(pairs: readonly ComparedPair[], answer: Answer, askedAt: number): void {
     if (answer.kind !== 'roots') {
       const reason = answer.kind === 'refused' ? answer.reason : OTHER_ANSWER;
       for (const pair of pairs) pair.reason = reason;
       return;
     }
-    pairs.forEach((pair, at) => this.#handleRoot(pair, answer.sums[at]));
+    pairs.forEach((pair, at) => this.#handleRoot(pair, answer.sums[at], askedAt));
     this.#maybeBegin();
   }
 
-  #handleRoot(pair: ComparedPair, theirs: Uint32Array | undefined): void {
+  #handleRoot(pair: ComparedPair, theirs: Uint32Array | undefined, askedAt: number): void {
     const { document } = this.#port;
     const ours = this.#treesOf(pair)?.sums(rangeOf(pair.range, ringBits(document.ringSize)), 1);
     const silent = ours === undefined ? this.#port.self : theirs === undefined ? pair.owner : undefined;
@@ -239,13 +259,15 @@ export class ExchangeManager {
       pair.reason = `${this.#port.nameOf(silent as NodeId)} cannot tell yet what its copy holds`;
       return;
     }
-    if (ours[0] === theirs[0] && ours[1] === theirs[1]) return this.#becomeAlike(pair);
+    if (ours[0] === theirs[0] && ours[1] === theirs[1]) return this.#becomeAlike(pair, askedAt);
     this.totals.differed++;
     if (pair !== this.#running?.pair && !this.#differing.includes(pair)) this.#differing.push(pair);
   }
 
-  #becomeAlike(pair: ComparedPair): void {
+  /** `begunAt`: when the first of the two was asked what it holds. */
+  #becomeAlike(pair: ComparedPair, begunAt: number): void {
     this.totals.alike++;
+    pair.provenAt = begunAt;
     pair.alikeAt = this.#port.host.monotonic();
     pair.reason = undefined;
   }
@@ -308,7 +330,7 @@ export class ExchangeManager {
     });
   }
 
-  #end({ pair, machine }: CurrentComparison, reason: string | undefined): void {
+  #end({ pair, machine, begunAt }: CurrentComparison, reason: string | undefined): void {
     const { mendedHere, mendedThere, failed } = machine;
     pair.mendedHere += mendedHere;
     pair.mendedThere += mendedThere;
@@ -316,7 +338,7 @@ export class ExchangeManager {
     this.totals.mendedThere += mendedThere;
     this.#mendedSinceSaid += mendedHere + mendedThere;
     this.#running = undefined;
-    if (reason === undefined && failed === 0) this.#becomeAlike(pair);
+    if (reason === undefined && failed === 0) this.#becomeAlike(pair, begunAt);
     else pair.reason = reason ?? `${failed} items could not be stored`;
     this.#maybeBegin();
   }

@@ -7,6 +7,8 @@ export interface ComparedPair extends Pair {
   readonly service: string;
   /** When they were last found alike, or made so, by the monotonic clock; undefined: not in this life of the node. */
   alikeAt: number | undefined;
+  /** What either held at that moment both hold, or something later. Somewhat before `alikeAt`: comparing takes its time. */
+  provenAt: number | undefined;
   /** Why the last attempt came to nothing. */
   reason: string | undefined;
   /** Items that were mended so far: on this node, and on the other. */

@@ -141,6 +141,11 @@ export class HandoffManager {
     this.#schedule();
   }
 
+  /** What comes in. */
+  get receiver(): Pick<HandoffReceiver, 'isMerging' | 'reconsider'> {
+    return this.#receiver;
+  }
+
   /** Controls are about partitions below this. */
   get partitions(): number {
     return partitionsOf(this.#port.document);

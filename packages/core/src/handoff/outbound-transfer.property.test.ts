@@ -9,7 +9,8 @@ import { ALL_HASHES } from '../ring/ranges.ts';
 import type { TransferKind } from './duties.ts';
 import { OutboundTransfer, type TransferEffect, type TransferEvent } from './outbound-transfer.ts';
 
-type Move = { move: 'walk' } | { move: 'seal' } | { move: 'ack'; pick: number } | { move: 'write'; key: number };
+type Move =
+  { move: 'walk' } | { move: 'seal' } | { move: 'ack'; pick: number } | { move: 'write'; key: number };
 
 const KEYS = 12;
 const keyOf = (number: number): string => String.fromCharCode(97 + number);

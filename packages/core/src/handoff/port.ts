@@ -68,6 +68,8 @@ export interface HandoffPort {
    * do: what it holds cannot be handed over, and must not be given up.
    */
   unserved(place?: Place): string | undefined;
+  /** This node knows what must not come back: it may take over what others hold. */
+  mayTakeOver(): boolean;
   isUp(node: NodeId): boolean;
   /** Up, and runs vnodes of this service. */
   runs(node: NodeId, service: string): boolean;

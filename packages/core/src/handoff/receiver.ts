@@ -133,6 +133,11 @@ export class HandoffReceiver {
   /** The node has a newer ring. */
   adopt(): void {
     for (const inbound of this.#inbound.values()) if (!this.#isStillExpected(inbound)) this.#drop(inbound);
+    this.reconsider();
+  }
+
+  /** What was early may be in time now. */
+  reconsider(): void {
     const early = this.#early;
     this.#early = [];
     for (const { from, header, service, offer } of early) this.#consider(from, header, service, offer);
@@ -167,6 +172,11 @@ export class HandoffReceiver {
     const late = this.#early.filter(({ at }) => now - at >= EARLY_MS);
     this.#early = this.#early.filter(({ at }) => now - at < EARLY_MS);
     for (const { from, header, service, offer } of late) this.#decide(from, header, service, offer);
+  }
+
+  /** Items that came have not been merged yet. */
+  get isMerging(): boolean {
+    return [...this.#inbound.values()].some(({ work }) => !work.idle);
   }
 
   /** Whether items are on their way into this vnode. */
@@ -242,10 +252,10 @@ export class HandoffReceiver {
     if (inbound !== undefined) this.#drop(inbound);
   }
 
-  /** At the moment of a switch the sender has the ring before the receiver has it. */
+  /** At the moment of a switch the sender has the ring before the receiver has it, and a newcomer does not know the floor yet. */
   #consider(from: NodeId, header: Header, service: string, offer: Offer): void {
-    const isEarly = header.epoch > this.#port.document.epoch && this.#early.length < EARLY_MAX;
-    if (!isEarly) return this.#decide(from, header, service, offer);
+    const isEarly = header.epoch > this.#port.document.epoch || !this.#port.mayTakeOver();
+    if (!isEarly || this.#early.length >= EARLY_MAX) return this.#decide(from, header, service, offer);
     const at = this.#port.host.monotonic();
     this.#early.push({ from, header: { ...header }, service, offer, at });
   }
@@ -418,6 +428,7 @@ export class HandoffReceiver {
     // What it holds is not what the coming ring is filled with, and must not go should that never come.
     if (kind === 'resize' && this.#holdsHints(service, target))
       return `${me} hands over first what it still holds of a former ring of that size`;
+    if (!this.#port.mayTakeOver()) return `${me} has not heard yet what was deleted before it came`;
     if (this.#open < this.#max) return undefined;
     this.#turnedAway++;
     return this.#full();

@@ -80,6 +80,10 @@ export class WorkLine {
     });
   }
 
+  get idle(): boolean {
+    return this.#jobs.length === 0;
+  }
+
   /** What was not done is not done any more. */
   stop(): void {
     this.#jobs = [];

@@ -9,6 +9,8 @@ const peer = (n: number): NodeId => `peer ${n}` as NodeId;
 /** Our clock shows `ours`, those of the others `others`, when the monotonic one stands at `now`. */
 function clockOf(ours: number, others: readonly number[], now = 0): ClusterClock {
   const clock = new ClusterClock(() => ours);
+  const peers = new Set(others.map((_, at) => peer(at)));
+  clock.follow(peers, peers);
   others.forEach((wallMs, at) => clock.heard(peer(at), wallMs, now));
   return clock;
 }
@@ -46,15 +48,19 @@ describe('the time of a cluster', () => {
   it('does not jump with our own clock', () => {
     let ours = 1_000_000;
     const clock = new ClusterClock(() => ours);
+    clock.follow(new Set([peer(1), peer(2)]), new Set([peer(1), peer(2)]));
     for (const at of [1, 2]) clock.heard(peer(at), 1_000_000, 100);
     ours += HOUR;
     expect(clock.median(100)).toBe(1_000_000);
   });
 
-  it('is told by those that are followed', () => {
+  it('is told by those that have a voice', () => {
     const clock = clockOf(1000, [2000, 3000]);
-    clock.keepOnly(new Set([peer(0)]));
+    clock.follow(new Set([peer(0), peer(1)]), new Set([peer(0)]));
     expect(clock.median(0)).toBe(1000);
+    expect(clock.lowest([peer(1)], 0)).toBe(1000);
+    clock.follow(new Set(), new Set());
+    expect(clock.lowest([peer(1)], 0)).toBeUndefined();
   });
 });
 

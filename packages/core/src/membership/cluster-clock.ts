@@ -6,7 +6,7 @@
  * its sender's clock shows. What is kept of it is the sender's clock at the zero of our monotonic one: a wall clock
  * of ours that jumps moves nobody else's.
  *
- * A member that is silent keeps its voice: its clock is a better witness than none, and where two of three are right, one
+ * Who has been let in and has not entered yet, or was put aside, has no voice. A member that is silent keeps its own: its clock is a better witness than none, and where two of three are right, one
  * of these going down must not leave the word to the third. Of two that differ the lower counts: a key ends late rather
  * than early.
  *
@@ -21,6 +21,8 @@ export class ClusterClock {
   readonly #wallClock: () => number;
   /** By peer: its wall clock when our monotonic one stood at zero. */
   readonly #zeros = new Map<NodeId, number>();
+  /** Whose clocks count for the median. */
+  #voices: ReadonlySet<NodeId> = new Set();
   #inOrder: number[] | undefined;
 
   constructor(wallClock: () => number) {
@@ -32,20 +34,26 @@ export class ClusterClock {
     this.#inOrder = undefined;
   }
 
-  /** Forget what strangers said. */
-  keepOnly(nodes: ReadonlySet<NodeId>): void {
+  /** Forget what others than these said; the median is of the clocks of `voices` among them, and of ours. */
+  follow(nodes: ReadonlySet<NodeId>, voices: ReadonlySet<NodeId>): void {
     for (const node of this.#zeros.keys()) if (!nodes.has(node)) this.#zeros.delete(node);
+    this.#voices = voices;
     this.#inOrder = undefined;
   }
 
   /** Whole milliseconds since 1970. */
   median(now: number): number {
-    const others = (this.#inOrder ??= [...this.#zeros.values()].toSorted((a, b) => a - b));
+    const others = (this.#inOrder ??= this.#zerosOfVoices());
     // With our own put in its place among them, this one stands in the middle, or just below it.
     const middle = others.length >> 1;
     const ours = this.#wallClock() - now;
     const zero = Math.min(Math.max(ours, others[middle - 1] ?? ours), others[middle] ?? ours);
     return Math.floor(zero + now);
+  }
+
+  #zerosOfVoices(): number[] {
+    const zeros = [...this.#zeros].flatMap(([node, zero]) => (this.#voices.has(node) ? [zero] : []));
+    return zeros.toSorted((a, b) => a - b);
   }
 
   /** Of our clock and these; undefined: one of them has not been heard. */

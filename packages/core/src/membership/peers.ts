@@ -139,7 +139,7 @@ export class Peers {
     return { verdict, news: this.#liveness.isWatched(from) && !isSameList(before, after) };
   }
 
-  /** The members of these documents, from now on. `moved`: the peers or their addresses are others than before. */
+  /** The members of these documents, from now on; the first is that of this node's ring. `moved`: the peers or their addresses are others than before. */
   follow(documents: readonly AgreedDocument[]): {
     readonly moved: boolean;
     readonly changes: readonly LivenessChange[];
@@ -151,7 +151,7 @@ export class Peers {
     }
     const ids = new Set(peers.keys());
     this.#gossip.keepOnly(ids);
-    this.#clock.keepOnly(ids);
+    this.#clock.follow(ids, voicesOf(documents[0]));
     const moved =
       peers.size !== this.#addresses.length ||
       this.#addresses.some((peer) => peers.get(peer.id)?.address !== peer.address);
@@ -181,6 +181,14 @@ export class Peers {
     const word = { services, partial: partial(), ...(disk !== undefined && { disk }) };
     return heartbeatOf(shared, wallClock(), { ...word, ...this.#liveness.wordFor(to) });
   }
+}
+
+/** Whose clocks make the time of the cluster. */
+function voicesOf(agreed: AgreedDocument | undefined): ReadonlySet<NodeId> {
+  const members = agreed?.document.members ?? [];
+  return new Set(
+    members.flatMap(({ id, status }) => (status === 'joining' || status === 'down' ? [] : [id])),
+  );
 }
 
 function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {

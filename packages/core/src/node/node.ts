@@ -39,6 +39,7 @@ import type { NodeInit } from './node-init.ts';
 import { Questions, type QuestionOutcome } from './questions.ts';
 import { adminRequestOf, describeNoResult, requestResultOf } from './request-shapes.ts';
 import { missingQuorums } from './readiness.ts';
+import { answerAboutReaping } from './reap-questions.ts';
 import { Running } from './running.ts';
 import { SaveQueue } from './save-queue.ts';
 import { StoreProof } from './store-proof.ts';
@@ -64,6 +65,8 @@ export class Node {
   readonly #neighbours: Neighbours;
   readonly #joining: Joining;
   readonly #proof: StoreProof;
+  /** As an earlier life saved it. Damaged, it is learned anew from the others. */
+  readonly #floorRecord: Uint8Array | undefined;
   #running: Running | undefined;
   #lastRequest = 0;
   #timer: Timer | undefined;
@@ -93,6 +96,8 @@ export class Node {
       joinVia: (peer, done) => this.#tell({ kind: 'joinVia', requestId: this.#await(done), peer }),
     });
     this.#membership = this.#makeMembership();
+    const { stable } = init;
+    this.#floorRecord = stable.isDamaged?.('floor') === true ? undefined : stable.load('floor');
     const ring = this.#membership.current().document;
     this.#proof = new StoreProof({
       ...init,
@@ -382,6 +387,7 @@ export class Node {
   #beginRunning(document: RingDocument): void {
     const running = new Running({
       init: this.#init,
+      start: this.#start,
       document,
       membership: this.#membership,
       table: this.#table,
@@ -389,6 +395,8 @@ export class Node {
       out: this.#out,
       tell: (event) => this.#tell(event),
       ask: (to, topic, body, done) => this.ask(to, topic, body, done),
+      floorRecord: this.#floorRecord,
+      save: (name, bytes, done) => this.#saves.save(name, bytes, done),
     });
     this.#running = running;
     const { isFirstLife, proven } = this.#proof;
@@ -425,6 +433,7 @@ export class Node {
     );
     answerAboutHandoff(this.#questions, () => this.#running?.handoff);
     answerAboutExchange(this.#questions, () => this.#running?.exchange);
+    answerAboutReaping(this.#questions, () => this.#running?.reaping);
   }
 
   #transportHandler(): TransportHandler {

@@ -7,9 +7,10 @@
  * Not here: how a ring comes about and when it is durable (membership), and what the node does without one (node.ts).
  */
 import type { Reader, Writer } from '../base/bytes.ts';
-import { ZERO_STAMP } from '../base/hybrid-clock.ts';
-import type { NodeId } from '../contracts/ids.ts';
+import type { NodeId, StartNumber } from '../contracts/ids.ts';
+import type { Timer } from '../contracts/host.ts';
 import type { LimitUse } from '../contracts/limit.ts';
+import type { StableName } from '../contracts/stable-store.ts';
 import type { TransportHandler } from '../contracts/transport.ts';
 import { ExchangeManager } from '../exchange/exchange-manager.ts';
 import type { ExchangePort } from '../exchange/port.ts';
@@ -20,6 +21,9 @@ import type { MembershipEvent } from '../membership/events.ts';
 import type { Membership } from '../membership/membership.ts';
 import { MESSAGE, serviceNumber, type Header } from '../request/message.ts';
 import type { RequestTable } from '../request/request-table.ts';
+import type { ReapingPort } from '../reaping/port.ts';
+import { ReapMember } from '../reaping/reap-member.ts';
+import { ReapRounds } from '../reaping/reap-round.ts';
 import { memberOf, memberName, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
 import { VnodeManager } from '../vnode/vnode-manager.ts';
@@ -28,11 +32,17 @@ import { DataPlane } from './data-plane.ts';
 import { refusalOf } from './handoff-questions.ts';
 import type { NodeInit } from './node-init.ts';
 import type { QuestionOutcome } from './questions.ts';
+import { reapAnswerOf } from './reap-questions.ts';
 import { RingView, type ListOf } from './ring-view.ts';
 import { Wholeness } from './wholeness.ts';
 
+/** Also how soon a member that was not ready for a step of a round is asked again. */
+const REAP_TICK_MS = 1_000;
+
 export interface RunningParts {
   readonly init: NodeInit;
+  /** Names this life of the node. */
+  readonly start: StartNumber;
   /** The first ring. */
   readonly document: RingDocument;
   readonly membership: Membership;
@@ -42,6 +52,9 @@ export interface RunningParts {
   readonly out: Writer;
   /** Feed the membership machine, and perform what it asks for. */
   tell(event: MembershipEvent): void;
+  /** What an earlier life has saved of the reap floor. */
+  readonly floorRecord: Uint8Array | undefined;
+  save(name: StableName, bytes: Uint8Array, done: () => void): void;
   /** Ask another node. */
   ask(to: NodeId, topic: string, body: unknown, done: (outcome: QuestionOutcome) => void): void;
 }
@@ -62,6 +75,11 @@ export class Running {
   readonly lists: ReadonlyMap<string, ListOf>;
   readonly handoff: HandoffManager;
   readonly exchange: ExchangeManager;
+  readonly reaping: ReapMember;
+  readonly #rounds: ReapRounds;
+  #reapTimer: Timer | undefined;
+  /** In this life of the node. */
+  #storeFailures = 0;
   /** Of the exchange's work. */
   readonly #slices: Slices;
   readonly #parts: RunningParts;
@@ -76,6 +94,9 @@ export class Running {
       (node) => membership.isUp(node),
       (node, service) => membership.peers.runs(node, service),
     );
+    const reapingPort = this.#reapingPort(view);
+    this.reaping = new ReapMember(reapingPort, parts.floorRecord);
+    this.#rounds = new ReapRounds(reapingPort, this.reaping);
     const vnodes = new VnodeManager({
       self,
       host,
@@ -84,11 +105,7 @@ export class Running {
       durability,
       modules,
       mailboxMax,
-      bounds: {
-        lowestClock: () => membership.peers.lowestClock(host.monotonic()),
-        floor: ZERO_STAMP,
-        bar: ZERO_STAMP,
-      },
+      bounds: this.reaping,
     });
     this.view = view;
     this.vnodes = vnodes;
@@ -115,17 +132,21 @@ export class Running {
       onProgress: () => vnodes.onStoreProgress(),
       onFailure: (fromSeq, error) => {
         logger.error({ code: error.code }, `the store failed: ${error.message}`);
+        this.#storeFailures++;
         vnodes.onStoreProgress(fromSeq);
       },
     });
     vnodes.start(this.view.document, state);
     if (!state.intact) this.#whenAllStored(onSettled);
     transport.start(handler);
+    this.reaping.adopt();
     this.handoff.start();
     this.exchange.start();
+    this.#tickReaping();
   }
 
   stop(): void {
+    this.#reapTimer?.cancel();
     this.exchange.stop();
     this.#slices.stop();
     this.handoff.stop();
@@ -136,6 +157,9 @@ export class Running {
   adopt(document: RingDocument): void {
     this.vnodes.adopt(document);
     this.view.adopt(document);
+    this.reaping.adopt();
+    this.#rounds.adopt();
+    this.reaping.tick(this.#parts.init.host.monotonic());
     this.handoff.adopt();
     this.exchange.adopt();
     this.#parts.table.ringChanged();
@@ -171,6 +195,58 @@ export class Running {
     return [...this.data.limits(), ...this.handoff.limits(), ...this.vnodes.limits()];
   }
 
+  #tickReaping(): void {
+    const { host } = this.#parts.init;
+    const now = host.monotonic();
+    this.reaping.tick(now);
+    this.#rounds.tick(now);
+    this.#reapTimer = host.setTimer(REAP_TICK_MS, () => this.#tickReaping());
+  }
+
+  /** Why this node may hold something that not every replica has been sent. */
+  #unclean(): string | undefined {
+    const { document } = this.view;
+    if (document.pending.length > 0 || document.resize !== undefined) return 'partitions are moving';
+    if (this.vnodes.partialOwned.length > 0) return 'some of its vnodes are partial';
+    const foreign = this.vnodes.all().some((host) => host.standing !== 'owner' && !host.vnode.isEmpty());
+    if (foreign) return 'it holds copies for others';
+    // What comes in is with its sender as well, until it is merged.
+    if (this.handoff.active().length > 0 || this.handoff.receiver.isMerging) return 'transfers run';
+    return this.vnodes.unserved(undefined, (service) => this.#isRun(service));
+  }
+
+  /** Services whose replicas have something to reap. */
+  get #reaping(): string[] {
+    const hosts = this.vnodes.all().filter(({ vnode }) => vnode.reapable !== undefined);
+    return [...new Set(hosts.map(({ service }) => service))];
+  }
+
+  #reapingPort(view: RingView): ReapingPort {
+    const { init, start, membership, ask, save } = this.#parts;
+    const { id: self, host, logger, store } = init;
+    return {
+      self,
+      host,
+      logger,
+      get document() {
+        return view.document;
+      },
+      life: () => `${start}.${this.#storeFailures}`,
+      isUp: (node) => membership.isUp(node),
+      leads: () => membership.actingClaimant() === self,
+      lowestClock: () => membership.peers.lowestClock(host.monotonic()),
+      tombstones: () => this.vnodes.all().reduce((sum, { vnode }) => sum + (vnode.reapable?.() ?? 0), 0),
+      unclean: () => this.#unclean(),
+      compareSoon: () => this.exchange.hurry(),
+      comparedSince: (at) => this.#reaping.every((service) => this.exchange.comparedSince(service, at)),
+      markStored: () => store.submit([]),
+      isFlushed: (mark) => store.flushedSeq >= mark,
+      ask: (to, question, done) => ask(to, 'reap', question, (outcome) => done(reapAnswerOf(outcome))),
+      save: (record, done) => save('floor', record, done),
+      onKnown: () => this.handoff.receiver.reconsider(),
+    };
+  }
+
   /** An empty batch is durable when everything before it is. */
   #whenAllStored(done: () => void): void {
     const seq = this.#parts.init.store.submit([]);
@@ -195,6 +271,7 @@ export class Running {
         return view.document;
       },
       services: modules.map((module) => module.name),
+      mayTakeOver: () => this.reaping.known,
       isUp: (node) => membership.isUp(node),
       runs: (node, service) => membership.peers.runs(node, service),
       unserved: (place) => vnodes.unserved(place, (service) => this.#isRun(service)),

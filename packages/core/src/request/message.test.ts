@@ -120,7 +120,15 @@ describe('numbers that are part of the wire', () => {
       exchangeAsk: 15,
       exchangeTell: 16,
     });
-    expect(REFUSALS).toEqual(['moved', 'overload', 'read_only', 'bad_request', 'stopping', 'no_service', 'busy']);
+    expect(REFUSALS).toEqual([
+      'moved',
+      'overload',
+      'read_only',
+      'bad_request',
+      'stopping',
+      'no_service',
+      'busy',
+    ]);
     expect(serviceNumber('rkv')).toBe(0x6189);
   });
 });

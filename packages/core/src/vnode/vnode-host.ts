@@ -155,6 +155,7 @@ export class VnodeHost {
     const before = this.#changes;
     let changed: boolean | undefined;
     try {
+      if (this.#vnode.isReaped?.(item) === true) return done('same');
       this.#vnode.handleHandoffItem(item, (stored) => {
         const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
         done(stored ? merged : 'failed');
@@ -212,7 +213,14 @@ export class VnodeHost {
     const { repairAsked, sealed, ...others } = record;
     const stillAsked = repairAsked === true && role === 'owner';
     const stillSealed = sealed === true && role === 'owner';
-    this.#write({ ...others, role, epoch, state, ...(stillAsked && { repairAsked }), ...(stillSealed && { sealed }) });
+    this.#write({
+      ...others,
+      role,
+      epoch,
+      state,
+      ...(stillAsked && { repairAsked }),
+      ...(stillSealed && { sealed }),
+    });
   }
 
   /**

@@ -25,7 +25,7 @@ export interface VnodeRecord {
   readonly role: VnodeStanding;
   /** partial: serves and heals, but its "not found" proves nothing. */
   readonly state: 'whole' | 'partial';
-  /** Nothing stamped at or below this comes back, as hex; empty: no floor yet. */
+  /** Always empty: the reap floor is the node's (core/reaping). Part of the form since before it was. */
   readonly reapFloor: string;
   readonly storeId: string;
   /** Sixteen hex digits, drawn anew whenever the vnode cannot prove itself whole. */

@@ -2,9 +2,11 @@
 import { latin1Encode, stampMs } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { ManualStore } from '../../../core/test/manual-store.ts';
-import { getting, merging, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
+import { getting, merging, stampOf, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
 import { recountOf, talliesOf, VnodeStage } from '../../test/kv/vnode-stage.ts';
-import type { HeldReply, KvReply } from './commands.ts';
+import type { HeldReply, KvReply, MergedReply } from './commands.ts';
+import { placeKey } from './coordinator.ts';
+import { encodeItem } from './items.ts';
 
 describe('a write', () => {
   it('is acknowledged when the store has it, and says whether something was there', () => {
@@ -311,5 +313,66 @@ describe('a read', () => {
     stage.vnode.handleCommand(getting('k'), { reply, refuse() {}, fail() {} });
     expect(entries).toEqual([valueAt('k', 1, 'v')]);
     expect(shown).toMatchObject([{ kind: 'held', entry: undefined }]);
+  });
+});
+
+describe('below the bar', () => {
+  const barred = (): VnodeStage => {
+    const stage = new VnodeStage();
+    stage.put('held', 3);
+    stage.store.commit();
+    stage.bounds.bar = stampOf(7);
+    return stage;
+  };
+
+  it.each(['none', 'held'])('no write is taken, and its coordinator is told the bar: over %s', (key) => {
+    const stage = barred();
+    let later: Uint8Array | undefined;
+    stage.vnode.handleCommand(merging(key, valueAt(key, 7, 'v')), {
+      reply: (reply) => (later = (reply as MergedReply).later),
+      refuse() {},
+      fail() {},
+    });
+    expect(later).toEqual(stampOf(7));
+    stage.store.commit();
+    expect(stage.content).toEqual(['held 3:v']);
+  });
+
+  it('what is stamped above it is, and what a transfer brings is merged whatever its stamp', () => {
+    const stage = barred();
+    stage.put('above', 8);
+    stage.takeIn('brought', valueAt('brought', 2, 'v'));
+    stage.store.commit();
+    expect(stage.content).toEqual(['above 8:v', 'brought 2:v', 'held 3:v']);
+  });
+});
+
+describe('below the reap floor', () => {
+  it.each<[string, string, number, boolean]>([
+    ['nothing of the key is held', 'none', 7, true],
+    ['it is above', 'none', 8, false],
+    ['something of the key is held', 'held', 7, false],
+    ['something is on its way into the store', 'underway', 7, false],
+  ])('an item of another copy: %s', (_, key, time, isReaped) => {
+    const stage = new VnodeStage();
+    stage.put('held', 3);
+    stage.store.commit();
+    stage.put('underway', 3);
+    stage.bounds.floor = stampOf(7);
+    expect(stage.vnode.isReaped(encodeItem(placeKey(key), valueAt(key, time, 'v')))).toBe(isReaped);
+  });
+
+  it('what makes no sense is left to the merge to refuse', () => {
+    const stage = new VnodeStage();
+    stage.bounds.floor = stampOf(7);
+    expect(stage.vnode.isReaped(encodeItem(placeKey('k'), new Uint8Array(3)))).toBe(false);
+  });
+
+  it('tombstones are counted', () => {
+    const stage = new VnodeStage();
+    stage.put('k', 1);
+    stage.send(merging('k', tombstoneAt('k', 2)));
+    stage.put('l', 1);
+    expect(stage.vnode.reapable()).toBe(1);
   });
 });

@@ -11,9 +11,9 @@
  */
 import {
   SPACE_ENTRY,
-  compareStamps,
   SPACE_META,
   STAMP_BYTES,
+  compareStamps,
   covers,
   type HashRange,
   type HybridClock,
@@ -29,7 +29,16 @@ import {
 } from '@rkv/core';
 import { ballotOf, isNothing, mayAccept, promise } from '../entry/ballot.ts';
 import { problemOf } from '../entry/check.ts';
-import { expiryMs, isLive, payloadStart, sameState, VERSION_AT } from '../entry/layout.ts';
+import {
+  expiryMs,
+  FLAG_PROMISED,
+  hasFlag,
+  HEADER_BYTES,
+  isLive,
+  payloadStart,
+  sameState,
+  VERSION_AT,
+} from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ChangeDesk } from './change-desk.ts';
@@ -271,6 +280,21 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#store(at, held, undefined);
   }
 
+  isReaped(item: Uint8Array): boolean {
+    const { at, entry } = decodeItem(item);
+    // Not looked at closely: what is damaged is refused when it is merged.
+    if (entry.length < HEADER_BYTES) return false;
+    // What bears a ballot is never reaped, and so never brought back.
+    if (hasFlag(entry, FLAG_PROMISED)) return false;
+    return (
+      compareStamps(entry, VERSION_AT, this.#context.bounds.floor, 0) <= 0 && this.#find(at) === undefined
+    );
+  }
+
+  reapable(): number {
+    return this.#tallies.tombstones;
+  }
+
   clearSome(): boolean {
     if (this.#overlay.size > 0) return false;
     const doomed: { at: RecordKey; entry: Uint8Array }[] = [];
@@ -319,6 +343,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const held = this.#findSound(command);
     const existed = held !== undefined && isLive(held, 0);
     const untilMs = held === undefined ? 0 : expiryMs(held);
+    const { bar } = this.#context.bounds;
+    if (compareStamps(entry, VERSION_AT, bar, 0) <= 0) {
+      // Too late for the reap floor, whatever is held. It is stamped anew, and the merge below is of that.
+      return token.reply({ kind: 'merged', existed, untilMs, later: bar.slice() });
+    }
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
@@ -511,7 +540,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq, bytes };
       this.#inFlight.bytes += bytes;
       this.#overlay.set(key, inFlight);
-      if (after === undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
+      // Nobody waits for it, and it has to leave the overlay all the same.
+      if (after === undefined || !isNews) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
     }
     if (after !== undefined && isNews) {
       this.#tidying.note(after);

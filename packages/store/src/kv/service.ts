@@ -21,6 +21,7 @@ import {
   type RingIndex,
 } from '@rkv/core';
 import { encodeString, encodeTombstone } from '../entry/codec.ts';
+import { stampOfMoment } from '../entry/expiry.ts';
 import { isLive, payloadStart } from '../entry/layout.ts';
 import type { FailureCode, RequestOptions } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
@@ -199,7 +200,7 @@ export class Service {
   }
 
   /** A strict key is no affair of one vnode, nor of the first n that answer. */
-  #refusal(key: string, value = NOTHING): ServiceReply | undefined {
+  #refusal(key: string, value: Uint8Array = NOTHING): ServiceReply | undefined {
     const first = (): PartitionId => firstPartition(this.#coordinator, placeKey(key));
     if (bucketOfKey(this.#coordinator, key).level === 'strict') return this.#nobody(first(), 'strict_key');
     const failure = sizeFailure(key, value.length, this.#coordinator.defaults.valueBytesMax);
@@ -225,7 +226,9 @@ export class Service {
 
   #stamp(): Uint8Array {
     const stamp = new Uint8Array(16);
-    this.#coordinator.clock.write(stamp, 0);
+    // Nobody is there to stamp it anew: not by a slow clock, then, or it may be below what replicas still take.
+    const { clock, clusterTime } = this.#coordinator;
+    clock.write(stamp, 0, { bytes: stampOfMoment(clusterTime()), at: 0 });
     return stamp;
   }
 }

@@ -41,6 +41,7 @@ describe('an expired entry', () => {
     expect(tidyUp(stage)).toEqual(['deleted 7:-', 'gone 5:-', 'kept 6:v']);
     expect(digestsOf(stage)).toEqual(before);
     expect(stage.passedOn).toEqual([]);
+    expect(stage.get('gone')).toBe('gone 5:-');
     expect(stage.counts).toEqual({ swept: 1, reaped: 0 });
     expect(talliesOf(stage)).toEqual(recountOf(stage));
   });
@@ -94,6 +95,7 @@ describe('a tombstone', () => {
     stage.bounds.lowestMs = MOMENT;
     expect(tidyUp(stage)).toEqual(['deleted 7:-', 'kept 6:v']);
     expect(stage.counts).toEqual({ swept: 1, reaped: 1 });
+    expect(stage.inFlight.bytes).toBe(0);
   });
 
   it('that is on its way into the store waits until it is there', () => {

@@ -41,6 +41,7 @@ const DOCUMENTS: Readonly<Record<StableName, true>> = {
   prospect: true,
   plan: true,
   life: true,
+  floor: true,
 };
 
 /** Throws an error that names the line and what is wrong with it. `nodes`: who may be named. */

@@ -4,7 +4,7 @@
  *
  * A few keys are hot, and now and then two clients write one of them in the same instant through different nodes.
  * Others are written once and then left alone until the end, so that no later write and no read repairs what went
- * wrong. A few are written whenever a certain node begins to serve: the first that it does with its clock. Half of the
+ * wrong. Some values expire. A few are written whenever a certain node begins to serve: the first that it does with its clock. Half of the
  * keys are never deleted: one of them that is not found is a loss. Every request has a deadline by its coordinator's
  * own clock and must be answered by then, whatever the answer is.
  */
@@ -23,6 +23,8 @@ export interface ClientsInit {
   doors(): readonly SimNode[];
   /** The stretch of peace that lasts now, or 0. */
   peace(): number;
+  /** What most clocks of the cluster show; undefined: they have just been set. */
+  clusterTime(): number | undefined;
   /** Whether this node's answers are about the cluster. */
   isIn(citizen: SimNode): boolean;
   onAcknowledged(write: Write): void;
@@ -37,6 +39,8 @@ const STARTERS = 3;
 /** A node that begins has not heard of the others yet, and refuses. */
 const STARTER_TRIES = 20;
 const STARTER_GAP_MS = 10;
+/** How long values live that expire. */
+const LIVES_MS = [500, 15_000] as const;
 /** How late an answer may be beyond its deadline, by the coordinator's monotonic clock. */
 const SLACK_MS = 100;
 /** A timer that is later than this was held by a process that stood still. */
@@ -79,15 +83,19 @@ export class Clients {
   #act(dice: Prng): void {
     const doors = this.#init.doors();
     if (doors.length === 0) return;
-    if (dice.chance(0.15))
-      return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, `once ${++this.#keys}`, false));
+    if (dice.chance(0.15)) {
+      const lifeMs = dice.chance(0.4) ? dice.between(...LIVES_MS) : 0;
+      const key = `${lifeMs === 0 ? 'once' : 'brief'} ${++this.#keys}`;
+      return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, false, undefined, lifeMs));
+    }
     const number = dice.chance(0.5) ? dice.below(HOT_KEYS) : dice.below(KEYS);
     const deletes = number % 2 === 0;
     const key = `${deletes ? 'key' : 'kept'} ${number}`;
     if (dice.chance(0.4)) return this.#send(dice.pick(doors), (citizen) => this.#read(citizen, key));
     for (let times = dice.chance(0.2) ? 2 : 1; times > 0; times--) {
       const isDelete = deletes && dice.chance(0.3);
-      this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, isDelete));
+      const lifeMs = deletes && !isDelete && dice.chance(0.2) ? dice.between(...LIVES_MS) : 0;
+      this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, isDelete, undefined, lifeMs));
     }
   }
 
@@ -96,16 +104,20 @@ export class Clients {
     citizen.host.setTimer(0, () => ask(citizen));
   }
 
-  #write(citizen: SimNode, key: string, isDelete: boolean, onFailure = (): void => {}): void {
+  /** `lifeMs`: after which it expires; 0: never. */
+  #write(citizen: SimNode, key: string, isDelete: boolean, onFailure = (): void => {}, lifeMs = 0): void {
     const { kv, node } = citizen;
     if (kv === undefined) return;
     const { history, world, onAcknowledged, report } = this.#init;
     const placement = (): string => placementOf(key, node.document);
     const value = isDelete ? undefined : `value ${++this.#values}`;
     const peace = this.#init.isIn(citizen) ? this.#init.peace() : 0;
+    const untilMs = lifeMs === 0 ? 0 : kv.now() + lifeMs;
     const write = history.begin({
       key,
       value,
+      untilMs,
+      isAlone: node.document.members.length === 1,
       through: node.id,
       begunAt: world.now(),
       epoch: node.document.epoch,
@@ -129,7 +141,7 @@ export class Clients {
       },
     };
     if (value === undefined) kv.delete(key, undefined, sink);
-    else kv.put(key, latin1Encode(value), undefined, sink);
+    else kv.put(key, latin1Encode(value), { untilMs }, sink);
   }
 
   #read(citizen: SimNode, key: string): void {
@@ -137,9 +149,16 @@ export class Clients {
     if (kv === undefined) return;
     const settled = this.#init.isIn(citizen) ? this.#init.history.settledOf(key) : undefined;
     const answered = this.#expectAnswer(citizen, `a read of ${key}`);
+    const { isIn, peace, clusterTime, history } = this.#init;
+    const stretch = isIn(citizen) ? peace() : 0;
+    const from = clusterTime();
     const judge = (found: Found): void => {
       answered();
-      const problem = this.#init.history.problemOf(key, found, settled);
+      // Who knows what the clocks of those show that are away.
+      const to = clusterTime();
+      const isKnown = stretch !== 0 && stretch === peace() && from !== undefined && to !== undefined;
+      const time = isKnown ? { from, to } : undefined;
+      const problem = history.problemOf(key, found, settled, time);
       if (problem !== undefined) this.#init.report(`read through ${citizen.machine}: ${problem}`);
     };
     kv.get(key, undefined, {

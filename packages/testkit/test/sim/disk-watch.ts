@@ -16,7 +16,7 @@ import {
   type Place,
   type StoreRecord,
 } from '@rkv/core';
-import { payloadStart, placeKey, STRING, typeOf, VERSION_AT } from '@rkv/store';
+import { payloadStart, placeKey, STRING, sumHi, sumLo, TOMBSTONE, typeOf, VERSION_AT } from '@rkv/store';
 import { digestBytes, type SimCluster } from '@rkv/testkit';
 import { N, W } from './copies.ts';
 import type { History, Write } from './history.ts';
@@ -96,6 +96,8 @@ export class DiskWatch {
 
   #lies(machine: string, key: string, entry: Uint8Array): void {
     const { history, report } = this.#init;
+    // What an expired entry was swept into is its state in another form.
+    if (typeOf(entry) === TOMBSTONE && (sumHi(entry) !== 0 || sumLo(entry) !== 0)) return;
     const name = key + latin1Decode(entry, VERSION_AT, VERSION_AT + 16);
     const digest = digestBytes(entry);
     const known = this.#states.get(name);

@@ -42,6 +42,9 @@ const LINKS: readonly LinkProperties[] = [
 /** Time servers; none, for a while; none, for long - half of the limit up to which clocks follow each other. */
 const SKEWS_MS_MAX = [10, 10, 1_000, 30_000];
 const CALM_SHARE = 0.1;
+/** Seeds in which one clock is an hour off. */
+const HOUR_OFF_SHARE = 0.3;
+const HOUR_MS = 3_600_000;
 /** Of the other seeds, in how many disks are lost between the storms as well. */
 const LOSS_SHARE = 0.5;
 /**
@@ -84,6 +87,8 @@ export interface Draw {
   readonly link: LinkProperties;
   /** Wall clocks are off by up to this all the time, also when all is healed. */
   readonly skewMsMax: number;
+  /** One machine's wall clock is wrong by an hour, until something sets it right. */
+  readonly hourOff: { readonly machine: string; readonly byMs: number } | undefined;
   /** In order of time, so that a schedule plays as it is printed. */
   readonly faults: readonly Fault[];
   /** From then on nothing is broken any more, and from then on nobody writes; virtual milliseconds. */
@@ -129,6 +134,7 @@ export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }
     durability,
     link: dice.pick(LINKS),
     skewMsMax: dice.pick(SKEWS_MS_MAX),
+    hourOff: drawHourOff(world.prng('hour off'), machines),
     faults: (
       faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses, ...forced])
     ).toSorted((a, b) => a.at - b.at),
@@ -143,6 +149,11 @@ function inEach(minutes: number, spans: readonly Span[]): Span[] {
   return Array.from({ length: minutes }, (_, minute) =>
     spans.map(([from, until]): Span => [from + minute * MINUTE_MS, until + minute * MINUTE_MS]),
   ).flat();
+}
+
+function drawHourOff(dice: Prng, machines: readonly string[]): Draw['hourOff'] {
+  if (!dice.chance(HOUR_OFF_SHARE)) return undefined;
+  return { machine: dice.pick(machines), byMs: dice.chance(0.5) ? HOUR_MS : -HOUR_MS };
 }
 
 /** By dice of its own, so that a seed without any is what it was before there were such cuts. */

@@ -15,14 +15,19 @@ import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
 /** Repairs and the like end by themselves. */
 const LAST_REQUESTS_MS = 3_000;
 
-export function checkFinalStates(realm: Realm, history: History, report: (problem: string) => void): void {
+export function checkFinalStates(
+  realm: Realm,
+  history: History,
+  clusterTime: () => number,
+  report: (problem: string) => void,
+): void {
   history.settleAll(realm.cluster.world.now());
   for (const key of history.keys) {
     const problem = problemOfCopies(realm, key, history);
     if (problem !== undefined) report(problem);
   }
   for (const citizen of citizensOf(realm)) checkCounts(citizen, report);
-  readAll(realm, history, report);
+  readAll(realm, history, clusterTime, report);
   realm.cluster.world.runFor(LAST_REQUESTS_MS);
   for (const { node, machine } of citizensOf(realm)) {
     if (node.openRequests > 0) report(`${machine} has ${node.openRequests} requests open at the end`);
@@ -30,15 +35,22 @@ export function checkFinalStates(realm: Realm, history: History, report: (proble
 }
 
 /** Keys that were written many times through every node, the others through one of them. */
-function readAll(realm: Realm, history: History, report: (problem: string) => void): void {
+function readAll(
+  realm: Realm,
+  history: History,
+  clusterTime: () => number,
+  report: (problem: string) => void,
+): void {
   const { world } = realm.cluster;
   const citizens = citizensOf(realm);
   let open = 0;
   const read = (key: string, { machine, kv }: SimNode): void => {
     open++;
+    const from = clusterTime();
     const judge = (found: Found): void => {
       open--;
-      const problem = history.problemOf(key, found, history.settledOf(key));
+      const time = { from, to: clusterTime() };
+      const problem = history.problemOf(key, found, history.settledOf(key), time);
       if (problem !== undefined) report(`in the end, read through ${machine}: ${problem}`);
     };
     kv?.get(key, undefined, {
@@ -64,7 +76,12 @@ function problemOfCopies(realm: Realm, key: string, history: History): string | 
   if (settled === undefined || document === undefined) return undefined;
   const copies = copiesOf(realm, key, document);
   if (copies.some(({ replica }) => realm.lost.has(replica.node))) return undefined;
-  const good = copies.filter(({ version }) => version >= settled.version);
+  // What was deleted, or has expired, is reaped when nobody holds anything older.
+  const mayBeGone = history.mayBeGone(key, settled);
+  const good = copies.filter(
+    ({ version }) =>
+      version >= settled.version || (mayBeGone && (version === '' || history.isBrought(key, version))),
+  );
   const nodes = distinctNodes(good);
   const unmoved = settled.placement === placementOf(key, document);
   if (good.length >= W && (!unmoved || nodes >= Math.min(W, distinctNodes(copies)))) return undefined;

@@ -20,6 +20,8 @@ export interface Write {
   readonly key: string;
   /** Undefined: a delete. Values are never used twice. */
   readonly value: string | undefined;
+  /** When it expires by the clock of the cluster; 0: never. */
+  readonly untilMs: number;
   /** The node it was sent through. */
   readonly through: string;
   readonly begunAt: number;
@@ -29,6 +31,11 @@ export interface Write {
   readonly epoch: number;
   /** The stretch of peace in which it began, or 0. */
   readonly peace: number;
+  /**
+   * Its node was alone in its ring. What such a one deleted, or saw expire, it may have forgotten by the time it comes into a
+   * cluster that has the key as well: nobody else could hold anything of it then.
+   */
+  readonly isAlone: boolean;
   outcome: 'open' | 'acknowledged' | 'failed' | 'refused';
   endedAt: number;
   /** Where its copies belonged when it began (copies.ts); empty when that had changed by its end. */
@@ -49,6 +56,12 @@ export interface Found {
   readonly value: string | undefined;
 }
 
+/** By the clock of the cluster. */
+export interface TimeSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
 interface KeyHistory {
   readonly writes: Write[];
   /** By version. */
@@ -57,6 +70,9 @@ interface KeyHistory {
   highest: Write | undefined;
   settled: Write | undefined;
 }
+
+/** What a node believes of the others' clocks is so old, and may be so wrong in peace, ms. */
+const CLOCK_SLACK_MS = 1_500;
 
 /** A frame may be on its way for so long after its request has ended, ms: the slowest link, and a retransmission. */
 const STRAGGLING_MS = 8_000;
@@ -84,7 +100,10 @@ export class History {
   }
 
   begin(
-    write: Pick<Write, 'key' | 'value' | 'through' | 'begunAt' | 'epoch' | 'peace' | 'placement'>,
+    write: Pick<
+      Write,
+      'key' | 'value' | 'untilMs' | 'through' | 'begunAt' | 'epoch' | 'peace' | 'isAlone' | 'placement'
+    >,
   ): Write {
     const history = this.#of(write.key);
     const above = history.settled?.version ?? '';
@@ -185,16 +204,29 @@ export class History {
     return this.#keys.get(key)?.highest;
   }
 
-  /** What is wrong with a read that found this, when this was settled before it began; or undefined. */
-  problemOf(key: string, found: Found, settled: Write | undefined): string | undefined {
+  /**
+   * What is wrong with a read that found this, when this was settled before it began; or undefined. `time`: what the clock
+   * of the cluster showed when it began and when it ended, where that is known.
+   */
+  problemOf(key: string, found: Found, settled: Write | undefined, time?: TimeSpan): string | undefined {
     this.readCount++;
     const { value, version } = found;
     const problem = value === undefined ? undefined : this.#problemOfValue(key, value);
     if (problem !== undefined) return problem;
+    const untilMs = value === undefined ? 0 : (this.#valueOf.get(value) as Write).untilMs;
+    if (untilMs !== 0 && time !== undefined && time.from > untilMs + CLOCK_SLACK_MS)
+      return `${key} has ${value}, which expired ${time.from - untilMs} ms before it was asked for`;
     if (settled === undefined) return undefined;
+    const isOver = settled.value === undefined || settled.untilMs !== 0;
+    if (isOver && version !== undefined && this.isBrought(key, version)) return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
-    if (value === undefined)
-      return this.#mayBeDeleted(key, settled) ? undefined : `${key} lost ${lost}: it is not found`;
+    if (value === undefined) {
+      const isEarly = time !== undefined && time.to < settled.untilMs - CLOCK_SLACK_MS;
+      const mayBeGone = isEarly ? this.#mayBeDeleted(key, settled) : this.mayBeGone(key, settled);
+      return mayBeGone
+        ? undefined
+        : `${key} lost ${lost}: it is not found${isEarly ? `, ${settled.untilMs - time.to} ms early` : ''}`;
+    }
     const isLater = (this.#valueOf.get(value) as Write).begunAt > settled.settledAt;
     if (version !== undefined && version < settled.version && !isLater)
       return `${key} lost ${lost}: it has ${value} at ${version}`;
@@ -215,8 +247,8 @@ export class History {
   /** All that was done to a key, a line each. */
   describe(key: string): string {
     const lines = this.#of(key).writes.map(
-      ({ begunAt, endedAt, value, through, outcome, version, peace }) =>
-        `${begunAt.toFixed(3).padStart(14)}  ${value ?? 'delete'} through ${through}${peace === 0 ? '' : ` in peace ${peace}`}: ` +
+      ({ begunAt, endedAt, value, untilMs, through, outcome, version, peace }) =>
+        `${begunAt.toFixed(3).padStart(14)}  ${value ?? 'delete'}${untilMs === 0 ? '' : ` until ${untilMs}`} through ${through}${peace === 0 ? '' : ` in peace ${peace}`}: ` +
         `${outcome}${outcome === 'open' ? '' : ` after ${(endedAt - begunAt).toFixed(1)} ms`} ${version}`,
     );
     return `--- ${key}, settled at ${this.settledOf(key)?.version ?? 'nothing'}\n${lines.join('\n')}`;
@@ -224,16 +256,41 @@ export class History {
 
   #settle(write: Write, now: number): void {
     write.settledAt = now;
+    if (write.isAlone && this.#mayBeForgotten(write)) return;
     const history = this.#of(write.key);
     if (history.settled === undefined || write.version > history.settled.version) history.settled = write;
   }
 
-  /** Some delete may have come after what was settled: one that began later, was stamped above it, or nobody knows of. */
+  /** Its node may have deleted the key by itself, seen it expire or both, and reaped what was left. */
+  #mayBeForgotten({ key, through, version }: Write): boolean {
+    return this.#of(key).writes.some(
+      (other) =>
+        other.isAlone &&
+        other.through === through &&
+        (other.value === undefined || other.untilMs !== 0) &&
+        (other.version === '' || other.version >= version),
+    );
+  }
+
+  /**
+   * Whether a node wrote this alone, and brought it when it joined. A delete that was reaped before then was one of the
+   * cluster's own, and does not reach it.
+   */
+  isBrought(key: string, version: string): boolean {
+    return this.#of(key).acknowledged.get(version)?.isAlone === true;
+  }
+
+  /** Whether it is no loss that nobody holds anything of a key, though this was settled. */
+  mayBeGone(key: string, settled: Write): boolean {
+    return settled.untilMs !== 0 || this.#mayBeDeleted(key, settled);
+  }
+
+  /** Some delete, or something that expires, may have come after what was settled: one that began later, was stamped above it, or nobody knows of. */
   #mayBeDeleted(key: string, settled: Write): boolean {
     if (settled.value === undefined) return true;
     return this.#of(key).writes.some(
-      ({ value, outcome, version, begunAt }) =>
-        value === undefined &&
+      ({ value, untilMs, outcome, version, begunAt }) =>
+        (value === undefined || untilMs !== 0) &&
         (outcome === 'open' ||
           outcome === 'failed' ||
           begunAt > settled.settledAt ||

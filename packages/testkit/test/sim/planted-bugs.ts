@@ -11,6 +11,7 @@ import {
   Prng,
   SPACE_ENTRY,
   stampHex,
+  ZERO_STAMP,
   type CountedList,
   type HybridClockInit,
   type NodeId,
@@ -22,6 +23,7 @@ import {
   encodeItem,
   KvVnode,
   merge,
+  stampOfMoment,
   TOMBSTONE,
   typeOf,
   VERSION_AT,
@@ -117,6 +119,30 @@ class RevivingVnode extends KvVnode {
       },
     );
     super.handleHandoffItem(item, done);
+  }
+}
+
+/** What it has deleted is removed after a moment, whoever else has heard of it or not. */
+class ForgettingVnode extends KvVnode {
+  constructor(context: VnodeContext, clock: HybridClock) {
+    const { host, bounds } = context;
+    super(
+      {
+        ...context,
+        bounds: {
+          lowestClock: () => bounds.lowestClock(),
+          get floor() {
+            return stampOfMoment(host.now() - 1_000);
+          },
+          bar: ZERO_STAMP,
+        },
+      },
+      clock,
+    );
+  }
+
+  override isReaped(): boolean {
+    return false;
   }
 }
 
@@ -278,6 +304,16 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'what is handed over brings a deleted key back': {
     plant: { openVnode: (context, clock) => new RevivingVnode(context, clock) },
     shows: /lost the delete/,
+  },
+
+  'a tombstone is reaped before all replicas saw it': {
+    plant: { openVnode: (context, clock) => new ForgettingVnode(context, clock) },
+    shows: /lost the delete/,
+  },
+
+  "keys expire by each coordinator's own clock": {
+    plant: { clusterTime: (_shipped, host) => () => host.now() },
+    shows: /which expired \d+ ms before|ms early/,
   },
 
   'what is held already is never acknowledged in a handoff': {

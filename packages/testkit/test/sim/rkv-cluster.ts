@@ -61,6 +61,8 @@ export interface Plant {
   readonly stable?: (shipped: StableStore, host: Host, self: NodeId) => StableStore;
   readonly transport?: (shipped: Transport) => Transport;
   readonly port?: (shipped: KvPort) => KvPort;
+  /** By which keys expire. */
+  readonly clusterTime?: (shipped: () => number, host: Host) => () => number;
   /** What a node says of itself that is in its cluster no more. */
   readonly removed?: (shipped: Removal) => Removal;
 }
@@ -153,7 +155,10 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     modules: [module],
     onRing: (agreed) => init.onRing(citizen, agreed),
     onReady: () => {
-      becomeReady(citizen, desk, clock, plant.port?.(node.port(module)) ?? node.port(module));
+      const time = (): number => node.clusterTime();
+      const clusterTime = plant.clusterTime?.(time, host) ?? time;
+      const port = plant.port?.(node.port(module)) ?? node.port(module);
+      becomeReady(citizen, { host, clock, clusterTime, port }, desk);
       init.onReady(citizen);
     },
     onRemoved: (why) =>
@@ -164,18 +169,13 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   return citizen;
 }
 
-function becomeReady(citizen: SimNode, desk: ChangeDesk, clock: HybridClock, port: KvPort): void {
-  const { host, node } = citizen;
-  const clusterTime = (): number => node.clusterTime();
+function becomeReady(
+  citizen: SimNode,
+  parts: Pick<Coordinator, 'host' | 'clock' | 'clusterTime' | 'port'>,
+  desk: ChangeDesk,
+): void {
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
-  const coordinator: Coordinator = {
-    host,
-    clock,
-    clusterTime,
-    port,
-    defaults,
-    readBytes: readBudget(),
-  };
+  const coordinator: Coordinator = { ...parts, defaults, readBytes: readBudget() };
   desk.attach(coordinator);
   citizen.kv = new QuorumStore(coordinator);
 }

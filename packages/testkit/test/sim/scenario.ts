@@ -27,7 +27,7 @@ import {
   type SimCluster,
 } from '@rkv/testkit';
 import { Clients } from './clients.ts';
-import { copiesOf, differingCopies, W } from './copies.ts';
+import { copiesOf, differingCopies, unreaped, W } from './copies.ts';
 import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
@@ -78,6 +78,9 @@ export type Count =
 /** Virtual milliseconds. */
 const SETTLE_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 100;
+const CLOCKS_SET_MS = 2_000;
+/** By the lowest clock, when all is quiet: so old no tombstone is that still lies there. */
+const LIES_MS_MAX = 30_000;
 /** A disk is lost only after so much peace: by then no write is under way that began before it. */
 const PEACE_BEFORE_LOSS_MS = 1_500;
 /** A store is healed from two others; a member lost for good leaves a majority even when another is away. */
@@ -107,6 +110,8 @@ class Scenario {
   readonly #left = new Set<NodeId>();
   #lostStores = 0;
   #lostDisks = 0;
+  /** Disks of stranded nodes. */
+  #emptied = 0;
   #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
@@ -160,7 +165,10 @@ class Scenario {
       restlessUntilMs: draw.healedAt,
       epochOf: (digest) => this.#watch.epochOf(digest),
       mayEmpty: () => this.#mayEmpty(),
-      onEmptied: () => this.#schism.emptied(),
+      onEmptied: () => {
+        this.#emptied++;
+        this.#schism.emptied();
+      },
       onFreed: (id) => this.#watch.freed(id),
       report: this.#report,
     });
@@ -205,6 +213,7 @@ class Scenario {
 
   #play(): void {
     const world = this.#world;
+    this.#skewOneClock();
     unleash(this.#victim(), this.#draw.faults);
     world.schedule(LOOK_EVERY_MS, this.#look, 'look');
     world.runUntil(this.#draw.healedAt);
@@ -219,7 +228,13 @@ class Scenario {
         `not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`,
       );
     this.#schism.end();
-    checkFinalStates(this.#realm, this.#history, this.#report);
+    checkFinalStates(this.#realm, this.#history, () => this.#clusterTime(), this.#report);
+  }
+
+  /** By an hour, from the beginning until all is healed. */
+  #skewOneClock(): void {
+    const { hourOff } = this.#draw;
+    if (hourOff !== undefined) this.#cluster.clock(hourOff.machine).jump(hourOff.byMs);
   }
 
   /** Once a member is lost for good nobody else gets in, and what is written elsewhere stays there. */
@@ -234,6 +249,9 @@ class Scenario {
       untilMs: this.#draw.clientsUntil,
       doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
       peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
+      // When all is healed clocks are set right, and nodes hear of that with the next heartbeats.
+      clusterTime: () =>
+        Math.abs(this.#world.now() - this.#draw.healedAt) < CLOCKS_SET_MS ? undefined : this.#clusterTime(),
       onAcknowledged: (write) => {
         // What a disk that was lost since has acknowledged is on it no more.
         if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
@@ -257,8 +275,30 @@ class Scenario {
     return (
       this.#restless() ??
       this.#operator.unfinished() ??
-      (this.#lost.size === 0 ? differingCopies(this.#realm, this.#history.keys) : undefined)
+      (this.#lost.size === 0
+        ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ??
+          unreaped(this.#realm, this.#history.keys, this.#clocks()[0] - LIES_MS_MAX))
+        : undefined)
     );
+  }
+
+  /**
+   * What a newcomer brought with a stamp below the reap floor is not compared between the owners: it hands it to each of
+   * them. When it is lost meanwhile some may have it and others not (decision 0014).
+   */
+  readonly #mayLack = (key: string, version: string): boolean =>
+    this.#emptied + this.#lostDisks > 0 && this.#history.isBrought(key, version);
+
+  /** What the clocks of the cluster's machines show, the lowest first. */
+  #clocks(): [number, ...number[]] {
+    const clocks = citizensOf(this.#realm).map(({ machine }) => this.#cluster.clock(machine).wall());
+    return clocks.toSorted((a, b) => a - b) as [number, ...number[]];
+  }
+
+  /** What most of them show. */
+  #clusterTime(): number {
+    const clocks = this.#clocks();
+    return clocks[(clocks.length - 1) >> 1] ?? 0;
   }
 
   /** Why the cluster is not at peace, or undefined when it is. Whoever is out of sight may hold what all of it lacks. */
@@ -440,13 +480,13 @@ class Scenario {
   }
 
   #describe(): string {
-    const { ringSize, durability, machines, atFirst, link, skewMsMax, faults } = this.#draw;
+    const { ringSize, durability, machines, atFirst, link, skewMsMax, hourOff, faults } = this.#draw;
     const keys = this.#history.keys.filter((key) =>
       this.#problems.some((problem) => new RegExp(`\\b${key}\\b`).test(problem)),
     );
     return [
       `ring of ${ringSize}, durability ${durability}, ${machines.length} machines, ${atFirst} at first, ` +
-        `${link.delayMs}..${link.delayMs + link.jitterMs} ms apart, clocks off by up to ${skewMsMax} ms`,
+        `${link.delayMs}..${link.delayMs + link.jitterMs} ms apart, clocks off by up to ${skewMsMax} ms${hourOff === undefined ? '' : `, that of ${hourOff.machine} by ${hourOff.byMs} ms`}`,
       `--- faults\n${describeFaults(faults)}`,
       `--- the operator\n${this.#operator.diary}`,
       ...this.#describeTransfers(),

@@ -26,7 +26,7 @@ function acknowledge(through: string, epoch: number, at: number): Write {
   const version = String(at).padStart(32, '0');
   const write = history.begin({
     ...{ key: 'k', value: `by ${through} at ${at}`, through, epoch },
-    ...{ begunAt: at - 10, peace: 0, placement: '' },
+    ...{ begunAt: at - 10, peace: 0, placement: '', untilMs: 0, isAlone: false },
   });
   history.acknowledged(write, { version, placement: '' }, at);
   return write;

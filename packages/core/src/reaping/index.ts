@@ -1,0 +1,4 @@
+export { ReapMember } from './reap-member.ts';
+export { ReapRounds } from './reap-round.ts';
+export type { ReapingPort } from './port.ts';
+export type { ReapAnswer, ReapQuestion, ReapStep } from './reap-wire.ts';
