@@ -27,7 +27,7 @@ import {
   writeItems,
   writeOffer,
 } from './handoff-wire.ts';
-import { describeHold, Holds, type Hold } from './holds.ts';
+import { ALL_THERE, CANCELLED, describeHold, Holds, type Hold } from './holds.ts';
 import { Outbox } from './outbox.ts';
 import {
   OutboundTransfer,
@@ -597,6 +597,3 @@ export class HandoffManager {
     return this.#receiver.isTaking(vnode);
   }
 }
-
-const ALL_THERE = 'all items are there; waiting for the ring to switch';
-const CANCELLED = 'cancelled by an operator';

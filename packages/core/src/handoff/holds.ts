@@ -5,6 +5,10 @@
  * it begins with a second again. One that is held for another cause is tried as soon as the cause is gone.
  */
 
+/** Reasons that the manager gives. */
+export const ALL_THERE = 'all items are there; waiting for the ring to switch';
+export const CANCELLED = 'cancelled by an operator';
+
 export interface Hold {
   readonly reason: string;
   readonly since: number;

@@ -27,7 +27,6 @@ import {
   type Vnode,
   type VnodeContext,
 } from '@rkv/core';
-import { ballotOf, isNothing, mayAccept, promise } from '../entry/ballot.ts';
 import { problemOf } from '../entry/check.ts';
 import {
   expiryMs,
@@ -40,20 +39,18 @@ import {
   VERSION_AT,
 } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
+import { Acceptor } from './acceptor.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ChangeDesk } from './change-desk.ts';
-import {
-  STATE_AT,
-  STATE_END,
-  type AcceptCommand,
-  type GetCommand,
-  type InspectedReply,
-  type KvCommand,
-  type KvReply,
-  type MergeCommand,
-  type MergedReply,
-  type PageCommand,
-  type PrepareCommand,
+import type {
+  AcceptCommand,
+  GetCommand,
+  InspectedReply,
+  KvCommand,
+  KvReply,
+  MergeCommand,
+  MergedReply,
+  PageCommand,
 } from './commands.ts';
 import { Damage } from './damage.ts';
 import { KvItemTrees } from './item-trees.ts';
@@ -122,6 +119,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #damage: Damage;
   readonly #scrub: VnodeScrub;
   readonly #tidying: Tidying;
+  readonly #acceptor: Acceptor;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
@@ -159,6 +157,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       overlay: this.#overlay,
       replace: (at, before, after) => this.#store(at, before, after, false) !== undefined,
     });
+    this.#acceptor = new Acceptor({
+      clock,
+      find: (at) => this.#find(at),
+      stored: (at) => context.store.get(SPACE_ENTRY, context.place, at),
+      replace: (at, before, after) => this.#store(at, before, after) !== undefined,
+      whenStored: (key, token, stored) => this.#whenStored(key, token, stored),
+      onClash: (...clash) => this.#onClash(...clash),
+    });
     this.#onClash = (key) =>
       context.logger.error(
         { partition: context.place.partition, key },
@@ -179,9 +185,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       case 'ping':
         return token.reply({ kind: 'pong', n: command.n });
       case 'prepare':
-        return this.#handlePrepare(command, token);
+        return this.#acceptor.prepare(command, token);
       case 'accept':
-        return this.#handleAccept(command, token);
+        return this.#accept(command, token);
       case 'change':
         return this.#desk.run(command, () => this.#find(command), token);
       case 'inspect':
@@ -362,42 +368,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     });
   }
 
-  #handlePrepare(command: PrepareCommand, token: ReplyToken<KvReply>): void {
-    const { hashHi, hashLo, key, ballot, known } = command;
-    const held = this.#find(command);
-    if (this.#isUnsound(key, held)) return token.refuse('busy');
-    this.#clock.observe(ballot, 0);
-    const promised = promise(key, held, ballot);
-    if (promised === undefined) return token.reply(notPromised(held));
-    if (this.#store(command, held, promised) === undefined) return token.refuse('read_only');
-    // By then it may have been promised to somebody else.
-    this.#whenStored(key, token, () =>
-      token.reply(this.#promisedNow({ hashHi, hashLo, key }, ballot, known)),
-    );
-  }
-
-  #promisedNow(at: RecordKey, ballot: Uint8Array, known: Uint8Array | undefined): KvReply {
-    const held = this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
-    if (held === undefined || compareStamps(ballotOf(held), 0, ballot, 0) !== 0) return notPromised(held);
-    if (isNothing(held)) return { kind: 'promised', granted: true, ballot, entry: undefined, whole: true };
-    return { kind: 'promised', granted: true, ballot, entry: held, whole: !isState(held, known) };
-  }
-
-  #handleAccept(command: AcceptCommand, token: ReplyToken<KvReply>): void {
-    const { key, entry } = command;
-    if (!this.#inFlight.fits(entry.length)) {
-      this.#tooMuch++;
-      return token.refuse('overload');
-    }
-    const held = this.#find(command);
-    if (this.#isUnsound(key, held)) return token.refuse('busy');
-    this.#clock.observe(entry, VERSION_AT);
-    const accepted = mayAccept(held, entry);
-    const reply = { kind: 'accepted' as const, accepted, ballot: ballotOf(held) };
-    if (!accepted) return token.reply(reply);
-    const merged = merge(key, held, entry, this.#onClash);
-    if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
-    this.#whenStored(key, token, () => token.reply(reply));
+  #accept(command: AcceptCommand, token: ReplyToken<KvReply>): void {
+    if (this.#inFlight.fits(command.entry.length)) return this.#acceptor.accept(command, token);
+    this.#tooMuch++;
+    token.refuse('overload');
   }
 
   /** Once what is held of this key now is as durable as an acknowledgement says. */
@@ -405,11 +379,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
     if (inFlight === undefined) return stored();
     this.#waiters.push({ inFlight, stored, failed: () => token.fail('the store failed') });
-  }
-
-  /** What it says of a strict key must not be counted. */
-  #isUnsound(key: string, held: Uint8Array | undefined): boolean {
-    return held !== undefined && problemOf(key, held) !== undefined;
   }
 
   /** What is not on its way is committed, and so flushed once all is that was committed by now. */
@@ -590,14 +559,3 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 }
 
 function nothing(): void {}
-
-function notPromised(held: Uint8Array | undefined): KvReply {
-  return { kind: 'promised', granted: false, ballot: ballotOf(held), entry: undefined, whole: true };
-}
-
-/** Whether it holds this state, version and sum. */
-function isState(held: Uint8Array, known: Uint8Array | undefined): boolean {
-  if (known === undefined) return false;
-  for (let at = STATE_AT; at < STATE_END; at++) if (held[at] !== known[at - STATE_AT]) return false;
-  return true;
-}
