@@ -7,6 +7,7 @@
  *     held 0 a b                    of the page compared under number 0 the receiver holds these
  *     acked 0 | acked 0 failed
  *     pass on a
+ *     sealed                        the seal is durable
  */
 import { latin1Decode, latin1Encode } from '../../src/base/bytes.ts';
 import type { TransferKind } from '../../src/handoff/duties.ts';
@@ -52,6 +53,8 @@ function eventOf(verb: string, words: readonly string[]): TransferEvent {
   switch (verb) {
     case 'accepted':
       return { kind: 'accepted', compare: words[0] === 'compare' };
+    case 'sealed':
+      return { kind: 'sealed' };
     case 'refused':
     case 'lost':
       return { kind: verb, reason: words.join(' ') };
