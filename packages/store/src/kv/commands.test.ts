@@ -3,17 +3,55 @@ import { Reader, WireError, Writer, type PartitionId } from '@rkv/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stampOf, valueAt } from '../../test/kv/entries.ts';
+import { promise } from '../entry/ballot.ts';
+import { ALWAYS, type Change, type ChangeProblem, type Condition } from '../entry/change.ts';
+import { EXPIRY_MS_MAX } from '../entry/expiry.ts';
+import type { Failure } from './api.ts';
+import type { VersionedAnswer } from './change-wire.ts';
 import { kvCodec, STATE_AT, STATE_END, type KvCommand, type KvReply } from './commands.ts';
 
 const hexOf = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 const plain = (hex: string): string => hex.replaceAll(' ', '');
+const bytesOf = (hex: string): Uint8Array =>
+  Uint8Array.from(plain(hex).match(/../g) ?? [], (byte) => parseInt(byte, 16));
 
 const at = { hashHi: 0x01020304, hashLo: 0x05060708, key: 'k\xff' };
 const AT = '01020304 05060708 00000002 6bff';
 const entry = valueAt(at.key, 7, 'v');
 const state = entry.slice(STATE_AT, STATE_END);
 const range = 0x0102 as PartitionId;
+const ballot = stampOf(9);
+const bytes = (...all: number[]): Uint8Array => Uint8Array.from(all);
+
+/** Changes that are run elsewhere, and how they look. */
+const changes: [Change, string][] = [
+  [{ kind: 'read' }, '00'],
+  [
+    { kind: 'set', value: bytes(0x76), when: ALWAYS, until: 3, returns: true },
+    '01 01 4008000000000000 00 00000001 76',
+  ],
+  [
+    { kind: 'set', value: bytes(), when: { kind: 'equals', value: bytes(0x77) }, until: 'keep', returns: false },
+    '01 02 0000000000000000 03 00000001 77 00000000',
+  ],
+  [{ kind: 'delete', when: { kind: 'present' }, returns: true }, '02 01 02'],
+  [{ kind: 'delete', when: { kind: 'absent' }, returns: false }, '02 00 01'],
+  [{ kind: 'increment', by: -2n }, '03 fffffffffffffffe'],
+  [{ kind: 'append', value: bytes(0x76, 0xff) }, '04 00000002 76ff'],
+  [{ kind: 'expire', until: 3, when: 'later', returns: false }, '05 00 4008000000000000 03'],
+];
+const answer: VersionedAnswer = {
+  applied: true,
+  problem: undefined,
+  existed: false,
+  value: undefined,
+  untilMs: 3,
+  length: 5,
+  version: stampOf(9),
+};
+const failure: Failure = { code: 'timeout', message: 'm', needed: 2, got: 1, from: ['b'], definite: false };
+const FAILURE = JSON.stringify(failure);
 
 const commands: [KvCommand, string][] = [
   [{ kind: 'merge', ...at, entry }, `01 ${AT} ${hexOf(entry)}`],
@@ -25,6 +63,19 @@ const commands: [KvCommand, string][] = [
   [{ kind: 'ping', n: 3 }, '05 00000003'],
   [{ kind: 'merge', ...at, entry, flushed: true }, `0b ${AT} ${hexOf(entry)}`],
   [{ kind: 'inspect', ...at }, `0c ${AT}`],
+  [{ kind: 'get', ...at, whole: true, strict: true }, `02 ${AT} 03`],
+  [{ kind: 'get', ...at, whole: false, strict: true }, `02 ${AT} 02`],
+  [{ kind: 'prepare', ...at, ballot, known: undefined }, `06 ${AT} ${hexOf(ballot)}`],
+  [{ kind: 'prepare', ...at, ballot, known: state }, `06 ${AT} ${hexOf(ballot)} ${hexOf(state)}`],
+  [{ kind: 'accept', ...at, entry }, `07 ${AT} ${hexOf(entry)}`],
+  [
+    { kind: 'change', ...at, strict: true, timeoutMs: 0x1234, change: { kind: 'read' } },
+    `08 ${AT} 01 00001234 00`,
+  ],
+  ...changes.map(([change, hex]): [KvCommand, string] => [
+    { kind: 'change', ...at, strict: false, timeoutMs: 500, change },
+    `08 ${AT} 00 000001f4 ${hex}`,
+  ]),
 ];
 const replies: [KvReply, string][] = [
   [{ kind: 'merged', existed: false, untilMs: 0, later: undefined }, '01 00'],
@@ -57,10 +108,34 @@ const replies: [KvReply, string][] = [
     { kind: 'inspected', role: 'fallback', bytes: 9, head: undefined, damage: 'no', inFlight: false },
     '0c 0a 00000009 0002 6e6f',
   ],
+  [
+    { kind: 'promised', granted: true, ballot, entry: undefined, whole: true },
+    `06 06 ${hexOf(ballot)}`,
+  ],
+  [{ kind: 'promised', granted: true, ballot, entry, whole: true }, `06 07 ${hexOf(ballot)} ${hexOf(entry)}`],
+  [{ kind: 'promised', granted: false, ballot, entry: undefined, whole: true }, `06 02 ${hexOf(ballot)}`],
+  [{ kind: 'accepted', accepted: true, ballot }, `07 01 ${hexOf(ballot)}`],
+  [{ kind: 'accepted', accepted: false, ballot }, `07 00 ${hexOf(ballot)}`],
+  [
+    { kind: 'changed', result: { kind: 'answer', answer } },
+    `08 00 01 00 00000005 4008000000000000 ${hexOf(stampOf(9))}`,
+  ],
+  [
+    { kind: 'changed', result: { kind: 'answer', answer: { ...answer, applied: false, problem: 'too_large' } } },
+    `08 00 00 03 00000005 4008000000000000 ${hexOf(stampOf(9))}`,
+  ],
+  [
+    { kind: 'changed', result: { kind: 'answer', answer: { ...answer, existed: true, value: bytes(0x76) } } },
+    `08 00 07 00 00000005 4008000000000000 ${hexOf(stampOf(9))} 76`,
+  ],
+  [
+    { kind: 'changed', result: { kind: 'failure', failure } },
+    `08 01 ${hexOf(new TextEncoder().encode(FAILURE))}`,
+  ],
 ];
 
 describe('commands', () => {
-  it.each(commands)('%j', (command, hex) => {
+  it.each(commands)('$0.kind: $1', (command, hex) => {
     const out = new Writer();
     kvCodec.encodeCommand(command, out);
     expect(hexOf(out.copy())).toBe(plain(hex));
@@ -104,6 +179,147 @@ describe('replies', () => {
   });
 });
 
+describe('whatever is asked and answered', () => {
+  const value = fc.uint8Array({ maxLength: 5 });
+  const stamp = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const returns = fc.boolean();
+  const until = fc.integer({ min: 0, max: EXPIRY_MS_MAX });
+  const place = fc.record({
+    hashHi: fc.nat(0xffff_ffff),
+    hashLo: fc.nat(0xffff_ffff),
+    key: value.map((key) => String.fromCharCode(...key)),
+  });
+  const when: fc.Arbitrary<Condition> = fc.oneof(
+    fc.constantFrom<Condition>({ kind: 'always' }, { kind: 'absent' }, { kind: 'present' }),
+    fc.record({ kind: fc.constant('equals' as const), value }),
+  );
+  const change: fc.Arbitrary<Change> = fc.oneof(
+    fc.constant<Change>({ kind: 'read' }),
+    fc.record({
+      kind: fc.constant('set' as const),
+      value,
+      when,
+      until: fc.oneof(until, fc.constant('keep' as const)),
+      returns,
+    }),
+    fc.record({ kind: fc.constant('delete' as const), when, returns }),
+    fc.record({ kind: fc.constant('increment' as const), by: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) }),
+    fc.record({ kind: fc.constant('append' as const), value }),
+    fc.record({
+      kind: fc.constant('expire' as const),
+      until,
+      when: fc.constantFrom('always' as const, 'none' as const, 'some' as const, 'later' as const, 'earlier' as const),
+      returns,
+    }),
+  );
+  const command: fc.Arbitrary<KvCommand> = fc.oneof(
+    fc
+      .tuple(place, stamp, fc.option(fc.uint8Array({ minLength: 24, maxLength: 24 }), { nil: undefined }))
+      .map(([where, ballot, known]) => ({ kind: 'prepare', ...where, ballot, known }) as const),
+    fc
+      .tuple(place, fc.nat(1e6))
+      .map(([where, time]) => ({ kind: 'accept', ...where, entry: valueAt(where.key, time, 'v') }) as const),
+    fc
+      .tuple(place, fc.boolean(), fc.nat(0xffff_ffff), change)
+      .map(([where, strict, timeoutMs, change]) => ({ kind: 'change', ...where, strict, timeoutMs, change }) as const),
+  );
+  const reply: fc.Arbitrary<KvReply> = fc.oneof(
+    fc.record({
+      kind: fc.constant('promised' as const),
+      granted: fc.boolean(),
+      ballot: stamp,
+      entry: fc.constantFrom(undefined, entry, promise(at.key, entry, stampOf(99))),
+      whole: fc.constant(true),
+    }),
+    fc.record({ kind: fc.constant('accepted' as const), accepted: fc.boolean(), ballot: stamp }),
+    fc
+      .record({
+        applied: fc.boolean(),
+        existed: fc.boolean(),
+        problem: fc.constantFrom<ChangeProblem | undefined>(
+          undefined,
+          'not_an_integer',
+          'out_of_range',
+          'too_large',
+        ),
+        value: fc.option(value, { nil: undefined }),
+        untilMs: until,
+        length: fc.nat(0xffff_ffff),
+        version: stamp,
+      })
+      .map((answer) => ({ kind: 'changed', result: { kind: 'answer', answer } }) as const),
+  );
+
+  it('arrives as it was sent', () => {
+    fc.assert(
+      fc.property(command, (sent) => {
+        const out = new Writer();
+        kvCodec.encodeCommand(sent, out);
+        expect(kvCodec.decodeCommand(new Reader(out.copy()))).toEqual(sent);
+      }),
+      { numRuns: 1_000 },
+    );
+    fc.assert(
+      fc.property(reply, (sent) => {
+        const out = new Writer();
+        kvCodec.encodeReply(sent, out);
+        expect(kvCodec.decodeReply(new Reader(out.copy()))).toEqual(sent);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is a copy where it is kept: the ballot, the state that is known, what is changed', () => {
+    fc.assert(
+      fc.property(command, (sent) => {
+        const out = new Writer();
+        kvCodec.encodeCommand(sent, out);
+        const frame = out.copy();
+        const received = kvCodec.decodeCommand(new Reader(frame));
+        frame.fill(0xdd);
+        expect(received).toEqual(sent);
+      }),
+    );
+  });
+
+  it('who promises and knows that the asker has the value sends its header only', () => {
+    const held = promise(at.key, entry, ballot) as Uint8Array;
+    const out = new Writer();
+    kvCodec.encodeReply({ kind: 'promised', granted: true, ballot, entry: held, whole: false }, out);
+    expect(kvCodec.decodeReply(new Reader(out.copy()))).toMatchObject({
+      entry: held.slice(0, held.length - 1),
+      whole: false,
+    });
+  });
+
+  it.each([
+    ['a change of a kind that is not known', '06'],
+    ['a condition that is not known', '02 00 04'],
+    ['a condition of an expiry that is not known', '05 00 4008000000000000 05'],
+    ['a moment that is none', '05 00 7ff8000000000000 00'],
+    ['a moment before 1970', '05 00 bff0000000000000 00'],
+    ['half a millisecond', '05 00 3fe0000000000000 00'],
+    ['a moment beyond what an entry can hold', '05 00 42f0000000000000 00'],
+    ['a value shorter than it says', '04 00000003 76'],
+  ])('%s is refused', (_, hex) => {
+    expect(() => kvCodec.decodeCommand(new Reader(bytesOf(`08 ${AT} 00 00000001 ${hex}`)))).toThrow(WireError);
+  });
+
+  it.each(['{}', '[]', 'null', '{"code":1,"message":"m","from":[]}', '{"code":"timeout","message":"m"}', '{'])(
+    'a failure that makes no sense is refused: %s',
+    (text) => {
+      const frame = Uint8Array.of(8, 1, ...new TextEncoder().encode(text));
+      expect(() => kvCodec.decodeReply(new Reader(frame))).toThrow(WireError);
+    },
+  );
+
+  it('a failure that does not say that it did nothing may have done something', () => {
+    const { definite: _, ...unsure } = failure;
+    const frame = Uint8Array.of(8, 1, ...new TextEncoder().encode(JSON.stringify(unsure)));
+    expect(kvCodec.decodeReply(new Reader(frame))).toMatchObject({ result: { failure: { definite: false } } });
+  });
+});
+
 describe('any bytes', () => {
   const halves = [kvCodec.decodeCommand, kvCodec.decodeReply].map(
     (decode) => (input: Reader) => decode(input),
@@ -122,7 +338,7 @@ describe('any bytes', () => {
   it('decode or are refused', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), survives), { numRuns: 2_000 });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 6 }), fc.uint8Array({ maxLength: 80 }), (kind, rest) =>
+      fc.property(fc.integer({ min: 0, max: 12 }), fc.uint8Array({ maxLength: 80 }), (kind, rest) =>
         survives(Uint8Array.of(kind, ...rest)),
       ),
       { numRuns: 2_000 },
@@ -130,9 +346,7 @@ describe('any bytes', () => {
   });
 
   it('and so does everything that was cut short or changed on the way', () => {
-    const frames = [...commands, ...replies].map(([, hex]) =>
-      Uint8Array.from(plain(hex).match(/../g) ?? [], (byte) => parseInt(byte, 16)),
-    );
+    const frames = [...commands, ...replies].map(([, hex]) => bytesOf(hex));
     for (const frame of frames) {
       for (let i = 0; i < frame.length; i++) {
         survives(frame.slice(0, i));
