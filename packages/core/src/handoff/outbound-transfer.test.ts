@@ -1,6 +1,7 @@
 /** What a transfer may have under way, and so in memory. */
 import { describe, expect, it } from 'vitest';
 import { ALL_HASHES } from '../ring/ranges.ts';
+import type { TransferKind } from './duties.ts';
 import {
   OutboundTransfer,
   PASSED_ON_BYTES_MAX,
@@ -59,6 +60,75 @@ describe('under way at one time', () => {
     }
     expect(machine.passedOnBytes).toBeLessThan(11 * MIB);
     expect(machine.passedOnBytes).toBeGreaterThan(10 * MIB);
+  });
+});
+
+describe('the seal', () => {
+  const END: TransferEvent = { kind: 'page', page: { items: [new Uint8Array(100)], next: undefined } };
+  const acked = (seq: number): TransferEvent => ({ kind: 'acked', seq, stored: true });
+  const begun = (kind: TransferKind) => {
+    const machine = new OutboundTransfer({ kind, ranges: [ALL_HASHES], now: 0 });
+    machine.begin();
+    machine.step({ kind: 'accepted', compare: false }, 0);
+    return machine;
+  };
+  /** All is sent and acknowledged, and the seal asked for. */
+  function sealing() {
+    const machine = begun('ownership');
+    machine.step(END, 0);
+    machine.step(acked(0), 0);
+    expect(machine.state).toBe('sealing');
+    return machine;
+  }
+
+  it.each(['ownership', 'resize'] as const)(
+    '%s: comes once all of the walk is acknowledged, and the last frame once it is durable',
+    (kind) => {
+      const machine = begun(kind);
+      expect(kindsOf(machine.step(END, 0))).toEqual(['items']);
+      expect(kindsOf(machine.step(acked(0), 0))).toEqual(['seal']);
+      expect(machine.step({ kind: 'sealed' }, 0)).toEqual([{ kind: 'items', seq: 1, items: [], last: true }]);
+      expect(kindsOf(machine.step(acked(1), 0))).toEqual(['complete']);
+    },
+  );
+
+  it.each(['hinted', 'repair'] as const)('%s: has none, for nothing is given away', (kind) => {
+    const machine = begun(kind);
+    machine.step(END, 0);
+    const effects = machine.step(acked(0), 0);
+    expect(effects.filter((effect) => effect.kind !== 'forget')).toEqual([
+      { kind: 'items', seq: 1, items: [], last: true },
+    ]);
+  });
+
+  it('is asked for once, and its answer counts once', () => {
+    const machine = sealing();
+    const item = new Uint8Array(1);
+    expect(kindsOf(machine.step({ kind: 'passOn', item }, 0))).toEqual(['items']);
+    expect(machine.step(acked(1), 0)).toEqual([]);
+    expect(kindsOf(machine.step({ kind: 'sealed' }, 0))).toEqual(['items']);
+    expect(machine.step({ kind: 'sealed' }, 0)).toEqual([]);
+  });
+
+  it('has before it what changed under it: the last frame goes out behind, and waits for it', () => {
+    const machine = sealing();
+    machine.step({ kind: 'passOn', item: new Uint8Array(1) }, 0);
+    expect(machine.step({ kind: 'sealed' }, 0)).toMatchObject([{ seq: 2, last: true }]);
+    expect(machine.step(acked(2), 0)).toEqual([]);
+    expect(kindsOf(machine.step(acked(1), 0))).toEqual(['complete']);
+  });
+
+  it('that nobody asked for is no seal', () => {
+    const machine = walking();
+    expect(machine.step({ kind: 'sealed' }, 0)).toEqual([]);
+    expect(machine.state).toBe('walking');
+  });
+
+  it('that the store does not take ends the transfer', () => {
+    const machine = sealing();
+    expect(machine.tick(14_999)).toEqual([]);
+    expect(machine.tick(15_000)).toEqual([{ kind: 'failed', reason: 'the store does not take the seal' }]);
+    expect(machine.step({ kind: 'sealed' }, 15_000)).toEqual([]);
   });
 });
 

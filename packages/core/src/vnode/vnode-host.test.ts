@@ -1,5 +1,5 @@
 /** A vnode whose module has a bug: what becomes of the command, of the vnode, and of those who waited for it. */
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { ManualStore } from '../../test/manual-store.ts';
 import { noBounds } from '../../test/no-bounds.ts';
@@ -7,10 +7,11 @@ import { BrokenInvariant } from '../base/assert.ts';
 import { WireError } from '../base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { silentLogger, type Logger } from '../contracts/logger.ts';
-import { SPACE_ENTRY } from '../contracts/store.ts';
+import { SPACE_ENTRY, SPACE_META } from '../contracts/store.ts';
 import type { ReplyToken, Vnode, VnodeContext, VnodeModule } from '../contracts/vnode.ts';
 import { VnodeToken } from './mailbox.ts';
 import { VnodeHost } from './vnode-host.ts';
+import { decodeVnodeRecord, vnodeRecordKey, type VnodeRecord } from './vnode-record.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** Keeps the last word it was told in the store, and in its head how often it was asked. */
@@ -215,4 +216,104 @@ it('a job that throws fails its command, or, if that was answered, is only logge
   expect(stumbled).toEqual(['failed: the vnode threw: TypeError: z is not a function']);
   expect(counted).toEqual(['counted 3']);
   expect(errors).toHaveLength(2);
+});
+
+describe('in a majority of the owners', () => {
+  const EPOCH = 4 as Epoch;
+  const place = { ringBits: 3, partition: 0 as PartitionId };
+  const stored = (): VnodeRecord | undefined => {
+    store.commit();
+    const bytes = store.get(SPACE_META, place, vnodeRecordKey('parrot'));
+    return bytes && decodeVnodeRecord(bytes);
+  };
+
+  it.each<[string, () => void, boolean]>([
+    ['a whole owner counts', () => {}, true],
+    ['a partial one does not', () => host.become('owner', EPOCH, 'partial'), false],
+    ['a receiver does not, though whole', () => host.become('receiving', EPOCH, 'whole'), false],
+    ['a stand-in does not', () => host.become('hint', EPOCH, 'whole'), false],
+    ['a sealed owner does not', () => host.seal(EPOCH), false],
+    [
+      'one that was unsealed does, if it stayed whole',
+      () => {
+        host.seal(EPOCH);
+        host.unseal('whole');
+      },
+      true,
+    ],
+    [
+      'one that was unsealed does not, if it may have been away',
+      () => {
+        host.seal(EPOCH);
+        host.unseal('partial');
+      },
+      false,
+    ],
+  ])('%s', (_, prepare, counts) => {
+    open(false);
+    prepare();
+    expect(host.countsInMajorities).toBe(counts);
+  });
+
+  it('a sealed owner is an owner in all else', () => {
+    open(false);
+    host.seal(EPOCH);
+    expect([host.sealed, host.standing, host.whole, host.standsIn, host.comparable]).toEqual([
+      true,
+      'owner',
+      true,
+      false,
+      true,
+    ]);
+    expect(ask('say')).toEqual(['asked 1']);
+  });
+
+  it('a seal is on disk, with the ring under which it was made, and is written once', () => {
+    open(false);
+    host.seal(EPOCH);
+    expect(stored()).toMatchObject({ sealed: true, epoch: EPOCH, role: 'owner', state: 'whole' });
+    const { length } = store.submitted;
+    host.seal(EPOCH);
+    expect(store.submitted).toHaveLength(length);
+    host.unseal('whole');
+    expect(stored()?.sealed).toBeUndefined();
+  });
+
+  it('a seal that the store did not take holds, and is written when it is asked for again', () => {
+    open(false);
+    store.full = true;
+    host.seal(EPOCH);
+    expect(host.countsInMajorities).toBe(false);
+    store.full = false;
+    expect(stored()?.sealed).toBeUndefined();
+    host.seal(EPOCH);
+    expect(stored()?.sealed).toBe(true);
+  });
+
+  it('and so is one that was lost on its way', () => {
+    open(false);
+    host.seal(EPOCH);
+    store.fail();
+    store.full = false;
+    expect(host.sealed).toBe(true);
+    host.seal(EPOCH);
+    expect(stored()?.sealed).toBe(true);
+  });
+
+  it('who goes on as an owner stays sealed, whatever becomes of its wholeness', () => {
+    open(false);
+    host.seal(EPOCH);
+    host.become('owner', 5 as Epoch, 'partial');
+    host.become('owner', 6 as Epoch, 'whole');
+    expect(stored()).toMatchObject({ sealed: true, state: 'whole' });
+  });
+
+  it('another standing ends it, also when the partition comes back', () => {
+    open(false);
+    host.seal(EPOCH);
+    host.become('hint', 5 as Epoch, 'partial');
+    expect([host.sealed, stored()?.sealed]).toEqual([false, undefined]);
+    host.become('owner', 6 as Epoch, 'whole');
+    expect(host.countsInMajorities).toBe(true);
+  });
 });
