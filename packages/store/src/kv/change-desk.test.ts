@@ -1,0 +1,250 @@
+/**
+ * The desk of node a, whose keys lie on partitions that it owns all: `k`, `l` eventual, `s` strict, one replica each. A
+ * change of an eventual key reads, then writes; the replica says what the test says.
+ */
+import { latin1Decode, latin1Encode, type Refusal, type ReplyToken } from '@rkv/core';
+import { describe, expect, it } from 'vitest';
+import { holding } from '../../test/kv/entries.ts';
+import { coordinatorOn, ManualPort } from '../../test/kv/manual-port.ts';
+import type { Change } from '../entry/change.ts';
+import { merge } from '../entry/merge.ts';
+import { ChangeDesk } from './change-desk.ts';
+import type { ChangeCommand, KvCommand, KvReply } from './commands.ts';
+import { placeKey } from './coordinator.ts';
+
+const LINE_MAX = 1_000;
+const READ: Change = { kind: 'read' };
+const NOTHING = holding(undefined);
+
+function changing(key: string, change: Change = READ, timeoutMs = 500): ChangeCommand {
+  return { kind: 'change', ...placeKey(key), change, strict: key.startsWith('s'), timeoutMs };
+}
+const appending = (text: string): Change => ({ kind: 'append', value: latin1Encode(text) });
+
+class Desk {
+  readonly port = new ManualPort('aaaaaaaa', 1);
+  readonly desk = new ChangeDesk();
+  /** `one: 3 bytes`, in the order that they were told. */
+  readonly told: string[] = [];
+  /** What the replica here holds of the strict key. */
+  held: Uint8Array | undefined;
+
+  constructor() {
+    this.port.setBuckets({ prefix: 's', n: 1, level: 'strict' });
+    this.desk.attach(coordinatorOn(this.port));
+  }
+
+  run(name: string, command: ChangeCommand): void {
+    const tell = (what: string): unknown => this.told.push(`${name}: ${what}`);
+    const token: ReplyToken<KvReply> = {
+      reply: (reply) => tell(describeReply(reply)),
+      refuse: (why: Refusal) => tell(`refused ${why}`),
+      fail: (why) => tell(`failed ${why}`),
+    };
+    this.desk.run(command, () => this.held, token);
+  }
+
+  /** What the one that is run asks for next. */
+  answer(reply: KvReply): void {
+    this.port.reply('a', reply);
+    this.port.host.endTurn();
+  }
+}
+
+function describeReply(reply: KvReply): string {
+  if (reply.kind !== 'changed') return reply.kind;
+  const { result } = reply;
+  if (result.kind === 'failure')
+    return `${result.failure.code}${result.failure.definite ? ', nothing done' : ''}`;
+  const { value, length } = result.answer;
+  return value === undefined ? `${length} bytes` : latin1Decode(value);
+}
+
+describe('changes of one key', () => {
+  it('are run one after the other, in the order they came', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('one', changing('k'));
+    on.run('two', changing('k'));
+    on.run('three', changing('k'));
+    expect(port.news()).toEqual(['get k from a']);
+    on.answer(NOTHING);
+    expect(told).toEqual(['one: 0 bytes']);
+    expect(port.news()).toEqual(['get k from a']);
+    on.answer(NOTHING);
+    on.answer(NOTHING);
+    expect(told).toEqual(['one: 0 bytes', 'two: 0 bytes', 'three: 0 bytes']);
+  });
+
+  it('the next begins when the one before has written, not only read', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('one', changing('k', appending('v')));
+    on.run('two', changing('k'));
+    on.answer(NOTHING);
+    expect(port.news()).toEqual(['get k from a', expect.stringMatching(/^merge k .*:v at a$/)]);
+    on.answer({ kind: 'merged', existed: false, untilMs: 0, later: undefined });
+    expect(told).toEqual(['one: 1 bytes']);
+    expect(port.news()).toEqual(['get k from a']);
+  });
+
+  it('that fail let the next one go on', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('one', changing('k'));
+    on.run('two', changing('k'));
+    port.fail('a');
+    port.host.endTurn();
+    on.answer(NOTHING);
+    expect(told).toEqual(['one: unreachable, nothing done', 'two: 0 bytes']);
+  });
+
+  it('of another key wait for none of them', () => {
+    const on = new Desk();
+    const { port } = on;
+    on.run('one', changing('k'));
+    on.run('two', changing('l'));
+    expect(port.news()).toEqual(['get k from a', 'get l from a']);
+  });
+
+  it('begin anew once the line was empty', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('one', changing('k'));
+    on.answer(NOTHING);
+    on.run('two', changing('k'));
+    on.answer(NOTHING);
+    expect([told, port.news().length]).toEqual([['one: 0 bytes', 'two: 0 bytes'], 2]);
+  });
+
+  it('a full line of them that is answered at once is answered in order, on a stack that does not grow', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('0', changing('k'));
+    for (let i = 1; i < LINE_MAX; i++) on.run(String(i), changing('k'));
+    const before = stackDepth();
+    let frames = 0;
+    port.here = () => {
+      frames = Math.max(frames, stackDepth() - before);
+      return NOTHING;
+    };
+    on.answer(NOTHING);
+    expect(told).toEqual(Array.from({ length: LINE_MAX }, (_, i) => `${i}: 0 bytes`));
+    expect(frames).toBeLessThan(50);
+  });
+});
+
+describe('a line', () => {
+  it('that is full takes no more, until one of it is done', () => {
+    const on = new Desk();
+    const { told } = on;
+    for (let i = 0; i < LINE_MAX; i++) on.run(`${i}`, changing('k'));
+    on.run('more', changing('k'));
+    on.run('other', changing('l'));
+    expect(told).toEqual(['more: refused overload']);
+    on.port.reply(on.port.sent[0] as never, NOTHING);
+    on.run('again', changing('k'));
+    on.run('more', changing('k'));
+    expect(told.slice(1)).toEqual(['0: 0 bytes', 'more: refused overload']);
+  });
+
+  it('in which one has waited too long: it is told that nothing was done, and the next goes on', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('one', changing('k', READ, 2_000));
+    on.run('two', changing('k', appending('v'), 500));
+    on.run('three', changing('k', READ, 2_000));
+    port.host.advance(500);
+    expect(told).toEqual([]);
+    on.answer(NOTHING);
+    expect(told).toEqual(['one: 0 bytes', 'two: timeout, nothing done']);
+    expect(port.news()).toEqual(['get k from a', 'get k from a']);
+    on.answer(NOTHING);
+    expect(told[2]).toBe('three: 0 bytes');
+  });
+
+  it('in which one has waited a part of its time: it has the rest', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    on.run('one', changing('k', READ, 2_000));
+    on.run('two', changing('k', READ, 500));
+    port.host.advance(400);
+    on.answer(NOTHING);
+    port.host.advance(200);
+    expect(told).toEqual(['one: 0 bytes', 'two: timeout, nothing done']);
+  });
+});
+
+describe('a change is refused', () => {
+  it('before the node is up', () => {
+    const on = new Desk();
+    const desk = new ChangeDesk();
+    const told: string[] = [];
+    const refuse = (why: Refusal): unknown => told.push(why);
+    desk.run(changing('k'), () => undefined, { reply() {}, refuse, fail() {} });
+    expect([told, desk.isStrict('s')]).toEqual([['no_service'], false]);
+    expect(on.desk.isStrict('s')).toBe(true);
+  });
+
+  it.each(['k', 's'])(
+    'when its sender has another ring, under which the key is not what it is here: %s',
+    (key) => {
+      const on = new Desk();
+      const { port, told } = on;
+      const command = changing(key);
+      on.run('one', { ...command, strict: !command.strict });
+      expect([told, port.news()]).toEqual([['one: refused moved'], []]);
+    },
+  );
+
+  it('when this node takes no more requests', () => {
+    const on = new Desk();
+    const { port, told } = on;
+    port.full = true;
+    on.run('one', changing('k'));
+    expect([told, port.news()]).toEqual([['one: refused overload'], []]);
+  });
+});
+
+describe('changes of a strict key', () => {
+  /** As an acceptor that refuses nothing. */
+  const accepting =
+    (on: Desk) =>
+    (command: KvCommand): KvReply | undefined => {
+      if (command.kind === 'prepare')
+        return { kind: 'promised', granted: true, ballot: command.ballot, entry: on.held, whole: true };
+      if (command.kind !== 'accept') return undefined;
+      on.held = merge(command.key, on.held, command.entry);
+      return { kind: 'accepted', accepted: true, ballot: command.entry.slice(8, 24) };
+    };
+
+  it('need promises once, and then none as long as nobody comes between', () => {
+    const on = new Desk();
+    on.port.here = accepting(on);
+    on.run('one', changing('s', appending('v')));
+    on.run('two', changing('s', appending('w')));
+    on.port.host.endTurn();
+    expect(on.port.news()).toEqual(['prepare from a', 'accept from a', 'accept from a']);
+    expect(on.told).toEqual(['one: 1 bytes', 'two: 2 bytes']);
+    on.held = undefined;
+    on.run('three', changing('s', appending('x')));
+    expect(on.port.news()).toEqual(['prepare from a', 'accept from a']);
+  });
+
+  it('need them again under another ring', () => {
+    const on = new Desk();
+    on.port.here = accepting(on);
+    on.run('one', changing('s', appending('v')));
+    on.port.adopt('aaaaaaaa');
+    on.run('two', changing('s', appending('w')));
+    expect(on.port.news()).toEqual(['prepare from a', 'accept from a', 'prepare from a', 'accept from a']);
+  });
+});
+
+function stackDepth(): number {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = Infinity;
+  const lines = new Error('where').stack?.split('\n').length ?? 0;
+  Error.stackTraceLimit = limit;
+  return lines;
+}
