@@ -28,7 +28,8 @@ const stamp = (ms: number): Uint8Array => {
   putStampMs(out, 0, ms);
   return out;
 };
-const held = (text: string, untilMs = 0): Uint8Array => encodeString(KEY, stamp(5), latin1Encode(text), untilMs);
+const held = (text: string, untilMs = 0): Uint8Array =>
+  encodeString(KEY, stamp(5), latin1Encode(text), untilMs);
 const textOf = (bytes: Uint8Array | undefined): string | undefined => bytes && latin1Decode(bytes);
 
 const nothing = undefined;
@@ -186,8 +187,11 @@ describe('expire', () => {
     // The new moment is 500; never is later than all.
     ['later', '-', 'set', '-', '-'],
     ['earlier', 'set', '-', '-', 'set'],
+    ['some_earlier', '-', '-', '-', 'set'],
   ])('when %s: to 500, of a value that expires never, at 300, 500, 700', (when, ...expected) => {
-    const outcomes = [0, 300, 500, 700].map((untilMs) => told(apply(held('v', untilMs), expiring(500, when))));
+    const outcomes = [0, 300, 500, 700].map((untilMs) =>
+      told(apply(held('v', untilMs), expiring(500, when))),
+    );
     expect(outcomes).toEqual(
       expected.map((word) => (word === 'set' ? 'applied: -> v until 500' : 'not applied: stays')),
     );
@@ -199,9 +203,12 @@ describe('expire', () => {
     ['some', '-', 'set'],
     ['later', '-', 'set'],
     ['earlier', '-', '-'],
+    ['some_earlier', '-', '-'],
   ])('when %s: to never, of a value that expires never, at 300', (when, ...expected) => {
     const outcomes = [0, 300].map((untilMs) => told(apply(held('v', untilMs), expiring(0, when))));
-    expect(outcomes).toEqual(expected.map((word) => (word === 'set' ? 'applied: -> v' : 'not applied: stays')));
+    expect(outcomes).toEqual(
+      expected.map((word) => (word === 'set' ? 'applied: -> v' : 'not applied: stays')),
+    );
   });
 
   it('to a moment that is past, or just now, deletes', () => {
@@ -266,7 +273,9 @@ interface Twin {
 function next(twin: Twin | undefined, change: Change, now: number): Twin | undefined {
   const is = twin !== undefined && (twin.untilMs === 0 || twin.untilMs > now) ? twin : undefined;
   const meets = (when: Condition): boolean =>
-    when.kind === 'equals' ? is?.text === textOf(when.value) : when.kind === 'always' || (when.kind === 'absent') === !is;
+    when.kind === 'equals'
+      ? is?.text === textOf(when.value)
+      : when.kind === 'always' || (when.kind === 'absent') === !is;
   switch (change.kind) {
     case 'read':
       return is;
@@ -278,8 +287,9 @@ function next(twin: Twin | undefined, change: Change, now: number): Twin | undef
     case 'delete':
       return meets(change.when) ? undefined : is;
     case 'increment': {
-      const sum = BigInt.asIntN(64, BigInt(is?.text ?? '0') + change.by);
-      if (sum !== BigInt(is?.text ?? '0') + change.by) return is;
+      const text = is?.text ?? '0';
+      const sum = BigInt(text) + change.by;
+      if (String(BigInt(text)) !== text || BigInt.asIntN(64, sum) !== sum) return is;
       return { text: String(sum), untilMs: is?.untilMs ?? 0 };
     }
     case 'append': {
@@ -295,6 +305,7 @@ function next(twin: Twin | undefined, change: Change, now: number): Twin | undef
         some: was !== Infinity,
         later: (becomes as number) > (was as number),
         earlier: (becomes as number) < (was as number),
+        some_earlier: was !== Infinity && (becomes as number) < (was as number),
       };
       if (is === undefined || !holds[change.when]) return is;
       return { ...is, untilMs: change.until };
@@ -320,12 +331,15 @@ describe('any changes, one after the other', () => {
       returns,
     }),
     fc.record({ kind: fc.constant('delete' as const), when, returns }),
-    fc.record({ kind: fc.constant('increment' as const), by: fc.constantFrom(1n, -1n, 2n ** 62n, -(2n ** 63n)) }),
+    fc.record({
+      kind: fc.constant('increment' as const),
+      by: fc.constantFrom(1n, -1n, 2n ** 62n, -(2n ** 63n)),
+    }),
     fc.constant<Change>({ kind: 'append', value: latin1Encode('1') }),
     fc.record({
       kind: fc.constant('expire' as const),
       until,
-      when: fc.constantFrom<ExpiryCondition>('always', 'none', 'some', 'later', 'earlier'),
+      when: fc.constantFrom<ExpiryCondition>('always', 'none', 'some', 'later', 'earlier', 'some_earlier'),
       returns,
     }),
   );

@@ -41,8 +41,11 @@ export type Change =
       readonly returns: boolean;
     };
 
-/** What must be of the expiry that is there: none, some, or that the new one is later or earlier; never is later than all. */
-export type ExpiryCondition = 'always' | 'none' | 'some' | 'later' | 'earlier';
+/**
+ * What must be of the expiry that is there: none, some, or that the new one is later or earlier; never is later than all.
+ * some_earlier: some, and the new one is earlier.
+ */
+export type ExpiryCondition = 'always' | 'none' | 'some' | 'later' | 'earlier' | 'some_earlier';
 
 /** Why a change makes no sense for what it found. Nothing was changed. */
 export type ChangeProblem = 'not_an_integer' | 'out_of_range' | 'too_large';
@@ -200,6 +203,8 @@ function mayExpire(when: ExpiryCondition, now: number, next: number): boolean {
       return now !== 0 && (next === 0 || next > now);
     case 'earlier':
       return next !== 0 && (now === 0 || next < now);
+    case 'some_earlier':
+      return next !== 0 && next < now;
   }
 }
 

@@ -7,7 +7,7 @@
  *                         delete:    u8 flags {returns}, condition
  *                         increment: 8 bytes, two's complement
  *                         append:    u32 length, value
- *                         expire:    u8 flags {returns}, f64 until, u8 {always, none, some, later, earlier}
+ *                         expire:    u8 flags {returns}, f64 until, u8 {always, none, some, later, earlier, some_earlier}
  * condition u8 kind {always, absent, present, equals}, equals: u32 length, value
  * answer   u8 flags {applied, existed, value}, u8 problem, u32 length, f64 until, version 16, [value]
  * failure  JSON
@@ -27,7 +27,14 @@ import type { Failure } from './api.ts';
 
 const CHANGES: readonly Change['kind'][] = ['read', 'set', 'delete', 'increment', 'append', 'expire'];
 const CONDITIONS: readonly Condition['kind'][] = ['always', 'absent', 'present', 'equals'];
-const EXPIRY_CONDITIONS: readonly ExpiryCondition[] = ['always', 'none', 'some', 'later', 'earlier'];
+const EXPIRY_CONDITIONS: readonly ExpiryCondition[] = [
+  'always',
+  'none',
+  'some',
+  'later',
+  'earlier',
+  'some_earlier',
+];
 const PROBLEMS: readonly (ChangeProblem | undefined)[] = [
   undefined,
   'not_an_integer',

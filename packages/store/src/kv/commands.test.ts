@@ -32,7 +32,13 @@ const changes: [Change, string][] = [
     '01 01 4008000000000000 00 00000001 76',
   ],
   [
-    { kind: 'set', value: bytes(), when: { kind: 'equals', value: bytes(0x77) }, until: 'keep', returns: false },
+    {
+      kind: 'set',
+      value: bytes(),
+      when: { kind: 'equals', value: bytes(0x77) },
+      until: 'keep',
+      returns: false,
+    },
     '01 02 0000000000000000 03 00000001 77 00000000',
   ],
   [{ kind: 'delete', when: { kind: 'present' }, returns: true }, '02 01 02'],
@@ -40,6 +46,7 @@ const changes: [Change, string][] = [
   [{ kind: 'increment', by: -2n }, '03 fffffffffffffffe'],
   [{ kind: 'append', value: bytes(0x76, 0xff) }, '04 00000002 76ff'],
   [{ kind: 'expire', until: 3, when: 'later', returns: false }, '05 00 4008000000000000 03'],
+  [{ kind: 'expire', until: 3, when: 'some_earlier', returns: true }, '05 01 4008000000000000 05'],
 ];
 const answer: VersionedAnswer = {
   applied: true,
@@ -108,10 +115,7 @@ const replies: [KvReply, string][] = [
     { kind: 'inspected', role: 'fallback', bytes: 9, head: undefined, damage: 'no', inFlight: false },
     '0c 0a 00000009 0002 6e6f',
   ],
-  [
-    { kind: 'promised', granted: true, ballot, entry: undefined, whole: true },
-    `06 06 ${hexOf(ballot)}`,
-  ],
+  [{ kind: 'promised', granted: true, ballot, entry: undefined, whole: true }, `06 06 ${hexOf(ballot)}`],
   [{ kind: 'promised', granted: true, ballot, entry, whole: true }, `06 07 ${hexOf(ballot)} ${hexOf(entry)}`],
   [{ kind: 'promised', granted: false, ballot, entry: undefined, whole: true }, `06 02 ${hexOf(ballot)}`],
   [{ kind: 'accepted', accepted: true, ballot }, `07 01 ${hexOf(ballot)}`],
@@ -121,7 +125,10 @@ const replies: [KvReply, string][] = [
     `08 00 01 00 00000005 4008000000000000 ${hexOf(stampOf(9))}`,
   ],
   [
-    { kind: 'changed', result: { kind: 'answer', answer: { ...answer, applied: false, problem: 'too_large' } } },
+    {
+      kind: 'changed',
+      result: { kind: 'answer', answer: { ...answer, applied: false, problem: 'too_large' } },
+    },
     `08 00 00 03 00000005 4008000000000000 ${hexOf(stampOf(9))}`,
   ],
   [
@@ -208,7 +215,14 @@ describe('whatever is asked and answered', () => {
     fc.record({
       kind: fc.constant('expire' as const),
       until,
-      when: fc.constantFrom('always' as const, 'none' as const, 'some' as const, 'later' as const, 'earlier' as const),
+      when: fc.constantFrom(
+        'always' as const,
+        'none' as const,
+        'some' as const,
+        'later' as const,
+        'earlier' as const,
+        'some_earlier' as const,
+      ),
       returns,
     }),
   );
@@ -221,7 +235,10 @@ describe('whatever is asked and answered', () => {
       .map(([where, time]) => ({ kind: 'accept', ...where, entry: valueAt(where.key, time, 'v') }) as const),
     fc
       .tuple(place, fc.boolean(), fc.nat(0xffff_ffff), change)
-      .map(([where, strict, timeoutMs, change]) => ({ kind: 'change', ...where, strict, timeoutMs, change }) as const),
+      .map(
+        ([where, strict, timeoutMs, change]) =>
+          ({ kind: 'change', ...where, strict, timeoutMs, change }) as const,
+      ),
   );
   const reply: fc.Arbitrary<KvReply> = fc.oneof(
     fc.record({
@@ -295,28 +312,36 @@ describe('whatever is asked and answered', () => {
   it.each([
     ['a change of a kind that is not known', '06'],
     ['a condition that is not known', '02 00 04'],
-    ['a condition of an expiry that is not known', '05 00 4008000000000000 05'],
+    ['a condition of an expiry that is not known', '05 00 4008000000000000 06'],
     ['a moment that is none', '05 00 7ff8000000000000 00'],
     ['a moment before 1970', '05 00 bff0000000000000 00'],
     ['half a millisecond', '05 00 3fe0000000000000 00'],
     ['a moment beyond what an entry can hold', '05 00 42f0000000000000 00'],
     ['a value shorter than it says', '04 00000003 76'],
   ])('%s is refused', (_, hex) => {
-    expect(() => kvCodec.decodeCommand(new Reader(bytesOf(`08 ${AT} 00 00000001 ${hex}`)))).toThrow(WireError);
+    expect(() => kvCodec.decodeCommand(new Reader(bytesOf(`08 ${AT} 00 00000001 ${hex}`)))).toThrow(
+      WireError,
+    );
   });
 
-  it.each(['{}', '[]', 'null', '{"code":1,"message":"m","from":[]}', '{"code":"timeout","message":"m"}', '{'])(
-    'a failure that makes no sense is refused: %s',
-    (text) => {
-      const frame = Uint8Array.of(8, 1, ...new TextEncoder().encode(text));
-      expect(() => kvCodec.decodeReply(new Reader(frame))).toThrow(WireError);
-    },
-  );
+  it.each([
+    '{}',
+    '[]',
+    'null',
+    '{"code":1,"message":"m","from":[]}',
+    '{"code":"timeout","message":"m"}',
+    '{',
+  ])('a failure that makes no sense is refused: %s', (text) => {
+    const frame = Uint8Array.of(8, 1, ...new TextEncoder().encode(text));
+    expect(() => kvCodec.decodeReply(new Reader(frame))).toThrow(WireError);
+  });
 
   it('a failure that does not say that it did nothing may have done something', () => {
     const { definite: _, ...unsure } = failure;
     const frame = Uint8Array.of(8, 1, ...new TextEncoder().encode(JSON.stringify(unsure)));
-    expect(kvCodec.decodeReply(new Reader(frame))).toMatchObject({ result: { failure: { definite: false } } });
+    expect(kvCodec.decodeReply(new Reader(frame))).toMatchObject({
+      result: { failure: { definite: false } },
+    });
   });
 });
 

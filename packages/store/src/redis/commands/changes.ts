@@ -184,21 +184,38 @@ export const getex: WriteCommand = changes(
   tellValue,
 );
 
+const EXPIRE_OPTIONS: readonly string[] = ['NX', 'XX', 'GT', 'LT'];
+/** By the options that are given, in the order of letters. GT holds of no value that never expires. */
 const CONDITIONS: ReadonlyMap<string, ExpiryCondition> = new Map([
+  ['', 'always'],
   ['NX', 'none'],
   ['XX', 'some'],
   ['GT', 'later'],
+  ['GT XX', 'later'],
   ['LT', 'earlier'],
+  ['LT XX', 'some_earlier'],
 ]);
+
+/** What the options from the third argument on ask for, or an error's text. */
+function readCondition(request: Request): { readonly when: ExpiryCondition } | string {
+  const given = new Set<string>();
+  for (let i = 3; i < request.argc; i++) {
+    const option = request.text(i).toUpperCase();
+    if (!EXPIRE_OPTIONS.includes(option)) return `ERR Unsupported option ${request.text(i)}`;
+    given.add(option);
+  }
+  const when = CONDITIONS.get([...given].toSorted().join(' '));
+  if (when !== undefined) return { when };
+  const which = given.has('NX') ? 'NX and XX, GT or LT' : 'GT and LT';
+  return `ERR ${which} options at the same time are not compatible`;
+}
 
 function expires(name: string, form: ExpiryForm, since: string, summary: string): WriteCommand {
   const read: ReadChange = (request, kv) => {
-    const word = request.argc > 3 ? request.text(3).toUpperCase() : undefined;
-    const when = word === undefined ? 'always' : CONDITIONS.get(word);
-    if (when === undefined) return `ERR Unsupported option ${request.text(3)}`;
-    if (request.argc > 4) return SYNTAX_ERROR;
+    const condition = readCondition(request);
+    if (typeof condition === 'string') return condition;
     const until = readMoment(request.text(2), form, kv.now(), name);
-    return typeof until === 'string' ? until : { kind: 'expire', until, when, returns: false };
+    return typeof until === 'string' ? until : { kind: 'expire', until, returns: false, ...condition };
   };
   return changes({ name, arity: -3, group: 'generic', since, summary }, read, tellApplied);
 }

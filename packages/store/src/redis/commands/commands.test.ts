@@ -99,7 +99,7 @@ describe('between client and node', () => {
       '+OK *2 $4 save $2 60 +OK PORT',
     ],
     ['CONFIG RESETSTAT', '+OK'],
-    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':31 *1 $-1 *0'],
+    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':45 *1 $-1 *0'],
     [
       'COMMAND INFO strlen',
       '*1 *10 $6 strlen :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *0 *0',
@@ -203,20 +203,193 @@ describe('options of SET', () => {
   it.each<[string, string]>([
     ['EX', 'ERR syntax error'],
     ['NX XX', 'ERR syntax error'],
+    ['XX NX', 'ERR syntax error'],
     ['EX 10 PX 10', 'ERR syntax error'],
     ['KEEPTTL EX 10', 'ERR syntax error'],
+    ['EX 10 KEEPTTL', 'ERR syntax error'],
     ['PERSIST', 'ERR syntax error'],
+    ['IFEQ', 'ERR syntax error'],
+    ['IFEQ v NX', 'ERR syntax error'],
+    ['XX IFEQ v', 'ERR syntax error'],
+    ['NX EX 0', "ERR invalid expire time in 'set' command"],
     ['EX 0', "ERR invalid expire time in 'set' command"],
     ['EXAT -1', "ERR invalid expire time in 'set' command"],
     ['EX 9223372036854775807', "ERR invalid expire time in 'set' command"],
     ['PX 9223372036854775807', "ERR invalid expire time in 'set' command"],
+    ['GET EX x', 'ERR value is not an integer or out of range'],
     ['EX x', 'ERR value is not an integer or out of range'],
     ['PX 9223372036854775808', 'ERR value is not an integer or out of range'],
-    ['px 9223372036854 nx get', 'ERR SET options are not supported yet by rkv'],
-    ['EX 10 GET', 'ERR SET options are not supported yet by rkv'],
-    ['KEEPTTL XX', 'ERR SET options are not supported yet by rkv'],
-  ])('%s', async (options, error) => {
+  ])('%s is refused', async (options, error) => {
     await refused(`SET k v ${options}`, error);
     expect(door.store.values.size).toBe(0);
+  });
+
+  it.each<[string, string]>([
+    ['SET k v NX; SET k w nx; GET k', '+OK $-1 $1 v'],
+    ['SET k v XX; GET k; SET k v; SET k w XX; GET k', '$-1 $-1 +OK +OK $1 w'],
+    ['SET k v NX NX; SET k w XX XX', '+OK +OK'],
+    ['SET k v GET; SET k w GET; GET k', '$-1 $1 v $1 w'],
+    ['SET k v NX GET; SET k w NX GET; GET k', '$-1 $1 v $1 v'],
+    ['SET k v XX GET; EXISTS k; SET k v; SET k w XX GET; GET k', '$-1 :0 +OK $1 v $1 w'],
+    ['SET k v EX 10; SET k w KEEPTTL; TTL k; SET k x; TTL k', '+OK +OK :10 +OK :-1'],
+    ['SET k v KEEPTTL; TTL k', '+OK :-1'],
+    ['SET k v EX 10; SET k w XX KEEPTTL GET; TTL k; GET k', '+OK $1 v :10 $1 w'],
+    ['SET k v EX 10; SET k w NX; TTL k', '+OK $-1 :10'],
+    ['SET k v NX EX 10 GET; TTL k; SET k w PX 400 XX; PTTL k', '$-1 :10 +OK :400'],
+    ['SET k v EX 10; SET k w GET; TTL k', '+OK $1 v :-1'],
+    ['SET k v NX PXAT 1000000; GET k; SET k w NX; GET k', '+OK $-1 +OK $1 w'],
+  ])('%s', dialogue);
+
+  it.each<[string, string]>([
+    ['SET k v; SET k w IFEQ v; GET k; SET k x ifeq v; GET k', '+OK +OK $1 w $-1 $1 w'],
+    ['SET k v IFEQ v; EXISTS k', '$-1 :0'],
+    ['SET k ""; SET k v IFEQ ""; GET k', '+OK +OK $1 v'],
+    ['SET k v; SET k w IFEQ x GET; SET k w IFEQ v GET; GET k', '+OK $1 v $1 v $1 w'],
+    ['SET k v EX 10; SET k w IFEQ v KEEPTTL; TTL k; SET k x IFEQ w; TTL k', '+OK +OK :10 +OK :-1'],
+    ['SET k v; SET k IFEQ IFEQ v; GET k; SET k w IFEQ IFEQ; GET k', '+OK +OK $4 IFEQ +OK $1 w'],
+  ])('as Valkey has it: %s', dialogue);
+});
+
+const INT64_MAX = '9223372036854775807';
+const INT64_MIN = '-9223372036854775808';
+
+describe('numbers', () => {
+  it.each<[string, string]>([
+    ['INCR k; INCR k; DECR k; GET k', ':1 :2 :1 $1 1'],
+    ['DECR k; GET k', ':-1 $2 -1'],
+    ['SET k 10; INCRBY k 32; DECRBY k 50; INCRBY k -2', '+OK :42 :-8 :-10'],
+    ['SET k 10 EX 10; INCR k; TTL k', '+OK :11 :10'],
+    ['SET k 10 PXAT 1000000; INCR k; TTL k', '+OK :1 :-1'],
+    [`INCRBY k ${INT64_MAX}; DECRBY k ${INT64_MAX}; INCRBY k ${INT64_MIN}`, `:${INT64_MAX} :0 :${INT64_MIN}`],
+    [`SET k ${INT64_MIN}; INCRBY k ${INT64_MAX}`, '+OK :-1'],
+  ])('%s', dialogue);
+
+  it.each<[string, string, string]>([
+    [INT64_MAX, 'INCR k', 'ERR increment or decrement would overflow'],
+    [INT64_MIN, 'DECR k', 'ERR increment or decrement would overflow'],
+    [INT64_MAX, 'INCRBY k 1', 'ERR increment or decrement would overflow'],
+    ['-2', `DECRBY k ${INT64_MAX}`, 'ERR increment or decrement would overflow'],
+    ['0', `DECRBY k ${INT64_MIN}`, 'ERR decrement would overflow'],
+    ['v', 'INCR k', 'ERR value is not an integer or out of range'],
+    ['', 'INCR k', 'ERR value is not an integer or out of range'],
+    [' 1', 'INCR k', 'ERR value is not an integer or out of range'],
+    ['01', 'DECR k', 'ERR value is not an integer or out of range'],
+    ['1.5', 'INCRBY k 1', 'ERR value is not an integer or out of range'],
+    ['9223372036854775808', 'DECR k', 'ERR value is not an integer or out of range'],
+    ['1', 'INCRBY k x', 'ERR value is not an integer or out of range'],
+    ['1', 'DECRBY k 1.5', 'ERR value is not an integer or out of range'],
+    ['1', 'INCRBY k 9223372036854775808', 'ERR value is not an integer or out of range'],
+    ['1', 'INCR k 1', "ERR wrong number of arguments for 'incr' command"],
+    ['1', 'DECR', "ERR wrong number of arguments for 'decr' command"],
+    ['1', 'INCRBY k', "ERR wrong number of arguments for 'incrby' command"],
+    ['1', 'DECRBY k 1 2', "ERR wrong number of arguments for 'decrby' command"],
+  ])('of %j: %s is refused, and the value stays', async (value, command, error) => {
+    door.store.values.set('k', Buffer.from(value));
+    await refused(command, error);
+    expect(door.store.values.get('k')?.toString()).toBe(value);
+  });
+});
+
+describe('values that are read before they are written', () => {
+  it.each<[string, string]>([
+    ['APPEND k hello; APPEND k ""; APPEND k " you"; STRLEN k', ':5 :5 :9 :9'],
+    ['APPEND k ""; EXISTS k; GET k', ':0 :1 $0 '],
+    ['SET k v EX 10; APPEND k w; GET k; TTL k', '+OK :2 $2 vw :10'],
+    ['SETNX k v; SETNX k w; GET k', ':1 :0 $1 v'],
+    ['SET k v EX 10; SETNX k w; TTL k', '+OK :0 :10'],
+    ['GETSET k v; GETSET k w; GET k', '$-1 $1 v $1 w'],
+    ['SET k v EX 10; GETSET k w; TTL k', '+OK $1 v :-1'],
+    ['SET k v; GETDEL k; GETDEL k; EXISTS k', '+OK $1 v $-1 :0'],
+    ['SET k v PXAT 1000000; GETDEL k; GETSET k w', '+OK $-1 $-1'],
+  ])('%s', dialogue);
+
+  it.each<[string, string]>([
+    ['SET k v EX 10; GETEX k; TTL k', '+OK $1 v :10'],
+    ['SET k v; GETEX k EX 10; TTL k; GETEX k persist; TTL k', '+OK $1 v :10 $1 v :-1'],
+    ['SET k v; GETEX k PX 400; PTTL k; GETEX k EXAT 1001; PTTL k', '+OK $1 v :400 $1 v :1000'],
+    ['SET k v; GETEX k PXAT 1000001; PTTL k', '+OK $1 v :1'],
+    ['SET k v; GETEX k PXAT 999999; EXISTS k', '+OK $1 v :0'],
+    ['GETEX k; GETEX k EX 10; GETEX k PERSIST; EXISTS k', '$-1 $-1 $-1 :0'],
+  ])('%s', dialogue);
+
+  it.each<[string, string]>([
+    ['GETEX k EX', 'ERR syntax error'],
+    ['GETEX k EX 10 PX 10', 'ERR syntax error'],
+    ['GETEX k PERSIST EX 10', 'ERR syntax error'],
+    ['GETEX k KEEPTTL', 'ERR syntax error'],
+    ['GETEX k NX', 'ERR syntax error'],
+    ['GETEX k EX 0', "ERR invalid expire time in 'getex' command"],
+    ['GETEX k PXAT -1', "ERR invalid expire time in 'getex' command"],
+    ['GETEX k EX x', 'ERR value is not an integer or out of range'],
+    ['GETEX', "ERR wrong number of arguments for 'getex' command"],
+    ['APPEND k', "ERR wrong number of arguments for 'append' command"],
+    ['SETNX k', "ERR wrong number of arguments for 'setnx' command"],
+    ['GETSET k', "ERR wrong number of arguments for 'getset' command"],
+    ['GETDEL k v', "ERR wrong number of arguments for 'getdel' command"],
+  ])('%s is refused', async (command, error) => {
+    door.store.values.set('k', Buffer.from('v'));
+    await refused(command, error);
+    expect([...door.store.values].map(String)).toEqual(['k,v']);
+  });
+});
+
+describe('EXPIRE and its like', () => {
+  it.each<[string, string]>([
+    ['SET k v; EXPIRE k 10; PTTL k; PEXPIRE k 400; PTTL k', '+OK :1 :10000 :1 :400'],
+    ['SET k v; EXPIREAT k 1001; PTTL k; PEXPIREAT k 1000001; PTTL k', '+OK :1 :1000 :1 :1'],
+    ['EXPIRE k 10; PEXPIRE k 10; EXPIREAT k 2000; PEXPIREAT k 2000000; EXISTS k', ':0 :0 :0 :0 :0'],
+    ['SET k v; EXPIRE k 0; EXISTS k', '+OK :1 :0'],
+    ['SET k v; PEXPIRE k -1; EXISTS k', '+OK :1 :0'],
+    ['SET k v; EXPIREAT k 1000; EXISTS k', '+OK :1 :0'],
+    ['SET k v; PEXPIREAT k 999999; EXISTS k', '+OK :1 :0'],
+    ['SET k v; EXPIREAT k -1; EXISTS k', '+OK :1 :0'],
+    [`SET k v; PEXPIREAT k ${INT64_MIN}; EXISTS k`, '+OK :1 :0'],
+    [`SET k v; PEXPIRE k ${INT64_MIN}; EXISTS k`, '+OK :1 :0'],
+    ['SET k v; EXPIRE k -9223372036854775; EXISTS k', '+OK :1 :0'],
+    ['SET k v EX 10; PERSIST k; TTL k; PERSIST k; PERSIST none', '+OK :1 :-1 :0 :0'],
+    ['SET k v EX 10; EXPIRE k 20; TTL k; SET k w; TTL k', '+OK :1 :20 +OK :-1'],
+  ])('%s', dialogue);
+
+  it.each<[string, string]>([
+    ['SET k v; EXPIRE k 10 NX; EXPIRE k 20 NX; TTL k', '+OK :1 :0 :10'],
+    ['SET k v; EXPIRE k 10 XX; TTL k; EXPIRE k 10; EXPIRE k 20 xx; TTL k', '+OK :0 :-1 :1 :1 :20'],
+    ['SET k v; EXPIRE k 10 GT; TTL k', '+OK :0 :-1'],
+    ['SET k v EX 10; EXPIRE k 9 GT; EXPIRE k 10 GT; EXPIRE k 11 GT; TTL k', '+OK :0 :0 :1 :11'],
+    ['SET k v; PEXPIRE k 10000 LT; TTL k', '+OK :1 :10'],
+    ['SET k v EX 10; EXPIRE k 11 LT; EXPIRE k 10 LT; EXPIRE k 9 LT; TTL k', '+OK :0 :0 :1 :9'],
+    ['SET k v EX 10; EXPIRE k -1 GT; EXISTS k; EXPIRE k -1 LT; EXISTS k', '+OK :0 :1 :1 :0'],
+    [
+      'SET k v EX 10; EXPIRE k 11 XX GT; EXPIRE k 9 XX GT; TTL k; SET k v; EXPIRE k 9 GT XX',
+      '+OK :1 :0 :11 +OK :0',
+    ],
+    [
+      'SET k v EX 10; EXPIRE k 11 LT XX; EXPIRE k 9 XX LT; TTL k; SET k v; EXPIRE k 9 XX LT',
+      '+OK :0 :1 :9 +OK :0',
+    ],
+    ['SET k v; EXPIRE k 11 NX NX; EXPIRE k 20 GT GT; TTL k', '+OK :1 :1 :20'],
+  ])('%s', dialogue);
+
+  it.each<[string, string]>([
+    ['EXPIRE k x', 'ERR value is not an integer or out of range'],
+    ['EXPIRE k 1.5', 'ERR value is not an integer or out of range'],
+    ['PEXPIREAT k 9223372036854775808', 'ERR value is not an integer or out of range'],
+    ['EXPIRE k 9223372036854776', "ERR invalid expire time in 'expire' command"],
+    ['EXPIRE k 9223372036854775', "ERR invalid expire time in 'expire' command"],
+    [`PEXPIRE k ${INT64_MAX}`, "ERR invalid expire time in 'pexpire' command"],
+    ['EXPIREAT k 9223372036854776', "ERR invalid expire time in 'expireat' command"],
+    ['EXPIRE k -9223372036854776', "ERR invalid expire time in 'expire' command"],
+    ['EXPIRE k 10 nope', 'ERR Unsupported option nope'],
+    ['EXPIRE k x nope', 'ERR Unsupported option nope'],
+    ['EXPIRE k 10 NX nope', 'ERR Unsupported option nope'],
+    ['EXPIRE k 10 NX XX', 'ERR NX and XX, GT or LT options at the same time are not compatible'],
+    ['EXPIRE k 10 LT NX', 'ERR NX and XX, GT or LT options at the same time are not compatible'],
+    ['EXPIRE k 10 GT LT', 'ERR GT and LT options at the same time are not compatible'],
+    ['EXPIRE k', "ERR wrong number of arguments for 'expire' command"],
+    ['PEXPIRE', "ERR wrong number of arguments for 'pexpire' command"],
+    ['PERSIST k 1', "ERR wrong number of arguments for 'persist' command"],
+  ])('%s is refused', async (command, error) => {
+    door.store.values.set('k', Buffer.from('v'));
+    await refused(command, error);
+    expect([...door.store.values].map(String)).toEqual(['k,v']);
   });
 });

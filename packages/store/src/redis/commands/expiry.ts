@@ -8,6 +8,7 @@ import type { ReadCommand } from './command.ts';
 import { parseInt64 } from './decimal.ts';
 import { NOT_AN_INTEGER } from './errors.ts';
 
+const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 /** Milliseconds. */
 export const SECOND = 1000n;
@@ -39,8 +40,9 @@ export function readMoment(
   const time = parseInt64(text);
   if (time === undefined) return NOT_AN_INTEGER;
   const now = absolute ? 0n : BigInt(nowMs);
-  const moment = time * unit + now;
-  if (moment > INT64_MAX || moment < -INT64_MAX) return invalidTime(command);
+  const given = time * unit;
+  const moment = given + now;
+  if (moment > INT64_MAX || given < INT64_MIN) return invalidTime(command);
   if (moment <= 0n) return 1;
   return moment > BigInt(EXPIRY_MS_MAX) ? EXPIRY_MS_MAX : Number(moment);
 }
