@@ -131,6 +131,11 @@ export interface VnodeContext {
    */
   beforeChange(): void;
   /**
+   * What this vnode has answered to fenced commands may have been forgotten. It is partial until it has merged all other
+   * copies, and does none until nobody counts its earlier answers any more.
+   */
+  doubt(): void;
+  /**
    * Tell the framework that an item changed; `hashHi` is the first word of its key's hash. While it is being handed
    * over, the encoded item is passed on to the receiver. Cheap when nothing moves: `encode` is then not called.
    */
@@ -284,6 +289,8 @@ export interface VnodeModule<Command, Reply> {
    * former owner answered its successor holds. Others are refused, as `moved` or `busy`. Left out: no command is fenced.
    */
   fences?(command: Command): boolean;
+  /** So long after a fenced command nobody counts its answer any more, ms. Where there are none: left out. */
+  readonly fencedForMs?: number;
   /**
    * Everything that its vnodes know is in the node's store: one that keeps throwing is given up, once the store has what
    * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.

@@ -87,6 +87,8 @@ export class VnodeHost {
   #record: VnodeRecord;
   /** The batch that holds the record; undefined: the store did not take it. */
   #recordSeq: number | undefined;
+  /** By the monotonic clock: until then somebody may still count what this vnode answered and has forgotten. */
+  #countsFrom = -Infinity;
   #sinks: ItemSink[] = [];
   /** Items that have changed so far. */
   #changes = 0;
@@ -97,6 +99,8 @@ export class VnodeHost {
     this.service = init.module.name;
     this.#mailbox = new Mailbox(init.mailboxMax ?? MAILBOX_MAX, () => init.host.monotonic());
     this.#record = this.#findOrMakeRecord();
+    // Who was an owner before and cannot prove it whole.
+    if (!this.whole) this.#doubt();
     this.#context = this.#makeContext();
     this.#vnode = init.module.open(this.#context);
   }
@@ -132,7 +136,15 @@ export class VnodeHost {
   /** What it answers may be counted in a majority of its partition's owners. */
   get countsInMajorities(): boolean {
     const { role, state, sealed } = this.#record;
-    return role === 'owner' && state === 'whole' && sealed !== true;
+    const counts = role === 'owner' && state === 'whole' && sealed !== true;
+    return counts && this.#init.host.monotonic() >= this.#countsFrom;
+  }
+
+  /** What it answered may have been forgotten. */
+  #doubt(): void {
+    if (this.#record.role !== 'owner') return;
+    this.#countsFrom = this.#init.host.monotonic() + (this.#init.module.fencedForMs ?? 0);
+    this.become('owner', this.#record.epoch, 'partial');
   }
 
   get vnode(): Vnode<unknown, unknown> {
@@ -398,6 +410,7 @@ export class VnodeHost {
       role: () => this.role,
       bounds,
       beforeChange: () => this.#beforeChange(),
+      doubt: () => this.#doubt(),
       changed: (hashHi, encode) => {
         this.#changes++;
         if (this.#sinks.length > 0) this.#passOn(hashHi, encode);

@@ -9,9 +9,9 @@
  * Who accepts ballot b promises b's *successor* with the same stroke, to the same proposer: its next change needs no round
  * of promises. A register that is the successor of the version so means: nothing has been promised to anybody else since.
  *
- * Accepted content also comes by merge, from handoff and exchange, where no promise is asked. That is harmless, because
- * an acceptor tells of the highest that it holds: a change that a majority accepted is seen by every later proposer,
- * however it got where it is seen.
+ * Accepted content also comes by merge, from handoff and exchange, where no promise is asked. A change that a majority accepted
+ * is seen by every later proposer all the same, because an acceptor tells of the highest that it holds. But to see one state at a
+ * majority is not to know that it was accepted by one: that takes acceptors that are settled, or a round of votes.
  *
  * Source: Rystsov, "CASPaxos: Replicated State Machines without logs" (2018), 2.2 and the one-round optimization;
  * PROTOCOLS 8. Not here: rounds and majorities (kv/strict-change.ts).

@@ -1,12 +1,11 @@
 /**
  * The acceptor of a vnode's strict keys: promises ballots, accepts entries under them, and answers once that is durable.
  *
- * What it may do is in entry/ballot.ts; here it is done. A damaged entry may have borne a promise that nobody knows any more,
- * so of its key nothing is promised nor accepted until another replica's has taken its place.
+ * What it may do is in entry/ballot.ts; here it is done. A damaged entry may have borne what nobody knows any more: nothing is
+ * promised nor accepted on it, and its vnode does not count until it has merged all other copies (`doubt`).
  */
 import { compareStamps, type HybridClock, type RecordKey, type ReplyToken } from '@rkv/core';
 import { ballotOf, isNothing, mayAccept, promise } from '../entry/ballot.ts';
-import { problemOf } from '../entry/check.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import { merge, type ClashHandler } from '../entry/merge.ts';
 import { STATE_AT, STATE_END, type AcceptCommand, type KvReply, type PrepareCommand } from './commands.ts';
@@ -15,6 +14,8 @@ export interface AcceptorParts {
   readonly clock: HybridClock;
   /** What is held, stored or on its way into the store. Borrowed. */
   find(at: RecordKey): Uint8Array | undefined;
+  /** What the store has of it cannot be believed. */
+  isDamaged(at: RecordKey): boolean;
   /** What the store has. Borrowed. */
   stored(at: RecordKey): Uint8Array | undefined;
   /** False: the store takes no writes. */
@@ -32,10 +33,10 @@ export class Acceptor {
   }
 
   prepare(command: PrepareCommand, token: ReplyToken<KvReply>): void {
-    const { find, replace, clock, whenStored } = this.#parts;
+    const { find, isDamaged, replace, clock, whenStored } = this.#parts;
     const { hashHi, hashLo, key, ballot, known } = command;
+    if (isDamaged(command)) return token.refuse('busy');
     const held = find(command);
-    if (isDamaged(key, held)) return token.refuse('busy');
     clock.observe(ballot, 0);
     const promised = promise(key, held, ballot);
     if (promised === undefined) return token.reply(notPromised(held));
@@ -45,10 +46,10 @@ export class Acceptor {
   }
 
   accept(command: AcceptCommand, token: ReplyToken<KvReply>): void {
-    const { find, replace, clock, whenStored, onClash } = this.#parts;
+    const { find, isDamaged, replace, clock, whenStored, onClash } = this.#parts;
     const { key, entry } = command;
+    if (isDamaged(command)) return token.refuse('busy');
     const held = find(command);
-    if (isDamaged(key, held)) return token.refuse('busy');
     clock.observe(entry, VERSION_AT);
     const accepted = mayAccept(held, entry);
     const reply = { kind: 'accepted' as const, accepted, ballot: ballotOf(held) };
@@ -64,10 +65,6 @@ export class Acceptor {
     if (isNothing(held)) return { kind: 'promised', granted: true, ballot, entry: undefined, whole: true };
     return { kind: 'promised', granted: true, ballot, entry: held, whole: !isState(held, known) };
   }
-}
-
-function isDamaged(key: string, held: Uint8Array | undefined): boolean {
-  return held !== undefined && problemOf(key, held) !== undefined;
 }
 
 function notPromised(held: Uint8Array | undefined): KvReply {

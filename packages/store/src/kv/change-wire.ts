@@ -128,7 +128,10 @@ export function writeAnswer(answer: VersionedAnswer, out: ByteWriter): void {
 /** Borrows the frame's bytes. */
 export function readAnswer(input: ByteReader): VersionedAnswer {
   const flags = input.u8();
-  const problem = PROBLEMS[input.u8()];
+  const number = input.u8();
+  // A later node's: no answer is better than a wrong one.
+  if (number >= PROBLEMS.length) throw new WireError('a problem that the store does not know');
+  const problem = PROBLEMS[number];
   const length = input.u32();
   const untilMs = input.f64();
   const version = input.view(16).slice();

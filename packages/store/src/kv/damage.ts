@@ -16,16 +16,18 @@ const KEYS_MAX = 10_000;
 export class Damage {
   readonly #context: VnodeContext;
   readonly #onFound: () => void;
+  readonly #onKey: (key: string) => void;
   readonly #isTrusted: boolean;
   readonly #keys = new Map<string, PartitionId>();
   readonly #replacedIn = new Set<PartitionId>();
   /** Replaced by another replica's, since this vnode was opened. */
   healed = 0;
 
-  /** `onFound`: the sums of a range are not to be believed until they were counted again. */
-  constructor(context: VnodeContext, onFound: () => void) {
+  /** `onFound`: the sums of a range are not to be believed until they were counted again. `onKey`: this key's entry is damaged. */
+  constructor(context: VnodeContext, onFound: () => void, onKey: (key: string) => void) {
     this.#context = context;
     this.#onFound = onFound;
+    this.#onKey = onKey;
     this.#isTrusted = context.store.volatile === true;
   }
 
@@ -77,6 +79,7 @@ export class Damage {
 
   #note({ key, hashHi }: RecordKey, problem: string | undefined): boolean {
     if (problem === undefined) return false;
+    this.#onKey(key);
     if (this.#keys.has(key) || this.#keys.size >= KEYS_MAX) return true;
     const { place, logger } = this.#context;
     this.#keys.set(key, partitionOf(hashHi, place.ringBits));

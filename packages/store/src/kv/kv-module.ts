@@ -1,6 +1,7 @@
 /** The store as a service on the ring: its name, its wire, its vnodes. */
 import type { HybridClock, VnodeModule } from '@rkv/core';
 import { kvCodec, type KvCommand, type KvReply } from './commands.ts';
+import { TIMEOUT_MS_MAX } from './api.ts';
 import { ChangeDesk } from './change-desk.ts';
 import { inFlightBudget, KvVnode, type SharedByVnodes } from './kv-vnode.ts';
 
@@ -24,6 +25,7 @@ export function kvModule(
     codec: kvCodec,
     merges: (command) => command.kind === 'merge',
     fences: isFenced,
+    fencedForMs: TIMEOUT_MS_MAX,
     reopens: true,
     open: (context) => new KvVnode(context, clock, { desk, inFlight, onUnsound, counts }),
   };

@@ -145,7 +145,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#clock = clock;
     const at = { hashHi: 0, hashLo: 0, key: 'tally' };
     this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
-    this.#damage = new Damage(context, () => this.#scrub.want());
+    this.#damage = new Damage(
+      context,
+      () => this.#scrub.want(),
+      // What this acceptor promised and accepted of a strict key may be forgotten once another replica's is in its place.
+      (key) => {
+        if (desk.isStrict(key)) context.doubt();
+      },
+    );
     const parts = { context, overlay: this.#overlay, tallies: this.#tallies, damage: this.#damage };
     this.trees = new KvItemTrees(parts);
     const distrust = (range: PartitionId): void => this.trees.distrust(range);
@@ -160,6 +167,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#acceptor = new Acceptor({
       clock,
       find: (at) => this.#find(at),
+      isDamaged: (at) => this.#isDamaged(at),
       stored: (at) => context.store.get(SPACE_ENTRY, context.place, at),
       replace: (at, before, after) => this.#store(at, before, after) !== undefined,
       whenStored: (key, token, stored) => this.#whenStored(key, token, stored),
@@ -366,6 +374,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       stored: () => token.reply(reply),
       failed: () => token.fail('the store failed'),
     });
+  }
+
+  #isDamaged(at: RecordKey): boolean {
+    if (this.#overlay.has(at.key)) return false;
+    const entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
+    return entry !== undefined && this.#damage.isIn(at, entry);
   }
 
   #accept(command: AcceptCommand, token: ReplyToken<KvReply>): void {

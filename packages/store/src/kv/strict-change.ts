@@ -11,8 +11,9 @@
  *   it finds only what is older         nobody will ever come upon the outcome but to overrule it: it applies anew
  *   it finds something later            that may or may not stand on the outcome: `conflict`, not definite
  *
- * Where a change finds nothing to do it need not write: when all that promised show the same state, no lower ballot can
- * get a majority any more, so that state is the latest. When they differ what was found is accepted anew first.
+ * A change that finds nothing to do has what it found accepted anew before it is answered. That all who promised show one state
+ * proves nothing: exchange may have brought it to one of them after it had promised a higher ballot to somebody else, who knows
+ * nothing of it. Only where nothing at all is found, and nothing was sent, there is nothing to write.
  *
  * Only owners count, one vote for each partition; they refuse when they are not whole, sealed or under another ring. Stand-ins
  * are not asked. Whoever lacks votes because of a ballot that is higher waits for a moment, longer each time.
@@ -35,8 +36,15 @@ import {
   type RequestId,
 } from '@rkv/core';
 import { isNothing, promisedOf, successorOf } from '../entry/ballot.ts';
-import { applyChange, entryAfter, entryAgain, type Change, type ChangeAnswer } from '../entry/change.ts';
-import { compareVersion, sameState, VERSION_AT } from '../entry/layout.ts';
+import {
+  applyChange,
+  entryAfter,
+  entryAgain,
+  type Change,
+  type ChangeAnswer,
+  type NextState,
+} from '../entry/change.ts';
+import { compareVersion, VERSION_AT } from '../entry/layout.ts';
 import type { FailureCode } from './api.ts';
 import {
   STATE_AT,
@@ -85,10 +93,8 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #ballot: Uint8Array = ZERO_STAMP;
   /** The highest ballot heard of. */
   #highest: Uint8Array = ZERO_STAMP;
-  /** The latest state that was shown, and whether all show the same. */
+  /** The latest state that was shown. */
   #latest: Uint8Array | undefined;
-  #shown = 0;
-  #agreed = true;
   readonly #sent: Sent[] = [];
   #answer!: ChangeAnswer;
   #outrun = false;
@@ -150,12 +156,11 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     const ballot = confirmed.take(coordinator.port.epoch, placed.key, here);
     if (ballot === undefined) return false;
     const latest = here?.slice();
-    const { answer, next } = this.#apply(latest);
-    if (next === undefined) return false;
     this.#ballot = ballot;
     this.#latest = latest;
     this.#epoch = coordinator.port.epoch;
-    this.#propose(entryAfter(placed.key, latest, next, ballot, this.#nextPromise()), answer);
+    const { answer, next } = this.#apply(latest);
+    this.#proposeNext(latest, next, answer);
     return true;
   }
 
@@ -167,8 +172,6 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     this.#ballot = new Uint8Array(STAMP_BYTES);
     coordinator.clock.write(this.#ballot, 0, { bytes: this.#highest, at: 0 });
     this.#latest = undefined;
-    this.#shown = 0;
-    this.#agreed = true;
     this.#sendToAll(() => ({ kind: 'prepare', ...placed, ballot: this.#ballot, known: this.#known() }));
   }
 
@@ -180,14 +183,12 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #look({ entry, whole }: PromisedReply): void {
     const shown = entry === undefined || isNothing(entry) ? undefined : entry;
     const latest = this.#latest;
-    if (this.#shown++ > 0 && !isSame(shown, latest)) this.#agreed = false;
     if (shown === undefined || (latest !== undefined && compareVersion(shown, latest) <= 0)) return;
     // Who was told of a state shows its header only when it holds just that.
     if (whole) this.#latest = shown.slice();
   }
 
   #decide(): void {
-    const { placed } = this.#init;
     const latest = this.#latest;
     const own = latest && this.#sent.find(({ ballot }) => compareStamps(latest, VERSION_AT, ballot, 0) === 0);
     if (latest !== undefined && own !== undefined) return this.#proposeAgain(latest, own.answer);
@@ -196,13 +197,15 @@ export class StrictChange implements ReplicaRequest<KvReply> {
       return this.#fail('conflict');
 
     const { answer, next } = this.#apply(latest);
-    if (next !== undefined)
-      return this.#propose(entryAfter(placed.key, latest, next, this.#ballot, this.#nextPromise()), answer);
-    // A read comes here because promises were open; once something is accepted, the next one need not.
-    if (latest !== undefined && (!this.#agreed || this.#init.change.kind === 'read'))
-      return this.#proposeAgain(latest, answer);
-    this.#confirm(latest?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP, this.#ballot);
-    this.#succeed(answer);
+    if (next === undefined && latest === undefined && this.#sent.length === 0) return this.#succeed(answer);
+    this.#proposeNext(latest, next, answer);
+  }
+
+  #proposeNext(latest: Uint8Array | undefined, next: NextState | undefined, answer: ChangeAnswer): void {
+    if (next === undefined && latest !== undefined) return this.#proposeAgain(latest, answer);
+    const { key } = this.#init.placed;
+    const state = next ?? { value: undefined, until: 0 };
+    this.#propose(entryAfter(key, latest, state, this.#ballot, this.#nextPromise()), answer);
   }
 
   #apply(latest: Uint8Array | undefined): ReturnType<typeof applyChange> {
@@ -268,11 +271,14 @@ export class StrictChange implements ReplicaRequest<KvReply> {
 
   #judge(): void {
     if (this.#done || this.#sending || this.#round === 'waiting') return;
-    if (this.#count.met) return this.#round === 'promises' ? this.#decide() : this.#handleAccepted();
+    if (this.#count.met) return this.#handleMajority();
     if (!this.#count.possible) this.#askAgain();
   }
 
-  #handleAccepted(): void {
+  #handleMajority(): void {
+    // A vnode that may have forgotten its answer votes again once nobody can count that any more.
+    if (this.#init.coordinator.host.monotonic() >= this.#init.deadline) return this.#fail('timeout');
+    if (this.#round === 'promises') return this.#decide();
     this.#confirm(this.#ballot, successorOf(this.#ballot));
     this.#succeed(this.#answer);
   }
@@ -356,8 +362,4 @@ export function primariesOf(coordinator: Coordinator, placed: PlacedKey): Counte
     list.owners,
     self,
   );
-}
-
-function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : sameState(a, b);
 }

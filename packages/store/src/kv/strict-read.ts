@@ -132,8 +132,9 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     const [first] = shown;
     const agreed = shown.every(({ entry }) => isSame(entry, first?.entry));
     const full = shown.find(({ whole }) => whole);
-    // The value was asked of one that failed, or somebody is behind.
-    if (!agreed || full === undefined) return this.#askTheProposer();
+    // The value was asked of one that failed, or somebody is behind; or an answer is so old that it may have been forgotten.
+    const isLate = this.#coordinator.host.monotonic() >= this.#deadline;
+    if (!agreed || full === undefined || isLate) return this.#askTheProposer();
     this.#end();
     const { entry } = full;
     if (entry === undefined) return this.#sink.onMissing();

@@ -95,6 +95,7 @@ export class Tidying {
   }
 
   #keepInMind(entry: Uint8Array): void {
+    if (hasFlag(entry, FLAG_PROMISED)) return;
     if (typeOf(entry) === TOMBSTONE)
       this.#lowestDeletion = Math.min(this.#lowestDeletion, stampMs(entry, VERSION_AT));
     else if (expiryMs(entry) !== 0) this.#lowestMoment = Math.min(this.#lowestMoment, expiryMs(entry));

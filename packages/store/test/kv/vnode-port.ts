@@ -71,6 +71,7 @@ export class VnodePort extends ManualPort {
       bounds: noBounds,
       durability: 'process',
       beforeChange: () => {},
+      doubt: () => {},
       changed: () => {},
     });
   }

@@ -75,10 +75,15 @@ export class VnodeStage {
       bounds: this.bounds,
       durability,
       beforeChange: () => {},
+      doubt: () => {},
       changed: (_hashHi, encode) => this.passedOn.push(describeItem(encode())),
     };
     const onUnsound = (why: string): void => void this.unsound.push(why);
-    this.vnode = new KvVnode(this.#context, this.clock, { inFlight: this.inFlight, onUnsound, counts: this.counts });
+    this.vnode = new KvVnode(this.#context, this.clock, {
+      inFlight: this.inFlight,
+      onUnsound,
+      counts: this.counts,
+    });
     store.start({
       onProgress: () => this.vnode.onStoreProgress(),
       onFailure: (fromSeq) => this.vnode.onStoreProgress(fromSeq),
