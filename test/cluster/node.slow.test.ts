@@ -90,7 +90,7 @@ describe('the command line', () => {
     [['cluster', 'join'], /missing required argument 'address'/],
     [['start', '--storage', 'disk'], /memory or lmdb/],
     [['start', '--ring-size', '12'], /power of two/],
-    [['start', '--level', 'strict'], /strict is not available yet/],
+    [['start', '--level', 'strong'], /must be eventual or strict/],
   ])('exits 2 for wrong usage: rkv %j', async (args, why) => {
     const { code, out, err } = await node.rkv(...args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
