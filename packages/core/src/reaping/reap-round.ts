@@ -12,6 +12,9 @@
  * member; whoever is not heard, or answers under another ring or in another life, ends the round. That does no harm: a bar
  * without a floor only has old stamps given anew. Nor do two rounds at one time, for each proves by itself what it says.
  *
+ * No round is begun in a ring that was ever forced: nodes that a forced ring has left in no ring still hold what they had, and
+ * may be let in again when a tombstone that overrules it is gone. Nobody can be asked what they hold.
+ *
  * Who has been let in and not entered yet takes no part: it holds nothing of this cluster, and hears of bar and floor before
  * it takes anything over.
  *
@@ -19,6 +22,7 @@
  */
 import { compareStamps, putStampMs, STAMP_BYTES, stampHex } from '../base/hybrid-clock.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
+import { eraOf } from '../ring/era.ts';
 import type { ReapingPort } from './port.ts';
 import type { ReapMember } from './reap-member.ts';
 import { NO_STAMP, REAP_STEPS, type ReapAnswer, type ReapStep } from './reap-wire.ts';
@@ -75,7 +79,7 @@ export class ReapRounds {
   #maybeBegin(now: number): void {
     const { document, self, isUp, leads, lowestClock } = this.#port;
     if (now < this.#nextAt || !leads() || !this.#member.known) return;
-    if (document.pending.length > 0 || document.resize !== undefined) return;
+    if (document.pending.length > 0 || document.resize !== undefined || eraOf(document.epoch) > 0) return;
     const lowest = lowestClock();
     const members = document.members.filter(({ status }) => status !== 'joining').map(({ id }) => id);
     if (lowest === undefined || !members.every((id) => id === self || isUp(id))) return;

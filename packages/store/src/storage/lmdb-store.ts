@@ -78,7 +78,12 @@ const RETRY_MS = 1000;
 const RETRY_MS_MAX = 60_000;
 
 /** What more than any store it can tell. */
-export function isLmdbStore(store: Store): store is LmdbStore {
+export interface ObservedStore extends Store {
+  readonly commits: CommitFigures;
+  readonly trouble: StoreTrouble | undefined;
+}
+
+export function isLmdbStore(store: Store): store is ObservedStore {
   return store instanceof LmdbStore;
 }
 

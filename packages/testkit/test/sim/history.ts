@@ -247,8 +247,8 @@ export class History {
   /** All that was done to a key, a line each. */
   describe(key: string): string {
     const lines = this.#of(key).writes.map(
-      ({ begunAt, endedAt, value, untilMs, through, outcome, version, peace }) =>
-        `${begunAt.toFixed(3).padStart(14)}  ${value ?? 'delete'}${untilMs === 0 ? '' : ` until ${untilMs}`} through ${through}${peace === 0 ? '' : ` in peace ${peace}`}: ` +
+      ({ begunAt, endedAt, value, untilMs, through, outcome, version, peace, epoch, isAlone }) =>
+        `${begunAt.toFixed(3).padStart(14)}  ${value ?? 'delete'}${untilMs === 0 ? '' : ` until ${untilMs}`} through ${through} under epoch ${epoch}${isAlone ? ', alone' : ''}${peace === 0 ? '' : ` in peace ${peace}`}: ` +
         `${outcome}${outcome === 'open' ? '' : ` after ${(endedAt - begunAt).toFixed(1)} ms`} ${version}`,
     );
     return `--- ${key}, settled at ${this.settledOf(key)?.version ?? 'nothing'}\n${lines.join('\n')}`;
@@ -277,7 +277,11 @@ export class History {
    * cluster's own, and does not reach it.
    */
   isBrought(key: string, version: string): boolean {
-    return this.#of(key).acknowledged.get(version)?.isAlone === true;
+    return this.acknowledgedAt(key, version)?.isAlone === true;
+  }
+
+  acknowledgedAt(key: string, version: string): Write | undefined {
+    return this.#of(key).acknowledged.get(version);
   }
 
   /** Whether it is no loss that nobody holds anything of a key, though this was settled. */

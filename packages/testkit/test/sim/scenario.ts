@@ -251,7 +251,9 @@ class Scenario {
       peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
       // When all is healed clocks are set right, and nodes hear of that with the next heartbeats.
       clusterTime: () =>
-        Math.abs(this.#world.now() - this.#draw.healedAt) < CLOCKS_SET_MS ? undefined : this.#clusterTime(),
+        Math.abs(this.#world.now() - this.#draw.healedAt) < CLOCKS_SET_MS || this.#isMemberAway()
+          ? undefined
+          : this.#clusterTime(),
       onAcknowledged: (write) => {
         // What a disk that was lost since has acknowledged is on it no more.
         if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
@@ -276,18 +278,34 @@ class Scenario {
       this.#restless() ??
       this.#operator.unfinished() ??
       (this.#lost.size === 0
-        ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ??
-          unreaped(this.#realm, this.#history.keys, this.#clocks()[0] - LIES_MS_MAX))
+        ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ?? this.#unreaped())
         : undefined)
     );
   }
 
+  /** In a ring that was forced tombstones stay. */
+  #unreaped(): string | undefined {
+    if (eraOf(this.#latest?.epoch ?? 0) > 0) return undefined;
+    return unreaped(this.#realm, this.#history.keys, this.#clocks()[0] - LIES_MS_MAX);
+  }
+
   /**
    * What a newcomer brought with a stamp below the reap floor is not compared between the owners: it hands it to each of
-   * them. When it is lost meanwhile some may have it and others not (decision 0014).
+   * them. When it is lost meanwhile some may have it and others not. And who was let in under a ring that was undone brings
+   * what it has of that, which need not be all copies (decision 0014).
    */
-  readonly #mayLack = (key: string, version: string): boolean =>
-    this.#emptied + this.#lostDisks > 0 && this.#history.isBrought(key, version);
+  readonly #mayLack = (key: string, version: string): boolean => {
+    if (this.#emptied + this.#lostDisks > 0 && this.#history.isBrought(key, version)) return true;
+    const write = this.#history.acknowledgedAt(key, version);
+    return write !== undefined && this.#schism.wasUndone(write);
+  };
+
+  /** What its clock shows the others remember, and nobody else knows. */
+  #isMemberAway(): boolean {
+    const citizens = citizensOf(this.#realm);
+    const here = new Set(citizens.map(({ node }) => node.id));
+    return citizens.some(({ node }) => node.document.members.some(({ id }) => !here.has(id)));
+  }
 
   /** What the clocks of the cluster's machines show, the lowest first. */
   #clocks(): [number, ...number[]] {

@@ -26,6 +26,8 @@ export class Schism {
   readonly #history: History;
   #era = 0;
   #force: Force | undefined;
+  /** Those of which everybody has come together since. */
+  readonly #past: Force[] = [];
   #isEmptied = false;
   /** Writes that may be lost. */
   excusedCount = 0;
@@ -53,15 +55,13 @@ export class Schism {
   }
 
   /** Whether this write may be lost with a stranded disk. */
-  mayGo({ outcome, endedAt, epoch, through }: Write): boolean {
-    const force = this.#force;
-    return (
-      force !== undefined &&
-      outcome === 'acknowledged' &&
-      endedAt >= force.at &&
-      epoch < force.epoch &&
-      !force.few.has(through as NodeId)
-    );
+  mayGo(write: Write): boolean {
+    return this.#force !== undefined && isUndone(write, this.#force);
+  }
+
+  /** Whether it was made under a ring that a forced one has undone, now or once: who holds it may bring it back late. */
+  wasUndone(write: Write): boolean {
+    return this.mayGo(write) || this.#past.some((force) => isUndone(write, force));
   }
 
   /** The disk of a stranded node is emptied. */
@@ -73,6 +73,7 @@ export class Schism {
   /** Everybody is a member of the one ring or is nobody any more. */
   end(): void {
     if (this.#isEmptied) this.#excuse();
+    if (this.#force !== undefined) this.#past.push(this.#force);
     this.#force = undefined;
     this.#isEmptied = false;
   }
@@ -80,4 +81,8 @@ export class Schism {
   #excuse(): void {
     this.excusedCount += this.#history.excuse((write) => this.mayGo(write));
   }
+}
+
+function isUndone({ outcome, endedAt, epoch, through }: Write, { at, epoch: forced, few }: Force): boolean {
+  return outcome === 'acknowledged' && endedAt >= at && epoch < forced && !few.has(through as NodeId);
 }
