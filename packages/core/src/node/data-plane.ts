@@ -336,7 +336,7 @@ class RequestPort implements ServicePort<unknown, unknown> {
       this.#table.take(id, at, this.self)?.onRefused(at, 'moved');
       return;
     }
-    if (!host.countsInMajorities && this.#kind.fences(command)) {
+    if (this.#kind.fences(command) && !host.countsInMajorities) {
       this.#table.take(id, at, this.self)?.onRefused(at, 'busy');
       return;
     }
