@@ -275,15 +275,19 @@ describe('what cannot be compared', () => {
     expect(stage.content(2, range)).toBe('behind=1');
   });
 
-  it('has its turn and no more: a peer that answers slowly does not hold up the others', () => {
-    const stage = new ExchangeStage();
-    for (let i = 0; i < 20_000; i++) stage.put(item(`k${i}`, 1, i * 20_000), [1]);
-    stage.delayOf = (from) => (from === 'c' ? 2_000 : 1);
-    stage.host.advance(90_000);
-    const partner = stage.manager('b').pairs.find(({ owner, range }) => owner === 'a' && range === 1);
-    expect(partner?.alikeAt).toBeDefined();
-    expect(stage.vnode(3).items).toHaveLength(20_000);
-  });
+  it(
+    'has its turn and no more: a peer that answers slowly does not hold up the others',
+    { timeout: 240_000 },
+    () => {
+      const stage = new ExchangeStage();
+      for (let i = 0; i < 20_000; i++) stage.put(item(`k${i}`, 1, i * 20_000), [1]);
+      stage.delayOf = (from) => (from === 'c' ? 2_000 : 1);
+      stage.host.advance(90_000);
+      const partner = stage.manager('b').pairs.find(({ owner, range }) => owner === 'a' && range === 1);
+      expect(partner?.alikeAt).toBeDefined();
+      expect(stage.vnode(3).items).toHaveLength(20_000);
+    },
+  );
 
   it('does not hold up the others for ever: a store that says nothing is given up', () => {
     const stage = new ExchangeStage();
