@@ -225,6 +225,17 @@ describe('a member that is down', () => {
     expect(owners.filter((owner) => owner === 'c')).toHaveLength(4);
   });
 
+  it('may be one too many: what could not be changed any more is told before', () => {
+    const votes = /would vote are down/;
+    const four = ring('a b c d', { owners: ABCD, staged: 'leave a' });
+    expect(warningsOf(planOf(four, isUpBut('d'))).some((line) => votes.test(line))).toBe(false);
+    const three = ring('a b c', { owners: ABC, staged: 'leave a' });
+    expect(warningsOf(planOf(three, isUpBut('c')))).toContain(
+      '1 of the 2 members that would vote are down (c): once this is carried out nothing more can be changed until they are back',
+    );
+    expect(warningsOf(planOf(three)).some((line) => votes.test(line))).toBe(false);
+  });
+
   it('cannot be all that stays', () => {
     expect(tryPlan(ring('a b!', { staged: 'leave a' }))).toMatchObject({ code: 'only_member' });
   });

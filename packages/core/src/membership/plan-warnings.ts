@@ -10,6 +10,7 @@ import type { Member, PendingTransfer, RingDocument } from '../ring/document.ts'
 import { primariesOf } from '../ring/preference-list.ts';
 import { leastWindowsWithRepeat } from '../claim/spacing.ts';
 import { locationsOf, removedIn, type PlannedRing } from './planned-ring.ts';
+import { isMajority } from './majority.ts';
 import { stayers } from './staging.ts';
 
 export interface PlanCircumstances {
@@ -30,6 +31,7 @@ export function planWarnings(document: RingDocument, ring: PlannedRing, now: Pla
     ...numbers.flatMap((n) => sharedReplicas(n, owners, members)),
     ...numbers.flatMap((n) => sharedLocations(n, document, owners)),
     ...twiceTheSpace(ring),
+    ...tooFewVotes(members, now),
     ...downMembers(document, ring, now),
     ...missingServices(document, transfers, now),
     ...fewPartitions(owners.length, members.length),
@@ -135,6 +137,18 @@ function twiceTheSpace({ copies }: PlannedRing): string[] {
   return [
     `the ring of the other size is filled beside this one: until it takes over, the data needs its space twice, and ` +
       `${copies.moved} of ${copies.total} copies of ranges go to a node that has none of them now`,
+  ];
+}
+
+/** Of those who would be left to vote on any further change. */
+function tooFewVotes(members: readonly Member[], { isUp }: PlanCircumstances): string[] {
+  const voters = members.filter(({ status }) => status !== 'down');
+  const away = voters.filter(({ id }) => !isUp(id));
+  if (isMajority(voters.length - away.length, voters.length)) return [];
+  const names = away.map(({ name }) => name).join(', ');
+  return [
+    `${away.length} of the ${voters.length} members that would vote are down (${names}): once this is carried out nothing more ` +
+      'can be changed until they are back',
   ];
 }
 

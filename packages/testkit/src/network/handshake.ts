@@ -33,6 +33,7 @@ export interface HandshakeInit {
 }
 
 const NOBODY_LISTENS: HandshakeOutcome = { kind: 'failed', reason: 'connection refused' };
+const WAS_RESET: HandshakeOutcome = { kind: 'failed', reason: 'connection reset' };
 const NO_ANSWER: HandshakeOutcome = { kind: 'failed', reason: 'timed out' };
 
 export class Handshake {
@@ -108,7 +109,8 @@ export class Handshake {
   #conclude(connection: Connection): void {
     if (this.#settled) return;
     this.#made = undefined;
-    this.#settle({ kind: 'connected', connection });
+    // A reset may have overtaken the welcome; nobody would tell the dialer a second time.
+    this.#settle(connection.dialer.informed ? WAS_RESET : { kind: 'connected', connection });
   }
 
   #settle(outcome: HandshakeOutcome): void {

@@ -196,6 +196,24 @@ describe('a handshake', () => {
     world.runFor(1000);
     expect([reason, a.heard, b.heard]).toEqual(['timed out', [], ['down a: closed by the peer']]);
   });
+
+  it('whose welcome is overtaken by the end of the other side is tried again', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const world = new World({ seed });
+      const network = new SimNetwork({ world });
+      network.setLinks(['a'], ['b'], { delayMs: 1, jitterMs: 100 });
+      const [a, b] = [new Listener(world, network, 'a', 1), new Listener(world, network, 'b', 1)];
+      a.wants(b);
+      world.runFor(60);
+      b.life.end('crash');
+      world.runFor(200);
+      const again = new Listener(world, network, 'b', 2);
+      world.runFor(10_000);
+      expect(a.send(again, 'hello')).toBe(true);
+      world.runFor(200);
+      expect(again.heard, `seed ${seed}`).toEqual(['hello']);
+    }
+  });
 });
 
 describe('the end of a life', () => {

@@ -5,7 +5,7 @@
  * A machine whose node has left is emptied and started again later: then it is a new node. Of a member whose disk was lost
  * nothing comes back: it is called down, which ends its transfers, and removed by force, or a newcomer takes its place.
  */
-import { isOtherLine, type AdminRequest, type NodeId, type RequestResult } from '@rkv/core';
+import { isOtherLine, votersOf, type AdminRequest, type NodeId, type RequestResult } from '@rkv/core';
 import type { SimCluster, World } from '@rkv/testkit';
 import { Forcing } from './forcing.ts';
 import { citizensOf, readyNodes, type Realm } from './peace.ts';
@@ -29,6 +29,8 @@ export interface OperatorInit {
   onEmptied(): void;
   /** This node, which was stranded, begins anew with the data that it has. */
   onFreed(id: NodeId): void;
+  /** Whether a ring was forced, and not everybody is together again. */
+  isDivided(): boolean;
   report(problem: string): void;
 }
 
@@ -225,6 +227,7 @@ export class Operator {
     const gone = document.members.find(({ id }) => this.#init.realm.lost.has(id));
     if (gone === undefined) return;
     const { id, name } = gone;
+    if (this.#goesOnWithoutLost(door)) return;
     if (document.resize !== undefined) return this.#abortResize(door);
     if (gone.status !== 'down')
       return this.#ask(door, { kind: 'down', nodes: [id], force: false }, `not to wait for ${name}`);
@@ -237,6 +240,22 @@ export class Operator {
         { kind: 'force-replace', node: id, by: by.id },
         `that ${by.name} replace ${name}, which is lost`,
       );
+  }
+
+  /**
+   * Half of the votes or more are lost for good, so that no majority comes back: whoever is left goes on without them. Always
+   * the same one is asked: two that force are another story.
+   */
+  #goesOnWithoutLost(door: SimNode): boolean {
+    const { realm, isDivided } = this.#init;
+    const voters = votersOf(door.node.document);
+    const gone = voters.filter(({ id }) => realm.lost.has(id)).map(({ id }) => id);
+    if (gone.length * 2 < voters.length) return false;
+    const first = voters.find(({ id }) => !realm.lost.has(id));
+    const asked = citizensOf(realm).find(({ node }) => node.id === first?.id);
+    if (asked !== undefined && !isDivided())
+      this.#ask(asked, { kind: 'down', nodes: gone, force: true }, `to go on without ${gone.length} lost`);
+    return true;
   }
 
   #replace(door: SimNode): void {

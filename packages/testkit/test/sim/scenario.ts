@@ -170,6 +170,7 @@ class Scenario {
         this.#schism.emptied();
       },
       onFreed: (id) => this.#watch.freed(id),
+      isDivided: () => this.#schism.isOpen,
       report: this.#report,
     });
   }
