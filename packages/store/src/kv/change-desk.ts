@@ -9,13 +9,14 @@ import type { ReplyToken } from '@rkv/core';
 import type { ChangeCommand, ChangeResult, KvReply } from './commands.ts';
 import { ConfirmedStates } from './confirmed-states.ts';
 import { bucketOfKey, type Coordinator } from './coordinator.ts';
+import { Deadline } from './deadline.ts';
 import { EventualChange } from './eventual-change.ts';
 import { timeoutFailure } from './failure.ts';
 import { StrictChange } from './strict-change.ts';
 
 interface Waiting {
   readonly command: ChangeCommand;
-  readonly deadline: number;
+  readonly deadline: Deadline;
   readonly held: () => Uint8Array | undefined;
   readonly token: ReplyToken<KvReply>;
 }
@@ -45,7 +46,7 @@ export class ChangeDesk {
     // Who asked has another ring; it asks again under this one.
     if (this.isStrict(command.key) !== command.strict) return token.refuse('moved');
     if (coordinator.port.full) return token.refuse('overload');
-    const deadline = coordinator.host.monotonic() + command.timeoutMs;
+    const deadline = new Deadline(coordinator.host, command.timeoutMs);
     const line = this.#lines.get(command.key);
     const waiting = { command, deadline, held, token };
     if (line === undefined) {
@@ -58,7 +59,7 @@ export class ChangeDesk {
   #begin(coordinator: Coordinator, waiting: Waiting): void {
     const { command, deadline, held } = waiting;
     const { key, change, strict } = command;
-    if (coordinator.host.monotonic() >= deadline)
+    if (deadline.isOver)
       return this.#finish(coordinator, waiting, { kind: 'failure', failure: timeoutFailure() });
     const placed = { key, hashHi: command.hashHi, hashLo: command.hashLo };
     const done = (result: ChangeResult): void => this.#finish(coordinator, waiting, result);

@@ -7,23 +7,21 @@
  *
  * Source: PROTOCOLS 8.
  */
-import {
-  QuorumCount,
-  quorumOf,
-  type CountedList,
-  type Quorum,
-  type Refusal,
-  type Replica,
-  type ReplicaRequest,
-  type RequestId,
-} from '@rkv/core';
+import type { CountedList, Refusal, Replica, ReplicaRequest, RequestId } from '@rkv/core';
 import type { Change } from '../entry/change.ts';
 import type { ChangeSink, FailureCode, RequestOptions } from './api.ts';
 import type { KvReply } from './commands.ts';
-import { bucketOfKey, listOf, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
-import { failureOf } from './failure.ts';
-import { primariesOf } from './strict-change.ts';
-import { codeOf } from './write-request.ts';
+import {
+  acceptorsOf,
+  bucketOfKey,
+  listOf,
+  placeKey,
+  type Coordinator,
+  type PlacedKey,
+} from './coordinator.ts';
+import { Deadline } from './deadline.ts';
+import { proposerFailure } from './failure.ts';
+import { codeOf, isFinal } from './refusals.ts';
 
 /** Between two times that all of them are asked, ms. */
 const RETRY_MS = 25;
@@ -35,17 +33,14 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   readonly #placed: PlacedKey;
   readonly #change: Change;
   readonly #sink: ChangeSink;
-  readonly #deadline: number;
-  readonly #count = new QuorumCount();
+  readonly #deadline: Deadline;
   #strict = false;
   #list!: CountedList;
-  #quorum!: Quorum;
   #id: RequestId = 0;
   /** Who is asked, or -1. */
   #asked = -1;
   #refusal: Refusal | undefined;
   #epoch = 0;
-  #reached = false;
   #done = false;
 
   constructor(
@@ -60,7 +55,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#change = change;
     this.#sink = sink;
     const timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
-    this.#deadline = coordinator.host.monotonic() + timeoutMs;
+    this.#deadline = new Deadline(coordinator.host, timeoutMs);
   }
 
   begin(): void {
@@ -72,9 +67,8 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     if (reply.kind !== 'changed') return this.#fail('unreachable', true);
     const { result } = reply;
     this.#end();
-    if (result.kind === 'answer') return this.#sink.onChanged(result.answer);
-    // It may have been another's before.
-    this.#sink.onFailure(this.#reached ? { ...result.failure, definite: false } : result.failure);
+    if (result.kind === 'answer') this.#sink.onChanged(result.answer);
+    else this.#sink.onFailure(result.failure);
   }
 
   onRefused(_at: number, why: Refusal): void {
@@ -88,7 +82,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   }
 
   onAlarm(): void {
-    if (this.#coordinator.host.monotonic() >= this.#deadline) return this.#fail('timeout', this.#asked >= 0);
+    if (this.#deadline.isOver) return this.#fail('timeout', this.#asked >= 0);
     if (this.#asked < 0) this.#start();
   }
 
@@ -102,10 +96,8 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#strict = level === 'strict';
     this.#epoch = port.epoch;
     this.#list = this.#strict
-      ? primariesOf(this.#coordinator, this.#placed)
+      ? acceptorsOf(this.#coordinator, this.#placed)
       : listOf(this.#coordinator, this.#placed, n);
-    this.#quorum = quorumOf(this.#list, 1);
-    this.#count.begin(this.#list, this.#quorum);
     this.#asked = -1;
     if (this.#list.replicas.length === 0) return this.#fail('unreachable', false);
     this.#refusal = undefined;
@@ -114,7 +106,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
 
   #ask(at: number): void {
     const { port } = this.#coordinator;
-    const remaining = this.#remainingMs();
+    const remaining = this.#deadline.remainingMs;
     this.#asked = at;
     port.alarm(this.#id, remaining);
     const command = {
@@ -133,34 +125,20 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     const next = this.#asked + 1;
     if (next < this.#list.replicas.length && this.#refusal !== 'moved') return this.#ask(next);
     this.#asked = -1;
-    if (this.#refusal === 'bad_request' || this.#refusal === 'no_service' || this.#refusal === 'read_only')
-      return this.#fail(codeOf(this.#refusal), false);
+    if (isFinal(this.#refusal)) return this.#fail(codeOf(this.#refusal), false);
     if (this.#refusal === 'moved' && port.epoch > this.#epoch) return this.#start();
-    port.alarm(this.#id, Math.min(RETRY_MS, this.#remainingMs()));
+    port.alarm(this.#id, Math.min(RETRY_MS, this.#deadline.remainingMs));
   }
 
   #fail(code: FailureCode, inDoubt: boolean): void {
     if (this.#done) return;
-    if (inDoubt) this.#reached = true;
     this.#end();
-    this.#sink.onFailure(
-      failureOf({
-        verb: this.#change.kind === 'read' ? 'read' : 'write',
-        code,
-        quorum: this.#quorum,
-        count: this.#count,
-        definite: !this.#reached || this.#change.kind === 'read',
-        document: this.#coordinator.port.document,
-      }),
-    );
+    const verb = this.#change.kind === 'read' ? 'read' : 'write';
+    this.#sink.onFailure(proposerFailure(verb, code, !inDoubt || verb === 'read'));
   }
 
   #end(): void {
     this.#done = true;
     this.#coordinator.port.close(this.#id);
-  }
-
-  #remainingMs(): number {
-    return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 }

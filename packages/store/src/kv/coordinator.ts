@@ -5,6 +5,7 @@
  */
 import {
   bucketOf,
+  countedList,
   hashKey,
   partitionOf,
   quorumOf,
@@ -99,6 +100,19 @@ export function bucketOfKey({ port }: Coordinator, key: string): BucketPropertie
 /** The preference list of a key, under the ring and the live nodes of now. */
 export function listOf(coordinator: Coordinator, key: PlacedKey, n: number): CountedList {
   return coordinator.port.list(firstPartition(coordinator, key), n);
+}
+
+/** Who votes on a strict key: the owners of its primaries that are up. The list's n is that of the bucket all the same. */
+export function acceptorsOf(coordinator: Coordinator, placed: PlacedKey): CountedList {
+  const { document, self } = coordinator.port;
+  const n = Math.min(bucketOfKey(coordinator, placed.key).n, document.ringSize);
+  const { replicas, owners } = listOf(coordinator, placed, n);
+  return countedList(
+    replicas.filter(({ role }) => role === 'primary'),
+    n,
+    owners,
+    self,
+  );
 }
 
 /**

@@ -16,6 +16,7 @@ import { VERSION_AT } from '../entry/layout.ts';
 import type { Failure } from './api.ts';
 import type { ChangeResult } from './commands.ts';
 import type { Coordinator, PlacedKey } from './coordinator.ts';
+import type { Deadline } from './deadline.ts';
 import { ReadRequest } from './read-request.ts';
 import { WriteRequest } from './write-request.ts';
 
@@ -23,8 +24,7 @@ export interface EventualChangeInit {
   readonly coordinator: Coordinator;
   readonly placed: PlacedKey;
   readonly change: Change;
-  /** By the monotonic clock. */
-  readonly deadline: number;
+  readonly deadline: Deadline;
   readonly done: (result: ChangeResult) => void;
 }
 
@@ -82,8 +82,7 @@ export class EventualChange {
   }
 
   get #options(): { readonly timeoutMs: number } {
-    const { coordinator, deadline } = this.#init;
-    return { timeoutMs: Math.max(1, Math.ceil(deadline - coordinator.host.monotonic())) };
+    return { timeoutMs: this.#init.deadline.remainingMs };
   }
 
   #succeed(answer: ChangeAnswer, version: Uint8Array): void {

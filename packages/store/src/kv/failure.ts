@@ -28,15 +28,25 @@ export function failureOf({ verb, code, quorum, count, definite, document }: Fai
   const from = count.from.map((id) => memberName(document, id));
   const primaries = neededPrimaries > 0 ? `, ${neededPrimaries} of them primary` : '';
   const heard = from.length > 0 ? `${count.got} answered (${from.join(', ')})` : 'none answered';
-  const doubt = verb === 'write' ? (definite ? '; nothing was written' : '; it may have been written') : '';
   return {
     code,
-    message: `this ${verb} needs ${needed} replicas on ${neededNodes} nodes${primaries}, ${heard}: ${SENTENCES[code]}${doubt}`,
+    message: `this ${verb} needs ${needed} replicas on ${neededNodes} nodes${primaries}, ${heard}: ${SENTENCES[code]}${doubtOf(verb, definite)}`,
     needed,
     got: count.got,
     from,
     definite,
   };
+}
+
+function doubtOf(verb: 'read' | 'write', definite: boolean): string {
+  if (verb === 'read') return '';
+  return definite ? '; nothing was written' : '; it may have been written';
+}
+
+/** Of a change that nobody took who could make it, or that the one who took it said nothing of any more. */
+export function proposerFailure(verb: 'read' | 'write', code: FailureCode, definite: boolean): Failure {
+  const message = `this ${verb} needs one of the nodes that have the key to carry it out: ${SENTENCES[code]}${doubtOf(verb, definite)}`;
+  return { code, message, needed: 1, got: 0, from: [], definite };
 }
 
 /** Of a change that has waited in line for as long as it was to take. */

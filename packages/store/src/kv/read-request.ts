@@ -35,7 +35,7 @@ import { STATE_END, type HeldReply, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf, levelFailure } from './failure.ts';
 import { sendLate } from './late-copies.ts';
-import { codeOf } from './write-request.ts';
+import { codeOf } from './refusals.ts';
 
 /** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
 const HEDGE_MS = 50;

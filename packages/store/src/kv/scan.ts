@@ -36,7 +36,7 @@ import type { Failure } from './api.ts';
 import type { KvCommand, KvReply, PageItem, PageReply, TallyReply } from './commands.ts';
 import { majorityOf, type Coordinator } from './coordinator.ts';
 import { hashAt, POSITION_END, positionOf, rangeAt } from './key-space.ts';
-import { codeOf } from './write-request.ts';
+import { codeOf } from './refusals.ts';
 
 /** Keys of one page of one replica; a page is read within a millisecond. */
 const PAGE_KEYS_MAX = 1_000;

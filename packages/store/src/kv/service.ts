@@ -27,7 +27,8 @@ import type { FailureCode, RequestOptions } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 import { bucketOfKey, firstPartition, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
 import { roomFailure, sizeFailure } from './failure.ts';
-import { codeOf, WriteRequest, type WriteWatcher } from './write-request.ts';
+import { codeOf } from './refusals.ts';
+import { WriteRequest, type WriteWatcher } from './write-request.ts';
 
 export type ServiceResult =
   'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | 'strict_key' | FailureCode };

@@ -8,6 +8,7 @@ import { merge } from '../entry/merge.ts';
 import type { ChangeResult, KvCommand } from './commands.ts';
 import { ConfirmedStates } from './confirmed-states.ts';
 import { placeKey, type Coordinator } from './coordinator.ts';
+import { Deadline } from './deadline.ts';
 import { StrictChange } from './strict-change.ts';
 
 const KEY = 'k';
@@ -28,12 +29,13 @@ class Stage {
 
   begin(change: Change): { told: () => string; change: StrictChange } {
     let result: ChangeResult | undefined;
+    const coordinator = this.#coordinator();
     const strict = new StrictChange({
-      coordinator: this.#coordinator(),
+      coordinator,
       confirmed: new ConfirmedStates(),
       placed: placeKey(KEY),
       change,
-      deadline: 10_000,
+      deadline: new Deadline(coordinator.host, 10_000),
       held: () => undefined,
       done: (outcome) => (result = outcome),
     });

@@ -22,7 +22,6 @@
  */
 import {
   compareStamps,
-  countedList,
   QuorumCount,
   quorumOf,
   STAMP_BYTES,
@@ -55,17 +54,17 @@ import {
   type PromisedReply,
 } from './commands.ts';
 import type { ConfirmedStates } from './confirmed-states.ts';
-import { bucketOfKey, listOf, majorityOf, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { acceptorsOf, majorityOf, type Coordinator, type PlacedKey } from './coordinator.ts';
+import type { Deadline } from './deadline.ts';
 import { failureOf } from './failure.ts';
-import { codeOf } from './write-request.ts';
+import { codeOf, isFinal } from './refusals.ts';
 
 export interface StrictChangeInit {
   readonly coordinator: Coordinator;
   readonly confirmed: ConfirmedStates;
   readonly placed: PlacedKey;
   readonly change: Change;
-  /** By the monotonic clock. */
-  readonly deadline: number;
+  readonly deadline: Deadline;
   /** What the replica on this node holds. */
   readonly held: () => Uint8Array | undefined;
   readonly done: (result: ChangeResult) => void;
@@ -88,7 +87,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #list!: CountedList;
   #quorum!: Quorum;
   #id: RequestId = 0;
-  #round: 'promises' | 'votes' | 'waiting' = 'waiting';
+  #round: 'prepare' | 'accept' | 'waiting' = 'waiting';
   #epoch!: Epoch;
   #ballot: Uint8Array = ZERO_STAMP;
   /** The highest ballot heard of. */
@@ -108,18 +107,17 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   }
 
   begin(): void {
-    this.#openRound();
-    if (!this.#proposeAtOnce() && !this.#done) this.#askForPromises();
+    if (!this.#proposeAtOnce()) this.#prepare();
   }
 
   onReply(at: number, reply: KvReply, standIn: boolean): void {
     if (standIn) return this.onFailed(at);
-    if (reply.kind === 'promised' && this.#round === 'promises') {
-      if (reply.granted) this.#look(reply);
+    if (reply.kind === 'promised' && this.#round === 'prepare') {
+      if (reply.granted) this.#see(reply);
       else this.#giveWay(reply.ballot);
       if (reply.granted) this.#count.answered(at, true);
       else this.#count.failed(at);
-    } else if (reply.kind === 'accepted' && this.#round === 'votes') {
+    } else if (reply.kind === 'accepted' && this.#round === 'accept') {
       if (reply.accepted) this.#count.answered(at, true);
       else {
         this.#giveWay(reply.ballot);
@@ -140,13 +138,12 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   }
 
   onAlarm(): void {
-    const { coordinator, deadline } = this.#init;
-    if (coordinator.host.monotonic() >= deadline) return this.#fail('timeout');
-    if (this.#round === 'waiting') this.#askForPromises();
+    if (this.#init.deadline.isOver) return this.#fail('timeout');
+    if (this.#round === 'waiting') this.#prepare();
   }
 
   onRingChanged(): void {
-    if (this.#round === 'waiting') this.#askForPromises();
+    if (this.#round === 'waiting') this.#prepare();
   }
 
   /** With the ballot that a majority has promised this node already. */
@@ -164,10 +161,10 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     return true;
   }
 
-  #askForPromises(): void {
+  #prepare(): void {
     const { coordinator, placed } = this.#init;
     this.#openRound();
-    this.#round = 'promises';
+    this.#round = 'prepare';
     this.#epoch = coordinator.port.epoch;
     this.#ballot = new Uint8Array(STAMP_BYTES);
     coordinator.clock.write(this.#ballot, 0, { bytes: this.#highest, at: 0 });
@@ -180,7 +177,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     return this.#latest?.slice(STATE_AT, STATE_END);
   }
 
-  #look({ entry, whole }: PromisedReply): void {
+  #see({ entry, whole }: PromisedReply): void {
     const shown = entry === undefined || isNothing(entry) ? undefined : entry;
     const latest = this.#latest;
     if (shown === undefined || (latest !== undefined && compareVersion(shown, latest) <= 0)) return;
@@ -222,19 +219,19 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   /** The register that goes with what is accepted now. The clock must not make that ballot a second time. */
   #nextPromise(): Uint8Array {
     const next = successorOf(this.#ballot);
-    this.#rise(next);
+    this.#raiseAbove(next);
     return promisedOf(next);
   }
 
   #propose(entry: Uint8Array, answer: ChangeAnswer): void {
     const { coordinator, placed } = this.#init;
     // The promises were those of another ring's owners.
-    if (coordinator.port.epoch !== this.#epoch) return this.#askForPromises();
+    if (coordinator.port.epoch !== this.#epoch) return this.#prepare();
     this.#openRound();
     if (!this.#count.possible) return this.#fail('unreachable');
     this.#answer = answer;
     this.#sent.push({ ballot: this.#ballot, answer });
-    this.#round = 'votes';
+    this.#round = 'accept';
     this.#sendToAll(() => ({ kind: 'accept', ...placed, entry }));
   }
 
@@ -244,8 +241,8 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     const { port } = coordinator;
     if (this.#id !== 0) port.close(this.#id);
     this.#id = port.open(this);
-    port.alarm(this.#id, this.#remainingMs());
-    this.#list = primariesOf(coordinator, placed);
+    port.alarm(this.#id, this.#init.deadline.remainingMs);
+    this.#list = acceptorsOf(coordinator, placed);
     this.#quorum = quorumOf(this.#list, majorityOf(this.#list.n));
     this.#count.begin(this.#list, this.#quorum);
     this.#outrun = false;
@@ -263,7 +260,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     for (const here of [true, false])
       replicas.forEach((replica: Replica, at) => {
         if ((replica.node === port.self) === here)
-          port.send(id, at, replica, commandFor(), this.#remainingMs());
+          port.send(id, at, replica, commandFor(), this.#init.deadline.remainingMs);
       });
     this.#sending = false;
     this.#judge();
@@ -272,13 +269,13 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #judge(): void {
     if (this.#done || this.#sending || this.#round === 'waiting') return;
     if (this.#count.met) return this.#handleMajority();
-    if (!this.#count.possible) this.#askAgain();
+    if (!this.#count.possible) this.#retryLater();
   }
 
   #handleMajority(): void {
     // A vnode that may have forgotten its answer votes again once nobody can count that any more.
-    if (this.#init.coordinator.host.monotonic() >= this.#init.deadline) return this.#fail('timeout');
-    if (this.#round === 'promises') return this.#decide();
+    if (this.#init.deadline.isOver) return this.#fail('timeout');
+    if (this.#round === 'prepare') return this.#decide();
     this.#confirm(this.#ballot, successorOf(this.#ballot));
     this.#succeed(this.#answer);
   }
@@ -289,20 +286,19 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   }
 
   /** No majority in this round. What stood in its way passes, or there are not enough owners to be asked. */
-  #askAgain(): void {
+  #retryLater(): void {
     const { coordinator } = this.#init;
     const { port, host } = coordinator;
     this.#round = 'waiting';
     // Later answers are to nothing that is still asked.
     port.close(this.#id);
     this.#id = port.open(this);
-    const remaining = this.#remainingMs();
+    const remaining = this.#init.deadline.remainingMs;
     if (this.#refusal === 'moved') {
-      if (port.epoch > this.#epoch) return this.#askForPromises();
+      if (port.epoch > this.#epoch) return this.#prepare();
       return port.alarm(this.#id, remaining);
     }
-    if (this.#refusal === 'bad_request' || this.#refusal === 'no_service' || this.#refusal === 'read_only')
-      return this.#fail(codeOf(this.#refusal));
+    if (isFinal(this.#refusal)) return this.#fail(codeOf(this.#refusal));
     let delay = RETRY_MS;
     if (this.#outrun) {
       delay = 1 + (host.random() % Math.min(YIELD_MS_MAX, 1 << Math.min(this.#yields, 6)));
@@ -313,23 +309,18 @@ export class StrictChange implements ReplicaRequest<KvReply> {
 
   #giveWay(ballot: Uint8Array): void {
     this.#outrun = true;
-    this.#rise(ballot);
+    this.#raiseAbove(ballot);
   }
 
   /** The next ballot is above this one. */
-  #rise(ballot: Uint8Array): void {
+  #raiseAbove(ballot: Uint8Array): void {
     this.#init.coordinator.clock.observe(ballot, 0);
     if (compareStamps(ballot, 0, this.#highest, 0) > 0) this.#highest = ballot.slice();
   }
 
-  #remainingMs(): number {
-    const { coordinator, deadline } = this.#init;
-    return Math.max(1, Math.ceil(deadline - coordinator.host.monotonic()));
-  }
-
   #succeed(answer: ChangeAnswer): void {
     const version =
-      this.#round === 'votes'
+      this.#round === 'accept'
         ? this.#ballot
         : (this.#latest?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP);
     this.#end({ kind: 'answer', answer: { ...answer, version } });
@@ -349,17 +340,4 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     this.#init.coordinator.port.close(this.#id);
     this.#init.done(result);
   }
-}
-
-/** Who votes on a strict key: the owners of its primaries that are up. */
-export function primariesOf(coordinator: Coordinator, placed: PlacedKey): CountedList {
-  const n = Math.min(bucketOfKey(coordinator, placed.key).n, coordinator.port.document.ringSize);
-  const list = listOf(coordinator, placed, n);
-  const { self } = coordinator.port;
-  return countedList(
-    list.replicas.filter(({ role }) => role === 'primary'),
-    n,
-    list.owners,
-    self,
-  );
 }

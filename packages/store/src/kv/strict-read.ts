@@ -23,8 +23,8 @@ import { expiryMs, isLive, payloadStart, sameState } from '../entry/layout.ts';
 import type { ReadSink, RequestOptions } from './api.ts';
 import { ChangeRequest } from './change-request.ts';
 import { STATE_END, type KvReply } from './commands.ts';
-import { majorityOf, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
-import { primariesOf } from './strict-change.ts';
+import { acceptorsOf, majorityOf, placeKey, type Coordinator, type PlacedKey } from './coordinator.ts';
+import { Deadline } from './deadline.ts';
 
 /** As of an eventual read: how long the first ones asked may be silent before the others are asked too, ms. */
 const HEDGE_MS = 50;
@@ -42,7 +42,7 @@ export class StrictRead implements ReplicaRequest<KvReply> {
   readonly #sink: ReadSink;
   readonly #count = new QuorumCount();
   readonly #shown: (Shown | undefined)[] = [];
-  readonly #deadline: number;
+  readonly #deadline: Deadline;
   #list!: CountedList;
   #quorum!: Quorum;
   #id: RequestId = 0;
@@ -57,17 +57,17 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     this.#options = options;
     this.#sink = sink;
     const timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
-    this.#deadline = coordinator.host.monotonic() + timeoutMs;
+    this.#deadline = new Deadline(coordinator.host, timeoutMs);
   }
 
   begin(): void {
     const { port } = this.#coordinator;
-    this.#list = primariesOf(this.#coordinator, this.#placed);
+    this.#list = acceptorsOf(this.#coordinator, this.#placed);
     this.#quorum = quorumOf(this.#list, majorityOf(this.#list.n));
     this.#count.begin(this.#list, this.#quorum);
     this.#id = port.open(this);
     if (!this.#count.possible) return this.#askTheProposer();
-    port.alarm(this.#id, Math.min(HEDGE_MS, this.#remainingMs()));
+    port.alarm(this.#id, Math.min(HEDGE_MS, this.#deadline.remainingMs));
     this.#ask(this.#count.nextToAsk());
   }
 
@@ -96,7 +96,7 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     if (this.#hedged) return this.#askTheProposer();
     this.#hedged = true;
     this.#ask(((1 << this.#list.replicas.length) - 1) & ~this.#count.asked);
-    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.max(1, this.#remainingMs() / 2));
+    if (!this.#done) this.#coordinator.port.alarm(this.#id, Math.max(1, this.#deadline.remainingMs / 2));
   }
 
   onRingChanged(): void {}
@@ -113,7 +113,7 @@ export class StrictRead implements ReplicaRequest<KvReply> {
       const whole = !this.#valueAsked;
       this.#valueAsked = true;
       const command = { kind: 'get' as const, ...this.#placed, whole, strict: true };
-      port.send(this.#id, at, replicas[at] as Replica, command, this.#remainingMs());
+      port.send(this.#id, at, replicas[at] as Replica, command, this.#deadline.remainingMs);
     }
     this.#sending = false;
     this.#judge();
@@ -133,8 +133,7 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     const agreed = shown.every(({ entry }) => isSame(entry, first?.entry));
     const full = shown.find(({ whole }) => whole);
     // The value was asked of one that failed, or somebody is behind; or an answer is so old that it may have been forgotten.
-    const isLate = this.#coordinator.host.monotonic() >= this.#deadline;
-    if (!agreed || full === undefined || isLate) return this.#askTheProposer();
+    if (!agreed || full === undefined || this.#deadline.isOver) return this.#askTheProposer();
     this.#end();
     const { entry } = full;
     if (entry === undefined) return this.#sink.onMissing();
@@ -148,7 +147,7 @@ export class StrictRead implements ReplicaRequest<KvReply> {
     if (this.#done) return;
     this.#end();
     const sink = this.#sink;
-    const options = { ...this.#options, timeoutMs: this.#remainingMs() };
+    const options = { ...this.#options, timeoutMs: this.#deadline.remainingMs };
     new ChangeRequest(this.#coordinator, this.#placed.key, { kind: 'read' }, options, {
       onChanged: ({ value, untilMs }) => {
         if (value === undefined) sink.onMissing();
@@ -162,10 +161,6 @@ export class StrictRead implements ReplicaRequest<KvReply> {
   #end(): void {
     this.#done = true;
     this.#coordinator.port.close(this.#id);
-  }
-
-  #remainingMs(): number {
-    return Math.max(1, Math.ceil(this.#deadline - this.#coordinator.host.monotonic()));
   }
 }
 

@@ -34,6 +34,7 @@ import type { KvReply, MergedReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf, levelFailure } from './failure.ts';
 import { sendLate } from './late-copies.ts';
+import { codeOf } from './refusals.ts';
 
 const RESTAMPS_MAX = 2;
 const NO_ENTRY: Uint8Array = new Uint8Array(0);
@@ -353,10 +354,4 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
       }),
     );
   }
-}
-
-/** What a request failed of, by the last refusal heard. */
-export function codeOf(refusal: Refusal | undefined): FailureCode {
-  if (refusal === 'overload' || refusal === 'read_only' || refusal === 'stopping') return refusal;
-  return 'unreachable';
 }
