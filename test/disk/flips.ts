@@ -8,9 +8,9 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Prng } from '@rkv/core';
 import { Nodes, type TestNode } from '../cluster/nodes.ts';
 import { exchange, withRedis } from '../cluster/redis-client.ts';
-import { diceOf } from './kills.ts';
 import { Supervised } from './supervised.ts';
 
 export interface FlipsInit {
@@ -54,7 +54,7 @@ class Flips {
   readonly #well: TestNode;
   readonly #node: TestNode;
   readonly #supervised: Supervised;
-  readonly #random: () => number;
+  readonly #dice: Prng;
   readonly #keys: readonly string[];
   readonly #wrong: string[] = [];
   readonly #lost: string[] = [];
@@ -65,7 +65,7 @@ class Flips {
     this.#well = well;
     this.#node = node;
     this.#supervised = new Supervised(node);
-    this.#random = diceOf(seed);
+    this.#dice = new Prng(seed);
     this.#keys = Array.from({ length: keys }, (_, i) => `key-${i}`);
   }
 
@@ -116,11 +116,11 @@ class Flips {
       const page = Buffer.alloc(PAGE_BYTES);
       const flipped: string[] = [];
       while (flipped.length < count) {
-        const start = Math.floor(this.#random() * pages) * PAGE_BYTES;
+        const start = this.#dice.below(pages) * PAGE_BYTES;
         readSync(file, page, 0, PAGE_BYTES, start);
         if (page.every((byte) => byte === 0)) continue;
-        const at = Math.floor(this.#random() * PAGE_BYTES);
-        const bit = Math.floor(this.#random() * 8);
+        const at = this.#dice.below(PAGE_BYTES);
+        const bit = this.#dice.below(8);
         writeSync(file, Buffer.of((page[at] as number) ^ (1 << bit)), 0, 1, start + at);
         flipped.push(`${start + at}.${bit}`);
       }
@@ -130,31 +130,34 @@ class Flips {
     }
   }
 
-  /** Whatever it answers meanwhile must be right; in the end all that it holds is. */
+  /** Whatever it answers meanwhile must be right; in the end all that it holds is, and both nodes answer for every key. */
   async #readUntilWhole(began: number): Promise<void> {
     for (;;) {
       await this.#readAtQuorum(this.#node);
-      await this.#readAtQuorum(this.#well);
-      if (await this.#isWhole()) return;
+      const unanswered = await this.#readAtQuorum(this.#well);
+      if (unanswered === 0 && (await this.#isWhole())) return;
       if (performance.now() - began > WHOLE_WITHIN_MS)
         throw new Error(`not whole after a minute; its last words:\n${this.#node.lastWords(40)}`);
       await pause(250);
     }
   }
 
-  async #readAtQuorum(at: TestNode): Promise<void> {
-    await withRedis(at, async (client) => {
+  /** How many keys it gave no answer for. */
+  async #readAtQuorum(at: TestNode): Promise<number> {
+    return withRedis(at, async (client) => {
       const answers = await exchange(
         client,
         this.#keys.map((key) => ['get', key]),
       );
+      let unanswered = 0;
       this.#keys.forEach((key, i) => {
         const answer = answers[i];
-        if (answer instanceof Error || answer === valueOf(key)) return;
-        if (answer === null) this.#lost.push(key);
-        else this.#wrong.push(`${key}: ${String(answer)}`);
+        if (answer instanceof Error) unanswered++;
+        else if (answer === null) this.#lost.push(key);
+        else if (answer !== valueOf(key)) this.#wrong.push(`${key}: ${String(answer)}`);
       });
-    }).catch(() => {}); // it is just not there
+      return unanswered;
+    }).catch(() => this.#keys.length); // it is just not there
   }
 
   /** Every vnode has looked at all that it holds and found nothing that is not mended, and of every key it has a copy. */

@@ -6,6 +6,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Prng } from '@rkv/core';
 import { Nodes, type TestNode } from '../cluster/nodes.ts';
 import { missingAt, Writers } from './journal.ts';
 
@@ -39,11 +40,11 @@ export async function playKills({
   try {
     const node = await nodes.create('lone');
     if (planted) node.nodeFlags = ['--import', EARLY_ANSWERS];
-    const random = diceOf(seed);
+    const dice = new Prng(seed);
     const writers = new Writers('id-', { pauseMs: 2 });
     for (let round = 1; round <= rounds; round++) {
       const before = writers.journal.length;
-      const lost = await oneLife(node, writers, LIFE_MS_MIN + random() * (LIFE_MS_MAX - LIFE_MS_MIN));
+      const lost = await oneLife(node, writers, dice.between(LIFE_MS_MIN, LIFE_MS_MAX));
       say(`round ${round}: ${writers.journal.length - before} acknowledged, ${lost.length} lost`);
       if (lost.length > 0) return { rounds: round, acknowledged: writers.journal.length, lost };
     }
@@ -72,13 +73,4 @@ async function oneLife(node: TestNode, writers: Writers, lifeMs: number): Promis
   const lost = await missingAt(node, ids, (id) => writers.valueOf(id));
   await node.kill9();
   return lost;
-}
-
-/** Numbers from 0 to 1, the same for one seed. */
-export function diceOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

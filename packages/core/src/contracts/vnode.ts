@@ -296,6 +296,6 @@ export interface VnodeModule<Command, Reply> {
    * was on its way, and another is opened in its place. Left out: such a vnode lives on with what it has in memory.
    */
   readonly reopens?: boolean;
-  /** Called once per partition and life of the node; the vnode finds again what it stored before. */
+  /** Called once per partition and life of the node, and again where `reopens` says so; the vnode finds what it stored before. */
   open(context: VnodeContext): Vnode<Command, Reply>;
 }

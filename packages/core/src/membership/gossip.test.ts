@@ -19,7 +19,7 @@ const heartbeat = (epoch: number, clusterId?: string) =>
 function listener(newest = 5) {
   const gossip = new Gossip(INTERVAL_MS);
   return (from: NodeId, epoch: number, now: number): GossipVerdict =>
-    gossip.heard(from, heartbeat(epoch), { agreed: ringOf(5), newest }, { wallMs: 0, now });
+    gossip.heard(from, heartbeat(epoch), { agreed: ringOf(5), newest }, now);
 }
 
 describe('a node that is behind', () => {
@@ -47,7 +47,7 @@ describe('a node that is behind', () => {
     const gossip = new Gossip(INTERVAL_MS);
     const hear = (clusterId: string): GossipVerdict => {
       const held = { agreed: ringOf(5, clusterId), newest: 0 };
-      return gossip.heard(peer(1), heartbeat(6, clusterId), held, { wallMs: 0, now: 0 });
+      return gossip.heard(peer(1), heartbeat(6, clusterId), held, 0);
     };
     expect(hear('c')).toBe('behind');
     expect(hear('d')).toBe('behind');

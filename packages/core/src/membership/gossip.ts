@@ -21,8 +21,6 @@ export interface PeerWord {
   readonly clusterId: string;
   readonly epoch: Epoch;
   readonly digest: string;
-  /** The peer's wall clock less ours, milliseconds, when it was heard; late by the message's way. */
-  readonly clockOffsetMs: number;
   /** Undefined: it does not say. */
   readonly services: readonly string[] | undefined;
   readonly partial: number;
@@ -34,12 +32,6 @@ export interface SelfReport extends HealthWord {
   readonly services: readonly string[];
   readonly partial: number;
   readonly disk?: string;
-}
-
-/** Milliseconds: the wall clock, and the monotonic one. */
-interface Clocks {
-  readonly wallMs: number;
-  readonly now: number;
 }
 
 /** What to do about a heartbeat: nothing, ask for its document, tell of ours, or cry out. */
@@ -79,13 +71,12 @@ export class Gossip {
   }
 
   /** `behind`: we are, and this peer is to be asked; `ahead`: we are. */
-  heard(from: NodeId, heartbeat: Heartbeat, held: Held, clocks: Clocks): GossipVerdict {
+  heard(from: NodeId, heartbeat: Heartbeat, held: Held, now: number): GossipVerdict {
     const { clusterId, epoch, digest, services, partial = 0, disk } = heartbeat;
-    const clockOffsetMs = heartbeat.wallMs - clocks.wallMs;
-    this.#words.set(from, { clusterId, epoch, digest, clockOffsetMs, services, partial, disk });
+    this.#words.set(from, { clusterId, epoch, digest, services, partial, disk });
     const { agreed, newest } = held;
     if (epoch > agreed.document.epoch)
-      return epoch > newest && this.#mayAsk(clusterId, epoch, clocks.now) ? 'behind' : 'same';
+      return epoch > newest && this.#mayAsk(clusterId, epoch, now) ? 'behind' : 'same';
     if (epoch < agreed.document.epoch) return 'ahead';
     return digest === agreed.digest ? 'same' : 'contradiction';
   }

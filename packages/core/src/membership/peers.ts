@@ -81,11 +81,6 @@ export class Peers {
     return word?.clusterId === clusterId ? word.epoch : undefined;
   }
 
-  /** The wall clock of a peer less ours when it was last heard, milliseconds. */
-  clockOffsetOf(node: NodeId): number | undefined {
-    return node === this.#init.self ? 0 : this.#gossip.wordOf(node)?.clockOffsetMs;
-  }
-
   /** The median of the members' wall clocks, as far as they were heard; `now` is the monotonic clock. */
   clusterTime(now: number): number {
     return this.#clock.median(now);
@@ -133,7 +128,7 @@ export class Peers {
     now: number,
   ): { readonly verdict: GossipVerdict; readonly news: boolean } {
     const before = this.#gossip.wordOf(from)?.services;
-    const verdict = this.#gossip.heard(from, heartbeat, held, { wallMs: this.#init.wallClock(), now });
+    const verdict = this.#gossip.heard(from, heartbeat, held, now);
     this.#clock.heard(from, heartbeat.wallMs, now);
     const after = this.#gossip.wordOf(from)?.services;
     return { verdict, news: this.#liveness.isWatched(from) && !isSameList(before, after) };

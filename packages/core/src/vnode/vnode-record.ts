@@ -30,7 +30,7 @@ export interface VnodeRecord {
   readonly storeId: string;
   /** Sixteen hex digits, drawn anew whenever the vnode cannot prove itself whole. */
   readonly actor: string;
-  /** Place of the last anti-entropy checkpoint; empty: none. */
+  /** Always empty: hash trees are stored with the data and need none (decision 0011). Part of the form since before they were. */
   readonly treeCheckpoint: string;
   /**
    * Its successor has been told that it has everything: until a newer ring says whose the partition is, nothing is

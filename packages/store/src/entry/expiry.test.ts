@@ -2,7 +2,7 @@ import { latin1Decode, latin1Encode, putStampMs, stampMs } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { problemOf } from './check.ts';
 import { encodeEntry, encodeString, encodeSwept, encodeTombstone, fieldsOf } from './codec.ts';
-import { endOf, stampOfMoment, withExpiry } from './expiry.ts';
+import { endOf, stampOfMoment } from './expiry.ts';
 import { baseAt, expiryMs, isLive, payloadStart, STRING, VERSION_AT } from './layout.ts';
 import { counted, merge } from './merge.ts';
 
@@ -25,6 +25,9 @@ const append = (at: number, held: Uint8Array, value: string, nowMs: number): Uin
     payload: latin1Encode(isOver ? value : latin1Decode(held, payloadStart(held)) + value),
   });
 };
+/** What EXPIRE makes of an entry: its base stays. */
+const withExpiry = (key: string, held: Uint8Array, by: Uint8Array, ms: number): Uint8Array =>
+  encodeEntry(key, { ...fieldsOf(held), version: by, expiry: { ms, stamp: by } });
 const valueOf = (e: Uint8Array): string => latin1Decode(e, payloadStart(e));
 const versionOf = (e: Uint8Array): number => stampMs(e, VERSION_AT);
 

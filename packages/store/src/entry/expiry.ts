@@ -5,22 +5,16 @@
  * it must be stamped above, whatever the writer's clock says. Or else what somebody made of the old value before the
  * moment - another expiry, an append - and what bears a later stamp would come back over it from a replica that was away.
  *
- * The register of expiry is void below base, so a SET that keeps the expiry it found writes it anew under its own stamp:
- * `encodeString(key, stamp, payload, expiryMs(held))`.
+ * The register of expiry is void below base, so a change that keeps the expiry it found says it anew under its own stamp
+ * (change.ts).
  *
  * Source: PROTOCOLS 6 and 10. What is read before it is changed is read by the same moment `nowMs`, the coordinator's.
  */
 import { compareStamps, putStampMs, STAMP_BYTES } from '@rkv/core';
-import { encodeEntry, fieldsOf } from './codec.ts';
 import { expiryMs, VERSION_AT } from './layout.ts';
 
 /** The last moment that an entry can tell, in the year 10889. */
 export const EXPIRY_MS_MAX = 2 ** 48 - 1;
-
-/** `held` with another moment, said at `stamp`, which is above its version; 0: never. Its base stays. */
-export function withExpiry(key: string, held: Uint8Array, stamp: Uint8Array, ms: number): Uint8Array {
-  return encodeEntry(key, { ...fieldsOf(held), version: stamp, expiry: { ms, stamp } });
-}
 
 /** The lowest stamp that a write may bear which came after this moment. */
 export function stampOfMoment(ms: number): Uint8Array {

@@ -29,6 +29,6 @@ export {
   type Expiry,
   type HeldFields,
 } from './codec.ts';
-export { endOf, EXPIRY_MS_MAX, stampOfMoment, withExpiry } from './expiry.ts';
+export { endOf, EXPIRY_MS_MAX, stampOfMoment } from './expiry.ts';
 export { counted, merge, type ClashHandler } from './merge.ts';
 export type { Change, ChangeAnswer, ChangeProblem, Condition } from './change.ts';
