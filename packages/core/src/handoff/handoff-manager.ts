@@ -1,15 +1,14 @@
 /**
- * Decides which transfers run out of this node, performs what their machines ask for, and can say of every one that
- * waits why it does. What comes in is the receiver's affair (receiver.ts), what is owed a pure question (duties.ts),
- * what a repair asks of others is in repairs.ts, and how sources are deleted in clearing.ts.
+ * Decides which transfers run out of this node, and can say of every one that waits why it does. One that runs looks after
+ * itself (running-transfer.ts). What comes in is the receiver's affair (receiver.ts), what is owed a pure question
+ * (duties.ts), what a repair asks of others is in repairs.ts, and how sources are deleted in clearing.ts.
  *
  * A transfer that is stopped - paused, cancelled, in excess of a limit that was lowered - ends like one that broke,
  * only that its receiver is told; when it runs again, what the receiver holds is compared and not sent anew.
  *
  * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
  */
-import { unreachable } from '../base/assert.ts';
-import type { Reader, Writer } from '../base/bytes.ts';
+import type { Reader } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
@@ -18,56 +17,25 @@ import { Clearing } from './clearing.ts';
 import { DEFAULT_LIMITS, partitionsOf, Pauses, type TransferLimits } from './controls.ts';
 import { dutiesOf, dutyKey, type Duty } from './duties.ts';
 import { provenSources } from './filling.ts';
-import {
-  readAck,
-  readAnswer,
-  readHeld,
-  writeCompare,
-  writeEnd,
-  writeItems,
-  writeOffer,
-} from './handoff-wire.ts';
+import { readAck, readAnswer, readHeld } from './handoff-wire.ts';
 import { ALL_THERE, CANCELLED, describeHold, Holds, type Hold } from './holds.ts';
 import { Outbox } from './outbox.ts';
-import {
-  OutboundTransfer,
-  PASSED_ON_BYTES_MAX,
-  type TransferEffect,
-  type TransferEvent,
-} from './outbound-transfer.ts';
-import type { CopyRequest, HandoffPort, Sink, TransferableVnode } from './port.ts';
-import { Rate } from './rate.ts';
+import { PASSED_ON_BYTES_MAX, type TransferEvent } from './outbound-transfer.ts';
+import type { CopyRequest, HandoffPort, TransferableVnode } from './port.ts';
 import { HandoffReceiver, type InboundStatus } from './receiver.ts';
 import { CopyRequests, Repairs } from './repairs.ts';
-import { jobForEach, Slices, WorkLine } from './slices.ts';
+import { RunningTransfer, type TransferParts } from './running-transfer.ts';
+import { Slices } from './slices.ts';
 import { withSelf } from './self-frames.ts';
 import { Throttle } from './throttle.ts';
 import {
   describeBytes,
   nameOf,
   statusOf,
-  type Measured,
   type TransferStatus,
   type WaitingTransfer,
 } from './transfer-status.ts';
 
-interface Running extends Measured {
-  readonly id: number;
-  readonly key: string;
-  readonly vnode: TransferableVnode;
-  readonly sink: Sink;
-  /** What is to be done at the vnode because of acknowledgements, in their order. */
-  readonly work: WorkLine;
-  /** All items are there since. */
-  completeAt: number | undefined;
-}
-
-type EffectOf<Kind extends TransferEffect['kind']> = Extract<TransferEffect, { kind: Kind }>;
-
-/** Bytes of items in one page, about: it is walked in some tenths of a millisecond. */
-const PAGE_BYTES = 64 * 1024;
-/** Items forgotten in one step. */
-const STEP_ITEMS = 64;
 const TICK_MS = 250;
 /** Hints that could not be forgotten, or came meanwhile, are handed over after a while. */
 const LEFT_RETRY_MS = 1_000;
@@ -76,14 +44,15 @@ const CANCELLED_MS = 60_000;
 
 export class HandoffManager {
   readonly #port: HandoffPort;
-  readonly #running = new Map<number, Running>();
-  readonly #byKey = new Map<string, Running>();
+  readonly #running = new Map<number, RunningTransfer>();
+  readonly #byKey = new Map<string, RunningTransfer>();
   readonly #holds = new Holds();
   readonly #pauses = new Pauses();
   readonly #throttle = new Throttle();
   readonly #slices: Slices;
   readonly #clearing: Clearing;
   readonly #outbox: Outbox;
+  readonly #parts: TransferParts;
   readonly #receiver: HandoffReceiver;
   readonly #repairs: Repairs;
   readonly #copyRequests: CopyRequests;
@@ -100,6 +69,15 @@ export class HandoffManager {
     this.#slices = new Slices(port.host);
     this.#clearing = new Clearing(this.#port);
     this.#outbox = new Outbox(port.host);
+    this.#parts = {
+      port: this.#port,
+      outbox: this.#outbox,
+      slices: this.#slices,
+      throttle: this.#throttle,
+      onProgress: ({ key }) => this.#holds.progress(key),
+      onComplete: (transfer) => this.#handleComplete(transfer),
+      onFailed: (transfer, reason) => this.#fail(transfer, reason),
+    };
     this.#repairs = new Repairs(this.#port);
     this.#copyRequests = new CopyRequests(this.#port);
     this.#receiver = new HandoffReceiver({
@@ -122,7 +100,7 @@ export class HandoffManager {
     this.#clearing.stop();
     this.#slices.stop();
     this.#outbox.stop();
-    for (const transfer of this.#running.values()) transfer.vnode.removeSink(transfer.sink);
+    for (const transfer of this.#running.values()) transfer.end();
     this.#running.clear();
     this.#byKey.clear();
   }
@@ -156,7 +134,7 @@ export class HandoffManager {
     if (!up) {
       for (const transfer of this.#running.values()) {
         if (transfer.to === node)
-          this.#step(transfer, { kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
+          transfer.step({ kind: 'lost', reason: `${this.#port.nameOf(node)} is down` });
       }
       this.#receiver.onDown(node);
     }
@@ -193,7 +171,7 @@ export class HandoffManager {
   active(): TransferStatus[] {
     const now = this.#port.host.monotonic();
     return [...this.#running.values()]
-      .filter((transfer) => transfer.machine.state !== 'complete')
+      .filter(({ isActive }) => isActive)
       .map((transfer) => statusOf(this.#port.self, transfer, this.#noteOf(transfer, now), now));
   }
 
@@ -225,7 +203,7 @@ export class HandoffManager {
     this.#limits = { ...this.#limits, ...limits };
     if ('bytesPerSecond' in limits) this.#throttle.limitTo(limits.bytesPerSecond);
     this.#receiver.limitTo(this.#limits.in);
-    const active = [...this.#running.values()].filter(({ machine }) => machine.state !== 'complete');
+    const active = [...this.#running.values()].filter(({ isActive }) => isActive);
     for (const transfer of active.slice(this.#limits.out)) this.#stopTransfer(transfer);
     this.#schedule();
   }
@@ -238,9 +216,8 @@ export class HandoffManager {
   pause(partition?: PartitionId): void {
     this.#pauses.pause(partition);
     for (const transfer of this.#running.values()) {
-      const { machine, target } = transfer;
-      if (machine.state !== 'complete' && this.#pauses.reasonFor(target.partition) !== undefined)
-        this.#stopTransfer(transfer);
+      const { isActive, target } = transfer;
+      if (isActive && this.#pauses.reasonFor(target.partition) !== undefined) this.#stopTransfer(transfer);
     }
     this.#schedule();
   }
@@ -259,7 +236,7 @@ export class HandoffManager {
     let cancelled = this.#repairs.giveUp(partition) ? 1 : 0;
     const now = this.#port.host.monotonic();
     for (const transfer of this.#running.values()) {
-      if (transfer.target.partition !== partition || transfer.machine.state === 'complete') continue;
+      if (transfer.target.partition !== partition || !transfer.isActive) continue;
       cancelled++;
       this.#stopTransfer(transfer);
       this.#holds.hold(transfer.key, CANCELLED, now, now + CANCELLED_MS);
@@ -316,11 +293,11 @@ export class HandoffManager {
 
   get #activeCount(): number {
     let active = 0;
-    for (const { machine } of this.#running.values()) if (machine.state !== 'complete') active++;
+    for (const { isActive } of this.#running.values()) if (isActive) active++;
     return active;
   }
 
-  #noteOf({ machine, to }: Running, now: number): string | undefined {
+  #noteOf({ machine, to }: RunningTransfer, now: number): string | undefined {
     if (machine.state === 'offered') return `waits for the answer of ${this.#port.nameOf(to)}`;
     const { bytesPerSecond } = this.#limits;
     if (bytesPerSecond === undefined || this.#throttle.waitMs(now) === 0) return undefined;
@@ -330,7 +307,7 @@ export class HandoffManager {
   #waitingOut(now: number): WaitingTransfer[] {
     return this.#duties().flatMap((duty) => {
       const running = this.#find(duty);
-      if (running !== undefined && running.machine.state !== 'complete') return [];
+      if (running?.isActive === true) return [];
       const hold: Hold =
         running?.completeAt === undefined
           ? (this.#holds.get(dutyKey(duty)) ?? { reason: this.#noPlace, since: now, retryAt: undefined })
@@ -353,11 +330,7 @@ export class HandoffManager {
 
   #tick(): void {
     const now = this.#port.host.monotonic();
-    for (const transfer of this.#running.values()) {
-      const { items, bytes } = transfer.machine.progress;
-      transfer.rate.look(now, items, bytes);
-      this.#perform(transfer, transfer.machine.tick(now));
-    }
+    for (const transfer of this.#running.values()) transfer.tick(now);
     this.#receiver.tick(now);
     this.#copyRequests.dropSilent(now);
     this.#repairs.tick(now);
@@ -383,7 +356,7 @@ export class HandoffManager {
       if (obstacle !== undefined) this.#holds.hold(key, obstacle, now);
       else if (this.#holds.isWaiting(key, now)) continue;
       else if (this.#activeCount >= this.#limits.out) this.#holds.hold(key, this.#noPlace, now);
-      else this.#begin(duty, key, now);
+      else this.#begin(duty);
     }
   }
 
@@ -396,136 +369,24 @@ export class HandoffManager {
     return undefined;
   }
 
-  #begin(duty: Duty, key: string, now: number): void {
+  #begin(duty: Duty): void {
     const vnode = this.#port.find(duty.service, duty.source);
     if (vnode === undefined) return;
-    const { kind, ranges } = duty;
-    const machine = new OutboundTransfer({ kind, ranges, now });
-    const passOn = (item: Uint8Array): void => this.#step(transfer, { kind: 'passOn', item });
     this.#lastId = (this.#lastId + 1) >>> 0;
-    const transfer: Running = {
-      ...duty,
-      id: this.#lastId,
-      key,
-      machine,
-      vnode,
-      sink: { ranges, passOn },
-      begunAt: now,
-      total: vnode.vnode.countItems?.(ranges),
-      rate: new Rate(now),
-      work: new WorkLine(this.#slices),
-      completeAt: undefined,
-    };
+    const transfer = new RunningTransfer(this.#parts, { id: this.#lastId, duty, vnode });
     this.#running.set(transfer.id, transfer);
-    this.#byKey.set(key, transfer);
-    if (kind === 'ownership' || kind === 'resize') vnode.addSink(transfer.sink);
-    this.#perform(transfer, machine.begin());
+    this.#byKey.set(transfer.key, transfer);
+    transfer.begin();
   }
 
   #stepFrom(from: NodeId, id: number, event: TransferEvent): void {
     const transfer = this.#running.get(id);
-    if (transfer !== undefined && transfer.to === from) this.#step(transfer, event);
+    if (transfer !== undefined && transfer.to === from) transfer.step(event);
   }
 
-  #step(transfer: Running, event: TransferEvent): void {
-    this.#perform(transfer, transfer.machine.step(event, this.#port.host.monotonic()));
-    if (event.kind === 'acked' && event.stored) this.#holds.progress(transfer.key);
-  }
-
-  #perform(transfer: Running, effects: readonly TransferEffect[]): void {
-    for (const effect of effects) if (this.#running.has(transfer.id)) this.#performOne(transfer, effect);
-  }
-
-  #performOne(transfer: Running, effect: TransferEffect): void {
-    switch (effect.kind) {
-      case 'offer':
-        return this.#sendOffer(transfer);
-      case 'items':
-        return this.#sendItems(transfer, effect);
-      case 'compare':
-        return this.#send(transfer, MESSAGE.handoffCompare, (out) =>
-          writeCompare(out, { id: transfer.id, seq: effect.seq, stretch: effect.stretch }),
-        );
-      case 'walk':
-        return this.#walk(transfer, effect);
-      case 'forget':
-        return transfer.work.add(
-          jobForEach(effect.items, STEP_ITEMS, (item) => this.#forget(transfer, item)),
-        );
-      case 'seal':
-        transfer.vnode.seal(this.#port.document.epoch);
-        return this.#port.whenAllStored(() => this.#step(transfer, { kind: 'sealed' }));
-      case 'complete':
-        transfer.work.add(() => {
-          if (this.#running.has(transfer.id)) this.#handleComplete(transfer);
-          return false;
-        });
-        return;
-      case 'failed':
-        return this.#fail(transfer, effect.reason);
-      default:
-        return unreachable(effect);
-    }
-  }
-
-  #sendOffer(transfer: Running): void {
-    const { to, service, source, target, id, kind } = transfer;
-    const taken = this.#port.send(to, MESSAGE.handoffOffer, service, target, (out) =>
-      writeOffer(out, { id, kind, source }),
-    );
-    if (taken) return;
-    const reason = `the lane to ${this.#port.nameOf(to)} is closed or full`;
-    this.#step(transfer, { kind: 'lost', reason });
-  }
-
-  #sendItems(transfer: Running, effect: EffectOf<'items'>): void {
-    const { id, vnode } = transfer;
-    let bytes = 0;
-    for (const item of effect.items) bytes += item.length;
-    this.#throttle.charge(bytes, this.#port.host.monotonic());
-    this.#send(transfer, MESSAGE.handoffItems, (out) =>
-      writeItems(out, { id, ...effect, partial: !vnode.whole }),
-    );
-  }
-
-  #send({ to, service, target, id }: Running, type: number, write: (out: Writer) => void): void {
-    this.#outbox.put(to, {
-      send: () => this.#port.send(to, type, service, target, write),
-      isWanted: () => this.#running.has(id),
-    });
-  }
-
-  /** In a slice of background work, and not before the bandwidth allows it. */
-  #walk(transfer: Running, effect: EffectOf<'walk'>): void {
-    const waitMs = this.#throttle.waitMs(this.#port.host.monotonic());
-    if (waitMs > 0) {
-      // Now and then it looks whether the limit is still there.
-      this.#port.host.setTimer(Math.min(waitMs, TICK_MS), () => {
-        if (this.#running.has(transfer.id)) this.#walk(transfer, effect);
-      });
-      return;
-    }
-    this.#slices.add(() => {
-      if (!this.#running.has(transfer.id)) return false;
-      const page = transfer.vnode.vnode.walkItems(effect.cursor, this.#pageBytes, effect.within);
-      this.#step(transfer, { kind: 'page', page });
-      return false;
-    });
-  }
-
-  /** What goes out slowly goes out evenly. */
-  get #pageBytes(): number {
-    return Math.min(PAGE_BYTES, this.#limits.bytesPerSecond ?? PAGE_BYTES);
-  }
-
-  #forget({ id, vnode }: Running, item: Uint8Array): void {
-    if (this.#running.has(id) && vnode.standing === 'hint') vnode.vnode.handleItemHandedOff(item);
-  }
-
-  #handleComplete(transfer: Running): void {
+  #handleComplete(transfer: RunningTransfer): void {
     const { kind, key, to } = transfer;
     const now = this.#port.host.monotonic();
-    transfer.completeAt = now;
     this.#holds.progress(key);
     if (kind === 'ownership' && this.#haveAllServicesArrived(transfer))
       this.#port.reportComplete(transfer.target.partition, to);
@@ -541,12 +402,11 @@ export class HandoffManager {
 
   /** A partition switches for all services at once. */
   #haveAllServicesArrived(duty: Duty): boolean {
-    const isHere = (service: string): boolean =>
-      this.#find({ ...duty, service })?.machine.state === 'complete';
+    const isHere = (service: string): boolean => this.#find({ ...duty, service })?.isActive === false;
     return this.#port.services.every(isHere) && this.#port.unserved(duty.source) === undefined;
   }
 
-  #fail(transfer: Running, reason: string): void {
+  #fail(transfer: RunningTransfer, reason: string): void {
     const { to, kind, key } = transfer;
     const { partition } = transfer.target;
     this.#stopTransfer(transfer);
@@ -557,16 +417,14 @@ export class HandoffManager {
     this.#holds.fail(key, reason, this.#port.host.monotonic());
   }
 
-  /** Politely: the receiver need not wait until it is silent for too long. */
-  #stopTransfer(transfer: Running): void {
-    this.#send(transfer, MESSAGE.handoffEnd, (out) => writeEnd(out, transfer.id));
+  #stopTransfer(transfer: RunningTransfer): void {
+    transfer.sendEnd();
     this.#end(transfer);
   }
 
-  #end(transfer: Running): void {
-    const { vnode, sink, id, key, kind, target, to, work } = transfer;
-    vnode.removeSink(sink);
-    work.stop();
+  #end(transfer: RunningTransfer): void {
+    const { id, key, kind, target, to } = transfer;
+    transfer.end();
     this.#running.delete(id);
     this.#byKey.delete(key);
     // Items change from now on without being passed on: the receiver is not what it was said to be.
@@ -575,7 +433,7 @@ export class HandoffManager {
   }
 
   /** Under a new ring: has this transfer's switch been agreed, or has its cause gone? */
-  #reconsider(transfer: Running, owed: ReadonlySet<string>): void {
+  #reconsider(transfer: RunningTransfer, owed: ReadonlySet<string>): void {
     const { document } = this.#port;
     const { kind, to, vnode, machine, key } = transfer;
     const { partition } = transfer.target;
@@ -588,7 +446,7 @@ export class HandoffManager {
       vnode.become('retired', document.epoch);
   }
 
-  #find(duty: Duty): Running | undefined {
+  #find(duty: Duty): RunningTransfer | undefined {
     return this.#byKey.get(dutyKey(duty));
   }
 
