@@ -42,6 +42,7 @@ const SIDEWAYS: Record<string, string> = {
     'Reader and Writer are the ByteReader and ByteWriter of a module; types only',
   'core/handoff/handoff-manager.ts -> core/request/message.ts':
     'transfers are frames too: one header and one registry of messages for all lanes',
+  'core/handoff/running-transfer.ts -> core/request/message.ts': 'likewise',
   'core/handoff/receiver.ts -> core/request/message.ts': 'likewise',
 };
 

@@ -23,6 +23,7 @@ import { MESSAGE, serviceNumber, type Header } from '../request/message.ts';
 import type { RequestTable } from '../request/request-table.ts';
 import type { ReapingPort } from '../reaping/port.ts';
 import { ReapMember } from '../reaping/reap-member.ts';
+import { whyUnclean } from '../reaping/clean.ts';
 import { ReapRounds } from '../reaping/reap-round.ts';
 import { memberOf, memberName, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
@@ -203,20 +204,20 @@ export class Running {
     this.#reapTimer = host.setTimer(REAP_TICK_MS, () => this.#tickReaping());
   }
 
-  /** Why this node may hold something that not every replica has been sent. */
-  #unclean(): string | undefined {
-    const { document } = this.view;
-    if (document.pending.length > 0 || document.resize !== undefined) return 'partitions are moving';
-    if (this.vnodes.partialOwned.length > 0) return 'some of its vnodes are partial';
-    const foreign = this.vnodes.all().some((host) => host.standing !== 'owner' && !host.vnode.isEmpty());
-    if (foreign) return 'it holds copies for others';
-    // What comes in is with its sender as well, until it is merged.
-    if (this.handoff.active().length > 0 || this.handoff.receiver.isMerging) return 'transfers run';
-    return this.vnodes.unserved(undefined, (service) => this.#isRun(service));
+  #whyUnclean(): string | undefined {
+    const { vnodes, handoff } = this;
+    return whyUnclean({
+      document: this.view.document,
+      partial: vnodes.partialOwned.length,
+      foreign: vnodes.all().filter(({ standing, vnode }) => standing !== 'owner' && !vnode.isEmpty()).length,
+      outbound: handoff.active().length,
+      isMerging: handoff.receiver.isMerging,
+      unserved: vnodes.unserved(undefined, (service) => this.#isRun(service)),
+    });
   }
 
   /** Services whose replicas have something to reap. */
-  get #reaping(): string[] {
+  get #reapedServices(): string[] {
     const hosts = this.vnodes.all().filter(({ vnode }) => vnode.reapable !== undefined);
     return [...new Set(hosts.map(({ service }) => service))];
   }
@@ -236,9 +237,10 @@ export class Running {
       leads: () => membership.actingClaimant() === self,
       lowestClock: () => membership.peers.lowestClock(host.monotonic()),
       tombstones: () => this.vnodes.all().reduce((sum, { vnode }) => sum + (vnode.reapable?.() ?? 0), 0),
-      unclean: () => this.#unclean(),
+      unclean: () => this.#whyUnclean(),
       compareSoon: () => this.exchange.hurry(),
-      comparedSince: (at) => this.#reaping.every((service) => this.exchange.comparedSince(service, at)),
+      comparedSince: (at) =>
+        this.#reapedServices.every((service) => this.exchange.comparedSince(service, at)),
       markStored: () => store.submit([]),
       isFlushed: (mark) => store.flushedSeq >= mark,
       ask: (to, question, done) => ask(to, 'reap', question, (outcome) => done(reapAnswerOf(outcome))),

@@ -1,3 +1,4 @@
+export { whyUnclean, type Holdings } from './clean.ts';
 export { ReapMember } from './reap-member.ts';
 export { ReapRounds } from './reap-round.ts';
 export type { ReapingPort } from './port.ts';
