@@ -338,6 +338,19 @@ describe('below the bar', () => {
     expect(stage.content).toEqual(['held 3:v']);
   });
 
+  it('and above what is held: one new stamp is enough for both', () => {
+    const stage = barred();
+    stage.put('later', 9);
+    stage.store.commit();
+    let later: Uint8Array | undefined;
+    stage.vnode.handleCommand(merging('later', valueAt('later', 5, 'v')), {
+      reply: (reply) => (later = (reply as MergedReply).later),
+      refuse() {},
+      fail() {},
+    });
+    expect(later).toEqual(stampOf(9));
+  });
+
   it('what is stamped above it is, and what a transfer brings is merged whatever its stamp', () => {
     const stage = barred();
     stage.put('above', 8);

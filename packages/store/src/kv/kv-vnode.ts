@@ -359,8 +359,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const untilMs = held === undefined ? 0 : expiryMs(held);
     const { bar } = this.#context.bounds;
     if (compareStamps(entry, VERSION_AT, bar, 0) <= 0) {
-      // Too late for the reap floor, whatever is held. It is stamped anew, and the merge below is of that.
-      return token.reply({ kind: 'merged', existed, untilMs, later: bar.slice() });
+      // Too late for the reap floor, whatever is held. It is stamped anew, above what is held too: the merge below is of that.
+      const isAbove = held !== undefined && compareStamps(held, VERSION_AT, bar, 0) > 0;
+      const later = isAbove ? held.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) : bar.slice();
+      return token.reply({ kind: 'merged', existed, untilMs, later });
     }
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);

@@ -360,6 +360,17 @@ describe('a write on a key that has expired', () => {
     expect(outcomes.at(-1)).toBe('written 8000');
   });
 
+  it.each([
+    [5_000, 8_000],
+    [8_500, 8_500],
+  ])('and a later version at %i held there: one new stamp, %i, is above both', (time, above) => {
+    const { port, put } = stage('abcabcab', { clusterTime: 9_000 });
+    put();
+    port.news();
+    port.reply('b', { ...until(8_000), later: stampOf(time) } as KvReply);
+    expect(port.news()[0]).toBe(`merge k ${above}:v at a`);
+  });
+
   it('is a delete like any other', () => {
     const { port, remove } = stage('abcabcab', { clusterTime: 9_000 });
     remove();

@@ -133,10 +133,10 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#judge();
   }
 
-  /** What the write must be stamped above, and is not. */
+  /** What the write must be stamped above, and is not. All of it at once: there are two new stamps, and other replicas. */
   #floorOf({ later, untilMs }: MergedReply, isOver: boolean): Uint8Array | undefined {
-    if (later !== undefined || !isOver || stampMs(this.#command.entry, VERSION_AT) >= untilMs) return later;
-    return stampOfMoment(untilMs);
+    if (!isOver || stampMs(this.#command.entry, VERSION_AT) >= untilMs) return later;
+    return later !== undefined && stampMs(later, 0) >= untilMs ? later : stampOfMoment(untilMs);
   }
 
   #now(): number {

@@ -89,6 +89,8 @@ export class History {
   /** Of those, surely not written. */
   refusedCount = 0;
   readCount = 0;
+  /** What every clock has shown at one time: what was to expire before may have been swept then. */
+  #sweptMs = 0;
 
   get keys(): string[] {
     return [...this.#keys.keys()];
@@ -196,6 +198,11 @@ export class History {
     return needed;
   }
 
+  /** All clocks of the cluster show at least this. The cluster's time may go back after it, when members come and go; a sweep does not. */
+  sweepsReached(ms: number): void {
+    this.#sweptMs = Math.max(this.#sweptMs, ms);
+  }
+
   settledOf(key: string): Write | undefined {
     return this.#keys.get(key)?.settled;
   }
@@ -221,7 +228,8 @@ export class History {
     if (isOver && version !== undefined && this.isBrought(key, version)) return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
     if (value === undefined) {
-      const isEarly = time !== undefined && time.to < settled.untilMs - CLOCK_SLACK_MS;
+      const isEarly =
+        time !== undefined && Math.max(time.to, this.#sweptMs) < settled.untilMs - CLOCK_SLACK_MS;
       const mayBeGone = isEarly ? this.#mayBeDeleted(key, settled) : this.mayBeGone(key, settled);
       return mayBeGone
         ? undefined

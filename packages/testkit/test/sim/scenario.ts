@@ -16,7 +16,7 @@
  *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
  */
-import { eraOf, type NodeId, type RingDocument, type WaitingTransfer } from '@rkv/core';
+import { eraOf, memberOf, type NodeId, type RingDocument, type WaitingTransfer } from '@rkv/core';
 import {
   describeFaults,
   unleash,
@@ -250,11 +250,7 @@ class Scenario {
       untilMs: this.#draw.clientsUntil,
       doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
       peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
-      // When all is healed clocks are set right, and nodes hear of that with the next heartbeats.
-      clusterTime: () =>
-        Math.abs(this.#world.now() - this.#draw.healedAt) < CLOCKS_SET_MS || this.#isMemberAway()
-          ? undefined
-          : this.#clusterTime(),
+      clusterTime: () => (this.#wereClocksSet() || this.#isMemberAway() ? undefined : this.#clusterTime()),
       onAcknowledged: (write) => {
         // What a disk that was lost since has acknowledged is on it no more.
         if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
@@ -262,6 +258,7 @@ class Scenario {
       // What those hold that a forced ring has put aside is missing until they are back, as the operator was warned.
       isIn: ({ node: { document } }) =>
         document.clusterId === this.#clusterId &&
+        document.epoch >= (this.#schism.epoch ?? 0) &&
         (eraOf(document.epoch) === 0 || document.members.every(({ status }) => status !== 'down')),
       report: this.#report,
     });
@@ -301,6 +298,14 @@ class Scenario {
     return write !== undefined && this.#schism.wasUndone(write);
   };
 
+  /** Nodes hear of that with the next heartbeats. */
+  #wereClocksSet(): boolean {
+    const { faults, healedAt } = this.#draw;
+    const now = this.#world.now();
+    const isJust = (at: number): boolean => Math.abs(now - at) < CLOCKS_SET_MS;
+    return isJust(healedAt) || faults.some(({ kind, until }) => kind.startsWith('clock') && isJust(until));
+  }
+
   /** What its clock shows the others remember, and nobody else knows. */
   #isMemberAway(): boolean {
     const citizens = citizensOf(this.#realm);
@@ -308,9 +313,11 @@ class Scenario {
     return citizens.some(({ node }) => node.document.members.some(({ id }) => !here.has(id)));
   }
 
-  /** What the clocks of the cluster's machines show, the lowest first. */
+  /** What the clocks of those show that have a voice, the lowest first: who was put aside has none. */
   #clocks(): [number, ...number[]] {
-    const clocks = citizensOf(this.#realm).map(({ machine }) => this.#cluster.clock(machine).wall());
+    const clocks = citizensOf(this.#realm)
+      .filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down')
+      .map(({ machine }) => this.#cluster.clock(machine).wall());
     return clocks.toSorted((a, b) => a - b) as [number, ...number[]];
   }
 
@@ -340,6 +347,7 @@ class Scenario {
   /** See whether the cluster is at peace, all the time and without doing anything to it. */
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
+    this.#history.sweepsReached(this.#clocks()[0] ?? 0);
     if (this.#isBroken() || this.#isLone() || this.#restless() !== undefined) {
       this.#peaceSince = undefined;
       return;
