@@ -2,9 +2,6 @@
  * Real nodes in network namespaces, and a network that is cut, deaf on one side or lossy under load: while it lasts the
  * others serve, afterwards all are one cluster again, no hint is left, and nothing that was acknowledged is lost.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join as joinPath } from 'node:path';
 import { expect, it } from 'vitest';
 import { Network, whyNoNetwork } from './network.ts';
 import { atRest, copiesAgree, othersServe, served } from './story/claims.ts';
@@ -28,9 +25,6 @@ const story = (network: Network): readonly Step[] => [
 it.skipIf(lacks !== undefined)(
   'cuts, one-way cuts and loss: heals by itself, and no acknowledged write is lost',
   async () => {
-    const folder = mkdtempSync(joinPath(tmpdir(), 'rkv-secret-'));
-    const secret = joinPath(folder, 'secret');
-    writeFileSync(secret, 'only for this test, and long enough\n', { mode: 0o600 });
     const network = new Network();
     try {
       const steps = story(network);
@@ -39,7 +33,7 @@ it.skipIf(lacks !== undefined)(
           seed: 2,
           keys: 10_000,
           members: ['n1', 'n2', 'n3'],
-          nodes: { flags: ['--secret-file', secret], placeOf: (name) => network.placeOf(name) },
+          nodes: { flags: network.flags, placeOf: (name) => network.placeOf(name) },
           next: (_stage, number) => steps[number],
         },
         (line) => process.stdout.write(`${line}\n`),
@@ -47,7 +41,6 @@ it.skipIf(lacks !== undefined)(
       expect(verdict.findings).toEqual([]);
     } finally {
       await network.end();
-      rmSync(folder, { recursive: true });
     }
   },
   5 * 60_000,

@@ -2,8 +2,8 @@
 import type { TestNode } from './nodes.ts';
 
 export async function figuresOf(node: TestNode): Promise<ReadonlyMap<string, number>> {
-  const answer = await fetch(`${node.url}/metrics`);
-  const lines = (await answer.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const { text } = await node.ask('/metrics');
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {
       const end = line.lastIndexOf(' ');

@@ -12,6 +12,9 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { HttpAnswer, HttpInit, Place } from './place.ts';
 
 /** in: the victim does not hear. out: it is not heard. both: neither. */
@@ -47,14 +50,25 @@ export class Network {
   readonly #prefix = `10.77.${1 + (process.pid % BLOCKS)}`;
   readonly #bridge = `rkvbr${process.pid}`;
   readonly #places = new Map<string, NamespacePlace>();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'rkv-secret-'));
   readonly #atExit = (): void => this.#remove();
 
   constructor() {
     removeForgotten();
     process.once('exit', this.#atExit);
+    writeFileSync(this.#secret, 'only for this test, and long enough\n', { mode: 0o600 });
     run('ip', 'link', 'add', this.#bridge, 'type', 'bridge');
     run('ip', 'addr', 'add', `${this.#prefix}.${CLIENT_HOST}/24`, 'dev', this.#bridge);
     run('ip', 'link', 'set', this.#bridge, 'up');
+  }
+
+  /** Flags for its nodes: who is reached from outside proves itself with a secret. */
+  get flags(): readonly string[] {
+    return ['--secret-file', this.#secret];
+  }
+
+  get #secret(): string {
+    return join(this.#folder, 'secret');
   }
 
   /** A namespace for the node of this name, made when it is first asked for. */
@@ -118,6 +132,7 @@ export class Network {
     for (const place of this.#places.values()) place.remove();
     this.#places.clear();
     succeeds('ip', 'link', 'del', this.#bridge);
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
