@@ -19,6 +19,8 @@ export * from './ring/describe.ts';
 export { eraOf, isOtherLine } from './ring/era.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
+export type { NotClaimant } from './membership/messages.ts';
+export type { Refusal as ChangeRefusal } from './membership/refusal.ts';
 export { bucketsAfter, haveSameProperties, type BucketChange } from './membership/bucket-changes.ts';
 export { membershipPresets, type MembershipPreset, type PresetName } from './membership/preset.ts';
 export type { Plan, PlanCertificate, PlannedChange, Transition } from './membership/plan.ts';

@@ -22,6 +22,7 @@ export interface HttpOperation {
   readonly body?: boolean;
 }
 
+/** Requests over HTTP: rkv's own door, or operations of one's own. */
 export interface HttpSpec {
   readonly kind: 'http';
   /** `http://host:port`, or https; workers take them in turn. Default http://127.0.0.1:8098. */

@@ -447,7 +447,9 @@ export interface TransferLimitsWanted {
 
 /** Methods reject with `AdminError`. Keys are latin1 strings. */
 export interface Admin {
+  /** Ask a vnode whether it is there; n chooses which. */
   ping(n: number): Promise<PingView>;
+  /** As over the API of the store; `where` with `options` that ask for it. */
   get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }>;
   put(key: string, value: Uint8Array, options: KvOptions): Promise<{ where?: Whereabouts }>;
   delete(key: string, options: KvOptions): Promise<{ existed?: boolean; where?: Whereabouts }>;
@@ -456,13 +458,17 @@ export interface Admin {
    * and the write that are explained; left out: this node's own.
    */
   key(key: string, assumeDown: readonly string[], options?: KvOptions): Promise<KeyView>;
+  /** Who is a member, who is up, and what is on its way. */
   status(): Promise<StatusView>;
+  /** Who owns which partition. */
   ring(): Promise<RingView>;
+  /** All transfers of all members that can be reached. */
   transfers(): Promise<TransfersView>;
   /** Of one partition or all, at one member or all. They stay so until a member is started again. */
   controlTransfers(what: 'pause' | 'resume' | 'cancel', at: TransferScope): Promise<ControlView>;
   /** What is left out stays as it is; with nothing it only tells. */
   limitTransfers(limits: TransferLimitsWanted, node: string | undefined): Promise<LimitsView>;
+  /** How alike the copies are, of all members that can be reached. */
   exchange(): Promise<ExchangeView>;
   /** At one member or all. They stay so until a member is started again. */
   controlExchange(what: 'pause' | 'resume', node: string | undefined): Promise<ControlView>;
@@ -480,12 +486,18 @@ export interface Admin {
   down(names: readonly string[], force: boolean): Promise<{ epoch: number; warnings: readonly string[] }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */
   apply(wanted: readonly WantedMember[]): Promise<ApplyView>;
+  /** All buckets; the one with the empty prefix is the default. */
   buckets(): Promise<readonly BucketView[]>;
   /** Refused while keys exist whose properties would change. `wanted` null: the bucket goes. `prefix` is a latin1 string. */
   changeBucket(prefix: string, wanted: BucketWanted | null): Promise<BucketChanged>;
+  /** Drop everything that is staged. */
   clear(): Promise<void>;
+  /** What a commit would do now. */
   plan(): Promise<PlanView>;
+  /** Carry out the plan, this very one when it is named; rejects with `plan_changed` when it would be another. */
   commit(planId: string | undefined): Promise<{ epoch: number }>;
+  /** Whether this node can serve, or why not. */
   readiness(): Readiness;
+  /** The figures that `/metrics` shows, of this node. */
   load(): LoadView;
 }

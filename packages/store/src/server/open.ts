@@ -73,14 +73,17 @@ export class Rkv {
     return this.#server.service;
   }
 
+  /** What an operator may ask and change: ring, members, plan, transfers, buckets. */
   get admin(): Admin {
     return this.#server.admin;
   }
 
+  /** Where the doors are, also those that were to be on any free port. */
   get ports(): Ports {
     return this.#server.ports;
   }
 
+  /** Ask a vnode, another one for each n, whether it is there; it answers n + 1. */
   ping(n = 1): Promise<PingReply | ServiceReply> {
     return this.#server.service.ping(n);
   }
@@ -96,6 +99,7 @@ export class Rkv {
     });
   }
 
+  /** Resolves when w replicas have it, at their durability. Until then others may read it or not. */
   put(key: Bytes, value: Bytes, options?: RequestOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.kv.put(latin1Key(key), bytesOf(value), options, {
@@ -165,6 +169,7 @@ export class Rkv {
     return this.#server.stop();
   }
 
+  /** `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
