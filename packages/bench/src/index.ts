@@ -3,6 +3,8 @@
  *
  * `defineBench` describes a benchmark, `runBench` runs it, `writeReport` and `compare` tell of it; the command `rkv-bench`
  * does all of that for a file. A driver of one's own is a `Driver`.
+ *
+ * @module @rkv/bench
  */
 export { defineBench, type Bench, type OperationEntry, type RateMode } from './definition/bench.ts';
 export { BadBench, loadBench, type Definition, type Overrides } from './definition/settle.ts';
@@ -11,7 +13,7 @@ export type { Driver, Key, Outcome, TerminateReason, Value, WorkerContext } from
 export type { Clock } from './contracts/clock.ts';
 export type { SampleSink } from './contracts/sample.ts';
 export { driverOf, type DriverSpec } from './drivers/box.ts';
-export type { HttpSpec } from './drivers/http.ts';
+export type { HttpOperation, HttpSpec } from './drivers/http.ts';
 export type { RedisSpec } from './drivers/redis.ts';
 export type { RkvSpec } from './drivers/rkv.ts';
 export { keysOf, type IntKeys, type KeySpec, type NextKey } from './generators/keys.ts';

@@ -3,7 +3,10 @@
  *
  * `open` embeds a node in a program; `startServer` is what the `rkv` command runs; `kvModule` is the store as a service
  * on the ring of @rkv/core, for whoever hosts it among services of their own.
+ *
+ * @module @rkv/store
  */
+export type { ServerConfig } from './config/load.ts';
 export { KvError, open, Rkv, type Bytes, type OpenOptions } from './server/open.ts';
 export {
   startServer,

@@ -3,6 +3,8 @@
  *
  * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
  * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
+ *
+ * @module @rkv/testkit
  */
 export { World, SimulationFailure, type WorldInit } from './world/world.ts';
 export { Trace, digestBytes } from './world/trace.ts';
@@ -21,6 +23,7 @@ export {
   type Fault,
   type FaultKind,
   type NodeBreakage,
+  type NodeFaultKind,
   type Sides,
 } from './faults/fault.ts';
 export { parseFaults } from './faults/parse-faults.ts';

@@ -14,6 +14,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Driver, Key, Outcome, Value } from '../contracts/driver.ts';
 import { bytesOfKey } from '../generators/keys.ts';
 
+/** One request: what is in braces, `{key}`, is filled in. */
 export interface HttpOperation {
   readonly method: string;
   /** `{key}` is where the key goes, percent-encoded. */

@@ -12,6 +12,7 @@ import type { Change, ChangeAnswer, Condition } from '../entry/index.ts';
 import type { Failure, FailureCode, PingReply, RequestOptions, Service, ServiceReply } from '../kv/index.ts';
 import { startServer, type Ports, type RunningServer } from './server.ts';
 
+/** What a node in a program is started with; everything has a default. */
 export interface OpenOptions {
   /** What people call this node. Default `embedded`. */
   readonly name?: string;
