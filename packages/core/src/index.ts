@@ -2,6 +2,8 @@
  * `@rkv/core`: Riak Core's ring of virtual nodes, as a framework for a sharded, replicated service of one's own.
  *
  * Start at `Node` (one member of a cluster) and `VnodeModule` (what you implement); docs/tour.md tells the rest.
+ *
+ * @module @rkv/core
  */
 export * from './contracts/index.ts';
 export * from './base/index.ts';
@@ -19,6 +21,8 @@ export * from './ring/describe.ts';
 export { eraOf, isOtherLine } from './ring/era.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
+export type { NotClaimant } from './membership/messages.ts';
+export type { Refusal as ChangeRefusal, RefusalCode } from './membership/refusal.ts';
 export { bucketsAfter, haveSameProperties, type BucketChange } from './membership/bucket-changes.ts';
 export { membershipPresets, type MembershipPreset, type PresetName } from './membership/preset.ts';
 export type { Plan, PlanCertificate, PlannedChange, Transition } from './membership/plan.ts';

@@ -3,11 +3,21 @@
  *
  * `open` embeds a node in a program; `startServer` is what the `rkv` command runs; `kvModule` is the store as a service
  * on the ring of @rkv/core, for whoever hosts it among services of their own.
+ *
+ * @module @rkv/store
  */
+export type { ServerConfig } from './config/load.ts';
 export { KvError, open, Rkv, type Bytes, type OpenOptions } from './server/open.ts';
-export { startServer, type Ports, type RunningServer } from './server/server.ts';
+export {
+  startServer,
+  type Ending,
+  type Ports,
+  type RunningServer,
+  type ServerComponents,
+  type ServerInit,
+} from './server/server.ts';
 export * from './kv/index.ts';
 export * from './entry/index.ts';
-export type { Admin } from './admin/index.ts';
+export type * from './admin/api.ts';
 export { AdminError } from './admin/index.ts';
-export { lmdbStore, memoryStore } from './storage/index.ts';
+export { lmdbStore, memoryStore, type LmdbStoreInit } from './storage/index.ts';

@@ -3,6 +3,8 @@
  *
  * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
  * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
+ *
+ * @module @rkv/testkit
  */
 export { World, SimulationFailure, type WorldInit } from './world/world.ts';
 export { Trace, digestBytes } from './world/trace.ts';
@@ -11,10 +13,19 @@ export type { Gate } from './world/event-queue.ts';
 export { Life, type Ending } from './life/life.ts';
 export { SimClock, WALL_CLOCK_ORIGIN_MS, type ClockInit } from './life/clock.ts';
 export { SimHost, type SimHostInit } from './life/host.ts';
-export { LOCAL_NETWORK, type LinkProperties, type Lossiness } from './network/link.ts';
+export { LOCAL_NETWORK, type Link, type LinkProperties, type Lossiness } from './network/link.ts';
 export { SimNetwork, type NetworkTimings, type SimNetworkInit } from './network/network.ts';
+export type { SimTransport } from './network/transport.ts';
 export { SimDisk, type DiskHealth, type DiskTimings, type SimDiskInit } from './disk/disk.ts';
-export { describeFaults, type Breakage, type Fault, type FaultKind } from './faults/fault.ts';
+export {
+  describeFaults,
+  type Breakage,
+  type Fault,
+  type FaultKind,
+  type NodeBreakage,
+  type NodeFaultKind,
+  type Sides,
+} from './faults/fault.ts';
 export { parseFaults } from './faults/parse-faults.ts';
 export { drawFaults, FAULT_KINDS, swarm, type FaultPlan } from './faults/draw-faults.ts';
 export { unleash, type Breakable } from './faults/nemesis.ts';
@@ -64,7 +75,7 @@ export {
   type Transition,
 } from './check/model.ts';
 export { drawTimeLines } from './check/time-lines.ts';
-export { register } from './check/register.ts';
+export { register, type Register } from './check/register.ts';
 export { counter } from './check/counter.ts';
 export { set } from './check/set.ts';
 export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';

@@ -14,6 +14,7 @@ import { SampleFiles } from '../run/sample-files.ts';
 import { checkStall } from '../run/stall-check.ts';
 import { Progress, type Terminal } from './progress.ts';
 
+/** What the command is given: where it prints, how it hears of Ctrl-C, what it is called. */
 export interface ProgramComponents {
   readonly terminal: Terminal;
   /** Calls back when the user asks for the end; the first time a run ends in good order. */
@@ -22,6 +23,7 @@ export interface ProgramComponents {
   readonly name?: string;
 }
 
+/** 0: done. 1: it failed, or an error was to end it. 2: wrong usage, nothing ran. */
 export type ExitCode = 0 | 1 | 2;
 
 /** `args` without the interpreter and the script. Never rejects. */

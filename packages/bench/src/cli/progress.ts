@@ -7,6 +7,7 @@ import { describeCount, describeRate, describeUs } from '../report/numbers.ts';
 import { table } from '../report/text.ts';
 import type { WindowResult } from '../results/result.ts';
 
+/** Where the command prints: stdout and stderr, or what a test reads. */
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;

@@ -12,6 +12,7 @@
 
 /** What a key generator gives. The drivers in the box write numbers in decimal. */
 export type Key = number | string | Uint8Array;
+/** What a put stores: a number or a text as the driver's system writes it, or bytes as they are. */
 export type Value = number | string | Uint8Array;
 
 /**
@@ -20,8 +21,10 @@ export type Value = number | string | Uint8Array;
  */
 export type Outcome = 'ok' | 'silent' | { readonly error: string } | { readonly stop: string };
 
+/** Why a state is closed: its worker is done, or a `run` threw and the worker begins anew. */
 export type TerminateReason = 'finished' | 'crash';
 
+/** What a worker knows of itself when its state is made. */
 export interface WorkerContext {
   /** 1..workers, over all threads. */
   readonly id: number;

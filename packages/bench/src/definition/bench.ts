@@ -46,6 +46,7 @@ export interface Bench<State = unknown, Operation extends string = string> {
   readonly out?: string;
 }
 
+/** One kind of operation, under a label of its own. */
 export interface OperationEntry<Operation extends string = string> {
   /** Default: the operation. */
   readonly label?: string;
@@ -53,6 +54,7 @@ export interface OperationEntry<Operation extends string = string> {
   readonly weight: number;
 }
 
+/** Operations at a rate, of all workers together. */
 export interface RateMode {
   readonly rate: number;
   readonly loop?: 'open' | 'closed';

@@ -30,6 +30,7 @@ export type Overrides = Pick<
   'durationS' | 'warmUpS' | 'workers' | 'threads' | 'seed' | 'samples' | 'out' | 'mode'
 >;
 
+/** A benchmark with everything said: what was left out has its default. */
 export interface Definition {
   readonly name: string;
   readonly load: Load;

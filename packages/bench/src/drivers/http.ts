@@ -14,6 +14,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Driver, Key, Outcome, Value } from '../contracts/driver.ts';
 import { bytesOfKey } from '../generators/keys.ts';
 
+/** One request: what is in braces, `{key}`, is filled in. */
 export interface HttpOperation {
   readonly method: string;
   /** `{key}` is where the key goes, percent-encoded. */
@@ -22,6 +23,7 @@ export interface HttpOperation {
   readonly body?: boolean;
 }
 
+/** Requests over HTTP: rkv's own door, or operations of one's own. */
 export interface HttpSpec {
   readonly kind: 'http';
   /** `http://host:port`, or https; workers take them in turn. Default http://127.0.0.1:8098. */

@@ -9,6 +9,7 @@ import type { Driver, Key, Outcome, Value } from '../contracts/driver.ts';
 import { bytesOfKey } from '../generators/keys.ts';
 import { OwnPuts } from './own-puts.ts';
 
+/** Anything that speaks Redis. */
 export interface RedisSpec {
   readonly kind: 'redis';
   /** `redis://[user:password@]host:port`; default redis://127.0.0.1:6379. */

@@ -14,6 +14,7 @@ import { formatInt } from './format-int.ts';
 import { between } from './random.ts';
 import { zipf } from './zipf.ts';
 
+/** Keys that are whole numbers. */
 export type IntKeys =
   /** 1..max, or `count` numbers from `start`, all equally often. */
   | { readonly kind: 'uniformInt'; readonly max: number }
@@ -54,6 +55,7 @@ export type IntKeys =
       readonly here: number;
     };
 
+/** How keys are drawn, as a file says it. */
 export type KeySpec =
   | IntKeys
   | { readonly kind: 'constant'; readonly key: Key }
@@ -67,11 +69,13 @@ export type KeySpec =
   /** Called once per worker. */
   | { readonly kind: 'function'; readonly make: (worker: WorkerContext) => () => Key };
 
+/** Gives the next key. */
 export type NextKey = () => Key;
 
 const PARETO_SHAPE = 1.5;
 const YCSB_EXPONENT = 0.99;
 
+/** The keys of one worker: each call gives the next one. The same seed and worker give the same keys. */
 export function keysOf(spec: KeySpec, worker: WorkerContext): NextKey {
   switch (spec.kind) {
     case 'constant':

@@ -9,6 +9,7 @@ import { Prng } from '@rkv/core';
 import type { Value, WorkerContext } from '../contracts/driver.ts';
 import { between, exponential, type Random } from './random.ts';
 
+/** How values are drawn, as a file says it. */
 export type ValueSpec =
   /** `size` random bytes, or `size` times the byte. */
   | { readonly kind: 'fixedBin'; readonly size: number; readonly byte?: number }
@@ -23,12 +24,14 @@ export type ValueSpec =
   /** Called once per worker. */
   | { readonly kind: 'function'; readonly make: (worker: WorkerContext) => () => Value };
 
+/** Gives the next value. */
 export type NextValue = () => Value;
 
 const BLOCK_BYTES = 1024 * 1024;
 const BLOCK_SEED = 20_07;
 const [PRINTABLE_FIRST, PRINTABLE_LAST] = [32, 126];
 
+/** The values of one worker: each call gives the next one. Bytes are views of one random block: read them, do not change them. */
 export function valuesOf(spec: ValueSpec, worker: WorkerContext): NextValue {
   const { random } = worker;
   switch (spec.kind) {

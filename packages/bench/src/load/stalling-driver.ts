@@ -5,6 +5,7 @@
 import type { Clock } from '../contracts/clock.ts';
 import type { Driver } from '../contracts/driver.ts';
 
+/** How the system answers, and when it stalls; microseconds of the clock given. */
 export interface StallInit {
   readonly clock: Clock;
   /** How long an answer takes otherwise. */

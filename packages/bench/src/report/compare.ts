@@ -15,6 +15,7 @@ import { figureHtml, page, tableHtml, text } from './html.ts';
 import { describeRate, describeUs } from './numbers.ts';
 import { table } from './text.ts';
 
+/** Two results side by side. */
 export interface Comparison {
   readonly a: BenchResult;
   readonly b: BenchResult;
@@ -23,6 +24,7 @@ export interface Comparison {
   readonly differences: readonly string[];
 }
 
+/** One measure of one kind of operation, in both results. */
 export interface ComparedLine {
   readonly label: string;
   readonly measure: string;
@@ -52,6 +54,7 @@ export function compare(a: BenchResult, b: BenchResult): Comparison {
   return { a, b, lines, differences: differencesOf(a, b) };
 }
 
+/** As a table for a terminal. */
 export function describeComparison({ a, b, lines, differences }: Comparison): string {
   const rows = lines.map(({ label, measure, a, b, ratio }, at) => {
     const isFirst = lines[at - 1]?.label !== label;

@@ -6,6 +6,7 @@ import { describeCount, describeRate, describeUs } from './numbers.ts';
 
 type Row = readonly string[];
 
+/** As a table for a terminal, with warnings and errors. */
 export function describeResult(result: BenchResult): string {
   const { name, loop, labels, all, measuredS, warnings } = result;
   const shown = labels.length > 1 ? [...labels, all] : labels;

@@ -18,6 +18,7 @@ export interface Latencies {
 /** How many failed, by kind. */
 export type ErrorCounts = Readonly<Record<string, number>>;
 
+/** What came of some operations: how many, which errors, how long they took. */
 export interface Tally {
   readonly succeeded: number;
   readonly failed: number;
@@ -28,6 +29,7 @@ export interface Tally {
   readonly response: Latencies;
 }
 
+/** The whole run, of one kind of operation or of all. */
 export interface LabelResult extends Tally {
   readonly label: string;
   /** Succeeded a second, before the end. */
@@ -36,6 +38,7 @@ export interface LabelResult extends Tally {
   readonly histograms: { readonly service: string; readonly response: string };
 }
 
+/** One stretch of the run, `windowS` long. */
 export interface WindowResult {
   /** Seconds since the end of the warm-up. */
   readonly fromS: number;
@@ -44,6 +47,7 @@ export interface WindowResult {
   readonly labels: Readonly<Record<string, Tally>>;
 }
 
+/** All that a run found out, as `result.json` keeps it. Times of day are ISO 8601, latencies microseconds. */
 export interface BenchResult {
   readonly format: 1;
   readonly name: string;
@@ -69,6 +73,7 @@ export interface BenchResult {
   readonly warnings: readonly string[];
 }
 
+/** Where it ran; what `compare` looks at before it believes two results to be of one kind. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -77,6 +82,7 @@ export interface Machine {
   readonly node: string;
 }
 
+/** Why the run was over. */
 export type Ending =
   | { readonly kind: 'duration' }
   /** All workers ended: the keys were exhausted, or the driver said `stop`. */

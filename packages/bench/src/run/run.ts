@@ -15,6 +15,7 @@ import { type Hands, handsHere, type HandsInit, HandsOnThread } from './hands.ts
 /** Either a file, which threads can load too, or a benchmark, which then stays on this thread. */
 export type Subject = { readonly file: string } | { readonly bench: Bench };
 
+/** What a run may be given besides: words of the command line, who listens, what ends it, whose time it goes by. */
 export interface RunOptions {
   readonly overrides?: Overrides;
   /** Hears of each window, about a second after its end. */
@@ -28,6 +29,7 @@ export interface RunOptions {
   readonly clock?: Clock;
 }
 
+/** When the run begins, is measured, and ends: microseconds of the clock; `startedAtMs` since 1970. */
 export interface Times {
   readonly startUs: number;
   readonly fromUs: number;
@@ -41,6 +43,7 @@ const CLOSE_EVERY_MS = 250;
 /** Samples of other threads are at most this late, unless a thread is stuck. */
 const SAMPLES_LATE_US = 500_000;
 
+/** Run a benchmark, from a file or as it is given. Rejects with `BadBench` before anything runs when it makes no sense. */
 export async function runBench(subject: Subject, options: RunOptions = {}): Promise<BenchResult> {
   const { overrides = {}, signal, clock = new SystemClock() } = options;
   const bench = 'file' in subject ? await loadBench(subject.file) : subject.bench;

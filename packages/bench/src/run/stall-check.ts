@@ -25,6 +25,7 @@ const [STALL_FROM_S, DURATION_S] = [4, 10];
 const WORKERS = 4;
 const RATE = 1_000;
 
+/** Whether an open loop sees a stall that a closed one hides, by the code of a real run on virtual time. */
 export async function checkStall(): Promise<StallCheck> {
   const closed = await play('max');
   const open = await play({ rate: RATE });

@@ -22,6 +22,7 @@
  */
 import { assert } from './assert.ts';
 
+/** Length of a stamp. */
 export const STAMP_BYTES = 16;
 
 /** Below or equal to every stamp. Shared: never written into. */
@@ -30,6 +31,7 @@ export const ZERO_STAMP = new Uint8Array(STAMP_BYTES);
 const COUNTER_MAX = 0xffff;
 const MS_END = 2 ** 48;
 
+/** Where a clock takes time and chance from, and how far it lets others pull it. */
 export interface HybridClockInit {
   /** Wall clock, milliseconds since 1970. */
   readonly now: () => number;

@@ -21,6 +21,7 @@ export interface Certificate {
   readonly avoidable: boolean;
 }
 
+/** A claim to be judged: what it was asked, and the owners that it gave. */
 export interface CertifyInput extends ClaimInput {
   readonly after: readonly NodeId[];
 }

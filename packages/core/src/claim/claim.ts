@@ -36,6 +36,7 @@ import { LEAVER } from './shares.ts';
 import { leastWindowsWithRepeat } from './spacing.ts';
 import { STRIPES_DECIDE_MAX, STRIPES_START_MAX, arrangeStripe } from './stripe.ts';
 
+/** Better owners, and what claim says of them. */
 export interface ClaimResult {
   /** The owner of each partition afterwards. */
   readonly owners: readonly NodeId[];

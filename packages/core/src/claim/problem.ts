@@ -9,6 +9,7 @@ import { crampedOf } from './room.ts';
 import { LEAVER, sharesOf, type Shares } from './shares.ts';
 import { locationsLacking, unevennessOf, windowsWithRepeat, type Locations } from './spacing.ts';
 
+/** What claim is asked: who owns the ring now, who is to own it, and what else it shall heed. */
 export interface ClaimInput {
   /** The owner of each partition now; may name nodes that are not members: they leave. */
   readonly owners: readonly NodeId[];

@@ -17,6 +17,7 @@ export interface Host {
   defer(run: () => void): void;
 }
 
+/** A timer that was set and can be taken back. */
 export interface Timer {
   /** After this the timer does not fire. Cancelling twice, or after it fired, does nothing. */
   cancel(): void;

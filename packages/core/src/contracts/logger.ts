@@ -6,4 +6,5 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
+/** For those who want to hear nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -20,8 +20,11 @@ import type { PartitionId } from './ids.ts';
  * from its entries; in no digest, never sent.
  */
 export type Space = 0 | 1 | 2;
+/** Items of vnodes. */
 export const SPACE_ENTRY: Space = 0;
+/** What a vnode knows of itself. */
 export const SPACE_META: Space = 1;
+/** What is kept to find items by: the hash trees of a vnode. */
 export const SPACE_INDEX: Space = 2;
 
 /** A partition, always named together with its ring size (log2 of it). */
@@ -61,12 +64,15 @@ export interface LateRecord extends RecordKey {
   bytes(): Uint8Array;
 }
 
+/** No room left, the disk fails, or the store is closed. */
 export type StoreErrorCode = 'store_full' | 'store_io' | 'store_closed';
+/** Why a batch was not stored. `message` is for people. */
 export interface StoreError {
   readonly code: StoreErrorCode;
   readonly message: string;
 }
 
+/** Who hears of a store's progress and troubles: the node. */
 export interface StoreHandler {
   /** `committedSeq` or `flushedSeq` has grown. Never called within `submit`. */
   onProgress(): void;

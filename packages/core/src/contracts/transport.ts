@@ -10,6 +10,7 @@ import type { NodeId, StartNumber } from './ids.ts';
 
 /** Separate queues to each peer, so that bulk never delays a heartbeat. */
 export type Lane = 'data' | 'control' | 'bulk';
+/** All lanes. The place in this list is the lane's number in a hello on the wire. */
 export const LANES: readonly Lane[] = ['data', 'control', 'bulk'];
 
 /** What two nodes tell each other before anything else. */
@@ -26,6 +27,10 @@ export interface Hello {
   readonly features: readonly string[];
 }
 
+/** What this version names in its hello: nothing yet. A name stands here for good, and is never given to another ability. */
+export const FEATURES: readonly string[] = [];
+
+/** Who is on a transport: what it is asked, and told. Its methods are called one at a time. */
 export interface TransportHandler {
   /** This node's side of a handshake, asked anew for each one. */
   hello(purpose: Hello['purpose']): Hello;
@@ -42,12 +47,14 @@ export interface TransportHandler {
   onPeerDown(peer: NodeId, reason: string): void;
 }
 
+/** Whom to keep a connection to, and where. */
 export interface PeerAddress {
   readonly id: NodeId;
   /** `host:port` */
   readonly address: string;
 }
 
+/** What came of a dial: the peer's hello, or why not. */
 export type DialResult =
   { readonly kind: 'connected'; readonly peer: Hello } | { readonly kind: 'failed'; readonly reason: string };
 

@@ -113,6 +113,7 @@ export interface Bounds {
   readonly bar: Uint8Array;
 }
 
+/** What a vnode is given when it is opened. */
 export interface VnodeContext {
   readonly self: NodeId;
   readonly place: Place;
@@ -145,6 +146,7 @@ export interface VnodeContext {
 /** Opaque place in a walk over a vnode's items; made and read by the module only. Compared as bytes they stand in the order of the walk. */
 export type ItemCursor = Uint8Array;
 
+/** Some of a vnode's items, in the order of its walk. */
 export interface ItemPage {
   /** Encoded items, each a copy that the framework may keep. */
   readonly items: Uint8Array[];
@@ -163,6 +165,7 @@ export interface CoverageQuery<Command> {
   readonly limit: number;
 }
 
+/** A vnode's answer to one page of a coverage request. */
 export interface CoveragePage<Reply> {
   readonly reply: Reply;
   /** The reply speaks for the ranges up to here, this key with them; undefined: for all that was left of them. */
@@ -273,6 +276,7 @@ export interface Vnode<Command, Reply> {
   limits?(): LimitUse[];
 }
 
+/** A service on the ring: how its commands look on the wire, and what one partition of it does. This is what you write. */
 export interface VnodeModule<Command, Reply> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. */
   readonly name: string;

@@ -50,6 +50,7 @@ export interface TreeItems {
   digestIsWrong(range: PartitionId, counted: Position): void;
 }
 
+/** What trees of a vnode are given: their place, the store, and a way to walk its items. */
 export interface StoredTreesInit {
   readonly place: Place;
   readonly store: Store;

@@ -10,6 +10,7 @@ import { INBOUND_MAX } from './receiver.ts';
 /** Transfers out of one node at a time, unless it is told otherwise. */
 const OUTBOUND_MAX = 4;
 
+/** How much a node may hand over at one time. An operator sets it until the node is started again. */
 export interface TransferLimits {
   /** Transfers at one time, out of this node and into it. 0: none. */
   readonly out: number;
@@ -18,6 +19,7 @@ export interface TransferLimits {
   readonly bytesPerSecond: number | undefined;
 }
 
+/** What holds until somebody sets another limit. */
 export const DEFAULT_LIMITS: TransferLimits = {
   out: OUTBOUND_MAX,
   in: INBOUND_MAX,
@@ -32,6 +34,7 @@ export function partitionsOf({ ringSize, resize }: RingDocument): number {
   return Math.max(ringSize, resize?.ringSize ?? 0);
 }
 
+/** Which transfers an operator has stopped: all, or those of some partitions. */
 export class Pauses {
   #all = false;
   readonly #partitions = new Set<number>();

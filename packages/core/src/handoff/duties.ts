@@ -19,8 +19,10 @@ import { ALL_HASHES, placesOwed } from '../ring/ranges.ts';
 import { fillingsOf } from './filling.ts';
 import type { TransferableVnode } from './port.ts';
 
+/** Why data moves: a new owner, a stand-in that gives back, a copy asked for, another ring size. */
 export type TransferKind = 'ownership' | 'hinted' | 'repair' | 'resize';
 
+/** One transfer that this node has to make. */
 export interface Duty {
   readonly kind: TransferKind;
   readonly service: string;
@@ -31,6 +33,7 @@ export interface Duty {
   readonly ranges: readonly HashRange[];
 }
 
+/** All that tells which transfers those are. */
 export interface Situation {
   readonly self: NodeId;
   readonly document: RingDocument;
@@ -95,6 +98,7 @@ export function dutyKey({ kind, service, source, target, to }: Duty): string {
   return `${kind}/${service}/${placeKey(source)}/${placeKey(target)}/${to}`;
 }
 
+/** Whether both are the same partition of a ring of the same size. */
 export function isSamePlace(a: Place, b: Place): boolean {
   return a.partition === b.partition && a.ringBits === b.ringBits;
 }

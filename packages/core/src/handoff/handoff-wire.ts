@@ -22,11 +22,13 @@ import type { ItemCursor } from '../contracts/vnode.ts';
 import type { TransferKind } from './duties.ts';
 import type { Stretch } from './outbound-transfer.ts';
 
+/** Of everything on this page. An offer of another one is refused. */
 export const HANDOFF_VERSION = 1;
 
 /** By their numbers on the wire. */
 const KINDS: readonly TransferKind[] = ['ownership', 'hinted', 'repair', 'resize'];
 
+/** The sender would hand over a vnode's items. */
 export interface Offer {
   readonly id: number;
   readonly kind: TransferKind;
@@ -42,6 +44,7 @@ export interface StrangeOffer {
   readonly strange: string;
 }
 
+/** The body of an offer; the target's place stands in the header. */
 export function writeOffer(out: Writer, { id, kind, source }: Offer): void {
   out.u32(id);
   out.u8(HANDOFF_VERSION);
@@ -50,6 +53,7 @@ export function writeOffer(out: Writer, { id, kind, source }: Offer): void {
   out.u16(source.partition);
 }
 
+/** An offer, or what was understood of a strange one. Throws `WireError` for what is too short, as all readers here do. */
 export function readOffer(input: Reader): Offer | StrangeOffer {
   const id = input.u32();
   const version = input.u8();
@@ -66,6 +70,7 @@ export function readOffer(input: Reader): Offer | StrangeOffer {
   return { id, kind, source: { ringBits: input.u8(), partition: input.u16() as PartitionId } };
 }
 
+/** The receiver takes them, or says why not. */
 export interface Answer {
   readonly id: number;
   /** Why not, or undefined: go ahead. */
@@ -77,6 +82,7 @@ export interface Answer {
 const ACCEPTED = 1;
 const COMPARE = 2;
 
+/** The body of the answer to an offer. */
 export function writeAnswer(out: Writer, { id, refusal, compare }: Answer): void {
   out.u32(id);
   out.u8((refusal === undefined ? ACCEPTED : 0) | (compare ? COMPARE : 0));
@@ -85,6 +91,7 @@ export function writeAnswer(out: Writer, { id, refusal, compare }: Answer): void
   out.latin1(reason);
 }
 
+/** The answer to an offer. */
 export function readAnswer(input: Reader): Answer {
   const id = input.u32();
   const flags = input.u8();
@@ -96,6 +103,7 @@ export function readAnswer(input: Reader): Answer {
   };
 }
 
+/** Items, numbered so that they can be acknowledged. */
 export interface ItemsFrame {
   readonly id: number;
   readonly seq: number;
@@ -108,6 +116,7 @@ export interface ItemsFrame {
 const LAST = 1;
 const PARTIAL = 2;
 
+/** The body of a frame of items. */
 export function writeItems(out: Writer, frame: ItemsFrame): void {
   out.u32(frame.id);
   out.u32(frame.seq);
@@ -131,28 +140,33 @@ export function readItems(input: Reader): ItemsFrame {
   return { id, seq, last: (flags & LAST) !== 0, partial: (flags & PARTIAL) !== 0, items };
 }
 
+/** All frames up to `seq` are taken; `stored`: and durable. */
 export interface Ack {
   readonly id: number;
   readonly seq: number;
   readonly stored: boolean;
 }
 
+/** The body of an acknowledgement. */
 export function writeAck(out: Writer, ack: Ack): void {
   out.u32(ack.id);
   out.u32(ack.seq);
   out.u8(ack.stored ? 1 : 0);
 }
 
+/** An acknowledgement. */
 export function readAck(input: Reader): Ack {
   return { id: input.u32(), seq: input.u32(), stored: input.u8() === 1 };
 }
 
+/** What does the receiver hold of this stretch? Told only where the sum differs. */
 export interface CompareFrame {
   readonly id: number;
   readonly seq: number;
   readonly stretch: Stretch;
 }
 
+/** The body of a question about a stretch. */
 export function writeCompare(out: Writer, { id, seq, stretch }: CompareFrame): void {
   const { within, after, upTo, sum } = stretch;
   out.u32(id);
@@ -166,6 +180,7 @@ export function writeCompare(out: Writer, { id, seq, stretch }: CompareFrame): v
   out.u32(sum.lo);
 }
 
+/** A question about a stretch. */
 export function readCompare(input: Reader): CompareFrame {
   const id = input.u32();
   const seq = input.u32();
@@ -176,6 +191,7 @@ export function readCompare(input: Reader): CompareFrame {
   return { id, seq, stretch: { within, after, upTo, sum } };
 }
 
+/** What the receiver holds there. */
 export interface HeldFrame {
   readonly id: number;
   readonly seq: number;
@@ -183,6 +199,7 @@ export interface HeldFrame {
   readonly digests: Uint32Array;
 }
 
+/** The body of the answer to that question. */
 export function writeHeld(out: Writer, { id, seq, digests }: HeldFrame): void {
   out.u32(id);
   out.u32(seq);
@@ -190,6 +207,7 @@ export function writeHeld(out: Writer, { id, seq, digests }: HeldFrame): void {
   for (const word of digests) out.u32(word);
 }
 
+/** The answer to that question. */
 export function readHeld(input: Reader): HeldFrame {
   const id = input.u32();
   const seq = input.u32();
@@ -199,10 +217,12 @@ export function readHeld(input: Reader): HeldFrame {
   return { id, seq, digests: Uint32Array.from({ length: words }, () => bytes.u32()) };
 }
 
+/** The body of the sender's last word. */
 export function writeEnd(out: Writer, id: number): void {
   out.u32(id);
 }
 
+/** The number of the transfer that its sender gives up. */
 export function readEnd(input: Reader): number {
   return input.u32();
 }

@@ -6,3 +6,4 @@ export * from './handoff-manager.ts';
 export * from './transfer-status.ts';
 export * from './controls.ts';
 export type { InboundStatus } from './receiver.ts';
+export type { StretchSum } from './stretch.ts';

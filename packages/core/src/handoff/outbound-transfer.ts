@@ -33,6 +33,7 @@ import type { ItemCursor, ItemPage } from '../contracts/vnode.ts';
 import type { TransferKind } from './duties.ts';
 import { digestsOf, itemsNotAmong, sumOf, type StretchSum } from './stretch.ts';
 
+/** What a transfer is told, in the form of data. */
 export type TransferEvent =
   /** `compare`: the receiver holds something already. */
   | { readonly kind: 'accepted'; readonly compare: boolean }
@@ -46,6 +47,7 @@ export type TransferEvent =
   | { readonly kind: 'sealed' }
   | { readonly kind: 'lost'; readonly reason: string };
 
+/** What a transfer wants done, in the form of data. */
 export type TransferEffect =
   | { readonly kind: 'offer' }
   /** Walk on from here and step back with `page`. */
@@ -122,8 +124,10 @@ export interface TransferProgress {
   readonly bytesSent: number;
 }
 
-type State = 'offered' | 'walking' | 'sealing' | 'finishing' | 'complete' | 'failed';
+/** How far a transfer has come. */
+export type TransferState = 'offered' | 'walking' | 'sealing' | 'finishing' | 'complete' | 'failed';
 
+/** What a transfer is born with. */
 export interface OutboundInit {
   readonly kind: TransferKind;
   /** What is handed over, in hash order; not empty. */
@@ -133,7 +137,7 @@ export interface OutboundInit {
 
 export class OutboundTransfer {
   readonly kind: TransferKind;
-  #state: State = 'offered';
+  #state: TransferState = 'offered';
   #seq = 0;
   #walkEnded = false;
   /** Frames sent up to the end of the walk have lower numbers. */
@@ -168,7 +172,7 @@ export class OutboundTransfer {
     this.#lastProgress = now;
   }
 
-  get state(): State {
+  get state(): TransferState {
     return this.#state;
   }
 

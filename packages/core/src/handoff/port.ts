@@ -57,6 +57,7 @@ export interface CopyRequest {
   readonly target: PartitionId;
 }
 
+/** What handoff asks of the node that it is part of. */
 export interface HandoffPort {
   readonly self: NodeId;
   readonly host: Host;

@@ -62,11 +62,13 @@ export function isSameTransfer(a: TransferName, b: TransferName): boolean {
   );
 }
 
+/** By what an operator knows a transfer. */
 export function nameOf(from: NodeId, { kind, service, source, target, to }: Duty): TransferName {
   const { partition } = target;
   return { kind, service, partition, sourcePartition: source.partition, from, to };
 }
 
+/** A transfer as an operator sees it: its name, what has passed, how fast, and for how long it goes on. */
 export function statusOf(
   from: NodeId,
   transfer: Measured,

@@ -23,6 +23,7 @@ import type { Logger } from '../contracts/logger.ts';
 import type { StableName, StableStore } from '../contracts/stable-store.ts';
 import { makeDirectory } from './data-directory.ts';
 
+/** Where the documents lie, and who hears of those that are damaged. */
 export interface FileStableStoreInit {
   /** Made when it is not there. */
   readonly directory: string;

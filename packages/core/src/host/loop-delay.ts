@@ -9,6 +9,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
+/** How late the event loop was since it was last asked, milliseconds. */
 export interface LoopDelayFigures {
   readonly meanMs: number;
   readonly p99Ms: number;

@@ -18,6 +18,7 @@ import type { BucketProperties, RingDocument } from '../ring/document.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { pendingRefusal } from './staging.ts';
 
+/** A bucket that is to be set, or dropped. */
 export interface BucketChange {
   /** Latin1, a byte each. */
   readonly prefix: string;
@@ -66,6 +67,7 @@ export function bucketsAfter(
   return buckets.map((bucket) => (bucket === held ? wanted : bucket));
 }
 
+/** Whether keys mean the same in both: n and level. */
 export function haveSameProperties(
   a: Pick<BucketProperties, 'n' | 'level'>,
   b: Pick<BucketProperties, 'n' | 'level'>,

@@ -52,6 +52,7 @@ export type MembershipEvent =
   /** This node is about to end: others are to route round it. */
   | { readonly kind: 'stopping' };
 
+/** What came of an operator's request. */
 export type RequestResult =
   /** The change (or join) is staged, or already was. `via` is the claimant that staged it. */
   | { readonly kind: 'staged'; readonly epoch: number; readonly via: NodeId }

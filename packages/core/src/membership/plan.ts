@@ -71,6 +71,7 @@ export interface PlanCertificate {
   readonly leastMoves: number;
 }
 
+/** One step of a plan: a ring, and what moves to get there. */
 export interface Transition {
   readonly ringSize: number;
   /** The owner of each partition once all of it is done. */

@@ -111,5 +111,7 @@ const wan: MembershipPreset = {
   joinTimeoutMs: 30_000,
 };
 
+/** How patient nodes are with each other, by how far apart they stand: one machine, one network, the world. */
 export const membershipPresets = { local, lan, wan } as const;
+/** `local`, `lan` or `wan`. */
 export type PresetName = keyof typeof membershipPresets;

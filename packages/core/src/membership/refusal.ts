@@ -41,6 +41,7 @@ export type RefusalCode =
   | 'node_starting'
   | 'store_failed';
 
+/** Why a change was not made. `definite`: it surely was not; else it may have been, or may yet be. */
 export interface Refusal {
   readonly kind: 'refused';
   readonly code: RefusalCode;

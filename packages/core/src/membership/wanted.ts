@@ -11,6 +11,7 @@ import { memberNamed, type Member, type RingDocument } from '../ring/document.ts
 import type { AdminRequest } from './events.ts';
 import { changeOf, hasStaged, pendingRefusal, stagedResize } from './staging.ts';
 
+/** One that shall be a member. */
 export interface WantedMember {
   readonly name: string;
   /** Its cluster port; needed only while it is no member. */
@@ -19,6 +20,7 @@ export interface WantedMember {
   readonly replaces?: string | undefined;
 }
 
+/** One thing to do on the way. */
 export type WantedStep =
   /** Have this node ask to be let in. */
   | { readonly kind: 'invite'; readonly name: string; readonly address: string }
@@ -26,6 +28,7 @@ export type WantedStep =
   /** Plan, and commit that plan. */
   | { readonly kind: 'carryOut' };
 
+/** What is to be done now, and what can only be waited for. */
 export interface WayToWanted {
   /** The members are the wanted ones, or become so by transfers that are under way. */
   readonly done: boolean;

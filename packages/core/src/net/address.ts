@@ -3,6 +3,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 
+/** An address in two parts. */
 export interface HostPort {
   /** A name or an IP address, without brackets. */
   readonly host: string;
@@ -21,6 +22,7 @@ export function parseAddress(address: string): HostPort | undefined {
   return { host, port };
 }
 
+/** `host:port`, with brackets around an IPv6 address. */
 export function formatAddress({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -9,7 +9,7 @@ import { jsonDecode, jsonEncode, WireError } from '../base/bytes.ts';
 import type { NodeId, StartNumber } from '../contracts/ids.ts';
 import type { Hello } from '../contracts/transport.ts';
 
-/** Far more than a long name and a handful of features need. */
+/** A hello has at most so many: far more than a long name and a handful of features need. */
 export const HELLO_BYTES_MAX = 6 * 1024;
 
 const TEXT_CHARS_MAX = 255;

@@ -1,6 +1,7 @@
 /** The numbers of the TCP transport, and why they are what they are. */
 import type { Lane } from '../contracts/transport.ts';
 
+/** The bounds of one transport. */
 export interface TcpLimits {
   /**
    * A lane takes no frame while more than so many bytes wait on it; it may exceed this by one frame, and by the small
@@ -25,6 +26,7 @@ export interface TcpLimits {
 
 const MIB = 1024 * 1024;
 
+/** What holds where nothing else is asked for; docs/limits.md lists them. */
 export const defaultTcpLimits: TcpLimits = {
   queueBytesMax: { data: 16 * MIB, control: 4 * MIB, bulk: 8 * MIB },
   handshakeMs: 5000,

@@ -39,6 +39,7 @@ import { Routes } from './routes.ts';
 import { ChunkPool } from './send-queue.ts';
 import { SparseLog } from './sparse-log.ts';
 
+/** Where a transport listens, what it may use, and what it demands of strangers. */
 export interface TcpTransportInit {
   /** Where peers reach this node. Port 0: any that is free. */
   readonly listen: HostPort;

@@ -13,7 +13,7 @@ import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId, PartitionId, StartNumber } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 import { SPACE_ENTRY, type Place } from '../contracts/store.ts';
-import type { Hello, Lane, TransportHandler } from '../contracts/transport.ts';
+import { FEATURES, type Hello, type Lane, type TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
 import { claim } from '../claim/claim.ts';
 import type { ExchangeManager } from '../exchange/exchange-manager.ts';
@@ -107,6 +107,7 @@ export class Node {
     this.#answerOthers();
   }
 
+  /** Begin. Once `ready`, the ring is there. */
   start(): void {
     this.#proof.begin(() => this.#begin());
   }
@@ -150,6 +151,7 @@ export class Node {
     return this.#live.view.document;
   }
 
+  /** Whether it has a ring, and with it vnodes and ports. */
   get ready(): boolean {
     return this.#running !== undefined;
   }
@@ -195,6 +197,7 @@ export class Node {
     return this.#membership.peers.clusterTime(this.#init.host.monotonic());
   }
 
+  /** Whether that member is heard and hears this one. It may be wrong: it says only who is worth asking. */
   isUp(node: NodeId): boolean {
     return this.#membership.isUp(node);
   }
@@ -204,6 +207,7 @@ export class Node {
     return this.#membership.allLiveHave(this.document.epoch);
   }
 
+  /** Who carries out changes now: the claimant, or while that is down the first live voter. */
   get claimant(): NodeId {
     return this.#membership.actingClaimant();
   }
@@ -453,7 +457,7 @@ export class Node {
   #hello(purpose: Hello['purpose']): Hello {
     const { name, address } = this.#init;
     const { clusterId } = this.document;
-    return { nodeId: this.id, start: this.#start, name, address, clusterId, purpose, features: [] };
+    return { nodeId: this.id, start: this.#start, name, address, clusterId, purpose, features: FEATURES };
   }
 
   #onPeerUp(peer: Hello): void {

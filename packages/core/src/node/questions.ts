@@ -10,6 +10,7 @@ import type { Host, Timer } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
 
+/** What came of a question: an answer, a refusal with its code, or none in time. After `noAnswer` it may have been acted on. */
 export type QuestionOutcome =
   | { readonly kind: 'answered'; readonly body: unknown }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
@@ -18,6 +19,7 @@ export type QuestionOutcome =
 /** Answers one topic; `answer` is called once, now or later. */
 export type Answerer = (body: unknown, answer: (outcome: QuestionOutcome) => void, from: NodeId) => void;
 
+/** What questions are given: whose they are, time, and a way out. */
 export interface QuestionsInit {
   readonly self: NodeId;
   readonly host: Host;

@@ -85,6 +85,7 @@ export function requestResultOf(
   return isResult(outcome.body) ? (outcome.body as RequestResult) : undefined;
 }
 
+/** Why there is no result, in words for people. */
 export function describeNoResult(outcome: QuestionOutcome): string {
   if (outcome.kind === 'answered') return 'its answer makes no sense to this version';
   return outcome.kind === 'refused' ? outcome.message : outcome.reason;

@@ -14,12 +14,14 @@ import type { Replica } from '../ring/preference-list.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from './port.ts';
 import { QuorumCount, type CountedList, type Quorum } from './quorum.ts';
 
+/** One replica's answer. `standIn`: a fallback or a partial vnode gave it. */
 export interface CollectedAnswer<Answer> {
   readonly replica: Replica;
   readonly answer: Answer;
   readonly standIn: boolean;
 }
 
+/** What came of it: `finished` when the quorum is met, `unreachable` as soon as it cannot be any more. */
 export interface CollectOutcome<Answer> {
   readonly reason: 'finished' | 'timeout' | 'unreachable';
   /** Newest first; those that counted and those that did not. */

@@ -13,6 +13,7 @@
  */
 import type { PartitionId } from '../contracts/ids.ts';
 
+/** What is wanted, and who may be asked. */
 export interface CoverageProblem {
   readonly ringSize: number;
   /** Copies of each key. */
@@ -32,6 +33,7 @@ export interface CoveragePlan {
   readonly missing: readonly PartitionId[];
 }
 
+/** The fewest vnodes that hold all that is wanted, and what nobody holds who can be asked. */
 export function planCoverage({ ringSize, n, isWanted, isUsable, offset }: CoverageProblem): CoveragePlan {
   const reach = Math.min(n, ringSize);
   const at = (place: number): PartitionId => (place % ringSize) as PartitionId;

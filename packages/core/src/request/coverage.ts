@@ -25,8 +25,10 @@ import { ALL_HASHES, rangeOf } from '../ring/ranges.ts';
 import { planCoverage } from './coverage-plan.ts';
 import type { ReplicaRequest, RequestId, ServicePort } from './port.ts';
 
+/** How a coverage request reaches the vnodes. */
 export type CoveragePort<Command, Reply> = ServicePort<CoverageQuery<Command>, CoveragePage<Reply>>;
 
+/** What is asked of all ranges, for how long, and who hears of it. */
 export interface CoverageOptions<Command, Reply> {
   readonly command: Command;
   /** Copies of each key: how many ranges a vnode holds. */
@@ -46,6 +48,7 @@ export interface CoverageOptions<Command, Reply> {
   done(outcome: CoverageOutcome): void;
 }
 
+/** How a coverage request ended, and what of the ring it could not cover. */
 export interface CoverageOutcome {
   /** insufficient: nobody who could be asked holds what is missing. overload: too many requests are open here. */
   readonly kind: 'complete' | 'insufficient' | 'timeout' | 'overload' | 'cancelled';
@@ -58,6 +61,7 @@ export interface CoverageOutcome {
   readonly refusal: Refusal | undefined;
 }
 
+/** What a coverage request is given to work with. */
 export interface CoverageComponents<Command, Reply> {
   readonly port: CoveragePort<Command, Reply>;
   readonly host: Pick<Host, 'monotonic' | 'random' | 'defer'>;

@@ -16,35 +16,49 @@ import { sha1Latin1 } from '../base/sha1.ts';
 import type { Epoch, PartitionId } from '../contracts/ids.ts';
 import type { Refusal } from '../contracts/vnode.ts';
 
+/** First byte of every frame. */
 export const WIRE_VERSION = 1;
+/** Of the header of a frame, without optional sections. */
 export const HEADER_BYTES = 20;
 /** No asker waits longer, ms; who says so is taken to wait so long. What is kept until he goes away is kept no longer. */
 export const REMAINING_MS_MAX = 60_000;
 
-/** The registry of messages. Numbers are part of the wire and are never given to another meaning. */
+/**
+ * The registry of messages. Numbers are part of the wire and are never given to another meaning. docs/protocol.md is written
+ * from it: each says its lane, and what its frames hold behind the header.
+ */
 export const MESSAGE = {
-  /** Data lane: one command to one vnode. */
+  /** Data lane: one command to one vnode, as its module's codec writes it. */
   command: 1,
-  /** Data lane: the answer to one command. */
+  /** Data lane: the answer to one command: how it went, then the reply as the module's codec writes it. */
   reply: 2,
   /** Control lane: agreement, gossip, heartbeats, staging; JSON. */
   membership: 3,
-  /** Control lane: an operator's question to another node, and its answer; JSON. */
+  /** Control lane: a question of one node to another, mostly for an operator; JSON. */
   question: 4,
+  /** Control lane: the answer to a question; JSON. */
   answer: 5,
-  /** Bulk lane: one transfer of items from vnode to vnode. */
+  /** Bulk lane: a transfer of items from vnode to vnode is offered. */
   handoffOffer: 6,
+  /** Bulk lane: it is taken, or refused. */
   handoffAnswer: 7,
+  /** Bulk lane: items of it. */
   handoffItems: 8,
+  /** Bulk lane: so many are taken. */
   handoffAck: 9,
+  /** Bulk lane: what does the receiver hold of this stretch? */
   handoffCompare: 10,
+  /** Bulk lane: that. */
   handoffHeld: 11,
+  /** Bulk lane: the sender gives it up. */
   handoffEnd: 12,
-  /** Data lane: a page of a coverage request, asked of one vnode, and that page. */
+  /** Data lane: a page of a coverage request, asked of one vnode. */
   coverage: 13,
+  /** Data lane: that page, as a reply. */
   coveragePage: 14,
-  /** Bulk lane: a question about a node's copies of some ranges, and the answer. */
+  /** Bulk lane: a question about a node's copies of some ranges. */
   exchangeAsk: 15,
+  /** Bulk lane: the answer to that. */
   exchangeTell: 16,
 } as const;
 
@@ -52,12 +66,14 @@ export const MESSAGE = {
 export const FLAG_FALLBACK = 1;
 /** The answering vnode cannot prove that it holds everything it should: its "not found" is no answer. */
 export const FLAG_PARTIAL = 2;
+/** Optional sections follow the header. */
 export const FLAG_SECTIONS = 4;
-/** Optional section: by what name the nodes that handle this request log it. */
+/** A trace id: by what name the nodes that handle this request log it. */
 export const SECTION_TRACE = 1;
 /** Position of the replica in its list travels in the upper bits of the flags. */
 export const AT_SHIFT = 3;
 
+/** What stands before every body; see the drawing above. */
 export interface Header {
   type: number;
   flags: number;
@@ -71,6 +87,7 @@ export interface Header {
   trace?: string | undefined;
 }
 
+/** One to be filled: headers are used again, frame after frame. */
 export function newHeader(): Header {
   return {
     type: 0,
@@ -85,6 +102,7 @@ export function newHeader(): Header {
   };
 }
 
+/** Twenty bytes, and the trace where there is one. */
 export function writeHeader(out: Writer, header: Header): void {
   out.u8(WIRE_VERSION);
   out.u8(header.type);
@@ -148,9 +166,11 @@ export function serviceNumber(name: string): number {
   return (words[0] as number) >>> 16;
 }
 
-/** First byte of a reply's body. */
+/** As the first byte of a reply: done, and the reply follows. */
 export const REPLY_OK = 0;
+/** Not acted on; the number of the reason follows. */
 export const REPLY_REFUSED = 1;
+/** Handled without success, perhaps in part; nothing follows. */
 export const REPLY_FAILED = 2;
 /** It was handled, perhaps acted on, and the lane had no room for the answer. Who does not know this takes it for failed. */
 export const REPLY_CROWDED = 3;

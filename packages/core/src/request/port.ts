@@ -11,6 +11,7 @@ import type { Replica } from '../ring/preference-list.ts';
 import type { RingDocument } from '../ring/document.ts';
 import type { CountedList } from './quorum.ts';
 
+/** A request that waits for replicas. `at` is the replica's place in its list; each is told of once. */
 export interface ReplicaRequest<Reply> {
   /** `reply` may be borrowed: valid during the call. `standIn`: a fallback or a partial vnode answered. */
   onReply(at: number, reply: Reply, standIn: boolean): void;
@@ -33,6 +34,7 @@ export interface ReplicaRequest<Reply> {
 /** Names an open request; zero is none. */
 export type RequestId = number;
 
+/** How requests of one service reach its vnodes, on this node and on others. */
 export interface ServicePort<Command, Reply> {
   readonly self: NodeId;
   readonly epoch: Epoch;

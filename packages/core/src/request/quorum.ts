@@ -40,6 +40,7 @@ export interface Quorum {
   readonly neededPrimaries: number;
 }
 
+/** The list with what counting needs to know of it: how many distinct nodes there are to be asked. */
 export function countedList(
   replicas: readonly Replica[],
   n: number,
@@ -70,6 +71,7 @@ export function quorumOf(list: CountedList, needed: number, neededPrimaries = 0)
   return { needed, neededNodes: Math.min(needed, list.owners), neededPrimaries };
 }
 
+/** Counts the answers of one request. It is used again: `begin` forgets the last one. */
 export class QuorumCount {
   #list!: CountedList;
   #quorum!: Quorum;

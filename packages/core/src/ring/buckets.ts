@@ -67,6 +67,7 @@ function outerOf(sorted: readonly BucketProperties[]): number[] {
 
 const cache = new WeakMap<readonly BucketProperties[], Buckets>();
 
+/** The buckets of a ring, made once for each document. */
 export function bucketsOf({ buckets }: Pick<RingDocument, 'buckets'>): Buckets {
   let known = cache.get(buckets);
   if (known === undefined) cache.set(buckets, (known = new Buckets(buckets)));

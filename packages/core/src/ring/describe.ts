@@ -13,6 +13,7 @@ export interface DescribeRingOptions {
 /** The status words of the table, in the order of its last line; the ring document itself knows fewer. */
 const STATUSES = ['valid', 'leaving', 'exiting', 'joining', 'down'] as const;
 
+/** A line of the membership table. */
 export interface MembershipRow {
   readonly status: (typeof STATUSES)[number];
   /** Share of the ring owned now, per cent. */

@@ -20,6 +20,7 @@ import { ringSizeProblem } from './hash-space.ts';
  */
 export type MemberStatus = 'joining' | 'valid' | 'leaving' | 'down';
 
+/** A node in the ring document. */
 export interface Member {
   readonly id: NodeId;
   readonly name: string;
@@ -65,6 +66,7 @@ export type StagedChange =
   | { readonly kind: 'replace' | 'force-replace'; readonly node: NodeId; readonly by: NodeId }
   | { readonly kind: 'resize'; readonly ringSize: number };
 
+/** What a bucket promises of each key: that replicas converge, or that it is linearizable. */
 export type ConsistencyLevel = 'eventual' | 'strict';
 
 /** Properties of all keys that begin with `prefix` (latin1); the longest prefix wins, the empty one is the default. */
@@ -75,6 +77,7 @@ export interface BucketProperties {
   readonly level: ConsistencyLevel;
 }
 
+/** All that the members agree on. Frozen; a change makes a new one. */
 export interface RingDocument {
   readonly clusterId: string;
   readonly epoch: Epoch;
@@ -157,6 +160,7 @@ function digestOf(bytes: Uint8Array): string {
   return sha1Hex(words);
 }
 
+/** What the first document of a cluster is made of. */
 export interface BirthOptions {
   readonly clusterId: string;
   readonly ringSize: number;
@@ -183,6 +187,7 @@ export function birthDocument({ clusterId, ringSize, self, n, level }: BirthOpti
   };
 }
 
+/** The member with this id, or undefined. */
 export function memberOf(document: RingDocument, id: NodeId): Member | undefined {
   return document.members.find((member) => member.id === id);
 }
@@ -192,6 +197,7 @@ export function memberName(document: RingDocument, id: NodeId): string {
   return memberOf(document, id)?.name ?? id;
 }
 
+/** The member with this name, or undefined. */
 export function memberNamed(document: RingDocument, name: string): Member | undefined {
   return document.members.find((member) => member.name === name);
 }

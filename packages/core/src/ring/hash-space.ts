@@ -10,7 +10,9 @@
 import { sha1Latin1, type Sha1Words } from '../base/sha1.ts';
 import type { PartitionId, RingIndex } from '../contracts/ids.ts';
 
+/** Fewer partitions than this would leave too little to share out. */
 export const RING_SIZE_MIN = 8;
+/** More would cost each node more than they gain: each partition is a vnode and a row of the ring document. */
 export const RING_SIZE_MAX = 1024;
 /** The bucket that every key of the store is hashed under; levels and n come from key prefixes, not from here. */
 export const BUCKET = 'rkv';

@@ -13,6 +13,7 @@
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { VnodeRole } from '../contracts/vnode.ts';
 
+/** One entry of a preference list: a partition, and the node that answers for it now. */
 export interface Replica {
   readonly partition: PartitionId;
   /** Of the ring that the partition is one of: a request may outlive it. */

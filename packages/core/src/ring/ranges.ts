@@ -15,6 +15,7 @@ import { partitionOf } from './hash-space.ts';
 /** One more than the last first word of a hash. */
 const HASHES_END = 2 ** 32;
 
+/** The whole ring, as one range of first words of hashes. */
 export const ALL_HASHES: HashRange = { start: 0, end: HASHES_END };
 
 /** The hashes whose keys have this partition first in their preference lists. */

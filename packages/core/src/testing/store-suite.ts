@@ -44,6 +44,7 @@ import type { SuiteRunner } from './transport-suite.ts';
 
 export type { StoreHome } from './store-play.ts';
 
+/** What a store says of itself, so that the suite asks no more of it. */
 export interface StoreManifest {
   /** A store opened again holds what was committed before. */
   readonly persistent: boolean;

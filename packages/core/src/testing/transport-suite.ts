@@ -20,6 +20,7 @@ import {
   type TransportHandler,
 } from '../contracts/transport.ts';
 
+/** Who runs the tests: vitest and node:test fit as they are. */
 export interface SuiteRunner {
   describe(name: string, body: () => void): void;
   it(name: string, body: () => Promise<void>): void;
@@ -31,6 +32,7 @@ export interface TransportEnd {
   readonly address: string;
 }
 
+/** The network under test. */
 export interface TransportNetwork {
   /**
    * A new life of the node with this name. Lives of one name have one address and do not overlap: the suite

@@ -42,6 +42,7 @@ export interface ItemSink {
   passOn(item: Uint8Array): void;
 }
 
+/** What the host of a vnode is given. */
 export interface VnodeHostInit {
   readonly self: NodeId;
   readonly place: Place;

@@ -25,6 +25,7 @@ import { VnodeHost } from './vnode-host.ts';
 import { serviceOfRecord, vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
 import { WorkerPool } from './worker-pool.ts';
 
+/** What the vnodes of a node have in common. */
 export interface VnodeManagerInit {
   readonly self: NodeId;
   readonly host: Host;

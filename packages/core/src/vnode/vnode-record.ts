@@ -55,6 +55,7 @@ export function serviceOfRecord(key: string): string | undefined {
   return key.startsWith(KEY_PREFIX) ? key.slice(KEY_PREFIX.length) : undefined;
 }
 
+/** As the store keeps it, beside the vnode's items. */
 export function encodeVnodeRecord(service: string, place: Place, record: VnodeRecord): StoreRecord {
   return { ...vnodeRecordKey(service), space: SPACE_META, place, value: jsonEncode(record) };
 }

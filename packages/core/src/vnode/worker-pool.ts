@@ -16,9 +16,11 @@ import type { LimitUse } from '../contracts/limit.ts';
 import type { ReplyToken } from '../contracts/vnode.ts';
 import { Slices } from '../handoff/slices.ts';
 
+/** How a job's asker is told when the job will not run. */
 export type JobToken = Pick<ReplyToken<never>, 'refuse' | 'fail'>;
 
-interface VnodeJob {
+/** Long work of a vnode, a slice at a time. */
+export interface VnodeJob {
   /** Whose it is: one of each owner runs at a time. */
   readonly owner: object;
   readonly token: JobToken;

@@ -36,6 +36,7 @@ export class AdminError extends Error {
   }
 }
 
+/** A member, as this node sees it. */
 export interface MemberView {
   readonly name: string;
   readonly id: string;
@@ -74,6 +75,7 @@ export interface StatusView {
   readonly resizingTo?: number;
 }
 
+/** Who owns which partition, and what is on its way. */
 export interface RingView {
   readonly ringSize: number;
   /** The epoch of the document. */
@@ -97,6 +99,7 @@ export interface RingView {
   };
 }
 
+/** A bucket of the ring. */
 export interface BucketView {
   /** As text (utf8), and exactly, in hex. */
   readonly prefix: string;
@@ -129,6 +132,7 @@ export interface PlannedChangeView {
   readonly to?: number;
 }
 
+/** A plan, with names in the place of ids. */
 export interface PlanView {
   readonly id: string;
   readonly changes: readonly PlannedChangeView[];
@@ -190,6 +194,7 @@ interface TransferName {
   readonly to: string;
 }
 
+/** A transfer that runs. */
 export interface TransferView extends TransferName {
   /** Items and bytes acknowledged so far: the receiver was sent them, or held them already. */
   readonly items: number;
@@ -210,6 +215,7 @@ export interface TransferView extends TransferName {
   readonly received?: { readonly items: number; readonly bytes: number };
 }
 
+/** A transfer that waits, and for what. */
 export interface TransferWaiting extends TransferName {
   readonly reason: string;
   /** How long it has been waiting for that. */
@@ -218,6 +224,7 @@ export interface TransferWaiting extends TransferName {
   readonly retryInMs?: number;
 }
 
+/** Transfers that run, and those that wait. */
 export interface TransfersView {
   readonly active: readonly TransferView[];
   readonly waiting: readonly TransferWaiting[];
@@ -233,7 +240,8 @@ export interface ExchangeView {
   readonly failed: readonly Failed[];
 }
 
-interface Failed {
+/** A member that could not be asked or did not do it, and why. */
+export interface Failed {
   readonly node: string;
   readonly reason: string;
 }
@@ -244,6 +252,7 @@ export interface ControlView {
   readonly failed: readonly Failed[];
 }
 
+/** How much each member may hand over at one time. */
 export interface LimitsView {
   readonly nodes: readonly {
     readonly node: string;
@@ -254,6 +263,7 @@ export interface LimitsView {
   readonly failed: readonly Failed[];
 }
 
+/** What a repair has set going. */
 export interface RepairView {
   /** The owner of the partition. */
   readonly node: string;
@@ -275,11 +285,13 @@ export interface ScrubbedVnode {
   readonly endedAgoMs?: number;
 }
 
+/** How far the scrubs of the members are. */
 export interface ScrubView {
   readonly vnodes: readonly ScrubbedVnode[];
   readonly failed: readonly Failed[];
 }
 
+/** What one replica of a key holds. */
 export interface ReplicaView {
   readonly node: string;
   readonly partition: number;
@@ -323,6 +335,7 @@ export interface OutlookView {
   readonly text: string;
 }
 
+/** All that is known of a key: where it lies, what each replica holds, and what a read and a write would come to. */
 export interface KeyView {
   /** The key as text (utf8), and exactly, in hex. */
   readonly key: string;
@@ -344,12 +357,14 @@ export interface KeyView {
   readonly write?: OutlookView;
 }
 
+/** Whether a node can serve; the reasons are sentences. */
 export interface Readiness {
   readonly ready: boolean;
   /** One sentence each, empty when ready. */
   readonly reasons: readonly string[];
 }
 
+/** Who answered a ping. */
 export interface PingView {
   readonly result: string;
   readonly n: number;
@@ -419,6 +434,7 @@ export interface Whereabouts {
   readonly index: string;
 }
 
+/** Levels of one request; what is left out is as the node's defaults say. */
 export interface KvOptions {
   readonly r?: number;
   readonly w?: number;
@@ -433,11 +449,13 @@ export interface KvOptions {
   readonly where?: boolean;
 }
 
+/** Which transfers are meant: of one partition or all, at one member or all. */
 export interface TransferScope {
   readonly partition?: number | undefined;
   readonly node?: string | undefined;
 }
 
+/** Limits to be set. */
 export interface TransferLimitsWanted {
   readonly out?: number | undefined;
   readonly in?: number | undefined;
@@ -447,7 +465,9 @@ export interface TransferLimitsWanted {
 
 /** Methods reject with `AdminError`. Keys are latin1 strings. */
 export interface Admin {
+  /** Ask a vnode whether it is there; n chooses which. */
   ping(n: number): Promise<PingView>;
+  /** As over the API of the store; `where` with `options` that ask for it. */
   get(key: string, options: KvOptions): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }>;
   put(key: string, value: Uint8Array, options: KvOptions): Promise<{ where?: Whereabouts }>;
   delete(key: string, options: KvOptions): Promise<{ existed?: boolean; where?: Whereabouts }>;
@@ -456,13 +476,17 @@ export interface Admin {
    * and the write that are explained; left out: this node's own.
    */
   key(key: string, assumeDown: readonly string[], options?: KvOptions): Promise<KeyView>;
+  /** Who is a member, who is up, and what is on its way. */
   status(): Promise<StatusView>;
+  /** Who owns which partition. */
   ring(): Promise<RingView>;
+  /** All transfers of all members that can be reached. */
   transfers(): Promise<TransfersView>;
   /** Of one partition or all, at one member or all. They stay so until a member is started again. */
   controlTransfers(what: 'pause' | 'resume' | 'cancel', at: TransferScope): Promise<ControlView>;
   /** What is left out stays as it is; with nothing it only tells. */
   limitTransfers(limits: TransferLimitsWanted, node: string | undefined): Promise<LimitsView>;
+  /** How alike the copies are, of all members that can be reached. */
   exchange(): Promise<ExchangeView>;
   /** At one member or all. They stay so until a member is started again. */
   controlExchange(what: 'pause' | 'resume', node: string | undefined): Promise<ControlView>;
@@ -480,12 +504,18 @@ export interface Admin {
   down(names: readonly string[], force: boolean): Promise<{ epoch: number; warnings: readonly string[] }>;
   /** Do what is to be done next so that the members become these. Called until it is done. */
   apply(wanted: readonly WantedMember[]): Promise<ApplyView>;
+  /** All buckets; the one with the empty prefix is the default. */
   buckets(): Promise<readonly BucketView[]>;
   /** Refused while keys exist whose properties would change. `wanted` null: the bucket goes. `prefix` is a latin1 string. */
   changeBucket(prefix: string, wanted: BucketWanted | null): Promise<BucketChanged>;
+  /** Drop everything that is staged. */
   clear(): Promise<void>;
+  /** What a commit would do now. */
   plan(): Promise<PlanView>;
+  /** Carry out the plan, this very one when it is named; rejects with `plan_changed` when it would be another. */
   commit(planId: string | undefined): Promise<{ epoch: number }>;
+  /** Whether this node can serve, or why not. */
   readiness(): Readiness;
+  /** The figures that `/metrics` shows, of this node. */
   load(): LoadView;
 }

@@ -50,6 +50,7 @@ export type ExpiryCondition = 'always' | 'none' | 'some' | 'later' | 'earlier' |
 /** Why a change makes no sense for what it found. Nothing was changed. */
 export type ChangeProblem = 'not_an_integer' | 'out_of_range' | 'too_large';
 
+/** What came of a change. */
 export interface ChangeAnswer {
   /** The condition held. Of a read: a value is there. */
   readonly applied: boolean;

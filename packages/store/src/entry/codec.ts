@@ -37,12 +37,14 @@ import {
   type EntryType,
 } from './layout.ts';
 
+/** When a value ends, ms since 1970, and the stamp of whoever said so. */
 export interface Expiry {
   /** 0: never. A register that says "never" outlives an older moment; that is how an expiry is taken back. */
   readonly ms: number;
   readonly stamp: Uint8Array;
 }
 
+/** What an entry is made of; docs/protocol.md has the layout. Versions and stamps are 16 bytes. */
 export interface EntryFields {
   readonly type: EntryType;
   readonly version: Uint8Array;

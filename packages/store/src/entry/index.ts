@@ -31,4 +31,4 @@ export {
 } from './codec.ts';
 export { endOf, EXPIRY_MS_MAX, stampOfMoment } from './expiry.ts';
 export { counted, merge, type ClashHandler } from './merge.ts';
-export type { Change, ChangeAnswer, ChangeProblem, Condition } from './change.ts';
+export type { Change, ChangeAnswer, ChangeProblem, Condition, ExpiryCondition } from './change.ts';

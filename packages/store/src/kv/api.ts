@@ -8,6 +8,7 @@
 import type { Change } from '../entry/change.ts';
 import type { VersionedAnswer } from './change-wire.ts';
 
+/** Why a request failed. */
 export type FailureCode =
   | 'timeout' // too few answers in time
   | 'unreachable' // too few replicas can be reached; said at once
@@ -56,12 +57,14 @@ export interface PutOptions extends RequestOptions {
 /** The longest time for a request, ms: half of what the HTTP door waits for its answer, so that it ends with a reason. */
 export const TIMEOUT_MS_MAX = 30_000;
 
+/** Who waits for a change. One of its methods is called, once. */
 export interface ChangeSink {
   /** Its value is borrowed: valid during the call only. */
   onChanged(answer: VersionedAnswer): void;
   onFailure(failure: Failure): void;
 }
 
+/** Who waits for a read. One of its methods is called, once. */
 export interface ReadSink {
   /** In the place of the others: the whole entry, a tombstone's too; undefined: nothing is held. Borrowed. */
   onEntry?(entry: Uint8Array | undefined): void;
@@ -74,6 +77,7 @@ export interface ReadSink {
   onFailure(failure: Failure): void;
 }
 
+/** Who waits for a write. One of its methods is called, once. */
 export interface WriteSink {
   /**
    * Done at the asked level. `existed`: whether a live value was there before, as the answering replicas saw it.
@@ -83,25 +87,30 @@ export interface WriteSink {
   onFailure(failure: Failure): void;
 }
 
+/** Who waits for a page of keys. One of its methods is called, once. */
 export interface ScanSink {
   /** Keys in hash order. `cursor` continues the walk; 0n when it is over. A cursor survives ring changes. */
   onPage(keys: string[], cursor: bigint): void;
   onFailure(failure: Failure): void;
 }
 
+/** Who waits for a count. One of its methods is called, once. */
 export interface CountSink {
   onCount(count: number): void;
   onFailure(failure: Failure): void;
 }
 
+/** The store as a door sees it: keys are latin1 strings, a byte each, and answers come to sinks, perhaps within the call. */
 export interface KvStore {
   /** So much is held for reads under way that who waits for an answer had better not ask for more before it has come. */
   readonly crowded: boolean;
   /** The cluster's clock, ms since 1970: keys expire by it. */
   now(): number;
+  /** The latest version among r replicas. */
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void;
   /** `value` is borrowed until the call returns. */
   put(key: string, value: Uint8Array, options: PutOptions | undefined, sink: WriteSink): void;
+  /** Write a tombstone: done when w replicas have it. */
   delete(key: string, options: RequestOptions | undefined, sink: WriteSink): void;
   /** Read-modify-write, run at one node of the key. `change` is borrowed until the sink is told. */
   change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void;

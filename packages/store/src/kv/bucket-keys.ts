@@ -11,6 +11,7 @@ import type { Coordinator } from './coordinator.ts';
 import { POSITION_END } from './key-space.ts';
 import { askPages, latestItems, reachOf, type Outcome } from './scan.ts';
 
+/** How many keys of a prefix there are. */
 export interface FoundKeys {
   /** Keys that exist. */
   readonly live: number;

@@ -41,6 +41,30 @@ import {
   type VersionedAnswer,
 } from './change-wire.ts';
 
+/** The registry of the store's commands. Numbers are part of the wire and are never given to another meaning. */
+export const KV_COMMAND = {
+  /** Merge this entry into what is held. */
+  merge: 1,
+  /** What is held under this key. */
+  get: 2,
+  /** Count and sum of one range. */
+  tally: 4,
+  /** Nothing but an answer. */
+  ping: 5,
+  /** Promise this ballot. */
+  prepare: 6,
+  /** Accept this entry under its ballot. */
+  accept: 7,
+  /** Run a read-modify-write at the one place for this key. */
+  change: 8,
+  /** The next keys of one range. */
+  page: 9,
+  /** Merge, to be answered once flushed. */
+  mergeFlushed: 11,
+  /** All that is known of what is held under this key, but not the value. */
+  inspect: 12,
+} as const;
+
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */
 export interface MergeCommand extends RecordKey {
   readonly kind: 'merge';
@@ -88,11 +112,13 @@ export interface PageCommand {
   readonly nowMs: number;
 }
 
+/** Count and sum of one range. */
 export interface TallyCommand {
   readonly kind: 'tally';
   readonly range: PartitionId;
 }
 
+/** Nothing but an answer with the same number. */
 export interface PingCommand {
   readonly kind: 'ping';
   readonly n: number;
@@ -103,6 +129,7 @@ export interface InspectCommand extends RecordKey {
   readonly kind: 'inspect';
 }
 
+/** All that a vnode of the store may be asked. */
 export type KvCommand =
   | MergeCommand
   | GetCommand
@@ -114,6 +141,7 @@ export type KvCommand =
   | ChangeCommand
   | InspectCommand;
 
+/** The entry is merged, at the vnode's durability. */
 export interface MergedReply {
   readonly kind: 'merged';
   /** A value was held before, live unless its moment is past. */
@@ -124,6 +152,7 @@ export interface MergedReply {
   readonly later: Uint8Array | undefined;
 }
 
+/** What is held. */
 export interface HeldReply {
   readonly kind: 'held';
   /** Borrowed. Undefined: nothing held. Only its header unless `whole`. */
@@ -137,6 +166,7 @@ export interface PageItem extends RecordKey {
   readonly live: boolean;
 }
 
+/** The next keys of the range. */
 export interface PageReply {
   readonly kind: 'page';
   readonly items: readonly PageItem[];
@@ -144,6 +174,7 @@ export interface PageReply {
   readonly more: boolean;
 }
 
+/** Count and sum of the range. */
 export interface TallyReply {
   readonly kind: 'tally';
   /** Tombstones included. */
@@ -157,11 +188,13 @@ export interface TallyReply {
   readonly digestLo: number;
 }
 
+/** The answer to a ping. */
 export interface PongReply {
   readonly kind: 'pong';
   readonly n: number;
 }
 
+/** A vote on a ballot. */
 export interface PromisedReply {
   readonly kind: 'promised';
   readonly granted: boolean;
@@ -172,6 +205,7 @@ export interface PromisedReply {
   readonly whole: boolean;
 }
 
+/** A vote on an entry. */
 export interface AcceptedReply {
   readonly kind: 'accepted';
   readonly accepted: boolean;
@@ -179,15 +213,18 @@ export interface AcceptedReply {
   readonly ballot: Uint8Array;
 }
 
+/** What the change answered, or why it failed. */
 export type ChangeResult =
   | { readonly kind: 'answer'; readonly answer: VersionedAnswer }
   | { readonly kind: 'failure'; readonly failure: Failure };
 
+/** What came of a change that was run for somebody else. */
 export interface ChangedReply {
   readonly kind: 'changed';
   readonly result: ChangeResult;
 }
 
+/** What an operator is told of a replica. */
 export interface InspectedReply {
   readonly kind: 'inspected';
   /** How the vnode stands to the partition. */
@@ -202,6 +239,7 @@ export interface InspectedReply {
   readonly inFlight: boolean;
 }
 
+/** All that a vnode of the store answers. */
 export type KvReply =
   | MergedReply
   | HeldReply
@@ -215,6 +253,7 @@ export type KvReply =
 
 /** Version and sum of an entry lie in its bytes [STATE_AT, STATE_END). */
 export const STATE_AT = 8;
+/** Where the state ends. */
 export const STATE_END = 32;
 
 const EXISTED = 1;
@@ -295,54 +334,55 @@ function isHead(head: Uint8Array): boolean {
   return head.length >= STATE_END && sectionsAt(head) <= head.length;
 }
 
+/** Both as bytes, as drawn above. Decoding throws `WireError` for what is none of them, whole. */
 export const kvCodec: Codec<KvCommand, KvReply> = {
   encodeCommand(command, out) {
     switch (command.kind) {
       case 'merge':
-        out.u8(command.flushed === true ? 11 : 1);
+        out.u8(command.flushed === true ? KV_COMMAND.mergeFlushed : KV_COMMAND.merge);
         writeKey(out, command);
         out.bytes(command.entry);
         return;
       case 'get':
-        out.u8(2);
+        out.u8(KV_COMMAND.get);
         writeKey(out, command);
         out.u8((command.whole ? GET_WHOLE : 0) | (command.strict === true ? GET_STRICT : 0));
         return;
       case 'page':
-        out.u8(9);
+        out.u8(KV_COMMAND.page);
         out.u16(command.range);
         out.u16(command.limit);
         out.f64(command.nowMs);
         if (command.after !== undefined) writeKey(out, command.after);
         return;
       case 'tally':
-        out.u8(4);
+        out.u8(KV_COMMAND.tally);
         out.u16(command.range);
         return;
       case 'ping':
-        out.u8(5);
+        out.u8(KV_COMMAND.ping);
         out.u32(command.n);
         return;
       case 'prepare':
-        out.u8(6);
+        out.u8(KV_COMMAND.prepare);
         writeKey(out, command);
         out.bytes(command.ballot, 0, STAMP_BYTES);
         if (command.known !== undefined) out.bytes(command.known, 0, STATE_END - STATE_AT);
         return;
       case 'accept':
-        out.u8(7);
+        out.u8(KV_COMMAND.accept);
         writeKey(out, command);
         out.bytes(command.entry);
         return;
       case 'change':
-        out.u8(8);
+        out.u8(KV_COMMAND.change);
         writeKey(out, command);
         out.u8(command.strict ? 1 : 0);
         out.u32(command.timeoutMs);
         writeChange(command.change, out);
         return;
       case 'inspect':
-        out.u8(12);
+        out.u8(KV_COMMAND.inspect);
         writeKey(out, command);
     }
   },
@@ -350,43 +390,44 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
   decodeCommand(input) {
     const kind = input.u8();
     switch (kind) {
-      case 1:
-      case 11: {
+      case KV_COMMAND.merge:
+      case KV_COMMAND.mergeFlushed: {
         const { hashHi, hashLo, key } = readKey(input);
         const entry = readEntry(key, input);
-        if (kind === 11) return { kind: 'merge', hashHi, hashLo, key, entry, flushed: true };
+        if (kind === KV_COMMAND.mergeFlushed)
+          return { kind: 'merge', hashHi, hashLo, key, entry, flushed: true };
         return { kind: 'merge', hashHi, hashLo, key, entry };
       }
-      case 2: {
+      case KV_COMMAND.get: {
         const { hashHi, hashLo, key } = readKey(input);
         const flags = input.u8();
         const whole = (flags & GET_WHOLE) !== 0;
         const strict = (flags & GET_STRICT) !== 0;
         return { kind: 'get', hashHi, hashLo, key, whole, ...(strict && { strict }) };
       }
-      case 4:
+      case KV_COMMAND.tally:
         return { kind: 'tally', range: input.u16() as PartitionId };
-      case 5:
+      case KV_COMMAND.ping:
         return { kind: 'ping', n: input.u32() };
-      case 6: {
+      case KV_COMMAND.prepare: {
         const { hashHi, hashLo, key } = readKey(input);
         const ballot = input.view(STAMP_BYTES).slice();
         const known = input.left > 0 ? input.view(STATE_END - STATE_AT).slice() : undefined;
         return { kind: 'prepare', hashHi, hashLo, key, ballot, known };
       }
-      case 7: {
+      case KV_COMMAND.accept: {
         const { hashHi, hashLo, key } = readKey(input);
         return { kind: 'accept', hashHi, hashLo, key, entry: readEntry(key, input) };
       }
-      case 8: {
+      case KV_COMMAND.change: {
         const { hashHi, hashLo, key } = readKey(input);
         const strict = input.u8() === 1;
         const timeoutMs = input.u32();
         return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change: readChange(input) };
       }
-      case 12:
+      case KV_COMMAND.inspect:
         return { kind: 'inspect', ...readKey(input) };
-      case 9: {
+      case KV_COMMAND.page: {
         const range = input.u16() as PartitionId;
         const limit = input.u16();
         const nowMs = input.f64();

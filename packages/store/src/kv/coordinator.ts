@@ -21,6 +21,7 @@ import {
 import { ByteBudget } from './byte-budget.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 
+/** What holds for a request that does not say otherwise, and how large a value may be. */
 export interface RequestDefaults {
   /** Undefined: more than half of n. */
   readonly r?: number | undefined;
@@ -49,6 +50,7 @@ const READ_BYTES_CROWDED = 64 * 1024 * 1024;
 /** A read that would hold more is refused. Four times the above: what was under way when it was reached may yet come in. */
 const READ_BYTES_MAX = 256 * 1024 * 1024;
 
+/** So much of copies may be held for the reads of one node. */
 export function readBudget(): ByteBudget {
   return new ByteBudget('read_bytes', READ_BYTES_MAX);
 }
@@ -72,6 +74,7 @@ export interface PlacedKey {
   readonly hashLo: number;
 }
 
+/** Where a key lies: itself, and the first two words of its hash. */
 export function placeKey(key: string): PlacedKey {
   return putPlace({ key, hashHi: 0, hashLo: 0 }, key);
 }
@@ -88,10 +91,12 @@ export function putPlace<Place extends { -readonly [Field in keyof PlacedKey]: P
   return place;
 }
 
+/** The first primary of the key, under the ring of now. */
 export function firstPartition({ port }: Coordinator, key: PlacedKey): PartitionId {
   return partitionOf(key.hashHi, ringBits(port.document.ringSize));
 }
 
+/** The properties that hold for the key, under the ring of now. */
 export function bucketOfKey({ port }: Coordinator, key: string): BucketProperties {
   const { document } = port;
   return document.buckets.length === 1 ? (document.buckets[0] as BucketProperties) : bucketOf(document, key);

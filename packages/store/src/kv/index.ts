@@ -12,4 +12,7 @@ export * from './items.ts';
 export * from './inspection.ts';
 export * from './outlook.ts';
 export { laterState } from './read-request.ts';
+export type { VersionedAnswer } from './change-wire.ts';
+export type { Outcome } from './scan.ts';
+export type { ScrubStatus } from './scrub.ts';
 export type { TidyCounts } from './tidying.ts';

@@ -20,6 +20,7 @@ export type Inspection =
 
 const PATIENCE_MS = 1_000;
 
+/** Ask each of these replicas what it holds under the key. `done` is called once, with an entry for each of them. */
 export function inspect(
   { port }: Coordinator,
   placed: PlacedKey,

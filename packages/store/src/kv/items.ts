@@ -27,6 +27,7 @@ export function decodeItem(item: Uint8Array): { at: RecordKey; entry: Uint8Array
   return { at, entry: input.rest() };
 }
 
+/** Where a walk goes on, as bytes: hash and key of the last item. */
 export function encodeCursor(at: RecordKey): Uint8Array {
   scratch.reset();
   scratch.u32(at.hashHi);
@@ -35,6 +36,7 @@ export function encodeCursor(at: RecordKey): Uint8Array {
   return scratch.copy();
 }
 
+/** The place that `encodeCursor` wrote down. */
 export function decodeCursor(cursor: Uint8Array): RecordKey {
   const input = new Reader(cursor);
   return { hashHi: input.u32(), hashLo: input.u32(), key: input.latin1(input.left) };

@@ -5,6 +5,7 @@ import { TIMEOUT_MS_MAX } from './api.ts';
 import { ChangeDesk } from './change-desk.ts';
 import { inFlightBudget, KvVnode, type SharedByVnodes } from './kv-vnode.ts';
 
+/** The name of the store on the ring. */
 export const KV_SERVICE = 'rkv';
 
 /**

@@ -27,6 +27,7 @@ import { WriteRequest } from './write-request.ts';
 /** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
 const FLUSH_KEYS = 256;
 
+/** The store of a node: requests of the quorum kind, over the port of its service. */
 export class QuorumStore implements KvStore {
   readonly #coordinator: Coordinator;
   // Requests that were done at once, to be begun again. Those that had to wait go their own way.

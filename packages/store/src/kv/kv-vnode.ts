@@ -92,6 +92,7 @@ const PAGE_RECORDS_AT_ONCE = 1_000;
 /** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
 const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
 
+/** So much may wait for the store of one node. */
 export function inFlightBudget(): ByteBudget {
   return new ByteBudget('vnode_in_flight_bytes', IN_FLIGHT_BYTES_MAX);
 }

@@ -26,6 +26,7 @@ export interface Outlook {
   readonly refused: Failure | undefined;
 }
 
+/** The list, what is asked of it, and what each replica said. */
 export interface OutlookInit {
   readonly list: CountedList;
   readonly n: number;
@@ -35,6 +36,7 @@ export interface OutlookInit {
   readonly found: readonly (Inspection | undefined)[];
 }
 
+/** What a read with these options would come to now. */
 export function readOutlook({ list, n, defaults, options, found }: OutlookInit): Outlook {
   const quorum = quorumFor(list, n, options.r, defaults.r, options.pr);
   const count = new QuorumCount();
@@ -50,6 +52,7 @@ export function readOutlook({ list, n, defaults, options, found }: OutlookInit):
   return outlookOf(list, quorum, count, byPrimaries, levelFailure('read', options, n));
 }
 
+/** What a write with these options would come to now. */
 export function writeOutlook({ list, n, defaults, options, found }: OutlookInit): Outlook {
   const quorum = quorumFor(list, n, options.w, defaults.w, options.pw, options.dw);
   const count = new QuorumCount();

@@ -42,6 +42,7 @@ import { codeOf } from './refusals.ts';
 const PAGE_KEYS_MAX = 1_000;
 const PAGE_KEYS_MIN = 16;
 
+/** How a walk ended. */
 export type Outcome<T> =
   ({ readonly kind: 'ok' } & T) | { readonly kind: 'failed'; readonly failure: Failure };
 

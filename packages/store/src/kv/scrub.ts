@@ -28,6 +28,7 @@ export interface ScrubParts extends ItemTreesParts {
   readonly onUnsound: (why: string) => void;
 }
 
+/** How far the check of a vnode's entries has come, and what it found. */
 export interface ScrubStatus {
   readonly running: boolean;
   /** Entries that the scrub which runs, or else the last one, has come by; and how many there are. */

@@ -30,9 +30,11 @@ import { roomFailure, sizeFailure } from './failure.ts';
 import { codeOf } from './refusals.ts';
 import { WriteRequest, type WriteWatcher } from './write-request.ts';
 
+/** What one vnode said: done, a value, or a code. */
 export type ServiceResult =
   'ok' | { readonly ok: Uint8Array } | { readonly error: 'not_found' | 'strict_key' | FailureCode };
 
+/** An answer of the tutorial's service: what came of it, and who answered. */
 export interface ServiceReply {
   readonly result: ServiceResult;
   /** Name of the node that answered; this one when nobody did. */
@@ -41,6 +43,7 @@ export interface ServiceReply {
   readonly index: RingIndex;
 }
 
+/** The answer to a ping, and who gave it. */
 export interface PingReply {
   readonly result: 'pong';
   readonly n: number;
@@ -49,6 +52,7 @@ export interface PingReply {
   readonly index: RingIndex;
 }
 
+/** The answers that a quorum command collected. */
 export interface QuorumReply {
   /** finished: w answers came. timeout: they did not in time. unreachable: they cannot. */
   readonly reason: 'finished' | 'timeout' | 'unreachable';
@@ -67,6 +71,7 @@ export class Service {
     this.#coordinator = coordinator;
   }
 
+  /** Ask the first vnode of a key made of n; it answers n + 1. */
   ping(n = 1): Promise<PingReply | ServiceReply> {
     const placed = placeKey(`ping${n}`);
     return this.#one(placed, { kind: 'ping', n }, (replica) => ({
@@ -76,6 +81,7 @@ export class Service {
     }));
   }
 
+  /** What the first live vnode of the key holds. It may have missed the last write. */
   get(key: string): Promise<ServiceReply> {
     const refused = this.#refusal(key);
     if (refused !== undefined) return Promise.resolve(refused);
@@ -86,18 +92,21 @@ export class Service {
     }));
   }
 
+  /** A write with w=1: answered when the first replica has it, with the name of that node. The others follow. */
   put(key: string, value: Uint8Array): Promise<ServiceReply> {
     const refused = this.#refusal(key, value);
     if (refused !== undefined) return Promise.resolve(refused);
     return this.#write(key, (request, options, sink) => request.put(key, value, options, sink));
   }
 
+  /** A tombstone, written as `put` writes. */
   delete(key: string): Promise<ServiceReply> {
     const refused = this.#refusal(key);
     if (refused !== undefined) return Promise.resolve(refused);
     return this.#write(key, (request, options, sink) => request.delete(key, options, sink));
   }
 
+  /** Written to the first n live replicas, answered when w of them have it; with all answers that came by then. */
   putQuorum(key: string, value: Uint8Array, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
     const refused = this.#refusal(key, value);
     if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });
@@ -106,6 +115,7 @@ export class Service {
     return this.#quorum(placed, command, n, w, timeoutMs);
   }
 
+  /** Asked of the first n live replicas, answered when r of them have said what they hold, be it nothing. */
   getQuorum(key: string, n: number, r: number, timeoutMs: number): Promise<QuorumReply> {
     const refused = this.#refusal(key);
     if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });
@@ -113,6 +123,7 @@ export class Service {
     return this.#quorum(placed, getCommand(placed), n, r, timeoutMs);
   }
 
+  /** A tombstone, written as `putQuorum` writes. */
   deleteQuorum(key: string, n: number, w: number, timeoutMs: number): Promise<QuorumReply> {
     const refused = this.#refusal(key);
     if (refused !== undefined) return Promise.resolve({ reason: 'unreachable', result: [refused] });

@@ -12,6 +12,7 @@ import type { Change, ChangeAnswer, Condition } from '../entry/index.ts';
 import type { Failure, FailureCode, PingReply, RequestOptions, Service, ServiceReply } from '../kv/index.ts';
 import { startServer, type Ports, type RunningServer } from './server.ts';
 
+/** What a node in a program is started with; everything has a default. */
 export interface OpenOptions {
   /** What people call this node. Default `embedded`. */
   readonly name?: string;
@@ -73,14 +74,17 @@ export class Rkv {
     return this.#server.service;
   }
 
+  /** What an operator may ask and change: ring, members, plan, transfers, buckets. */
   get admin(): Admin {
     return this.#server.admin;
   }
 
+  /** Where the doors are, also those that were to be on any free port. */
   get ports(): Ports {
     return this.#server.ports;
   }
 
+  /** Ask a vnode, another one for each n, whether it is there; it answers n + 1. */
   ping(n = 1): Promise<PingReply | ServiceReply> {
     return this.#server.service.ping(n);
   }
@@ -96,6 +100,7 @@ export class Rkv {
     });
   }
 
+  /** Resolves when w replicas have it, at their durability. Until then others may read it or not. */
   put(key: Bytes, value: Bytes, options?: RequestOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.kv.put(latin1Key(key), bytesOf(value), options, {
@@ -165,6 +170,7 @@ export class Rkv {
     return this.#server.stop();
   }
 
+  /** `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

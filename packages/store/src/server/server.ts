@@ -40,6 +40,7 @@ import { NodeAdmin } from './node-admin.ts';
 import { StoreKeeper } from './store-keeper.ts';
 import { VERSION } from './version.ts';
 
+/** Where the doors are; a door that is closed has none. */
 export interface Ports {
   readonly cluster: number;
   readonly redis?: number;
@@ -52,6 +53,7 @@ export interface Ports {
  */
 export type Ending = 'stopped' | 'left' | 'stranded' | 'unsound';
 
+/** A node with its doors open. */
 export interface RunningServer {
   readonly id: NodeId;
   readonly admin: Admin;
@@ -73,12 +75,14 @@ const WAIT_FOR_PEERS_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 1_000;
 const VALUE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** What a server is given besides its settings. */
 export interface ServerComponents {
   readonly logger: Logger;
   /** Whoever runs it starts it again when its store is found unsound. Otherwise that waits for its next life. */
   readonly endsWhenUnsound?: boolean;
 }
 
+/** Start a node and open the doors that it is told of. Rejects when one of them cannot be opened. */
 export async function startServer(
   config: ServerInit,
   { logger, endsWhenUnsound = false }: ServerComponents,

@@ -55,6 +55,7 @@ import {
 } from './lmdb-environment.ts';
 import { DiskFull, freeBytes, LMDB_DAMAGED, messageOf, numberOf, storeErrorOf } from './store-failure.ts';
 
+/** Where the environment lies, and how it is written. */
 export interface LmdbStoreInit {
   /** Directory of the environment; made when it is not there. Nobody else may have it open. */
   readonly path: string;

@@ -17,6 +17,7 @@ import type { Model } from './model.ts';
 import { register } from './register.ts';
 import { set } from './set.ts';
 
+/** Which models there are, and how hard to search. */
 export interface LinearizableInit {
   /** Register, counter and set when left out. */
   readonly models?: readonly Model[];
@@ -29,6 +30,7 @@ export interface LinearizableInit {
   readonly explanationsMax?: number;
 }
 
+/** What was found. A key that was given up is neither right nor wrong. */
 export interface LinearizableVerdict {
   readonly keys: number;
   readonly operations: number;
@@ -45,6 +47,7 @@ export const MODELS: readonly Model[] = [register, counter, set] as readonly Mod
 const PLACES_MAX = 1_000_000;
 const EXPLANATIONS_MAX = 3;
 
+/** Look, key by key, for an order of the operations that explains every answer. It ends, also with a search given up. */
 export function checkLinearizable(
   { operations }: Pick<Operations, 'operations'>,
   init: LinearizableInit = {},
@@ -72,6 +75,7 @@ export function isLinearizable({ impossible, gaveUp }: LinearizableVerdict): boo
   return impossible.length === 0 && gaveUp.length === 0;
 }
 
+/** In words, with a drawing of the answers that contradict each other. */
 export function describeLinearizability(verdict: LinearizableVerdict): string {
   const { keys, operations, indefinite, impossible, explanations, gaveUp } = verdict;
   const lines = [`${operations} operations on ${keysInWords(keys)}, ${indefinite} of them indefinite`];

@@ -9,6 +9,7 @@ import type { Operation } from '../history/operation.ts';
 /** Undefined: in this state the operation would not have been answered as it was. */
 export type Transition<State> = (state: State) => State | undefined;
 
+/** A state that can be compared with `===`. */
 export type PrimitiveState = string | number | bigint | boolean | null;
 
 export interface Model<State extends PrimitiveState = PrimitiveState> {
@@ -24,6 +25,7 @@ export interface Model<State extends PrimitiveState = PrimitiveState> {
   open(operations: readonly Operation[]): ModelOfKey<State>;
 }
 
+/** How one key behaves: its first state, and what each operation makes of a state. */
 export interface ModelOfKey<State extends PrimitiveState = PrimitiveState> {
   readonly initial: State;
   /**

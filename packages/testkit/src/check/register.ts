@@ -6,7 +6,8 @@
 import type { Operation } from '../history/operation.ts';
 import { toldOf, type Hints, type Model, type Transition } from './model.ts';
 
-type Register = string | null;
+/** What the key holds; null: nothing. */
+export type Register = string | null;
 
 export const register: Model<Register> = {
   name: 'register',

@@ -34,6 +34,7 @@ import { modelOf, MODELS } from './linearizable.ts';
 import { Past, type Change } from './past.ts';
 import { leftBehind } from './register.ts';
 
+/** Never written; lost; deleted and back; older than before; not the same on all copies. */
 export type FindingKind = 'phantom' | 'lost' | 'resurrected' | 'wentBack' | 'diverged';
 
 /** Somebody looked: a client by a read, or a test at one replica's copy. */
@@ -49,6 +50,7 @@ export interface Look {
   readonly client?: string | undefined;
 }
 
+/** One thing that should not have been seen. */
 export interface Finding {
   readonly kind: FindingKind;
   readonly look: Look;
@@ -56,6 +58,7 @@ export interface Finding {
   readonly instead?: string;
 }
 
+/** What was found, and how much was looked at. */
 export interface SettledVerdict {
   readonly findings: readonly Finding[];
   /** Changes, by what came of them. */
@@ -69,6 +72,7 @@ export interface SettledVerdict {
   readonly copies: number;
 }
 
+/** Judge a history of an eventual store by what was seen in its quiet times. */
 export function checkSettled({ operations, quiet, copies }: Operations): SettledVerdict {
   const findings: Finding[] = [];
   let [reads, quietReads, staleReads] = [0, 0, 0];
@@ -102,6 +106,7 @@ export function checkSettled({ operations, quiet, copies }: Operations): Settled
   };
 }
 
+/** Whether nothing was found. */
 export function isSettled({ findings }: SettledVerdict): boolean {
   return findings.length === 0;
 }
@@ -270,6 +275,7 @@ class LatestSeen {
   }
 }
 
+/** In words, the findings first to last. */
 export function describeSettled(verdict: SettledVerdict): string {
   const { findings, acknowledged, indefinite, failed, reads, quietReads, staleReads, copies } = verdict;
   const counts =

@@ -15,6 +15,7 @@ const WIDTH_MAX = 90;
 /** Longer ones are cut, so that the lines stay below each other. */
 const WORDS_MAX = 48;
 
+/** A line of text for each operation, drawn over time; the marked one has an arrow. */
 export function drawTimeLines(operations: readonly Operation[], marked?: Operation): string {
   const moments = [...new Set(operations.flatMap(({ begin, end }) => [begin, end]))]
     .filter(Number.isFinite)

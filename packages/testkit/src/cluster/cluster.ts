@@ -39,6 +39,7 @@ export interface NodeLife {
   readonly logger: Logger;
 }
 
+/** How a node of the cluster is started and stopped, and what its network and disks are like. */
 export interface SimClusterInit<Node> {
   readonly world: World;
   /** Start a node. When it throws, the life is over and the error goes to whoever called `start`. */

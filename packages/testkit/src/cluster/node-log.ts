@@ -2,8 +2,10 @@
 import type { Logger } from '@rkv/core';
 import type { World } from '../world/world.ts';
 
+/** How much a line matters. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
+/** A line that a node logged. */
 export interface LogLine {
   /** Virtual milliseconds. */
   readonly at: number;

@@ -35,6 +35,7 @@ export interface DiskTimings {
   readonly saveMs: readonly [number, number];
 }
 
+/** Whose disk it is, how quick, and who watches it. */
 export interface SimDiskInit {
   readonly world: World;
   /** The machine it is in. */
@@ -54,6 +55,7 @@ const FAILING: StoreError = { code: 'store_io', message: 'the disk failed to wri
 /** How many writes a flaky disk fails, of all. */
 const FLAKY_SHARE = 1 / 3;
 
+/** The disk of one machine: its store and its documents, over all lives of the node. */
 export class SimDisk {
   readonly #world: World;
   readonly #prng: Prng;

@@ -35,6 +35,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   'clockDrift',
 ];
 
+/** Where and when faults may fall, virtual milliseconds. */
 export interface FaultPlan {
   readonly nodes: readonly string[];
   /** No fault begins before. */

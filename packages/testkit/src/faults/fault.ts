@@ -7,7 +7,7 @@ import type { StableName } from '@rkv/core';
 import type { Lossiness } from '../network/link.ts';
 
 /** Nodes on either side. */
-type Sides = readonly [readonly string[], readonly string[]];
+export type Sides = readonly [readonly string[], readonly string[]];
 
 /** What may befall one node, with nothing more to say about it. */
 export type NodeFaultKind =
@@ -28,8 +28,9 @@ export type NodeFaultKind =
   | 'clockRewind';
 
 /** Whoever tells faults apart takes those with more to say first, and the compiler sees that only these are left. */
-type NodeBreakage = { readonly kind: NodeFaultKind; readonly node: string };
+export type NodeBreakage = { readonly kind: NodeFaultKind; readonly node: string };
 
+/** What breaks. */
 export type Breakage =
   | NodeBreakage
   /** Nothing passes between the sides. */
@@ -49,6 +50,7 @@ export type Breakage =
   | { readonly kind: 'clockJump'; readonly node: string; readonly byMs: number }
   | { readonly kind: 'clockDrift'; readonly node: string; readonly rate: number };
 
+/** What breaks, by name. */
 export type FaultKind = Breakage['kind'];
 
 /** From `at` to `until`, virtual milliseconds. */

@@ -46,6 +46,7 @@ export class HistoryFile {
   }
 }
 
+/** The history in this file. Throws, with the line, for what is none. */
 export function readHistory(path: string): Operations {
   return parseHistory(readFileSync(path, 'utf8'));
 }

@@ -25,6 +25,7 @@ export interface Answer {
   readonly error?: string;
 }
 
+/** By which clock a history goes, and who else hears of it. */
 export interface HistoryInit {
   /** Milliseconds. All clients of a history go by one clock. */
   now(): number;

@@ -11,6 +11,7 @@
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
+/** Done; surely not done; nobody knows, and it may still take effect. */
 export type Outcome = 'ok' | 'failed' | 'indefinite';
 
 /** What is known when it begins. */

@@ -11,6 +11,7 @@ import type { World } from '../world/world.ts';
 /** Virtual time 0 on a clock that is right: the first of January 2026, UTC. */
 export const WALL_CLOCK_ORIGIN_MS = 1_767_225_600_000;
 
+/** How wrong the clocks are from the start. */
 export interface ClockInit {
   readonly world: World;
   readonly prng: Prng;
@@ -23,6 +24,7 @@ const USUAL_SKEW_MS = 10;
 /** A crystal is off by up to 100 millionths either way. */
 const RATE_ERROR_MAX = 100e-6;
 
+/** The clocks of one machine: a wall clock that may be wrong, and a monotonic one that may run fast or slow. */
 export class SimClock {
   /** Monotonic milliseconds per virtual millisecond. */
   readonly monotonicRate: number;

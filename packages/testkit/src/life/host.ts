@@ -9,6 +9,7 @@ import type { World } from '../world/world.ts';
 import type { SimClock } from './clock.ts';
 import type { Life } from './life.ts';
 
+/** What the host of one life is made of. */
 export interface SimHostInit {
   readonly world: World;
   readonly life: Life;

@@ -5,6 +5,7 @@
  */
 import type { Prng } from '@rkv/core';
 
+/** What the way from one machine to another is like. */
 export interface LinkProperties {
   /** Every packet takes at least this. */
   readonly delayMs: number;
@@ -36,6 +37,7 @@ export const LOCAL_NETWORK: LinkProperties = {
 /** A packet that is under way when its link is cut gets through with this chance. */
 const UNDER_WAY_PASSES = 0.5;
 
+/** The way from one machine to another, in one direction. */
 export class Link {
   readonly from: string;
   readonly to: string;

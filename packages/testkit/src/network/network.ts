@@ -30,6 +30,7 @@ import { Connection, type ConnectionInit, type ConnectionTimings } from './conne
 import { Link, LOCAL_NETWORK, type LinkProperties } from './link.ts';
 import { SimTransport } from './transport.ts';
 
+/** How long connections take to be made, refused, missed and made anew. */
 export interface NetworkTimings extends ConnectionTimings {
   /** A dial that nobody answers fails after this. */
   readonly dialTimeoutMs: number;
@@ -37,6 +38,7 @@ export interface NetworkTimings extends ConnectionTimings {
   readonly backoffMs: readonly [number, number];
 }
 
+/** What links are like, and how much they queue. */
 export interface SimNetworkInit {
   readonly world: World;
   /** What links are like unless set otherwise. Default: a quick local network. */
@@ -55,6 +57,7 @@ const TIMINGS: NetworkTimings = {
 };
 const QUEUED_BYTES_MAX: Record<Lane, number> = { data: 16 * MIB, control: 4 * MIB, bulk: 8 * MIB };
 
+/** All machines, and the links between each two of them. */
 export class SimNetwork {
   readonly world: World;
   readonly timings: NetworkTimings;

@@ -48,6 +48,7 @@ interface Arrival {
 export type Verdict =
   { readonly kind: 'welcome'; readonly hello: Hello } | { readonly kind: 'refused'; readonly reason: string };
 
+/** One node's end of the simulated network. */
 export class SimTransport implements Transport, Party {
   readonly life: Life;
   readonly address: string;

@@ -51,6 +51,7 @@ export const MISHAPS = [
   'clock slow',
 ] as const;
 
+/** What may have happened, by name. */
 export type Mishap = (typeof MISHAPS)[number];
 
 export class Toll {

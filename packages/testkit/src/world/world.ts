@@ -15,6 +15,7 @@ import { Fifo } from './fifo.ts';
 import { Toll } from './toll.ts';
 import { hashText, Trace } from './trace.ts';
 
+/** What a world is made of: a seed, and how much of its past it shows. */
 export interface WorldInit {
   /** All chance comes from it; 32 bits count. */
   readonly seed: number;
