@@ -104,6 +104,10 @@ describe('between client and node', () => {
       'COMMAND INFO strlen',
       '*1 *10 $6 strlen :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *0 *0',
     ],
+    [
+      'COMMAND INFO getex',
+      '*1 *10 $5 getex :-2 *2 +write +fast :1 :1 :1 *3 +@write +@string +@fast *0 *0 *0',
+    ],
     ['COMMAND GETKEYS MSET a 1 b 2; COMMAND LIST FILTERBY PATTERN get', '*2 $1 a $1 b *1 $3 get'],
     // ID and PORT stand for what depends on the run.
   ])('%s', (commands, replies) =>
@@ -310,12 +314,15 @@ describe('values that are read before they are written', () => {
     ['SET k v; GETEX k PXAT 1000001; PTTL k', '+OK $1 v :1'],
     ['SET k v; GETEX k PXAT 999999; EXISTS k', '+OK $1 v :0'],
     ['GETEX k; GETEX k EX 10; GETEX k PERSIST; EXISTS k', '$-1 $-1 $-1 :0'],
+    ['GETEX k EX 0; GETEX k PX x; GETEX k EX 9223372036854775807; EXISTS k', '$-1 $-1 $-1 :0'],
+    ['SET k v; GETEX k EX 10 ex 20; TTL k; GETEX k PERSIST PERSIST; TTL k', '+OK $1 v :20 $1 v :-1'],
   ])('%s', dialogue);
 
   it.each<[string, string]>([
     ['GETEX k EX', 'ERR syntax error'],
     ['GETEX k EX 10 PX 10', 'ERR syntax error'],
     ['GETEX k PERSIST EX 10', 'ERR syntax error'],
+    ['GETEX k EX 10 PERSIST', 'ERR syntax error'],
     ['GETEX k KEEPTTL', 'ERR syntax error'],
     ['GETEX k NX', 'ERR syntax error'],
     ['GETEX k EX 0', "ERR invalid expire time in 'getex' command"],
