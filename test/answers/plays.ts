@@ -9,6 +9,43 @@
 /** Lines, one command each. */
 export type Play = readonly string[];
 
+/** And what is a number with a point to it. */
+const FLOATS: readonly string[] = [
+  ...[
+    '0',
+    '-0',
+    '0.1',
+    '-0.1',
+    '5.',
+    '.5',
+    '+1',
+    '01',
+    '3.0e3',
+    '10000.1',
+    '-3000.1',
+    '1e30',
+    '1e-20',
+    '-1e-17',
+  ],
+  ...['18446744073709551616', '99999999999999999999.5', '1e4932', '-1e4932', '1e5000', '1e-4940', '1e-5000'],
+  ...[
+    '0x10',
+    '0x.8p1',
+    '0x',
+    'inf',
+    '-Infinity',
+    'nan',
+    '1e',
+    'e1',
+    '.',
+    'x',
+    '""',
+    '" 1"',
+    '"1 "',
+    '"1\\u0000"',
+  ],
+];
+
 /** As values and as arguments: what is an integer to Redis, and what only looks like one. */
 const NUMBERS: readonly string[] = [
   ...['0', '-0', '1', '-1', '+1', '01', '-01', '12', '1.5', '1e3', '0x10', 'x', '-', '""'],
@@ -52,6 +89,11 @@ function counting(): Play[] {
     ...NUMBERS.flatMap((by) => [`INCRBY {k} ${by}`, `DECRBY {k} ${by}`]),
   ];
   return each(held, commands, (before, command) => [...before, command, ...LOOK]);
+}
+
+function countingInParts(): Play[] {
+  const held = [MISSING, ...FLOATS.map((value) => [`SET {k} ${value} EX 1000`])];
+  return each(held, FLOATS, (before, by) => [...before, `INCRBYFLOAT {k} ${by}`, ...LOOK]);
 }
 
 function expiring(): Play[] {
@@ -112,6 +154,7 @@ function arities(): Play[] {
       'DECR',
       'INCRBY',
       'DECRBY',
+      'INCRBYFLOAT',
       'EXPIRE',
       'PEXPIRE',
       'EXPIREAT',
@@ -172,6 +215,7 @@ export const PLAYS: readonly Play[] = [
   ...BY_HAND,
   ...arities(),
   ...counting(),
+  ...countingInParts(),
   ...expiring(),
   ...setting(),
   ...gettingAndExpiring(),

@@ -127,7 +127,9 @@ function wordsOf(play: Play, own: string): string[][] {
 
 /** With what came before it in its play. */
 function describe(answers: Answers, before: readonly Answers[]): string {
-  const lines = [...before, answers].map(({ command }) => command.map((word) => JSON.stringify(word)).join(' '));
+  const lines = [...before, answers].map(({ command }) =>
+    command.map((word) => JSON.stringify(word)).join(' '),
+  );
   const [rkv, redis] = [answers.rkv, answers.redis].map((reply) => JSON.stringify(reply));
   return `differs: ${lines.join('; ')}\n    rkv   ${rkv}\n    redis ${redis}`;
 }
