@@ -75,7 +75,7 @@ async function measureBoth(household) {
     { name: 'rkv', pids: rkv.pids, ports: rkv.nodes.map(({ port }) => port), open: RkvClient.open },
     { name: 'etcd', pids: etcd.pids, ports: etcd.ports, open: EtcdClient.open },
   ];
-  for (const side of sides) side.loop = await closedLoop(CLIENTS, portsOf(side), side.open);
+  for (const side of sides) side.loop = await closedLoop(CLIENTS, side.name, portsOf(side), side.open);
   const rows = [];
   for (const [kind, name] of Object.entries(KINDS)) {
     const failed = [0, 0];
