@@ -120,7 +120,7 @@ function putDigits(target, end, value) {
   }
 }
 
-function quantile(sorted, share) {
+export function quantile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 

@@ -9,7 +9,7 @@ import { cpuNs } from './subjects.mjs';
 /**
  * Measures `rounds` times. Each subject is `{ name, pids, measure }`, measure resolving with `{ rps, p50, p99, requests }`;
  * the first is the one that the others are compared with. Resolves with one row per subject: medians, and `ratios`,
- * the first's requests per second by this one's, round by round.
+ * the first's requests per second by this one's, round by round. `loadUs`: this process's own processor time per request.
  */
 export async function compare(rounds, subjects) {
   const seen = subjects.map(() => []);
@@ -23,14 +23,18 @@ export async function compare(rounds, subjects) {
     const results = seen[i];
     const of = (field) => median(results.map((result) => result[field]));
     const ratios = results.map(({ rps }, round) => seen[0][round].rps / rps);
-    return { name, rps: of('rps'), p50: of('p50'), p99: of('p99'), cpuUs: of('cpuUs'), ratios };
+    const times = { cpuUs: of('cpuUs'), loadUs: of('loadUs') };
+    return { name, rps: of('rps'), p50: of('p50'), p99: of('p99'), ...times, ratios };
   });
 }
 
 async function measured({ pids, measure }) {
-  const before = cpuNs(pids);
+  const before = [cpuNs(pids), cpuNs([process.pid])];
   const result = await measure();
-  return { ...result, cpuUs: (cpuNs(pids) - before) / 1000 / result.requests };
+  const [cpuUs, loadUs] = [cpuNs(pids), cpuNs([process.pid])].map(
+    (ns, i) => (ns - before[i]) / 1000 / result.requests,
+  );
+  return { ...result, cpuUs, loadUs };
 }
 
 export function median(values) {

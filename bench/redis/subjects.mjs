@@ -17,7 +17,7 @@ import { ask } from './load.mjs';
 
 const RKV_BIN = fileURLToPath(new URL('../../packages/store/bin/rkv.js', import.meta.url));
 
-const START_MS = 20_000;
+const START_MS = 60_000;
 const STOP_MS = 10_000;
 
 /** A program's version as it tells it, or undefined when it is not installed. */
@@ -55,7 +55,7 @@ export class Household {
       ...options,
     }).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RKV_')));
-    const child = this.#adopt(
+    const child = this.adopt(
       spawn(process.execPath, [...nodeArgs, bin, 'start', ...flags, '--with-parent'], {
         env,
         stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -96,7 +96,7 @@ export class Household {
       directory,
     ];
     const replica = primary === undefined ? [] : ['--replicaof', '127.0.0.1', primary.port];
-    const child = this.#adopt(
+    const child = this.adopt(
       spawn('redis-server', [...args, '--repl-diskless-sync-delay', 0, ...replica].map(String), {
         stdio: 'ignore',
       }),
@@ -129,7 +129,8 @@ export class Household {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  #adopt(child) {
+  /** A process that ends with all the others. */
+  adopt(child) {
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
     child.once('error', (error) => {
@@ -226,7 +227,7 @@ export async function until(what, holds, limitMs = START_MS) {
   throw new Error(`waited ${limitMs / 1000} s in vain for ${what}`, { cause: last });
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();

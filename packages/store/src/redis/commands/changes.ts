@@ -11,7 +11,15 @@ import type { ReplyWriter } from '../writer.ts';
 import type { ReplyTo, Request, WriteCommand } from './command.ts';
 import { parseInt64 } from './decimal.ts';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts';
-import { MILLISECOND, readExpiry, readMoment, SECOND, type ExpiryForm } from './expiry.ts';
+import {
+  MILLISECOND,
+  momentOf,
+  readMoment,
+  SECOND,
+  takeExpiryOption,
+  type ExpiryForm,
+  type ExpiryOption,
+} from './expiry.ts';
 
 /** The change that a request asks for, or an error's text. */
 type ReadChange = (request: Request, kv: KvStore) => Change | string;
@@ -23,6 +31,8 @@ interface ChangeFacts {
   readonly group: 'string' | 'generic';
   readonly since: string;
   readonly summary: string;
+  /** Redis refuses those when it has no memory left; deletions and expiry go on. */
+  readonly takesMemory?: boolean;
 }
 
 const OUT_OF_RANGE = 'ERR increment or decrement would overflow';
@@ -46,11 +56,15 @@ export function begin(
   });
 }
 
-function changes(facts: ChangeFacts, read: ReadChange, write: WriteAnswer): WriteCommand {
+function changes(
+  { takesMemory = true, ...facts }: ChangeFacts,
+  read: ReadChange,
+  write: WriteAnswer,
+): WriteCommand {
   return {
     ...facts,
     kind: 'write',
-    flags: ['write', 'denyoom', 'fast'],
+    flags: takesMemory ? ['write', 'denyoom', 'fast'] : ['write', 'fast'],
     begin(kv, key, request, reply) {
       const change = read(request, kv);
       if (typeof change === 'string') reply.reject(change);
@@ -151,38 +165,38 @@ export const getdel: WriteCommand = changes(
     group: 'string',
     since: '6.2.0',
     summary: 'Get the value of a key and delete it',
+    takesMemory: false,
   },
   () => ({ kind: 'delete', when: { kind: 'always' }, returns: true }),
   tellValue,
 );
 
-const TIMES: ReadonlyMap<string, ExpiryForm> = new Map([
-  ['EX', { unit: SECOND, absolute: false }],
-  ['PX', { unit: MILLISECOND, absolute: false }],
-  ['EXAT', { unit: SECOND, absolute: true }],
-  ['PXAT', { unit: MILLISECOND, absolute: true }],
-]);
-
-export const getex: WriteCommand = changes(
-  {
-    name: 'getex',
-    arity: -2,
-    group: 'string',
-    since: '6.2.0',
-    summary: 'Get the value of a key and set its expiry',
+export const getex: WriteCommand = {
+  name: 'getex',
+  kind: 'write',
+  arity: -2,
+  flags: ['write', 'fast'],
+  group: 'string',
+  since: '6.2.0',
+  summary: 'Get the value of a key and set its expiry',
+  begin(kv, key, request, reply) {
+    const option: ExpiryOption = {};
+    for (let at: number | undefined = 2; at < request.argc;) {
+      at = takeExpiryOption(option, request, at, 'PERSIST');
+      if (at === undefined) return reply.reject(SYNTAX_ERROR);
+    }
+    const until = momentOf(option, kv.now(), 'getex');
+    if (option.word === undefined) begin(kv, key, { kind: 'read' }, reply, tellValue);
+    else if (typeof until === 'number')
+      begin(kv, key, { kind: 'expire', until, when: 'always', returns: true }, reply, tellValue);
+    // Redis looks for the key before it looks at the time.
+    else
+      begin(kv, key, { kind: 'read' }, reply, (out, { applied }) =>
+        applied ? out.error(until) : out.null(),
+      );
   },
-  (request, kv) => {
-    if (request.argc === 2) return { kind: 'read' };
-    const word = request.text(2).toUpperCase();
-    if (word === 'PERSIST' && request.argc === 3)
-      return { kind: 'expire', until: 0, when: 'always', returns: true };
-    const form = TIMES.get(word);
-    if (form === undefined || request.argc !== 4) return SYNTAX_ERROR;
-    const until = readExpiry(request.text(3), form, kv.now(), 'getex');
-    return typeof until === 'string' ? until : { kind: 'expire', until, when: 'always', returns: true };
-  },
-  tellValue,
-);
+  onWritten: (out) => out.ok(),
+};
 
 const EXPIRE_OPTIONS: readonly string[] = ['NX', 'XX', 'GT', 'LT'];
 /** By the options that are given, in the order of letters. GT holds of no value that never expires. */
@@ -217,7 +231,11 @@ function expires(name: string, form: ExpiryForm, since: string, summary: string)
     const until = readMoment(request.text(2), form, kv.now(), name);
     return typeof until === 'string' ? until : { kind: 'expire', until, returns: false, ...condition };
   };
-  return changes({ name, arity: -3, group: 'generic', since, summary }, read, tellApplied);
+  return changes(
+    { name, arity: -3, group: 'generic', since, summary, takesMemory: false },
+    read,
+    tellApplied,
+  );
 }
 
 const AT = ' at a Unix timestamp';
@@ -247,7 +265,14 @@ export const pexpireat = expires(
 );
 
 export const persist: WriteCommand = changes(
-  { name: 'persist', arity: 2, group: 'generic', since: '2.2.0', summary: 'Remove the expiration of a key' },
+  {
+    name: 'persist',
+    arity: 2,
+    group: 'generic',
+    since: '2.2.0',
+    summary: 'Remove the expiration of a key',
+    takesMemory: false,
+  },
   () => ({ kind: 'expire', until: 0, when: 'some', returns: false }),
   tellApplied,
 );

@@ -99,10 +99,14 @@ describe('between client and node', () => {
       '+OK *2 $4 save $2 60 +OK PORT',
     ],
     ['CONFIG RESETSTAT', '+OK'],
-    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':45 *1 $-1 *0'],
+    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':46 *1 $-1 *0'],
     [
       'COMMAND INFO strlen',
       '*1 *10 $6 strlen :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *0 *0',
+    ],
+    [
+      'COMMAND INFO getex',
+      '*1 *10 $5 getex :-2 *2 +write +fast :1 :1 :1 *3 +@write +@string +@fast *0 *0 *0',
     ],
     ['COMMAND GETKEYS MSET a 1 b 2; COMMAND LIST FILTERBY PATTERN get', '*2 $1 a $1 b *1 $3 get'],
     // ID and PORT stand for what depends on the run.
@@ -290,6 +294,42 @@ describe('numbers', () => {
   });
 });
 
+describe('INCRBYFLOAT', () => {
+  it.each<[string, string]>([
+    ['INCRBYFLOAT k 1; INCRBYFLOAT k 0.25; GET k; INCRBYFLOAT k -1.25', '$1 1 $4 1.25 $4 1.25 $1 0'],
+    ['SET k 3.0e3 EX 10; INCRBYFLOAT k 200; TTL k', '+OK $4 3200 :10'],
+    ['SET k 10.50; INCRBYFLOAT k 0.1', '+OK $4 10.6'],
+    ['SET k 17179869184; INCRBYFLOAT k 1.5', '+OK $13 17179869185.5'],
+    ['SET k 5 PXAT 1000000; INCRBYFLOAT k 1', '+OK $1 1'],
+  ])('%s', dialogue);
+
+  it.each<[string, string, string]>([
+    ['v', 'INCRBYFLOAT k 1', 'ERR value is not a valid float'],
+    ['', 'INCRBYFLOAT k 1', 'ERR value is not a valid float'],
+    ['1 ', 'INCRBYFLOAT k 1', 'ERR value is not a valid float'],
+    ['1', 'INCRBYFLOAT k " 1"', 'ERR value is not a valid float'],
+    ['1', 'INCRBYFLOAT k 1e9999999999', 'ERR value is not a valid float'],
+    ['1', 'INCRBYFLOAT k nan', 'ERR value is not a valid float'],
+    ['1', 'INCRBYFLOAT k -inf', 'ERR increment would produce NaN or Infinity'],
+    ['1e4932', 'INCRBYFLOAT k 1e4932', 'ERR increment would produce NaN or Infinity'],
+    ['1', 'INCRBYFLOAT k', "ERR wrong number of arguments for 'incrbyfloat' command"],
+  ])('of %j: %s is refused, and the value stays', async (value, command, error) => {
+    door.store.values.set('k', Buffer.from(value));
+    await refused(command, error);
+    expect(door.store.values.get('k')?.toString()).toBe(value);
+  });
+
+  it('loses nothing to others', async () => {
+    const others = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(door.port)));
+    const replies = others.map((other) =>
+      other.ask('INCRBYFLOAT k 0.5\r\n'.repeat(25), '$1\r\n1\r\n'.repeat(25)),
+    );
+    await Promise.all(replies);
+    expect(door.store.values.get('k')?.toString()).toBe('50');
+    for (const other of others) other.socket.destroy();
+  });
+});
+
 describe('values that are read before they are written', () => {
   it.each<[string, string]>([
     ['APPEND k hello; APPEND k ""; APPEND k " you"; STRLEN k', ':5 :5 :9 :9'],
@@ -310,12 +350,15 @@ describe('values that are read before they are written', () => {
     ['SET k v; GETEX k PXAT 1000001; PTTL k', '+OK $1 v :1'],
     ['SET k v; GETEX k PXAT 999999; EXISTS k', '+OK $1 v :0'],
     ['GETEX k; GETEX k EX 10; GETEX k PERSIST; EXISTS k', '$-1 $-1 $-1 :0'],
+    ['GETEX k EX 0; GETEX k PX x; GETEX k EX 9223372036854775807; EXISTS k', '$-1 $-1 $-1 :0'],
+    ['SET k v; GETEX k EX 10 ex 20; TTL k; GETEX k PERSIST PERSIST; TTL k', '+OK $1 v :20 $1 v :-1'],
   ])('%s', dialogue);
 
   it.each<[string, string]>([
     ['GETEX k EX', 'ERR syntax error'],
     ['GETEX k EX 10 PX 10', 'ERR syntax error'],
     ['GETEX k PERSIST EX 10', 'ERR syntax error'],
+    ['GETEX k EX 10 PERSIST', 'ERR syntax error'],
     ['GETEX k KEEPTTL', 'ERR syntax error'],
     ['GETEX k NX', 'ERR syntax error'],
     ['GETEX k EX 0', "ERR invalid expire time in 'getex' command"],

@@ -1,10 +1,10 @@
 /**
- * TTL, PTTL, EXPIRETIME, PEXPIRETIME: when a key expires; and how a time to expire is read.
+ * TTL, PTTL, EXPIRETIME, PEXPIRETIME: when a key expires; and how a time to expire is read, in options too.
  *
  * Times go by the cluster's clock, whichever node is asked. Source: redis-server 7.0, rounding included.
  */
 import { EXPIRY_MS_MAX } from '../../entry/expiry.ts';
-import type { ReadCommand } from './command.ts';
+import type { ReadCommand, Request } from './command.ts';
 import { parseInt64 } from './decimal.ts';
 import { NOT_AN_INTEGER } from './errors.ts';
 
@@ -21,6 +21,50 @@ const NO_EXPIRY = -1;
 export interface ExpiryForm {
   readonly unit: bigint;
   readonly absolute: boolean;
+}
+
+/** The options with a time behind them. */
+const TIMED: ReadonlyMap<string, ExpiryForm> = new Map([
+  ['EX', { unit: SECOND, absolute: false }],
+  ['PX', { unit: MILLISECOND, absolute: false }],
+  ['EXAT', { unit: SECOND, absolute: true }],
+  ['PXAT', { unit: MILLISECOND, absolute: true }],
+]);
+
+/** What a client says of an expiry among its options: nothing, a word, or a word with a time. */
+export interface ExpiryOption {
+  word?: string;
+  time?: string;
+}
+
+/**
+ * Takes the argument at `at` for such an option, `untimed` being the one word of the command that needs no time. The place of the
+ * next argument, or undefined when it is another option, or one too many.
+ */
+export function takeExpiryOption(
+  option: ExpiryOption,
+  request: Request,
+  at: number,
+  untimed: 'KEEPTTL' | 'PERSIST',
+): number | undefined {
+  const word = request.text(at).toUpperCase();
+  const isTimed = TIMED.has(word);
+  const next = isTimed ? at + 2 : at + 1;
+  if ((!isTimed && word !== untimed) || next > request.argc) return undefined;
+  if ((option.word ?? word) !== word) return undefined;
+  option.word = word;
+  if (isTimed) option.time = request.text(at + 1);
+  return next;
+}
+
+/** The moment that the option means, 0 when it has no time; or an error's text. */
+export function momentOf(
+  { word = '', time = '' }: ExpiryOption,
+  nowMs: number,
+  command: string,
+): number | string {
+  const form = TIMED.get(word);
+  return form === undefined ? 0 : readExpiry(time, form, nowMs, command);
 }
 
 /** The moment that a client means, in ms since 1970, or an error's text: a time that is no time to live is one. */

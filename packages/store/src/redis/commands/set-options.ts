@@ -7,23 +7,13 @@
 import { ALWAYS, type Change, type Condition } from '../../entry/change.ts';
 import type { Request } from './command.ts';
 import { SYNTAX_ERROR } from './errors.ts';
-import { MILLISECOND, readExpiry, SECOND, type ExpiryForm } from './expiry.ts';
-
-/** The options with a time behind them. */
-const EXPIRES: ReadonlyMap<string, ExpiryForm> = new Map([
-  ['EX', { unit: SECOND, absolute: false }],
-  ['PX', { unit: MILLISECOND, absolute: false }],
-  ['EXAT', { unit: SECOND, absolute: true }],
-  ['PXAT', { unit: MILLISECOND, absolute: true }],
-]);
+import { momentOf, takeExpiryOption, type ExpiryOption } from './expiry.ts';
 
 interface SetOptions {
   condition?: 'NX' | 'XX' | 'IFEQ';
   /** Of IFEQ: where the value stands. */
   comparedAt?: number;
-  /** KEEPTTL or the name of the option with a time. */
-  expiry?: string;
-  time?: string;
+  readonly expiry: ExpiryOption;
   /** The old value is to be told. */
   get?: boolean;
 }
@@ -35,16 +25,16 @@ export function readSet(
 ): { readonly untilMs: number } | Extract<Change, { kind: 'set' }> | string {
   const options = readSetOptions(request);
   if (options === undefined) return SYNTAX_ERROR;
-  const form = EXPIRES.get(options.expiry ?? '');
-  const untilMs = form === undefined ? 0 : readExpiry(options.time ?? '', form, nowMs, 'set');
+  const untilMs = momentOf(options.expiry, nowMs, 'set');
   if (typeof untilMs === 'string') return untilMs;
-  const { condition, expiry, get = false } = options;
-  if (condition === undefined && !get && expiry !== 'KEEPTTL') return { untilMs };
+  const { condition, get = false } = options;
+  const keeps = options.expiry.word === 'KEEPTTL';
+  if (condition === undefined && !get && !keeps) return { untilMs };
   return {
     kind: 'set',
     value: request.view(2).slice(),
     when: conditionOf(request, options),
-    until: expiry === 'KEEPTTL' ? 'keep' : untilMs,
+    until: keeps ? 'keep' : untilMs,
     returns: get,
   };
 }
@@ -63,7 +53,7 @@ function conditionOf(request: Request, { condition, comparedAt }: SetOptions): C
 }
 
 function readSetOptions(request: Request): SetOptions | undefined {
-  const options: SetOptions = {};
+  const options: SetOptions = { expiry: {} };
   for (let i = 3; i < request.argc; i++) {
     const word = request.text(i).toUpperCase();
     if (word === 'GET') options.get = true;
@@ -74,12 +64,10 @@ function readSetOptions(request: Request): SetOptions | undefined {
       if (options.condition !== undefined) return undefined;
       options.condition = word;
       options.comparedAt = ++i;
-    } else if (word === 'KEEPTTL' || (EXPIRES.has(word) && i + 1 < request.argc)) {
-      if ((options.expiry ?? word) !== word) return undefined;
-      options.expiry = word;
-      if (word !== 'KEEPTTL') options.time = request.text(++i);
     } else {
-      return undefined;
+      const next = takeExpiryOption(options.expiry, request, i, 'KEEPTTL');
+      if (next === undefined) return undefined;
+      i = next - 1;
     }
   }
   return options;

@@ -11,6 +11,7 @@ import type { Command } from './command.ts';
 import { commandCommand } from './command-command.ts';
 import { config } from './config.ts';
 import * as expiry from './expiry.ts';
+import { incrbyfloat } from './floats.ts';
 import { info } from './info.ts';
 import * as keySpace from './key-space.ts';
 import * as keys from './keys.ts';
@@ -55,7 +56,7 @@ const known: readonly Command[] = [
   ...[strings.setex, strings.psetex, expiry.ttl, expiry.pttl, expiry.expiretime, expiry.pexpiretime],
   ...[changes.incr, changes.decr, changes.incrby, changes.decrby, changes.append, changes.setnx],
   ...[changes.getset, changes.getdel, changes.getex, changes.expire, changes.pexpire],
-  ...[changes.expireat, changes.pexpireat, changes.persist],
+  ...[changes.expireat, changes.pexpireat, changes.persist, incrbyfloat],
   ...[strings.strlen, keys.type, connection.ping, connection.echo],
   ...[keySpace.scan, keySpace.keys, keySpace.dbsize, keySpace.flushall, keySpace.flushdb],
   ...[connection.hello, connection.auth, connection.select, connection.quit, connection.reset],
