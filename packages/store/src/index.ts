@@ -8,6 +8,7 @@ export { KvError, open, Rkv, type Bytes, type OpenOptions } from './server/open.
 export { startServer, type Ports, type RunningServer } from './server/server.ts';
 export * from './kv/index.ts';
 export * from './entry/index.ts';
+export { loadIdentity } from './server/identity.ts';
 export type { Admin } from './admin/index.ts';
 export { AdminError } from './admin/index.ts';
 export { lmdbStore, memoryStore } from './storage/index.ts';
