@@ -21,7 +21,6 @@ import {
   type RequestResult,
 } from '@rkv/core';
 import { addressOf } from './node.ts';
-import { TooFewAnswers } from './replicas.ts';
 
 /** Text goes out as it is, everything else as JSON. */
 export type Route = (argument: string, body: string) => unknown;
@@ -146,13 +145,25 @@ async function serve(routes: Routes, request: IncomingMessage, response: ServerR
     send(response, 200, answer);
   } catch (error) {
     if (error instanceof Refused) return send(response, error.status, `${error.message}\n`);
-    if (error instanceof TooFewAnswers) {
+    if (isFromTheRing(error)) {
       const { code, definite, needed, got, message } = error;
       return send(response, 503, { error: code, definite, needed, got, message });
     }
     console.error(error);
     send(response, 500, 'something is broken here; the log tells what\n');
   }
+}
+
+/** What the ring could not do; `definite` tells whether it surely did nothing. */
+interface FromTheRing extends Error {
+  readonly code: string;
+  readonly definite: boolean;
+  readonly needed?: number;
+  readonly got?: number;
+}
+
+function isFromTheRing(error: unknown): error is FromTheRing {
+  return error instanceof Error && 'definite' in error;
 }
 
 function argumentOf(path: string): string {

@@ -4,15 +4,15 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, isFree } from '../../../test/cluster/ports.ts';
+import { freePort, isFree } from './ports.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
 const OURS = /^(npm_(?!config_(registry|cache|\w*proxy)$)|RKV_|NODE_ENV$)/i;
 const NETWORK = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/;
@@ -177,15 +177,18 @@ async function movePorts(project: string, node: string): Promise<Ports> {
 
 /** Resolves when it is up. */
 async function start(project: string, node: string): Promise<ChildProcess> {
+  const log = join(project, `${node}.log`);
+  const stderr = openSync(log, 'w');
   const child = spawn(process.execPath, ['dist/main.js', node], {
     cwd: project,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', stderr],
   });
+  closeSync(stderr);
   running.add(child);
   const lines = createInterface({ input: child.stdout });
-  const ended = once(child, 'exit').then(() => [`${node} ended before it was up`]);
+  const ended = once(child, 'exit').then(() => [readFileSync(log, 'utf8')]);
   const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-  expect(line).toContain(`${node} is up`);
+  expect(line).toContain(`${node} is up`); // or else what it has told before it ended
   return child;
 }
 
