@@ -10,7 +10,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const NOT_FOR_USERS = /\.test\.|\.tsbuildinfo$|\/redis\/testing\//;
+// The tests of the templates are what a generated project begins with.
+const NOT_FOR_USERS = /^(?!templates\/).*\.test\.|\.tsbuildinfo$|\/redis\/testing\//;
 
 const PROGRAM = `
   import { open } from '@rkv/store';

@@ -18,6 +18,7 @@ export {
 } from './server/server.ts';
 export * from './kv/index.ts';
 export * from './entry/index.ts';
+export { loadIdentity } from './server/identity.ts';
 export type * from './admin/api.ts';
 export { AdminError } from './admin/index.ts';
 export { lmdbStore, memoryStore, type LmdbStoreInit } from './storage/index.ts';
