@@ -42,6 +42,14 @@ const unreachable: Failure = {
   definite: true,
 };
 
+it('what a change takes with it outlives its request', async () => {
+  await openLate();
+  await send(multibulk('SET', 'k', 'v'.repeat(90), 'NX'), 1);
+  await send(multibulk('SET', 'l', 'w'.repeat(90), 'XX'), 2);
+  while (door.store.waiting.length > 0) door.store.waiting.shift()?.answer();
+  expect(door.store.values.get('k')?.toString('latin1')).toBe('v'.repeat(90));
+});
+
 describe('replies to pipelined commands', () => {
   it('come in the order of the commands, whatever the order of the answers', async () => {
     await openLate();

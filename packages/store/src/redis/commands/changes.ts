@@ -118,7 +118,7 @@ export const decrby = addsGiven(
 
 export const append: WriteCommand = changes(
   { name: 'append', arity: 3, group: 'string', since: '2.0.0', summary: 'Append a value to a key' },
-  (request) => ({ kind: 'append', value: request.view(2).slice() }),
+  (request) => ({ kind: 'append', value: Uint8Array.from(request.view(2)) }),
   (out, { length }) => out.integer(length),
 );
 
@@ -132,7 +132,7 @@ export const setnx: WriteCommand = changes(
   },
   (request) => ({
     kind: 'set',
-    value: request.view(2).slice(),
+    value: Uint8Array.from(request.view(2)),
     when: { kind: 'absent' },
     until: 0,
     returns: false,
@@ -150,7 +150,7 @@ export const getset: WriteCommand = changes(
   },
   (request) => ({
     kind: 'set',
-    value: request.view(2).slice(),
+    value: Uint8Array.from(request.view(2)),
     when: { kind: 'always' },
     until: 0,
     returns: true,

@@ -40,7 +40,7 @@ class FloatIncrement {
 
   takeTurn(): void {
     this.#kv.change(this.#key, { kind: 'read' }, undefined, {
-      onChanged: ({ value }) => this.#add(value?.slice()),
+      onChanged: ({ value }) => this.#add(value && Uint8Array.from(value)),
       // Nothing has been written yet.
       onFailure: (failure: Failure) => this.#reply.onFailure({ ...failure, definite: true }),
     });

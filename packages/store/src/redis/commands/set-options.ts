@@ -32,7 +32,7 @@ export function readSet(
   if (condition === undefined && !get && !keeps) return { untilMs };
   return {
     kind: 'set',
-    value: request.view(2).slice(),
+    value: Uint8Array.from(request.view(2)),
     when: conditionOf(request, options),
     until: keeps ? 'keep' : untilMs,
     returns: get,
@@ -46,7 +46,7 @@ function conditionOf(request: Request, { condition, comparedAt }: SetOptions): C
     case 'XX':
       return { kind: 'present' };
     case 'IFEQ':
-      return { kind: 'equals', value: request.view(comparedAt as number).slice() };
+      return { kind: 'equals', value: Uint8Array.from(request.view(comparedAt as number)) };
     default:
       return ALWAYS;
   }

@@ -98,7 +98,7 @@ export const mget: ManyCommand = {
   begin(kv, keys, _request, reply) {
     const reader = {
       found: (bytes: Uint8Array, start: number, end: number): Uint8Array | undefined =>
-        bytes.slice(start, end),
+        Uint8Array.from(bytes.subarray(start, end)),
       missing: undefined,
     };
     new FanOut<Uint8Array | undefined>({
