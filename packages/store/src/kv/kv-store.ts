@@ -66,7 +66,7 @@ export class QuorumStore implements KvStore {
     if (this.#isStrict(key)) {
       const change: Change = {
         kind: 'set',
-        value: value.slice(),
+        value: new Uint8Array(value),
         when: ALWAYS,
         until: options?.untilMs ?? 0,
         returns: false,

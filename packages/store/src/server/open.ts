@@ -209,8 +209,9 @@ export async function open(options: OpenOptions = {}): Promise<Rkv> {
   return new Rkv(server);
 }
 
+/** A copy: a change is done later, and what the caller has may be written into again by then. */
 function bytesOf(value: Bytes): Uint8Array {
-  return typeof value === 'string' ? Buffer.from(value) : value;
+  return new Uint8Array(typeof value === 'string' ? Buffer.from(value) : value);
 }
 
 function latin1Key(key: Bytes): string {

@@ -19,7 +19,7 @@ export interface Request {
   readonly argc: number;
   /** As a latin1 string. */
   text(index: number): string;
-  /** Borrowed; `Uint8Array.from` copies it, `slice` of what may be a Buffer does not. */
+  /** Borrowed. No Buffer: `slice` copies it. */
   view(index: number): Uint8Array;
   /** A copy that stays valid. */
   detached(): Request;
