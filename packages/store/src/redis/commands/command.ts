@@ -68,7 +68,7 @@ interface CommandFacts {
   readonly arity: number;
   /** Redis's own words for what the command may do. */
   readonly flags: readonly string[];
-  readonly group: 'connection' | 'generic' | 'server' | 'string';
+  readonly group: 'connection' | 'generic' | 'scripting' | 'server' | 'string';
   /** The Redis version that had it first. */
   readonly since: string;
   readonly summary: string;

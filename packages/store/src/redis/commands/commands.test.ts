@@ -44,6 +44,29 @@ describe('values', () => {
   });
 });
 
+describe('a new name', () => {
+  it.each<[string, string]>([
+    ['SET a 1; RENAME a b; GET a; GET b', '+OK +OK $-1 $1 1'],
+    ['SET a 1 EX 10; SET b 2; RENAME a b; GET b; TTL b; EXISTS a', '+OK +OK +OK $1 1 :10 :0'],
+    ['SET a 1; RENAME a a; GET a; RENAMENX a a; GET a', '+OK +OK $1 1 :0 $1 1'],
+    ['SET a 1; SET b 2; RENAMENX a b; MGET a b', '+OK +OK :0 *2 $1 1 $1 2'],
+    ['SET a 1; RENAMENX a b; MGET a b', '+OK :1 *2 $-1 $1 1'],
+  ])('%s', dialogue);
+
+  it.each(['RENAME none b', 'RENAMENX none b', 'RENAME none none'])('%s', (command) =>
+    refused(command, 'ERR no such key'),
+  );
+});
+
+describe('functions, of which there are none', () => {
+  it.each<[string, string]>([
+    ['FUNCTION FLUSH; FUNCTION FLUSH ASYNC; function flush sync', '+OK +OK +OK'],
+    ['FUNCTION LIST', '*0'],
+  ])('%s', dialogue);
+
+  it('are not removed in another way', () => refused('FUNCTION FLUSH NOW', 'ERR syntax error'));
+});
+
 /** The clock of the cluster shows 1000 seconds. */
 describe('expiry', () => {
   it.each<[string, string]>([
@@ -99,7 +122,7 @@ describe('between client and node', () => {
       '+OK *2 $4 save $2 60 +OK PORT',
     ],
     ['CONFIG RESETSTAT', '+OK'],
-    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':46 *1 $-1 *0'],
+    ['COMMAND COUNT; COMMAND INFO none; COMMAND DOCS none', ':49 *1 $-1 *0'],
     [
       'COMMAND INFO strlen',
       '*1 *10 $6 strlen :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *0 *0',

@@ -12,9 +12,11 @@ import { commandCommand } from './command-command.ts';
 import { config } from './config.ts';
 import * as expiry from './expiry.ts';
 import { incrbyfloat } from './floats.ts';
+import { functionCommand } from './function.ts';
 import { info } from './info.ts';
 import * as keySpace from './key-space.ts';
 import * as keys from './keys.ts';
+import * as rename from './rename.ts';
 import * as strings from './strings.ts';
 
 /** A request's first argument, byte by byte. */
@@ -60,7 +62,7 @@ const known: readonly Command[] = [
   ...[strings.strlen, keys.type, connection.ping, connection.echo],
   ...[keySpace.scan, keySpace.keys, keySpace.dbsize, keySpace.flushall, keySpace.flushdb],
   ...[connection.hello, connection.auth, connection.select, connection.quit, connection.reset],
-  ...[client, config, info],
+  ...[rename.rename, rename.renamenx, client, config, info, functionCommand],
 ];
 
 export const commands: CommandTable = new CommandTable([...known, commandCommand(known)]);
