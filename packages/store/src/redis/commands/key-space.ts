@@ -143,7 +143,7 @@ class KeyWalk implements ScanSink {
     this.#count++;
     if (this.#writer.length < CHUNK_BYTES) return true;
     if (!this.#reply.gathered.fits(this.#writer.length)) return false;
-    const chunk = this.#writer.view().slice();
+    const chunk = Buffer.from(this.#writer.view());
     this.#reply.gathered.bytes += chunk.length;
     this.#chunks.push(chunk);
     this.#writer.clear();
@@ -159,8 +159,8 @@ class KeyWalk implements ScanSink {
 
   /** The client has room. */
   #goOn(): void {
-    const chunk = this.#chunks.shift();
-    if (chunk === undefined || this.#reply.abandoned) return this.#answer(() => {});
+    const chunk = this.#reply.abandoned ? undefined : this.#chunks.shift();
+    if (chunk === undefined) return this.#answer(() => {});
     this.#reply.gathered.bytes -= chunk.length;
     this.#reply.part(
       (out) => out.raw(chunk),

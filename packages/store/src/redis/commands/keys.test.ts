@@ -35,7 +35,7 @@ describe('a reply of sixteen megabytes', () => {
   it('comes whole, and what is behind it after it', async () => {
     await openFull();
     client.send('KEYS *\r\nPING\r\n');
-    expect(await client.receive(all.length + 7)).toBe(`${all}+PONG\r\n`);
+    expect((await client.receive(all.length + 7)) === `${all}+PONG\r\n`).toBe(true);
     expect(door.server.gathered.bytes).toBe(0);
   });
 
@@ -51,7 +51,7 @@ describe('a reply of sixteen megabytes', () => {
     const held = door.server.gathered.bytes;
     expect(held).toBeGreaterThan(0);
     client.socket.resume();
-    expect(await client.receive(all.length)).toBe(all);
+    expect((await client.receive(all.length)) === all).toBe(true);
     expect(door.server.gathered.bytes).toBe(0);
   });
 
@@ -70,7 +70,7 @@ describe('a reply of sixteen megabytes', () => {
     client.send('KEYS *\r\n');
     await until(() => door.server.gathered.bytes > 0);
     await until(() => door.server.gathered.bytes === 0);
-    expect([...door.server.sessions()]).toEqual([]);
+    await until(() => door.server.counters().clients === 0);
   });
 });
 
