@@ -12,7 +12,7 @@ const keysOf = (who: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${who} ${i}`);
 
 class Flushing extends KvCluster {
-  fill(keys: readonly string[], through = 'n1'): void {
+  putAll(keys: readonly string[], through = 'n1'): void {
     for (const key of keys) expect(this.put(through, key, key)).toBe('written');
   }
 
@@ -59,12 +59,12 @@ describe('a flush', () => {
     const cluster = new Flushing();
     cluster.form(...NODES);
     const keys = keysOf('old', 60);
-    cluster.fill(keys);
+    cluster.putAll(keys);
     expect(cluster.flush('n2')).toBe('flushed');
     expect(cluster.holdersOf(keys)).toEqual([]);
     cluster.expectGone(keys);
     expect(cluster.count('n3')).toBe('0');
-    cluster.fill(keys.slice(0, 20), 'n3');
+    cluster.putAll(keys.slice(0, 20), 'n3');
     cluster.world.runFor(15_000);
     cluster.expectThere(keys.slice(0, 20));
     cluster.expectGone(keys.slice(20));
@@ -81,10 +81,10 @@ describe('a flush', () => {
     cluster.machines.clock('n3').jump(ms);
     cluster.world.runFor(2_000);
     const [old, young] = [keysOf('old', 20), keysOf('young', 20)];
-    cluster.fill(old, 'n3');
+    cluster.putAll(old, 'n3');
     expect(cluster.flush('n1')).toBe('flushed');
     cluster.expectGone(old);
-    for (const name of NODES) cluster.fill([...young, ...old], name);
+    for (const name of NODES) cluster.putAll([...young, ...old], name);
     cluster.world.runFor(15_000);
     cluster.expectThere([...young, ...old]);
   });
@@ -93,7 +93,7 @@ describe('a flush', () => {
     const cluster = new Flushing({ level: 'strict' });
     cluster.form(...NODES);
     const keys = keysOf('strict', 20);
-    cluster.fill(keys);
+    cluster.putAll(keys);
     expect(cluster.flush('n2')).toBe('flushed');
     cluster.expectGone(keys);
   });
@@ -104,11 +104,11 @@ describe('with one of three away', () => {
     const cluster = new Flushing();
     cluster.form(...NODES);
     const keys = keysOf('old', 60);
-    cluster.fill(keys.slice(0, 30));
+    cluster.putAll(keys.slice(0, 30));
     // Of these the replica on n2 knows nothing.
     cluster.machines.crash('n2');
     cluster.world.runFor(3_000);
-    cluster.fill(keys.slice(30));
+    cluster.putAll(keys.slice(30));
     return { cluster, keys };
   };
 
@@ -127,7 +127,7 @@ describe('with one of three away', () => {
     const cluster = new Flushing();
     cluster.form(...NODES);
     const keys = keysOf('old', 10);
-    cluster.fill(keys);
+    cluster.putAll(keys);
     cluster.machines.crash('n2');
     cluster.machines.crash('n3');
     cluster.world.runFor(3_000);
@@ -145,7 +145,7 @@ function flushWhileMoving(seed: number): Flushing {
   cluster.start(...NODES);
   const old = keysOf('old', 120);
   const young = keysOf('young', 40);
-  cluster.fill(old);
+  cluster.putAll(old);
   for (const name of NODES) cluster.node(name).handoff.limitTo({ out: 1 });
   cluster.join(...NODES);
   cluster.world.runFor(seed * 7);
@@ -153,7 +153,7 @@ function flushWhileMoving(seed: number): Flushing {
   cluster.within(() => cluster.beginFlush('n1', (answer) => (outcome = answer)));
   cluster.until('it is answered', () => outcome !== '');
   expect(outcome).toBe('flushed');
-  cluster.fill(young);
+  cluster.putAll(young);
   cluster.until('the ring has settled', () => cluster.isSettled(...NODES));
   cluster.expectGone(old);
   cluster.expectThere(young);
@@ -173,7 +173,7 @@ describe('machines that die during a flush', () => {
     const cluster = new Flushing({ seed });
     cluster.form(...NODES);
     const old = keysOf('old', 100);
-    cluster.fill(old);
+    cluster.putAll(old);
     const dice = cluster.world.prng('deaths');
     let outcome = '';
     cluster.within(() => cluster.beginFlush('n1', (answer) => (outcome = answer)));
