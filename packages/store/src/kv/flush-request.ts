@@ -38,7 +38,7 @@ import { majorityOf, type Coordinator } from './coordinator.ts';
 import { LEASE_MS } from './flush-desk.ts';
 import type { FlushCommand, FlushedReply } from './flush-wire.ts';
 import { spreadTombstones } from './flush-spread.ts';
-import { codeOf } from './write-request.ts';
+import { codeOf } from './refusals.ts';
 
 /** A member that says nothing for so long is asked again; it answers within half a second. */
 const ANSWER_MS = 3_000;
