@@ -7,7 +7,15 @@
  * @module @rkv/store
  */
 export type { ServerConfig } from './config/load.ts';
-export { KvError, open, Rkv, type Bytes, type OpenOptions } from './server/open.ts';
+export {
+  KvError,
+  open,
+  Rkv,
+  type Bytes,
+  type KeyPage,
+  type OpenOptions,
+  type ScanOptions,
+} from './server/open.ts';
 export {
   startServer,
   type Ending,

@@ -89,8 +89,17 @@ export interface WriteSink {
 
 /** Who waits for a page of keys. One of its methods is called, once. */
 export interface ScanSink {
-  /** Keys in hash order. `cursor` continues the walk; 0n when it is over. A cursor survives ring changes. */
+  /**
+   * Keys in hash order, none twice in a walk. `cursor` continues it; 0n when it is over. A cursor survives ring changes. A page
+   * may be empty and the walk not over.
+   */
   onPage(keys: string[], cursor: bigint): void;
+  onFailure(failure: Failure): void;
+}
+
+/** Who waits for a flush. One of its methods is called, once. */
+export interface FlushSink {
+  onFlushed(): void;
   onFailure(failure: Failure): void;
 }
 
@@ -116,11 +125,11 @@ export interface KvStore {
   change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void;
   /**
    * About `count` live keys of the whole cluster from `cursor` on (0n: from the beginning), each read at quorum.
-   * A key present throughout a whole walk is returned at least once.
+   * A key present throughout a whole walk is returned once.
    */
   scan(cursor: bigint, count: number, sink: ScanSink): void;
   /** How many live keys the cluster holds, read at quorum. */
   count(sink: CountSink): void;
-  /** Delete every key, one by one; answers how many. Keys written meanwhile may stay. */
-  flush(sink: CountSink): void;
+  /** Delete every key that is there now, on every replica. What is written meanwhile may stay or go. */
+  flush(sink: FlushSink): void;
 }

@@ -28,3 +28,10 @@ export class ByteBudget {
     return false;
   }
 }
+
+/** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
+const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
+
+export function inFlightBudget(): ByteBudget {
+  return new ByteBudget('vnode_in_flight_bytes', IN_FLIGHT_BYTES_MAX);
+}

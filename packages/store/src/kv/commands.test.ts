@@ -70,6 +70,8 @@ const commands: [KvCommand, string][] = [
   [{ kind: 'ping', n: 3 }, '05 00000003'],
   [{ kind: 'merge', ...at, entry, flushed: true }, `0b ${AT} ${hexOf(entry)}`],
   [{ kind: 'inspect', ...at }, `0c ${AT}`],
+  [{ kind: 'flush', phase: 'clock', stamp: stampOf(0) }, `0d 00 ${hexOf(stampOf(0))}`],
+  [{ kind: 'flush', phase: 'run', stamp: stampOf(9) }, `0d 01 ${hexOf(stampOf(9))}`],
   [{ kind: 'get', ...at, whole: true, strict: true }, `02 ${AT} 03`],
   [{ kind: 'get', ...at, whole: false, strict: true }, `02 ${AT} 02`],
   [{ kind: 'prepare', ...at, ballot, known: undefined }, `06 ${AT} ${hexOf(ballot)}`],
@@ -100,6 +102,10 @@ const replies: [KvReply, string][] = [
     '04 4000000000000000 3ff0000000000000 ffffffff 00000007 3ff0000000000000',
   ],
   [{ kind: 'pong', n: 3 }, '05 00000003'],
+  [
+    { kind: 'flushed', state: 'done', clock: stampOf(9), records: 3 },
+    `0d 02 ${hexOf(stampOf(9))} 4008000000000000`,
+  ],
   [
     {
       kind: 'inspected',

@@ -12,6 +12,7 @@
  * change 8, hash 8, key, u8 strict, u32 ms, change -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
  * merge 11, as 1, to be answered once flushed
  * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
+ * flush  13, phase, stamp                 -> 13, state, clock, records (flush-wire.ts)
  * ```
  * key and entry stand behind a 32-bit length. A tally of a node that knows no expiry says nothing of it. Number 3 was a page
  * that each replica read by its own clock.
@@ -40,6 +41,14 @@ import {
   writeFailure,
   type VersionedAnswer,
 } from './change-wire.ts';
+import {
+  readFlush,
+  readFlushed,
+  writeFlush,
+  writeFlushed,
+  type FlushCommand,
+  type FlushedReply,
+} from './flush-wire.ts';
 
 /** The registry of the store's commands. Numbers are part of the wire and are never given to another meaning. */
 export const KV_COMMAND = {
@@ -63,6 +72,8 @@ export const KV_COMMAND = {
   mergeFlushed: 11,
   /** All that is known of what is held under this key, but not the value. */
   inspect: 12,
+  /** Delete all that the node holds below a stamp. */
+  flush: 13,
 } as const;
 
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */
@@ -139,7 +150,8 @@ export type KvCommand =
   | PrepareCommand
   | AcceptCommand
   | ChangeCommand
-  | InspectCommand;
+  | InspectCommand
+  | FlushCommand;
 
 /** The entry is merged, at the vnode's durability. */
 export interface MergedReply {
@@ -249,7 +261,8 @@ export type KvReply =
   | PromisedReply
   | AcceptedReply
   | ChangedReply
-  | InspectedReply;
+  | InspectedReply
+  | FlushedReply;
 
 /** Version and sum of an entry lie in its bytes [STATE_AT, STATE_END). */
 export const STATE_AT = 8;
@@ -384,6 +397,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'inspect':
         out.u8(KV_COMMAND.inspect);
         writeKey(out, command);
+        return;
+      case 'flush':
+        out.u8(KV_COMMAND.flush);
+        writeFlush(command, out);
     }
   },
 
@@ -427,6 +444,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       }
       case KV_COMMAND.inspect:
         return { kind: 'inspect', ...readKey(input) };
+      case KV_COMMAND.flush:
+        return readFlush(input);
       case KV_COMMAND.page: {
         const range = input.u16() as PartitionId;
         const limit = input.u16();
@@ -499,6 +518,10 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         return;
       case 'inspected':
         encodeInspected(reply, out);
+        return;
+      case 'flushed':
+        out.u8(13);
+        writeFlushed(reply, out);
     }
   },
 
@@ -567,6 +590,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       }
       case 12:
         return decodeInspected(input);
+      case 13:
+        return readFlushed(input);
       default:
         throw new WireError(`a reply of kind ${kind}, which the store does not know`);
     }

@@ -3,7 +3,9 @@
  *
  * For an operator who looks: unlike a read it takes nobody's word for another's, and no silence ends it early.
  */
-import type { Refusal, Replica, ReplicaRequest } from '@rkv/core';
+import type { Refusal, Replica, ReplicaRequest, VnodeRole } from '@rkv/core';
+import { problemOf } from '../entry/check.ts';
+import { payloadStart } from '../entry/layout.ts';
 import type { InspectCommand, InspectedReply, KvReply } from './commands.ts';
 import type { Coordinator, PlacedKey } from './coordinator.ts';
 
@@ -56,4 +58,16 @@ export function inspect(
   port.alarm(id, PATIENCE_MS);
   const command: InspectCommand = { kind: 'inspect', ...placed };
   replicas.forEach((replica, at) => port.send(id, at, replica, command, PATIENCE_MS));
+}
+
+/** What a vnode tells of this entry of a key. */
+export function inspectedReply(
+  key: string,
+  entry: Uint8Array | undefined,
+  inFlight: boolean,
+  role: VnodeRole,
+): InspectedReply {
+  const damage = entry === undefined ? undefined : problemOf(key, entry);
+  const head = entry === undefined || damage !== undefined ? undefined : entry.slice(0, payloadStart(entry));
+  return { kind: 'inspected', role, bytes: entry?.length ?? 0, head, damage, inFlight };
 }

@@ -2,8 +2,10 @@
 import type { HybridClock, VnodeModule } from '@rkv/core';
 import { kvCodec, type KvCommand, type KvReply } from './commands.ts';
 import { TIMEOUT_MS_MAX } from './api.ts';
+import { inFlightBudget } from './byte-budget.ts';
 import { ChangeDesk } from './change-desk.ts';
-import { inFlightBudget, KvVnode, type SharedByVnodes } from './kv-vnode.ts';
+import { FlushDesk } from './flush-desk.ts';
+import { KvVnode, type SharedByVnodes } from './kv-vnode.ts';
 
 /** The name of the store on the ring. */
 export const KV_SERVICE = 'rkv';
@@ -18,9 +20,10 @@ export function kvModule(
     desk = new ChangeDesk(),
     onUnsound,
     counts = { swept: 0, reaped: 0 },
-  }: Omit<SharedByVnodes, 'inFlight'> = {},
+  }: Omit<SharedByVnodes, 'inFlight' | 'flushes'> = {},
 ): VnodeModule<KvCommand, KvReply> {
   const inFlight = inFlightBudget();
+  const flushes = new FlushDesk(clock);
   return {
     name: KV_SERVICE,
     codec: kvCodec,
@@ -28,7 +31,7 @@ export function kvModule(
     fences: isFenced,
     fencedForMs: TIMEOUT_MS_MAX,
     reopens: true,
-    open: (context) => new KvVnode(context, clock, { desk, inFlight, onUnsound, counts }),
+    open: (context) => new KvVnode(context, clock, { desk, flushes, inFlight, onUnsound, counts }),
   };
 }
 

@@ -4,6 +4,7 @@ import type {
   ChangeSink,
   CountSink,
   Failure,
+  FlushSink,
   KvStore,
   PutOptions,
   ReadSink,
@@ -17,6 +18,7 @@ import { ALWAYS } from '../entry/change.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import { ChangeRequest } from './change-request.ts';
 import { roomFailure, sizeFailure, traceFailure } from './failure.ts';
+import { FlushRequest } from './flush-request.ts';
 import { POSITION_END } from './key-space.ts';
 import { ReadRequest } from './read-request.ts';
 import { countKeys, scanPage } from './scan.ts';
@@ -24,7 +26,7 @@ import { StrictRead } from './strict-read.ts';
 import { TracedRequest } from './traced-request.ts';
 import { WriteRequest } from './write-request.ts';
 
-/** Keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
+/** Strict keys per step of a flush: enough to keep the replicas busy, few enough to leave room for others. */
 const FLUSH_KEYS = 256;
 
 /** The store of a node: requests of the quorum kind, over the port of its service. */
@@ -119,23 +121,27 @@ export class QuorumStore implements KvStore {
     });
   }
 
-  flush(sink: CountSink): void {
-    let deleted = 0;
-    const step = (cursor: bigint): void => {
-      this.scan(cursor, FLUSH_KEYS, {
-        onFailure: (failure) => sink.onFailure(failure),
-        onPage: (keys, next) => {
-          this.#deleteAll(keys, (failure) => {
-            if (failure !== undefined) return sink.onFailure(failure);
-            deleted += keys.length;
-            if (next === 0n) sink.onCount(deleted);
-            // Others get their turn between the steps, on a lone node too.
-            else this.#coordinator.host.setTimer(1, () => step(next));
-          });
-        },
-      });
-    };
-    step(0n);
+  flush(sink: FlushSink): void {
+    const failure = roomFailure(this.#coordinator.port);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const deleteStrict = (done: (failure: Failure | undefined) => void): void => this.#deleteStrict(0n, done);
+    new FlushRequest({ coordinator: this.#coordinator, deleteStrict }, sink).begin();
+  }
+
+  /** Strict keys from a cursor on, page by page: nobody but their owners together may say that they are gone. */
+  #deleteStrict(cursor: bigint, done: (failure: Failure | undefined) => void): void {
+    this.scan(cursor, FLUSH_KEYS, {
+      onFailure: (failure) => done({ ...failure, definite: false }),
+      onPage: (keys, next) => {
+        const strict = keys.filter((key) => this.#isStrict(key));
+        this.#deleteAll(strict, (failure) => {
+          if (failure !== undefined) return done({ ...failure, definite: false });
+          if (next === 0n) return done(undefined);
+          // Others get their turn between the steps, on a lone node too.
+          this.#coordinator.host.setTimer(1, () => this.#deleteStrict(next, done));
+        });
+      },
+    });
   }
 
   #isStrict(key: string): boolean {

@@ -40,7 +40,7 @@ import {
 } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
 import { Acceptor } from './acceptor.ts';
-import { ByteBudget } from './byte-budget.ts';
+import { inFlightBudget, type ByteBudget } from './byte-budget.ts';
 import { ChangeDesk } from './change-desk.ts';
 import type {
   AcceptCommand,
@@ -53,13 +53,16 @@ import type {
   PageCommand,
 } from './commands.ts';
 import { Damage } from './damage.ts';
+import { inspectedReply } from './inspection.ts';
 import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
 import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
 import { VnodeScrub, type ScrubStatus } from './scrub.ts';
+import { FlushDesk } from './flush-desk.ts';
 import { Tidying, type TidyCounts } from './tidying.ts';
+import { VnodeFlush } from './vnode-flush.ts';
 
 /** An entry on its way into the store; undefined: its removal is. */
 interface InFlight {
@@ -89,18 +92,12 @@ const STEP_RECORDS = 500;
 /** Records of a page that are read within one call: about a millisecond. */
 const PAGE_RECORDS_AT_ONCE = 1_000;
 
-/** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
-const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
-
-/** So much may wait for the store of one node. */
-export function inFlightBudget(): ByteBudget {
-  return new ByteBudget('vnode_in_flight_bytes', IN_FLIGHT_BYTES_MAX);
-}
-
 /** What the vnodes of a node have in common; left out, this one stands alone. */
 export interface SharedByVnodes {
   /** Runs the changes that come to it. */
   readonly desk?: ChangeDesk | undefined;
+  /** Carries out flushes. */
+  readonly flushes?: FlushDesk | undefined;
   /** Entries of all of them that the store has not committed. */
   readonly inFlight?: ByteBudget | undefined;
   /** What they have tidied up so far. */
@@ -121,6 +118,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #scrub: VnodeScrub;
   readonly #tidying: Tidying;
   readonly #acceptor: Acceptor;
+  readonly #flushes: FlushDesk;
+  readonly #flush: VnodeFlush;
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
@@ -136,6 +135,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     {
       desk = new ChangeDesk(),
       inFlight = inFlightBudget(),
+      flushes = new FlushDesk(clock),
       onUnsound = nothing,
       counts = { swept: 0, reaped: 0 },
     }: SharedByVnodes = {},
@@ -174,11 +174,20 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       whenStored: (key, token, stored) => this.#whenStored(key, token, stored),
       onClash: (...clash) => this.#onClash(...clash),
     });
+    this.#flushes = flushes;
+    this.#flush = new VnodeFlush({
+      context,
+      isStrict: (key) => desk.isStrict(key),
+      find: (at) => this.#findReadable(at),
+      replace: (at, before, after) => this.#overwrite(at, before, after),
+      reached: () => this.#reached(),
+    });
     this.#onClash = (key) =>
       context.logger.error(
         { partition: context.place.partition, key },
         'two writes of this key bear one stamp; the larger bytes stay',
       );
+    flushes.add(this.#flush);
   }
 
   handleCommand(command: KvCommand, token: ReplyToken<KvReply>): void {
@@ -201,12 +210,15 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         return this.#desk.run(command, () => this.#find(command), token);
       case 'inspect':
         return token.reply(this.#inspect(command));
+      case 'flush':
+        return this.#flushes.handle(command, this.#context.host, token);
     }
   }
 
   onStoreProgress(failedFrom?: number): void {
     if (failedFrom !== undefined) this.#fail(failedFrom);
     if (this.#flushWaiters.length > 0) this.#tellFlushed();
+    this.#flush.onStoreProgress(failedFrom);
     const reached = this.#reached();
     let count = 0;
     while (count < this.#waiters.length && (this.#waiters[count] as Waiter).inFlight.seq <= reached) count++;
@@ -280,7 +292,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     }
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#findSound(at);
-    const merged = merge(at.key, held, entry, this.#onClash);
+    const left = this.#desk.isStrict(at.key) ? entry : this.#flushes.remainsOf(at.key, entry);
+    const merged = merge(at.key, held, left, this.#onClash);
     if (merged !== held && this.#store(at, held, merged) === undefined) return done(false);
     const inFlight = this.#overlay.get(at.key);
     if (inFlight === undefined) return done(true);
@@ -343,6 +356,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   close(inOrder: boolean): void {
     this.#scrub.close();
     this.#tidying.close();
+    this.#flushes.remove(this.#flush, inOrder);
     this.trees.close(inOrder);
   }
 
@@ -359,10 +373,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const existed = held !== undefined && isLive(held, 0);
     const untilMs = held === undefined ? 0 : expiryMs(held);
     const { bar } = this.#context.bounds;
-    if (compareStamps(entry, VERSION_AT, bar, 0) <= 0) {
-      // Too late for the reap floor, whatever is held. It is stamped anew, above what is held too: the merge below is of that.
-      const isAbove = held !== undefined && compareStamps(held, VERSION_AT, bar, 0) > 0;
-      const later = isAbove ? held.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) : bar.slice();
+    const isReaped = compareStamps(entry, VERSION_AT, bar, 0) <= 0;
+    const late = this.#flushes.floorAbove(entry) ?? (isReaped ? bar : undefined);
+    if (late !== undefined) {
+      // Too late for a flush or the reap floor. It is stamped anew, above what is held too: the merge below is of that.
+      const isAbove = held !== undefined && compareStamps(held, VERSION_AT, late, 0) > 0;
+      const later = isAbove ? held.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) : late.slice();
       return token.reply({ kind: 'merged', existed, untilMs, later });
     }
     const merged = merge(key, held, entry, this.#onClash);
@@ -443,16 +459,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   #inspect(at: RecordKey): InspectedReply {
-    const entry = this.#find(at);
-    const damage = entry === undefined ? undefined : problemOf(at.key, entry);
-    return {
-      kind: 'inspected',
-      role: this.#context.role(),
-      bytes: entry?.length ?? 0,
-      head: entry === undefined || damage !== undefined ? undefined : entry.slice(0, payloadStart(entry)),
-      damage,
-      inFlight: this.#overlay.has(at.key),
-    };
+    return inspectedReply(at.key, this.#find(at), this.#overlay.has(at.key), this.#context.role());
   }
 
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
@@ -484,6 +491,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const held = this.#find(at);
     if (held === undefined || (this.#overlay.size > 0 && this.#overlay.has(at.key))) return held;
     return this.#damage.isIn(at, held) ? undefined : held;
+  }
+
+  /** As `#findSound`, by the header alone. */
+  #findReadable(at: RecordKey): Uint8Array | undefined {
+    const held = this.#find(at);
+    if (held === undefined || this.#overlay.has(at.key)) return held;
+    return this.#damage.isInState(at, held) ? undefined : held;
   }
 
   /** Its removal is on its way into the store. */
@@ -534,6 +548,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       changed(hashHi, () => encodeItem(at, after));
     }
     return seq;
+  }
+
+  /** As `#store`, when nobody waits for it; it has to leave the overlay all the same. */
+  #overwrite(at: RecordKey, before: Uint8Array, after: Uint8Array): boolean {
+    if (this.#store(at, before, after) === undefined) return false;
+    const inFlight = this.#overlay.get(at.key);
+    if (inFlight !== undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
+    return true;
   }
 
   /** How far the store has come, at the durability that an acknowledgement stands for. */

@@ -41,6 +41,12 @@ import { codeOf } from './refusals.ts';
 /** Keys of one page of one replica; a page is read within a millisecond. */
 const PAGE_KEYS_MAX = 1_000;
 const PAGE_KEYS_MIN = 16;
+/** Records, as far as pages were asked for them, after which a page of a scan ends. */
+const SCANNED_MAX = 20_000;
+/** Ranges that are asked for their tallies at one time. */
+const RANGES_AT_ONCE = 16;
+/** How often tallies that differ are asked for again: writes on their way have arrived by then, mostly. */
+const TALLIES_MAX = 5;
 
 /** How a walk ended. */
 export type Outcome<T> =
@@ -52,7 +58,10 @@ export interface ScannedPage {
   readonly position: number;
 }
 
-/** About `count` live keys from `position` on: more than none, unless the walk is over. */
+/**
+ * About `count` live keys from `position` on. Where few of many records are alive it ends with fewer, or none, before the walk is
+ * over: nobody waits for a page longer than that many records take.
+ */
 export function scanPage(
   coordinator: Coordinator,
   position: number,
@@ -60,18 +69,22 @@ export function scanPage(
   done: (outcome: Outcome<ScannedPage>) => void,
 ): void {
   const keys: string[] = [];
-  const limit = Math.max(PAGE_KEYS_MIN, Math.min(PAGE_KEYS_MAX, count));
-  const goOn = (from: number, pageLimit: number): void => {
-    if (from >= POSITION_END || keys.length >= count) return done({ kind: 'ok', keys, position: from });
-    scanRange(coordinator, from, pageLimit, (outcome) => {
+  let visited = 0;
+  const goOn = (from: number, limit: number): void => {
+    if (from >= POSITION_END || keys.length >= count || visited >= SCANNED_MAX)
+      return done({ kind: 'ok', keys, position: from });
+    scanRange(coordinator, from, limit, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
-      keys.push(...outcome.keys);
-      // More keys than a page takes share one position: only a larger page gets past them.
-      const nextLimit = outcome.position === from ? Math.min(pageLimit * 2, 0xffff) : limit;
-      coordinator.host.defer(() => goOn(outcome.position, nextLimit));
+      for (const key of outcome.keys) keys.push(key);
+      const isStill = outcome.position === from;
+      if (!isStill) visited += limit;
+      // More keys than a page takes share one position: only a larger page gets past them. And where few are found there are many
+      // that are dead.
+      const more = isStill ? Math.min(limit * 2, 0xffff) : Math.min(limit * 2, PAGE_KEYS_MAX);
+      coordinator.host.defer(() => goOn(outcome.position, more));
     });
   };
-  goOn(position, limit);
+  goOn(position, Math.max(PAGE_KEYS_MIN, Math.min(PAGE_KEYS_MAX, count)));
 }
 
 /** How many live keys there are. */
@@ -80,33 +93,78 @@ export function countKeys(
   done: (outcome: Outcome<{ count: number }>) => void,
 ): void {
   let total = 0;
-  const next = (from: number): void => {
-    if (from >= POSITION_END) return done({ kind: 'ok', count: total });
-    countRange(coordinator, from, (outcome) => {
+  const take = (rest: readonly Tallied[], position: number): void => {
+    const [next] = rest;
+    // The ring may have become another while they were asked: what does not begin here is asked again.
+    if (next === undefined || next.start !== position) return goOn(position);
+    const count = (at: number, live: number): void => {
+      total += live;
+      coordinator.host.defer(() => take(rest.slice(1), at));
+    };
+    if (next.live !== undefined) return count(next.end, next.live);
+    walkTo(coordinator, position, next.end, (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
-      total += outcome.count;
-      coordinator.host.defer(() => next(outcome.position));
+      count(outcome.position, outcome.count);
     });
   };
-  next(0);
+  const goOn = (from: number): void => {
+    if (from >= POSITION_END) return done({ kind: 'ok', count: total });
+    tallyRanges(coordinator, from, (outcome) => {
+      if (outcome.kind === 'failed') return done(outcome);
+      take(outcome.ranges, from);
+    });
+  };
+  goOn(0);
 }
 
-interface Counted {
-  readonly count: number;
-  /** Where to go on. */
-  readonly position: number;
+/** A stretch from where it was asked for to the end of its range. */
+interface Tallied {
+  readonly start: number;
+  readonly end: number;
+  /** Undefined: it has to be walked through. */
+  readonly live: number | undefined;
+}
+
+/** Some ranges from the one on in which `from` lies, asked at one time. */
+function tallyRanges(
+  coordinator: Coordinator,
+  from: number,
+  done: (outcome: Outcome<{ readonly ranges: readonly Tallied[] }>) => void,
+): void {
+  const bits = ringBits(coordinator.port.document.ringSize);
+  const starts = [from];
+  for (let last = from; starts.length < RANGES_AT_ONCE;) {
+    last = stretchAt(last, bits).end;
+    if (last >= POSITION_END) break;
+    starts.push(last);
+  }
+  const ranges: Tallied[] = [];
+  let open = starts.length;
+  let failed: Failure | undefined;
+  starts.forEach((start, at) =>
+    tallyRange(coordinator, start, 0, (outcome) => {
+      if (outcome.kind === 'failed') failed = outcome.failure;
+      else ranges[at] = outcome;
+      if (--open > 0) return;
+      done(failed === undefined ? { kind: 'ok', ranges } : { kind: 'failed', failure: failed });
+    }),
+  );
 }
 
 /**
- * From `from` to the end of its range: the tallies when its replicas agree on it and nothing expires; a walk when they do
- * not, in the midst of one, and where its keys have different n, which a tally does not tell apart.
+ * The tallies of its replicas when they agree and nothing expires. They need not while it is written to, so they are asked some more
+ * times. Else it has to be walked through: so do the rest of a range, and one whose keys have different n, which a tally does not
+ * tell apart.
  */
-function countRange(coordinator: Coordinator, from: number, done: (outcome: Outcome<Counted>) => void): void {
+function tallyRange(
+  coordinator: Coordinator,
+  from: number,
+  tries: number,
+  done: (outcome: Outcome<Tallied>) => void,
+): void {
   const [n = 1, ...others] = bucketsOf(coordinator.port.document).numbers;
-  if (others.length > 0) {
-    const { end } = stretchAt(from, ringBits(coordinator.port.document.ringSize));
-    return walkTo(coordinator, from, end, done);
-  }
+  const { start, end } = stretchAt(from, ringBits(coordinator.port.document.ringSize));
+  if (others.length > 0 || start !== from) return done({ kind: 'ok', start: from, end, live: undefined });
   ask(
     coordinator,
     from,
@@ -114,20 +172,26 @@ function countRange(coordinator: Coordinator, from: number, done: (outcome: Outc
     (range) => ({ kind: 'tally', range }),
     (outcome) => {
       if (outcome.kind === 'failed') return done(outcome);
-      const { start, end, replies } = outcome;
-      const tallies = replies.map(({ reply }) => reply as TallyReply);
+      const tallies = outcome.replies.map(({ reply }) => reply as TallyReply);
       const first = tallies[0] as TallyReply;
-      const agree = tallies.every(
-        (t) =>
-          t.digestHi === first.digestHi &&
-          t.digestLo === first.digestLo &&
-          t.entries === first.entries &&
-          t.expiring === 0,
-      );
-      if (agree && start === from) return done({ kind: 'ok', count: first.live, position: end });
-      walkTo(coordinator, from, end, done);
+      const isExact = tallies.every(({ expiring }) => expiring === 0) && outcome.start === from;
+      if (isExact && tallies.every((tally) => isLike(tally, first)))
+        return done({ kind: 'ok', start: from, end: outcome.end, live: first.live });
+      if (isExact && tries < TALLIES_MAX)
+        return coordinator.host.defer(() => tallyRange(coordinator, from, tries + 1, done));
+      done({ kind: 'ok', start: from, end: outcome.end, live: undefined });
     },
   );
+}
+
+function isLike(a: TallyReply, b: TallyReply): boolean {
+  return a.digestHi === b.digestHi && a.digestLo === b.digestLo && a.entries === b.entries;
+}
+
+interface Counted {
+  readonly count: number;
+  /** Where to go on. */
+  readonly position: number;
 }
 
 /** As far as `end`, or further: pages end where ranges do, and those are larger once the ring is smaller. */

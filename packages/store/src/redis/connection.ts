@@ -16,6 +16,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from '@rkv/core';
 import type { Failure, KvStore } from '../kv/api.ts';
+import type { ByteBudget } from '../kv/byte-budget.ts';
 import { unknownCommand, wrongArity } from './commands/errors.ts';
 import {
   acceptsArity,
@@ -46,6 +47,8 @@ export interface ConnectionDoor extends Door {
   readonly logger: Logger;
   readonly writers: WriterPool;
   readonly scratch: ReplyWriter;
+  /** Replies that are put together before they can be given. */
+  readonly gathered: ByteBudget;
   readonly traffic: Traffic;
   /** Call `onWake` once, after the events at hand and before waiting for new ones. */
   wake(connection: Connection): void;
@@ -113,6 +116,9 @@ export class Connection implements Session, Guest {
   /** When the client was last seen to get on, by the clock of `sweep`. */
   #aliveAtMs = 0;
   #argumentsSeen = 0;
+  /** Gives the next part of a reply, once the client has read of those before it. */
+  #whenRoom: (() => void) | undefined;
+  #unsentSeen = 0;
 
   /** `socket` is paused, and calls `receive` with what it reads. */
   constructor(init: { id: number; socket: Socket; door: ConnectionDoor; nowMs: number }) {
@@ -123,10 +129,18 @@ export class Connection implements Session, Guest {
     this.#address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     this.#openedAtMs = init.nowMs;
     this.#parser = new RequestParser(door.limits);
-    const { writers, scratch, traffic, limits } = door;
+    const { writers, scratch, traffic, limits, gathered } = door;
     this.#output = new Output({ socket, writers, traffic, pauseBytes: limits.outputPauseBytes });
     const onLateAnswer = (): void => this.#handleLateAnswer();
-    this.#replies = new ReplyQueue({ output: this.#output, scratch, traffic, onLateAnswer });
+    const onPart = (more: () => void): void => this.#handlePart(more);
+    this.#replies = new ReplyQueue({
+      output: this.#output,
+      scratch,
+      traffic,
+      onLateAnswer,
+      gathered,
+      onPart,
+    });
     socket.on('drain', () => this.#handleDrain());
     socket.on('end', () => this.closeAfterReplies());
   }
@@ -194,6 +208,7 @@ export class Connection implements Session, Guest {
   handleClosed(): void {
     this.#ending = true;
     this.#replies.close();
+    this.#tellOfRoom();
   }
 
   /** Called now and then: cuts off who never finishes a header, or never reads its last replies. */
@@ -202,11 +217,16 @@ export class Connection implements Session, Guest {
     const parser = this.#parser;
     const leaving = this.#ending && this.#replies.empty;
     const stuck = parser.awaitsHeader && !this.#waiting && parser.argumentsRead === this.#argumentsSeen;
+    const { unsentBytes } = this.#output;
+    // What is gathered for it is missing to others.
+    const idle = this.#whenRoom !== undefined && unsentBytes === this.#unsentSeen;
     this.#argumentsSeen = parser.argumentsRead;
-    if (this.#aliveAtMs === 0 || !(leaving || stuck)) this.#aliveAtMs = nowMs;
+    this.#unsentSeen = unsentBytes;
+    if (this.#aliveAtMs === 0 || !(leaving || stuck || idle)) this.#aliveAtMs = nowMs;
     const sinceMs = nowMs - this.#aliveAtMs;
     if (leaving && sinceMs > drainTimeoutMs) this.cut('last replies not read');
     else if (stuck && sinceMs > headerTimeoutMs) this.cut('header not finished in time');
+    else if (idle && sinceMs > headerTimeoutMs) this.cut('a gathered reply not read');
   }
 
   /** Replies that its commands have not been given yet. */
@@ -392,8 +412,20 @@ export class Connection implements Session, Guest {
     this.door.wake(this);
   }
 
+  #handlePart(more: () => void): void {
+    this.#flush();
+    this.#whenRoom = more;
+    if (!this.#output.congested || this.#replies.closed) this.#tellOfRoom();
+  }
+
+  #tellOfRoom(): void {
+    if (this.#whenRoom !== undefined) setImmediate(this.#whenRoom);
+    this.#whenRoom = undefined;
+  }
+
   #handleDrain(): void {
     this.#output.congested = false;
+    this.#tellOfRoom();
     this.door.wake(this);
   }
 

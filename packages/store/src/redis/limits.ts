@@ -12,7 +12,12 @@ export interface RedisLimits {
   readonly outputPauseBytes: number;
   /** Unsent bytes of one connection at which it is closed: its reader is too slow or gone. */
   readonly outputCloseBytes: number;
-  /** A header line that stays unfinished this long closes its connection, milliseconds. Bodies may take their time. */
+  /** Bytes of replies to KEYS, of all connections, that were not given yet. One more is refused. */
+  readonly gatheredBytesMax: number;
+  /**
+   * A header line that stays unfinished this long closes its connection, milliseconds; so does a reply to KEYS of which nothing is read.
+   * Bodies may take their time.
+   */
   readonly headerTimeoutMs: number;
   /** How long `close()` waits for answers and slow readers before it cuts them off, milliseconds. */
   readonly drainTimeoutMs: number;
@@ -27,6 +32,7 @@ export const defaultLimits: RedisLimits = {
   owedRepliesMax: 1024,
   outputPauseBytes: MEBIBYTE,
   outputCloseBytes: 256 * MEBIBYTE,
+  gatheredBytesMax: 64 * MEBIBYTE,
   headerTimeoutMs: 60_000,
   drainTimeoutMs: 10_000,
 };

@@ -6,6 +6,8 @@
  *
  * A command:  const slot = next(); slot.open...; begin it; and if not `isGiven(slot)`, enqueue(slot, keys).
  */
+import { assert } from '@rkv/core';
+import type { ByteBudget } from '../kv/byte-budget.ts';
 import { KeyLocks } from './key-locks.ts';
 import type { Output } from './output.ts';
 import { NO_KEYS, Slot, type SlotOwner } from './slot.ts';
@@ -18,6 +20,9 @@ export interface ReplyQueueInit {
   readonly traffic: { hits: number; misses: number };
   /** A command was answered after it had been enqueued. */
   readonly onLateAnswer: () => void;
+  readonly gathered: ByteBudget;
+  /** A part of a reply is written; `more` is to be called when there is room for the next. */
+  readonly onPart: (more: () => void) => void;
 }
 
 export class ReplyQueue implements SlotOwner {
@@ -45,6 +50,17 @@ export class ReplyQueue implements SlotOwner {
 
   get empty(): boolean {
     return this.#first === undefined;
+  }
+
+  get gathered(): ByteBudget {
+    return this.#init.gathered;
+  }
+
+  givePart(slot: Slot, write: (out: ReplyWriter) => void, more: () => void): void {
+    if (this.closed) return void setImmediate(more);
+    assert(slot === this.#first && slot.exclusive, 'a reply in parts has the connection to itself');
+    write(this.#init.output.writer());
+    this.#init.onPart(more);
   }
 
   /** Whether a command with these keys has to wait. */

@@ -7,6 +7,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Intake, type Logger } from '@rkv/core';
 import type { KvStore } from '../kv/api.ts';
+import { ByteBudget } from '../kv/byte-budget.ts';
 import { Connection, type ConnectionDoor, type Traffic } from './connection.ts';
 import type { DoorCounters, InfoFacts } from './info.ts';
 import { LeaveTaking } from './leave-taking.ts';
@@ -32,6 +33,7 @@ export class RedisServer implements ConnectionDoor {
   readonly writers = new WriterPool();
   readonly scratch = new ReplyWriter();
   readonly settings = new Map<string, string>();
+  readonly gathered: ByteBudget;
   readonly traffic: Traffic = noTraffic();
   readonly logger: Logger;
 
@@ -55,6 +57,7 @@ export class RedisServer implements ConnectionDoor {
   constructor(init: RedisServerInit) {
     this.kv = init.kv;
     this.limits = { ...defaultLimits, ...init.limits };
+    this.gathered = new ByteBudget('redis_gathered_bytes', this.limits.gatheredBytesMax);
     this.#sweepMs = Math.min(SWEEP_MS, this.limits.headerTimeoutMs, this.limits.drainTimeoutMs);
     this.#info = init.info;
     this.logger = init.logger;

@@ -7,6 +7,7 @@
  */
 import { assert } from '@rkv/core';
 import type { Failure, ReadSink, WriteSink } from '../kv/api.ts';
+import type { ByteBudget } from '../kv/byte-budget.ts';
 import type { ReadCommand, ReplyTo, WriteCommand } from './commands/command.ts';
 import { failureReply } from './failure-reply.ts';
 import type { KeyHolder } from './key-locks.ts';
@@ -18,6 +19,9 @@ export interface SlotOwner {
   writerFor(slot: Slot): ReplyWriter;
   /** The reply has been written to that writer. */
   settled(slot: Slot, writer: ReplyWriter): void;
+  /** The beginning, or more, of the first slot's reply. */
+  givePart(slot: Slot, write: (out: ReplyWriter) => void, more: () => void): void;
+  readonly gathered: ByteBudget;
   /** The client is gone: nobody waits for the reply. */
   readonly closed: boolean;
   countLookup(found: boolean): void;
@@ -48,6 +52,15 @@ export class Slot implements ReadSink, WriteSink, ReplyTo, KeyHolder {
 
   get abandoned(): boolean {
     return this.#owner.closed;
+  }
+
+  get gathered(): ByteBudget {
+    return this.#owner.gathered;
+  }
+
+  part(write: (out: ReplyWriter) => void, more: () => void): void {
+    assert(!this.answered, 'a reply goes on until it is answered');
+    this.#owner.givePart(this, write, more);
   }
 
   openRead(command: ReadCommand): void {

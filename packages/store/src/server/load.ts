@@ -56,5 +56,6 @@ function redisLimits(redis: RedisServer): LimitUse[] {
     { limit: 'redis_unsent_bytes', used: unsent, max: outputCloseBytes, reached: overflowed },
     { limit: 'redis_argument_bytes', max: valueBytesMax, reached: oversized },
     { limit: 'redis_command_bytes', max: commandBytesMax },
+    redis.gathered.limit,
   ];
 }

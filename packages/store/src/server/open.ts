@@ -58,6 +58,21 @@ export class KvError extends Error {
   }
 }
 
+export interface ScanOptions {
+  /** The cursor of the page before; left out: from the beginning. */
+  readonly from?: bigint;
+  /** About so many keys make a page. */
+  readonly count?: number;
+}
+
+export interface KeyPage {
+  readonly keys: readonly Uint8Array[];
+  /** 0n: this was the last. */
+  readonly cursor: bigint;
+}
+
+const PAGE_KEYS = 256;
+
 /** Text is taken as UTF-8. */
 export type Bytes = string | Uint8Array;
 
@@ -155,14 +170,36 @@ export class Rkv {
     return (await this.change(key, change, options)).applied;
   }
 
-  /** All keys of the cluster, in hash order, a page at a time. */
+  /** All keys of the cluster, in hash order. The next page is asked for when this one was taken: memory holds one. */
   async *keys(): AsyncGenerator<Uint8Array> {
-    let cursor = 0n;
+    for await (const { keys } of this.pages()) yield* keys;
+  }
+
+  /**
+   * The same by pages of about `count` keys, each with the cursor that goes on behind it: now or later, at this node or any other,
+   * whatever the ring does meanwhile. A page may be empty. A key present throughout is in one page.
+   */
+  async *pages({ from = 0n, count = PAGE_KEYS }: ScanOptions = {}): AsyncGenerator<KeyPage> {
+    let cursor = from;
     do {
-      const page = await this.#page(cursor);
-      for (const key of page.keys) yield Buffer.from(key, 'latin1');
+      const page = await this.#page(cursor, count);
+      yield page;
       cursor = page.cursor;
     } while (cursor !== 0n);
+  }
+
+  /** How many keys the cluster holds. */
+  count(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.count({ onCount: resolve, onFailure: (failure) => reject(new KvError(failure)) });
+    });
+  }
+
+  /** Delete every key that is there now, on every replica. What is written meanwhile may stay or go. */
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.kv.flush({ onFlushed: resolve, onFailure: (failure) => reject(new KvError(failure)) });
+    });
   }
 
   /** Finish what is under way, flush and close. */
@@ -175,10 +212,11 @@ export class Rkv {
     await this.close();
   }
 
-  #page(cursor: bigint): Promise<{ keys: string[]; cursor: bigint }> {
+  #page(cursor: bigint, count: number): Promise<KeyPage> {
     return new Promise((resolve, reject) => {
-      this.#server.kv.scan(cursor, 256, {
-        onPage: (keys, next) => resolve({ keys, cursor: next }),
+      this.#server.kv.scan(cursor, count, {
+        onPage: (keys, next) =>
+          resolve({ keys: keys.map((key) => Buffer.from(key, 'latin1')), cursor: next }),
         onFailure: (failure) => reject(new KvError(failure)),
       });
     });

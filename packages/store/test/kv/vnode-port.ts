@@ -26,12 +26,15 @@ export class VnodePort extends ManualPort {
   /** Commands that reached a vnode. */
   handled = 0;
   readonly #vnodes = new Map<string, KvVnode>();
+  /** Of each node one, as vnodes of a node have things in common. */
+  readonly #modules = new Map<NodeId, ReturnType<typeof kvModule>>();
 
   override send(id: RequestId, at: number, replica: Replica, command: KvCommand): void {
     this.table.expect(id, at, replica.node);
     this.handled++;
     const take = (): ReplicaRequest<KvReply> | undefined =>
       this.table.take(id, at, replica.node) as ReplicaRequest<KvReply> | undefined;
+    if (this.down.has(replica.node)) return take()?.onFailed(at, false);
     if (this.moved.has(replica.node)) return take()?.onRefused(at, 'moved');
     const standIn = replica.role === 'fallback' || this.partial.has(replica.node);
     this.vnode(replica).handleCommand(command, {
@@ -59,8 +62,12 @@ export class VnodePort extends ManualPort {
 
   #open(partition: PartitionId, node: NodeId): KvVnode {
     const { host } = this;
-    const clock = new HybridClock({ now: () => host.now(), random: () => 0, driftLimitMs: 60_000 });
-    return kvModule(clock).open({
+    let module = this.#modules.get(node);
+    if (module === undefined) {
+      const clock = new HybridClock({ now: () => host.now(), random: () => 0, driftLimitMs: 60_000 });
+      this.#modules.set(node, (module = kvModule(clock)));
+    }
+    return module.open({
       self: node,
       place: { ringBits: Math.log2(this.document.ringSize), partition },
       host,

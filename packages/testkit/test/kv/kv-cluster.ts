@@ -154,7 +154,7 @@ export class KvCluster {
   scan(name: string, { count = 10, pauseMs = 0 } = {}): string[] {
     const found: string[] = [];
     for (let cursor: bigint | undefined = 0n; cursor !== undefined;) {
-      const page = this.#page(name, cursor, count);
+      const page = this.page(name, cursor, count);
       found.push(...page.keys);
       cursor = page.next === 0n ? undefined : page.next;
       this.world.runFor(pauseMs);
@@ -219,7 +219,7 @@ export class KvCluster {
       throw new Error(`waited in vain until ${what}\n${this.machines.describe()}`);
   }
 
-  #page(name: string, cursor: bigint, count: number): { keys: string[]; next: bigint } {
+  page(name: string, cursor: bigint, count: number): { keys: string[]; next: bigint } {
     let page = { keys: [] as string[], next: 0n };
     const outcome = this.ask((done) =>
       this.citizen(name).kv?.scan(cursor, count, {

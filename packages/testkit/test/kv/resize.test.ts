@@ -136,6 +136,26 @@ describe('a ring of 16', () => {
     expect(play.cluster.scan('n3').toSorted()).toEqual(keys.toSorted());
   });
 
+  it('changes its size under one walk, whose cursor goes on at any node: each key is in it once', () => {
+    const play = new Resizing(5);
+    const keys = keysOf(200);
+    play.fill(keys);
+    play.begin(64);
+    const found: string[] = [];
+    const sizes = new Set<number>();
+    let turn = 0;
+    for (let cursor: bigint | undefined = 0n; cursor !== undefined; turn++) {
+      const name = NAMES[turn % 3] as string;
+      const page = play.cluster.page(name, cursor, 5);
+      found.push(...page.keys);
+      sizes.add(play.cluster.node(name).document.ringSize);
+      cursor = page.next === 0n ? undefined : page.next;
+      play.cluster.world.runFor(25);
+    }
+    expect(sizes).toEqual(new Set([16, 64]));
+    expect(found.toSorted()).toEqual(keys.toSorted());
+  });
+
   it('is aborted at any moment, and what was copied goes', () => {
     for (const afterMs of [0, 20, 60, 150, 300]) {
       const play = new Resizing(afterMs + 1);

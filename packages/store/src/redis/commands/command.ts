@@ -11,6 +11,7 @@
  * data: all that changes lives in the session, the door or the store.
  */
 import type { Failure, KvStore, WriteSink } from '../../kv/api.ts';
+import type { ByteBudget } from '../../kv/byte-budget.ts';
 import type { DoorCounters, InfoFacts } from '../info.ts';
 import type { ReplyWriter } from '../writer.ts';
 
@@ -25,10 +26,17 @@ export interface Request {
   detached(): Request;
 }
 
-/** Where a reply goes. Exactly one of the calls, exactly once, now or later. */
+/** Where a reply goes. Exactly one of `answer`, `reject`, `onFailure`, exactly once, now or later. */
 export interface ReplyTo {
   /** The client is gone; long work may stop, but must still answer. */
   readonly abandoned: boolean;
+  /** Replies that are put together before they can be given, of all clients. */
+  readonly gathered: ByteBudget;
+  /**
+   * Before `answer`, by a cluster command that has not been answered within its call: the beginning, or a further part, of its reply.
+   * `more` is called when the client has room for the next, or is gone.
+   */
+  part(write: (out: ReplyWriter) => void, more: () => void): void;
   answer(write: (out: ReplyWriter) => void): void;
   /** With an error's text, first word included. */
   reject(error: string): void;

@@ -1,6 +1,7 @@
 /** SCAN, KEYS, DBSIZE, FLUSHALL, FLUSHDB: the keys of the whole cluster, whichever node is asked. */
 import type { Failure, KvStore, ScanSink } from '../../kv/api.ts';
 import { compileGlob, type Glob } from '../glob.ts';
+import { ReplyWriter } from '../writer.ts';
 import type { ClusterCommand, ReplyTo, Request } from './command.ts';
 import { parseCursor, parseInt64 } from './decimal.ts';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts';
@@ -10,6 +11,8 @@ const SCAN_COUNT = 10n;
 /** No page is asked to be larger than this, whatever COUNT says; COUNT is a hint in Redis too. */
 const PAGE_KEYS_MAX = 10_000;
 const KEYS_PAGE = 1000;
+/** Of a reply that is gathered. */
+const CHUNK_BYTES = 64 * 1024;
 
 const anyKey: Glob = () => true;
 const noKey: Glob = () => false;
@@ -98,14 +101,19 @@ export const keys: ClusterCommand = {
 };
 
 /**
- * A walk over all keys, page by page, that keeps what matches: in a set, because a page may repeat a key.
+ * A walk over all keys that gathers what matches, as the bytes of the reply: its first line says how many there are, so nothing can be
+ * given before the end. What all clients have gathered is bounded; then it leaves as the client reads.
+ *
  * Between pages others get their turn, even when the store answers within the call.
  */
 class KeyWalk implements ScanSink {
   readonly #kv: KvStore;
   readonly #wanted: Glob;
   readonly #reply: ReplyTo;
-  readonly #found = new Set<string>();
+  readonly #writer = new ReplyWriter();
+  /** Full ones; what is in the writer comes after them. */
+  readonly #chunks: Uint8Array[] = [];
+  #count = 0;
 
   constructor(kv: KvStore, wanted: Glob, reply: ReplyTo) {
     this.#kv = kv;
@@ -118,20 +126,64 @@ class KeyWalk implements ScanSink {
   }
 
   onPage(page: string[], cursor: bigint): void {
-    for (const key of page) if (this.#wanted(key)) this.#found.add(key);
-    if (cursor === 0n || this.#reply.abandoned) this.#answer();
-    else setImmediate(() => this.ask(cursor));
+    for (const key of page) if (this.#wanted(key) && !this.#gather(key)) return this.#refuse();
+    if (cursor !== 0n && !this.#reply.abandoned) setImmediate(() => this.ask(cursor));
+    else if (this.#chunks.length === 0) this.#answer((out) => out.array(this.#count));
+    else setImmediate(() => this.#begin());
   }
 
   onFailure(failure: Failure): void {
+    this.#forget();
     this.#reply.onFailure(failure);
   }
 
-  #answer(): void {
+  /** False: there is no room for more. */
+  #gather(key: string): boolean {
+    this.#writer.bulkText(key);
+    this.#count++;
+    if (this.#writer.length < CHUNK_BYTES) return true;
+    if (!this.#reply.gathered.fits(this.#writer.length)) return false;
+    const chunk = Buffer.from(this.#writer.view());
+    this.#reply.gathered.bytes += chunk.length;
+    this.#chunks.push(chunk);
+    this.#writer.clear();
+    return true;
+  }
+
+  #begin(): void {
+    this.#reply.part(
+      (out) => out.array(this.#count),
+      () => this.#goOn(),
+    );
+  }
+
+  /** The client has room. */
+  #goOn(): void {
+    const chunk = this.#reply.abandoned ? undefined : this.#chunks.shift();
+    if (chunk === undefined) return this.#answer(() => {});
+    this.#reply.gathered.bytes -= chunk.length;
+    this.#reply.part(
+      (out) => out.raw(chunk),
+      () => this.#goOn(),
+    );
+  }
+
+  #answer(begin: (out: ReplyWriter) => void): void {
+    this.#forget();
     this.#reply.answer((out) => {
-      out.array(this.#found.size);
-      for (const key of this.#found) out.bulkText(key);
+      begin(out);
+      out.raw(this.#writer.view());
     });
+  }
+
+  #refuse(): void {
+    this.#forget();
+    const mebibytes = this.#reply.gathered.max / 2 ** 20;
+    this.#reply.reject(`ERR replies to KEYS take more than ${mebibytes} MiB of this node's memory; use SCAN`);
+  }
+
+  #forget(): void {
+    for (const chunk of this.#chunks.splice(0)) this.#reply.gathered.bytes -= chunk.length;
   }
 }
 
@@ -168,7 +220,7 @@ export const flushall: ClusterCommand = {
       return;
     }
     kv.flush({
-      onCount: () => reply.answer((out) => out.ok()),
+      onFlushed: () => reply.answer((out) => out.ok()),
       onFailure: (failure) => reply.onFailure(failure),
     });
   },

@@ -10,6 +10,7 @@ import type {
   ChangeSink,
   CountSink,
   Failure,
+  FlushSink,
   KvStore,
   PutOptions,
   ReadSink,
@@ -91,11 +92,10 @@ export class MapStore implements KvStore {
     else run();
   }
 
-  flush(sink: CountSink): void {
+  flush(sink: FlushSink): void {
     const run = (): void => {
-      const count = this.values.size;
       this.values.clear();
-      sink.onCount(count);
+      sink.onFlushed();
     };
     if (this.#late) this.#wait('flush', sink, run);
     else run();
