@@ -19,13 +19,14 @@ export interface Tree {
 
 /** What the short paths of the pages stand for. */
 const HOUSES = /^(core|store|testkit|bench)\//;
-const WRITTEN = ['.git', 'node_modules', 'dist', 'data', 'site', 'tests'];
+/** What is installed or built, and what becomes a project of its own: its pages speak of files that are made with it. */
+const ELSEWHERE = ['.git', 'node_modules', 'dist', 'data', 'site', 'tests', 'templates'];
 
-/** All pages of the repository, but for those that are installed or built. */
+/** All pages of the repository. */
 export function pagesUnder(root: string, folder = ''): string[] {
   return readdirSync(posix.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = posix.join(folder, entry.name);
-    if (entry.isDirectory()) return WRITTEN.includes(entry.name) ? [] : pagesUnder(root, path);
+    if (entry.isDirectory()) return ELSEWHERE.includes(entry.name) ? [] : pagesUnder(root, path);
     return entry.name.endsWith('.md') ? [path] : [];
   });
 }

@@ -8,6 +8,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, isFree } from './ports.ts';
@@ -185,7 +186,7 @@ async function start(project: string, node: string): Promise<ChildProcess> {
   });
   closeSync(stderr);
   running.add(child);
-  const lines = createInterface({ input: child.stdout });
+  const lines = createInterface({ input: child.stdout as Readable });
   const ended = once(child, 'exit').then(() => [readFileSync(log, 'utf8')]);
   const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
   expect(line).toContain(`${node} is up`); // or else what it has told before it ended
