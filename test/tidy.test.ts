@@ -30,7 +30,7 @@ const FLOORS: Record<string, readonly (readonly string[])[]> = {
     ['network', 'disk'],
     ['faults', 'command'],
     ['cluster'],
-    ['simulation'],
+    ['simulation', 'processes'],
   ],
   bench: [
     ['contracts'],

@@ -3,6 +3,7 @@
  *
  * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
  * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
+ * `simulate` puts all of this together for vnodes of one's own; `startCluster` starts real processes.
  * `simulate` puts all of this together for vnodes of one's own.
  *
  * @module @rkv/testkit
@@ -90,3 +91,6 @@ export { describeEvents, parseEvents, type MemberChange, type SimEvent } from '.
 export type { Door, Modules, SimRing } from './simulation/sim-ring.ts';
 export { askReplicas, type ReplicaQuestion } from './simulation/ask-replicas.ts';
 export { asking } from './simulation/asking.ts';
+export { ProcessCluster, startCluster, type StartClusterInit } from './processes/start-cluster.ts';
+export { ProcessNode, type DoorAnswer, type Seat } from './processes/process-node.ts';
+export { freePort, isFree } from './processes/ports.ts';
