@@ -2,6 +2,7 @@
 import { keyedService } from '@rkv/core';
 import { asking, simulate, simulateSeeds } from '@rkv/testkit';
 import { expect, it } from 'vitest';
+import { play as series, summaryOf } from '../../../../examples/time-series/play.ts';
 import { calm, LIMIT, play as limits } from '../../../../examples/rate-limiter/play.ts';
 import { sessions, type Session, type Sessions } from '../../../../examples/sessions/sessions.ts';
 import { play as visits } from '../../../../examples/sessions/play.ts';
@@ -23,6 +24,30 @@ it('the limiter is exact while nothing breaks', () => {
 
 it('the session store keeps the last write', () => {
   simulateSeeds({ ...visits, ...SHORT, seeds: 3 }).verify();
+});
+
+it('the time series keep their points, and a question to all of them is answered once for each', () => {
+  const keys = Array.from({ length: 60 }, (_, i) => `series ${i}`);
+  let told: string[] = [];
+  const result = simulate({
+    ...series,
+    ...SHORT,
+    keys,
+    seed: 2,
+    check: (ring) => {
+      told = summaryOf(ring, 0, 2 ** 40).map(({ series: name, points }) => `${name}: ${points}`);
+      return [];
+    },
+  });
+  result.verify();
+  const last = new Map(
+    result.history.operations
+      .filter(({ kind, client }) => kind === 'members' && client.startsWith('last'))
+      .map(({ key, output }) => [key, (output as string[]).length]),
+  );
+  const expected = [...last].filter(([, points]) => points > 0).map(([key, points]) => `${key}: ${points}`);
+  expect(expected.length).toBeGreaterThan(20);
+  expect(told.toSorted()).toEqual(expected.toSorted());
 });
 
 it('a session store that takes the earlier of two writes is found', () => {
