@@ -10,12 +10,12 @@ import {
   type Store,
   type StoreRecord,
 } from '../contracts/store.ts';
-import type { ReplyToken, Vnode, VnodeContext } from '../contracts/vnode.ts';
-import { ALL_HASHES } from '../ring/ranges.ts';
+import type { CoveragePage, ReplyToken, Vnode, VnodeContext } from '../contracts/vnode.ts';
+import { ALL_HASHES, covers } from '../ring/ranges.ts';
 import { bytesOf, textOf } from './key-text.ts';
 import { keyedService } from './service.ts';
 import { clientOf } from './client.ts';
-import type { KeyedCommand, KeyedReply } from './keyed-wire.ts';
+import { placeOf, type KeyedCommand, type KeyedReply } from './keyed-wire.ts';
 
 interface Tags {
   tag(name: string): boolean;
@@ -290,6 +290,35 @@ describe('the vnode of a keyed service', () => {
     expect(sums(a.vnode)).toBe(sums(b.vnode));
     for (const key of keys) tag(b.vnode, key, 'z');
     expect(sums(a.vnode)).not.toBe(sums(b.vnode));
+  });
+
+  it('tells of several ranges page by page, each page behind the one before, and of nothing else', () => {
+    const store = new SlowStore();
+    const { vnode } = open(store);
+    const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+    for (const key of keys) tag(vnode, key, 'a');
+    store.commit();
+    vnode.onStoreProgress();
+    const ranges = [0x00000000, 0x40000000, 0x60000000].map((start) => ({ start, end: start + 0x20000000 }));
+    const told: string[] = [];
+    let after: RecordKey | undefined;
+    for (let pages = 1; ; pages++) {
+      const command = { kind: 'query', key: '', now: 0, name: 'tagged', args: ['a'] } as const;
+      let page: CoveragePage<KeyedReply> | undefined;
+      vnode.handleCoverage?.(
+        { command, ranges, after, limit: 3 },
+        { ...token(), reply: (reply) => (page = reply) },
+      );
+      if (page?.reply.kind !== 'rows') throw new Error('no page');
+      told.push(...(page.reply.rows as string[]));
+      if (page.upTo === undefined) break;
+      if (after !== undefined) expect(compare(page.upTo, after)).toBeGreaterThan(0);
+      after = page.upTo;
+      expect(pages).toBeLessThan(50);
+    }
+    const meant = keys.filter((key) => covers(ranges, placeOf(key).hashHi));
+    expect(meant.length).toBeGreaterThan(6);
+    expect(told.toSorted()).toEqual(meant.toSorted());
   });
 
   it('draws another name for its changes when something of it has gone', () => {

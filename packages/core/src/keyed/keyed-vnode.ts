@@ -22,7 +22,7 @@ import type {
 import type { Position } from '../exchange/stored-trees.ts';
 import { ALL_HASHES, covers, rangeOf } from '../ring/ranges.ts';
 import type { AnyDefinition, Changed } from './definition.ts';
-import { HeldItems } from './held-items.ts';
+import { HeldItems, type HeldItem } from './held-items.ts';
 import { KeyedTrees } from './keyed-trees.ts';
 import {
   decodeCursor,
@@ -244,16 +244,20 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
     ranges: readonly HashRange[],
     after: Position | undefined,
     limit: number,
-  ): { items: readonly { key: string; value: Uint8Array }[]; upTo: RecordKey | undefined } {
-    const left = ranges.filter(({ end }) => after === undefined || after[0] < end);
-    const [first, ...others] = left;
-    if (first === undefined) return { items: [], upTo: undefined };
-    const from = after !== undefined && covers([first], after[0]) ? after : undefined;
-    const { items, upTo } = this.#items.page(first, { after: from, items: limit, committed: true });
-    if (upTo !== undefined) return { items, upTo: { hashHi: upTo[0], hashLo: upTo[1], key: lastKey(items) } };
-    // A range at a time: what is behind it in the last hash of this one is nothing.
-    if (others.length === 0) return { items, upTo: undefined };
-    return { items, upTo: { hashHi: first.end - 1, hashLo: 0xffffffff, key: lastKey(items) } };
+  ): { items: readonly HeldItem[]; upTo: RecordKey | undefined } {
+    const items: HeldItem[] = [];
+    for (const range of ranges.filter(({ end }) => after === undefined || after[0] < end)) {
+      // It can only go on from where something was told of.
+      const last = items.at(-1);
+      if (last !== undefined && items.length >= limit) return { items, upTo: last };
+      const from = after !== undefined && covers([range], after[0]) ? after : undefined;
+      const page = this.#items.page(range, { after: from, items: limit - items.length, committed: true });
+      items.push(...page.items);
+      if (page.upTo === undefined) continue;
+      const [hashHi, hashLo] = page.upTo;
+      return { items, upTo: { hashHi, hashLo, key: page.items.at(-1)?.key ?? '' } };
+    }
+    return { items, upTo: undefined };
   }
 
   #drawActor(): string {
@@ -286,10 +290,6 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
         this.#remove(item);
     return upTo;
   }
-}
-
-function lastKey(items: readonly { readonly key: string }[]): string {
-  return items.at(-1)?.key ?? '';
 }
 
 function isAfter({ hashHi, hashLo }: RecordKey, [endHi, endLo]: Position): boolean {

@@ -30,12 +30,13 @@ const TRIES_MAX = 150;
 const PROBLEMS_SHOWN = 5;
 
 export class SimulationBroken extends Error {
-  readonly simulation: Simulation;
+  declare readonly simulation: Simulation;
 
   constructor(simulation: Simulation) {
     super(simulation.describe());
     this.name = 'SimulationBroken';
-    this.simulation = simulation;
+    // Whoever prints an error prints all that can be seen of it, and the whole history is no help.
+    Object.defineProperty(this, 'simulation', { value: simulation, enumerable: false });
   }
 }
 
