@@ -10,10 +10,12 @@
 import type { AskOptions } from './keyed-request.ts';
 import type { ArgsOf, KeyedService, ReplyOf, ServiceNode } from './service.ts';
 
+/** A method for each command, with the key in front. */
 export type ClientOf<Face> = {
   readonly [Name in keyof Face]: (key: string, ...args: ArgsOf<Face[Name]>) => Promise<ReplyOf<Face[Name]>>;
 };
 
+/** Why a request of a `clientOf` failed. */
 export class ServiceError extends Error {
   /** Why: `timeout`, `unreachable`, `not_ready`, or what the vnodes refused it with. */
   readonly code: string;
@@ -28,6 +30,7 @@ export class ServiceError extends Error {
   }
 }
 
+/** The service through this node, with promises. */
 export function clientOf<Face, Value, Queries>(
   service: KeyedService<Face, Value, Queries>,
   node: ServiceNode,

@@ -53,6 +53,7 @@ export interface CommandContext {
   readonly actor: string;
 }
 
+/** A command that only looks. */
 export interface ReadHandler<Value, Args extends readonly unknown[], Reply> {
   /**
    * Called by whoever is asked, with the merged value of r copies, or undefined where none holds one. What it is given is its
@@ -61,12 +62,13 @@ export interface ReadHandler<Value, Args extends readonly unknown[], Reply> {
   readonly read: (held: Value | undefined, context: CommandContext, ...args: Args) => Reply;
 }
 
-/** `value`: what is to be held from now on; left out: nothing changes. */
+/** What a change comes to. `value`: what is to be held from now on; left out: nothing changes. */
 export interface Changed<Value, Reply> {
   readonly value?: Value | undefined;
   readonly reply: Reply;
 }
 
+/** A command that may change what is held. */
 export interface ChangeHandler<Value, Args extends readonly unknown[], Reply> {
   /**
    * Called at one copy, one change of a key after the other, with what that copy holds. What it returns is merged with that, so a
@@ -101,6 +103,7 @@ export interface ValueCodec<Value> {
   decode(bytes: Uint8Array): Value;
 }
 
+/** All that one writes of a keyed service. */
 export interface ServiceDefinition<Face, Value, Queries> {
   /** Names the service on the ring; part of the wire and the disk, so it never changes. Without a colon. */
   readonly name: string;

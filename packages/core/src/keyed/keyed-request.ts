@@ -14,11 +14,13 @@ import type { AnyDefinition } from './definition.ts';
 import { textOf } from './key-text.ts';
 import { placeOf, type KeyedCommand, type KeyedReply } from './keyed-wire.ts';
 
+/** Through which a keyed service's vnodes are reached. */
 export type KeyedPort = ServicePort<KeyedCommand, KeyedReply>;
 
 /** What came of a request. `definite`: it surely did nothing, and will not. */
 export type Told<Reply> = { readonly ok: Reply } | { readonly error: string; readonly definite: boolean };
 
+/** How many copies a request waits for, and how long. */
 export interface AskOptions {
   /** Copies whose word a read waits for. Default: a majority. */
   readonly r?: number;

@@ -23,6 +23,7 @@ import type { ByteReader, ByteWriter, Codec } from '../contracts/vnode.ts';
 import type { Position } from '../exchange/stored-trees.ts';
 import { hashKey } from '../ring/hash-space.ts';
 
+/** What a keyed vnode is asked. */
 export type KeyedCommand =
   /** Do a change here; it is not yet anywhere else. */
   | {
@@ -42,6 +43,7 @@ export type KeyedCommand =
       readonly args: readonly unknown[];
     };
 
+/** What it answers. */
 export type KeyedReply =
   /** `value`: what is held after it, when it has changed that. */
   | { readonly kind: 'ran'; readonly reply: unknown; readonly value: Uint8Array | undefined }

@@ -19,6 +19,7 @@ import { bytesOf } from './key-text.ts';
 import { KeyedVnode } from './keyed-vnode.ts';
 import { keyedCodec, type KeyedCommand, type KeyedReply } from './keyed-wire.ts';
 
+/** Any keyed service, as a node sees it. */
 export type KeyedModule = VnodeModule<KeyedCommand, KeyedReply>;
 
 /** What a request needs of the node that it goes through. `Node` is one. */
@@ -29,11 +30,14 @@ export interface ServiceNode {
   clusterTime(): number;
 }
 
+/** What a function takes. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type ArgsOf<Fn> = Fn extends (...args: infer Args) => any ? Args : never;
+/** What a function gives. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type ReplyOf<Fn> = Fn extends (...args: any[]) => infer Reply ? Reply : never;
 
+/** A keyed service: a module for a `Node`, and what it is asked with. */
 export interface KeyedService<Face, Value, Queries = object> extends KeyedModule {
   readonly definition: ServiceDefinition<Face, Value, Queries>;
   /** Ask about one key, through any node. `done` is called once, now or later. */
@@ -57,6 +61,7 @@ export interface KeyedService<Face, Value, Queries = object> extends KeyedModule
   ): void;
 }
 
+/** How long a query of all keys may take, and whether it must be complete. */
 export interface QueryOptions {
   /** Default 10,000. */
   readonly timeoutMs?: number;
@@ -67,6 +72,7 @@ export interface QueryOptions {
 const QUERY_MS = 10_000;
 const NO_RING = { error: 'not_ready', definite: true } as const;
 
+/** A module made of typed commands and a merge: see `ServiceDefinition`. */
 export function keyedService<Face, Value, Queries = object>(
   definition: ServiceDefinition<Face, Value, Queries>,
 ): KeyedService<Face, Value, Queries> {

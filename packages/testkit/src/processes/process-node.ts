@@ -12,6 +12,7 @@ export interface Seat {
   readonly ports: { readonly cluster: number; readonly redis: number; readonly http: number };
 }
 
+/** What a node is started with. */
 export interface ProcessNodeInit {
   readonly seat: Seat;
   /** Program and arguments. */
@@ -20,6 +21,7 @@ export interface ProcessNodeInit {
   readonly readyWithinMs: number;
 }
 
+/** What a node's HTTP door has answered. */
 export interface DoorAnswer {
   readonly status: number;
   /** Parsed where it is JSON. */

@@ -30,6 +30,7 @@ import { Guard } from './guard.ts';
 import { freePort } from './ports.ts';
 import { ProcessNode, type Seat } from './process-node.ts';
 
+/** How many nodes, and of what. */
 export interface StartClusterInit {
   /** How many, or what they are called. They are one ring, at rest, when it resolves. */
   readonly nodes: number | readonly string[];
@@ -75,6 +76,7 @@ interface Transfers {
   readonly waiting: readonly unknown[];
 }
 
+/** Some nodes, and the folder that their data lies in. */
 export class ProcessCluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'rkv-cluster-'));
   readonly #init: StartClusterInit;

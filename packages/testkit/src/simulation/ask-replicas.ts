@@ -13,6 +13,7 @@ import {
 import type { Json } from '../history/operation.ts';
 import type { Told } from './clients.ts';
 
+/** What replicas are asked, and how many of them. */
 export interface ReplicaQuestion<Command, Reply> {
   readonly command: Command;
   /** How many must answer. Default: a majority of the key's copies. */

@@ -13,6 +13,7 @@ import type { Door, SimRing } from './sim-ring.ts';
 /** What came of one request. `definite`: it surely has no effect, neither now nor later. */
 export type Told = { readonly ok: Json | undefined } | { readonly error: string; readonly definite: boolean };
 
+/** One request of a client. */
 export interface SimRequest {
   /** The node that is asked; it need not hold the key. */
   readonly node: Node;
@@ -35,6 +36,7 @@ export interface SimOperation {
   ask(request: SimRequest, done: (told: Told) => void): void;
 }
 
+/** By kinds of the model. */
 export type SimOperations = Readonly<Record<string, SimOperation>>;
 
 export interface ClientsInit {

@@ -11,9 +11,10 @@ import type { Model } from '../check/model.ts';
 import { checkSettled, describeSettled, isSettled } from '../check/settled.ts';
 import type { Operation, Operations } from '../history/operation.ts';
 
+/** What a service is held to. */
 export type Promised = 'settled' | 'linearizable';
 
-// A model of any state.
+/** A model of whatever state. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyModel = Model<any>;
 

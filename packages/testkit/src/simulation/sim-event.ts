@@ -15,6 +15,7 @@ export interface MemberChange {
   readonly node: string;
 }
 
+/** What befalls a ring in a play. */
 export type SimEvent = Fault | MemberChange;
 
 export interface DrawInit {

@@ -20,6 +20,7 @@ import { SimCluster, type NodeLife } from '../cluster/cluster.ts';
 import type { Breakable } from '../faults/nemesis.ts';
 import type { World } from '../world/world.ts';
 
+/** A vnode module of whatever commands. */
 // Services of different command types lie in one list; each meets only its own commands.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyModule = VnodeModule<any, any>;
@@ -28,6 +29,7 @@ export type AnyModule = VnodeModule<any, any>;
 export type Modules =
   AnyModule | readonly AnyModule[] | ((life: NodeLife) => AnyModule | readonly AnyModule[]);
 
+/** What a simulated ring is made of. */
 export interface SimRingInit {
   readonly world: World;
   readonly vnode: Modules;

@@ -3,6 +3,7 @@ import type { Mishap } from '../world/toll.ts';
 import { seedOfEnvironment, simulate, type SimulateInit } from './simulate.ts';
 import { SimulationBroken, type Simulation } from './simulation.ts';
 
+/** A play, and which of its seeds. */
 export interface SimulateSeedsInit extends Omit<SimulateInit, 'seed'> {
   /** How many, from 1 or `from` on. */
   readonly seeds: number;
@@ -11,6 +12,7 @@ export interface SimulateSeedsInit extends Omit<SimulateInit, 'seed'> {
   readonly all?: boolean;
 }
 
+/** What came of many seeds. */
 export class SimulatedSeeds {
   readonly #broken: Simulation[] = [];
   readonly #toll: Partial<Record<Mishap, number>> = {};

@@ -37,6 +37,7 @@ import { drawEvents, isChange, parseEvents, type SimEvent } from './sim-event.ts
 import { SimRing, type Modules } from './sim-ring.ts';
 import { Simulation } from './simulation.ts';
 
+/** What is played, with what, and how it is judged. */
 export interface SimulateInit {
   /** The module, several, or what makes them for each life of a node. */
   readonly vnode: Modules;

@@ -29,6 +29,7 @@ export type PlayAgain = (events: readonly SimEvent[]) => Simulation;
 const TRIES_MAX = 150;
 const PROBLEMS_SHOWN = 5;
 
+/** What `verify` throws. Its message is the play, made small. */
 export class SimulationBroken extends Error {
   declare readonly simulation: Simulation;
 
