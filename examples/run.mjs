@@ -17,7 +17,8 @@ process.exitCode = names.length > 0 && failed.length === 0 ? 0 : 1;
 function runs(name) {
   console.log(`--- ${name}`);
   const { main } = JSON.parse(readFileSync(join(here, name, 'package.json'), 'utf8'));
-  const { status, signal, error } = spawnSync(process.execPath, [main], {
+  const loader = main.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  const { status, signal, error } = spawnSync(process.execPath, [...loader, main], {
     cwd: join(here, name),
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: LIMIT_MS,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BIN, cleanEnvironment, rkv } from './cli.ts';
-import { isFree } from './ports.ts';
+import { isFree } from '@rkv/testkit';
 
 const folder = mkdtempSync(join(tmpdir(), 'rkv-dev-'));
 let args: string[];

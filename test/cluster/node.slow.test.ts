@@ -6,7 +6,7 @@ import { RESP_TYPES, createClient } from 'redis';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { rkv } from './cli.ts';
 import type { TestNode } from './nodes.ts';
-import { freePort } from './ports.ts';
+import { freePort } from '@rkv/testkit';
 import { withRedis } from './redis-client.ts';
 import { withNodes } from './with-nodes.ts';
 

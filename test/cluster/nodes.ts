@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BIN, cleanEnvironment, rkvAt, type CliResult } from './cli.ts';
 import { HERE, type HttpAnswer, type HttpInit, type Place } from './place.ts';
-import { freePort } from './ports.ts';
+import { freePort } from '@rkv/testkit';
 
 /** Far more than a start ever takes, also on a machine with much else to do. */
 const READY_MS = 60_000;

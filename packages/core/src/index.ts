@@ -1,7 +1,8 @@
 /**
  * `@rkv/core`: Riak Core's ring of virtual nodes, as a framework for a sharded, replicated service of one's own.
  *
- * Start at `Node` (one member of a cluster) and `VnodeModule` (what you implement); docs/tour.md tells the rest.
+ * Start at `Node` (one member of a cluster) and `keyedService` (a value for each key, with commands of your own), or at
+ * `VnodeModule` (all that a vnode may be); docs/tour.md tells the rest.
  *
  * @module @rkv/core
  */
@@ -27,6 +28,7 @@ export { bucketsAfter, haveSameProperties, type BucketChange } from './membershi
 export { membershipPresets, type MembershipPreset, type PresetName } from './membership/preset.ts';
 export type { Plan, PlanCertificate, PlannedChange, Transition } from './membership/plan.ts';
 export { wayTo, type WantedMember, type WantedStep, type WayToWanted } from './membership/wanted.ts';
+export * from './keyed/index.ts';
 export * from './node/index.ts';
 export * from './net/index.ts';
 export * from './host/index.ts';

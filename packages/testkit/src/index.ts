@@ -3,6 +3,7 @@
  *
  * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
  * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
+ * `simulate` puts all of this together for vnodes of one's own; `startCluster` starts real processes.
  *
  * @module @rkv/testkit
  */
@@ -81,3 +82,16 @@ export { set } from './check/set.ts';
 export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';
 export { NodeLog, type LogLevel, type LogLine } from './cluster/node-log.ts';
 export { checkCommand } from './command/check-command.ts';
+export { simulate, type SimulateInit } from './simulation/simulate.ts';
+export { simulateSeeds, SimulatedSeeds, type SimulateSeedsInit } from './simulation/simulate-seeds.ts';
+export { Simulation, SimulationBroken, type PlayAgain, type Played } from './simulation/simulation.ts';
+export type { SimOperation, SimOperations, SimRequest, Told } from './simulation/clients.ts';
+export { describeEvents, parseEvents, type MemberChange, type SimEvent } from './simulation/sim-event.ts';
+export type { AnyModule, Door, Modules, SimRing, SimRingInit } from './simulation/sim-ring.ts';
+export type { AnyModel, Promised } from './simulation/judge.ts';
+export { askReplicas, type ReplicaQuestion } from './simulation/ask-replicas.ts';
+export { asking } from './simulation/asking.ts';
+export { ProcessCluster, startCluster, type StartClusterInit } from './processes/start-cluster.ts';
+export type { Guard } from './processes/guard.ts';
+export { ProcessNode, type DoorAnswer, type ProcessNodeInit, type Seat } from './processes/process-node.ts';
+export { freePort, isFree } from './processes/ports.ts';

@@ -25,6 +25,9 @@
  * A throw in `handleCommand`, `handleCoverage` or a job of the pool fails that command and is logged. A throw elsewhere,
  * and a broken invariant anywhere, ends the node.
  *
+ * A value for each key, kept in the node's store, takes none of this: `keyedService` (keyed/) is a module made of a merge and a
+ * handler for each command.
+ *
  * Not done: telling the services of one node apart in `SPACE_ENTRY`. One module of a node keeps its items there, others in
  * memory, or under keys of their own in `SPACE_META`. And a vnode with its items in memory begins without them after a restart
  * while its record calls it whole: such a module belongs on rings whose members leave rather than restart.

@@ -244,7 +244,9 @@ export class VnodeManager {
     const { store, modules, logger } = this.#init;
     const served = new Set(modules.map((module) => module.name));
     for (const at of store.places(SPACE_META)) {
-      store.walk(SPACE_META, at, undefined, RECORDS_MAX, (_hashHi, _hashLo, key) => {
+      store.walk(SPACE_META, at, undefined, RECORDS_MAX, (hashHi, hashLo, key) => {
+        // Records are first of their place; what lies behind is a module's.
+        if (hashHi > 0 || hashLo > 0) return false;
         const service = serviceOfRecord(key);
         if (service !== undefined && !served.has(service)) this.#unserved.push({ service, at });
         return true;

@@ -1,0 +1,62 @@
+/** The services of examples/ under a few seeds of faults each. */
+import { keyedService } from '@rkv/core';
+import { asking, simulate, simulateSeeds } from '@rkv/testkit';
+import { expect, it } from 'vitest';
+import { play as series, summaryOf } from '../../../../examples/time-series/play.ts';
+import { calm, LIMIT, play as limits } from '../../../../examples/rate-limiter/play.ts';
+import { sessions, type Session, type Sessions } from '../../../../examples/sessions/sessions.ts';
+import { play as visits } from '../../../../examples/sessions/play.ts';
+
+const SHORT = { durationMs: 6_000, faultGapMs: 600 };
+
+it('the limiter forgets nothing that it has let through', () => {
+  simulateSeeds({ ...limits, ...SHORT, seeds: 3 }).verify();
+});
+
+it('the limiter is exact while nothing breaks', () => {
+  const result = simulate({ ...calm, seed: 1, durationMs: 10_000, keys: ['door'] });
+  result.verify();
+  const passed = result.history.operations.filter(
+    ({ kind, outcome }) => kind === 'increment' && outcome === 'ok',
+  );
+  expect(passed).toHaveLength(LIMIT);
+});
+
+it('the session store keeps the last write', () => {
+  simulateSeeds({ ...visits, ...SHORT, seeds: 3 }).verify();
+});
+
+it('the time series keep their points, and a question to all of them is answered once for each', () => {
+  const keys = Array.from({ length: 60 }, (_, i) => `series ${i}`);
+  let told: string[] = [];
+  const result = simulate({
+    ...series,
+    ...SHORT,
+    keys,
+    seed: 2,
+    check: (ring) => {
+      told = summaryOf(ring, 0, 2 ** 40).map(({ series: name, points }) => `${name}: ${points}`);
+      return [];
+    },
+  });
+  result.verify();
+  const last = new Map(
+    result.history.operations
+      .filter(({ kind, client }) => kind === 'members' && client.startsWith('last'))
+      .map(({ key, output }) => [key, (output as string[]).length]),
+  );
+  const expected = [...last].filter(([, points]) => points > 0).map(([key, points]) => `${key}: ${points}`);
+  expect(expected.length).toBeGreaterThan(20);
+  expect(told.toSorted()).toEqual(expected.toSorted());
+});
+
+it('a session store that takes the earlier of two writes is found', () => {
+  const merge = (a: Session, b: Session): Session => (a.at < b.at ? a : b);
+  const service = keyedService<Sessions, Session>({ ...sessions.definition, merge });
+  const { write, read } = visits.operations;
+  const operations = {
+    write: { ...write, ask: asking(service, 'put', (data) => [data, 3_600_000]) },
+    read: { ...read, ask: asking(service, 'get') },
+  };
+  expect(simulate({ ...visits, ...SHORT, vnode: service, operations, seed: 1 }).ok).toBe(false);
+});
