@@ -69,6 +69,7 @@ async function main(): Promise<void> {
     sort: ['kind', 'instance-first', 'alphabetical'],
     categoryOrder: ['Guides', 'Reference', 'Packages', 'Decisions', '*'],
     defaultCategory: 'Reference',
+    includeHierarchySummary: false,
     navigation: { includeCategories: true, includeGroups: false, includeFolders: false },
     searchInComments: true,
     searchInDocuments: true,

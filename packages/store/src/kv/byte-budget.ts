@@ -32,6 +32,7 @@ export class ByteBudget {
 /** Bytes of entries that the store has taken and not committed, of all vnodes: beyond, a write is refused. Sixteen of the largest. */
 const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
 
+/** One for all vnodes of a node. */
 export function inFlightBudget(): ByteBudget {
   return new ByteBudget('vnode_in_flight_bytes', IN_FLIGHT_BYTES_MAX);
 }

@@ -22,6 +22,7 @@ export interface FlushCommand {
   readonly stamp: Uint8Array;
 }
 
+/** What a node says of the phase that it was asked for. */
 export interface FlushedReply {
   readonly kind: 'flushed';
   /** failed: the store of the node does not take it. */

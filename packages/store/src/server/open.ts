@@ -58,6 +58,7 @@ export class KvError extends Error {
   }
 }
 
+/** Where a page of keys begins, and how long it is. */
 export interface ScanOptions {
   /** The cursor of the page before; left out: from the beginning. */
   readonly from?: bigint;
@@ -65,6 +66,7 @@ export interface ScanOptions {
   readonly count?: number;
 }
 
+/** Some keys in hash order, and where to go on. */
 export interface KeyPage {
   readonly keys: readonly Uint8Array[];
   /** 0n: this was the last. */
