@@ -7,7 +7,7 @@ import { calm, LIMIT, play as limits } from '../../../../examples/rate-limiter/p
 import { sessions, type Session, type Sessions } from '../../../../examples/sessions/sessions.ts';
 import { play as visits } from '../../../../examples/sessions/play.ts';
 
-const SHORT = { durationMs: 6_000, faultGapMs: 600 };
+const SHORT = { durationMs: 4_000, faultGapMs: 500 };
 
 it('the limiter forgets nothing that it has let through', () => {
   simulateSeeds({ ...limits, ...SHORT, seeds: 3 }).verify();

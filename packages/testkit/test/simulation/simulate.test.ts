@@ -31,7 +31,8 @@ it('plays a seed the same way twice', () => {
   expect(digests[0]).toBe(digests[1]);
 });
 
-it('finds a merge that overwrites, and the few events that it takes', () => {
+// Shrinking takes some forty plays.
+it('finds a merge that overwrites, and the few events that it takes', { timeout: 300_000 }, () => {
   const { broken } = simulateSeeds({ ...playOf({ merge: (_a, b) => b }), seeds: 20 });
   const [first] = broken;
   expect(first).toBeDefined();
