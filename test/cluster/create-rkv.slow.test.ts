@@ -40,7 +40,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const running = new Set<ChildProcess>();
 afterEach(() => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  running.clear();
 });
 
 interface Ports {
@@ -176,12 +177,14 @@ async function movePorts(project: string, node: string): Promise<Ports> {
   return { cluster, http, web };
 }
 
-/** Resolves when it is up. */
+/** As a user does it, and what npm is asked the node must hear. Resolves when it is up. */
 async function start(project: string, node: string): Promise<ChildProcess> {
   const log = join(project, `${node}.log`);
   const stderr = openSync(log, 'w');
-  const child = spawn(process.execPath, ['dist/main.js', node], {
+  const child = spawn('npm', ['--silent', 'start', node], {
     cwd: project,
+    env: environment(),
+    detached: true, // a group of its own, which can be ended with all that is in it
     stdio: ['ignore', 'pipe', stderr],
   });
   closeSync(stderr);
@@ -230,8 +233,11 @@ function command(
   args: readonly string[],
   cwd: string,
 ): { status: number | null; text: string } {
-  // The settings of the npm that runs this test are not those of a user in a folder of their own.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OURS.test(key)));
-  const { status, stdout, stderr } = spawnSync(name, args, { cwd, env, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(name, args, { cwd, env: environment(), encoding: 'utf8' });
   return { status, text: stdout + stderr };
+}
+
+/** The settings of the npm that runs this test are not those of a user in a folder of their own. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([key]) => !OURS.test(key)));
 }

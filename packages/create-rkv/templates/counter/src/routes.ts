@@ -3,12 +3,13 @@
  *
  *   GET /counters/NAME        POST /counters/NAME (the body is what to add; 1 when there is none)
  */
+import type { ClientOf } from '@rkv/core';
+import type { Counter } from './counter.ts';
 import { Refused, type Routes } from './door.ts';
-import type { Counters } from './service.ts';
 
-export function routesOf(counters: Counters): Routes {
+export function routesOf(counters: ClientOf<Counter>): Routes {
   return {
-    'GET /counters': async (name) => ({ total: await counters.get(named(name)) }),
+    'GET /counters': async (name) => ({ total: await counters.total(named(name)) }),
     'POST /counters': async (name, body) => ({ total: await counters.add(named(name), numberOf(body)) }),
   };
 }

@@ -3,7 +3,8 @@
  *
  * The records that a node must never forget (its identity, the ring, what it has promised) are files in its data
  * directory, which it locks. What the vnodes hold is in memory: a node that restarts begins empty and is refilled by the
- * other copies. For a store on disk take `lmdbStore({ path })` of @rkv/store, and keep the items in `context.store`.
+ * other copies. For a store on disk take `lmdbStore({ path })` of @rkv/store; a vnode of one's own keeps its items in
+ * `context.store` then, a keyed service does so by itself.
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
