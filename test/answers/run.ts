@@ -12,7 +12,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Nodes } from '../cluster/nodes.ts';
-import { freePort } from '../cluster/ports.ts';
+import { freePort } from '@rkv/testkit';
 import { type Answers, areAlike, type Difference, DIFFERENCES } from './differences.ts';
 import { type Play, PLAYS } from './plays.ts';
 import { Talk } from './talk.ts';
