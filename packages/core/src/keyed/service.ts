@@ -38,7 +38,7 @@ export type ArgsOf<Fn> = Fn extends (...args: infer Args) => any ? Args : never;
 export type ReplyOf<Fn> = Fn extends (...args: any[]) => infer Reply ? Reply : never;
 
 /** A keyed service: a module for a `Node`, and what it is asked with. */
-export interface KeyedService<Face, Value, Queries = object> extends KeyedModule {
+export interface KeyedService<Face, Value, Queries = object> extends VnodeModule<KeyedCommand, KeyedReply> {
   readonly definition: ServiceDefinition<Face, Value, Queries>;
   /** Ask about one key, through any node. `done` is called once, now or later. */
   ask<Name extends keyof Face & string>(
