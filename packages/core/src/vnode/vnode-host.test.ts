@@ -97,8 +97,13 @@ let errors: string[];
 /** How vnodes were closed. */
 let closed: boolean[];
 
-function open(reopens: boolean): void {
+function open(reopens: boolean, others: { whole?: boolean; fencedForMs?: number } = {}): void {
   store = new ManualStore();
+  start(reopens, others);
+}
+
+/** One life of it. */
+function start(reopens: boolean, { whole = true, fencedForMs = 0 } = {}): void {
   store.start({ onProgress: () => host.onStoreProgress(), onFailure: (from) => host.onStoreProgress(from) });
   errors = [];
   closed = [];
@@ -106,7 +111,7 @@ function open(reopens: boolean): void {
   pool = new WorkerPool(clock);
   const logger: Logger = { ...silentLogger, error: (_fields, message) => errors.push(message) };
   const open = (context: VnodeContext): Parrot => new Parrot(context);
-  const module = { name: 'parrot', codec: {}, reopens, open };
+  const module = { name: 'parrot', codec: {}, reopens, fencedForMs, open };
   host = new VnodeHost({
     bounds: noBounds,
     self: 'a' as NodeId,
@@ -118,7 +123,7 @@ function open(reopens: boolean): void {
     pool,
     durability: 'process',
     standing: 'owner',
-    whole: true,
+    whole,
     intact: true,
     forgotten: false,
     epoch: 1 as Epoch,
@@ -306,6 +311,31 @@ describe('in a majority of the owners', () => {
     host.become('owner', 5 as Epoch, 'partial');
     host.become('owner', 6 as Epoch, 'whole');
     expect(stored()).toMatchObject({ sealed: true, state: 'whole' });
+  });
+
+  it('who may have forgotten what he answered does not count until nobody can count that any more, in a later life neither', () => {
+    const forgetful = { whole: false, fencedForMs: 30_000 };
+    open(false, forgetful);
+    host.become('owner', EPOCH, 'whole');
+    expect(host.countsInMajorities).toBe(false);
+    expect(stored()).toMatchObject({ state: 'whole', forgetful: true });
+    start(false, forgetful);
+    expect([host.whole, host.countsInMajorities]).toEqual([true, false]);
+    clock.advance(29_999);
+    expect(host.countsInMajorities).toBe(false);
+    clock.advance(1);
+    expect(host.countsInMajorities).toBe(true);
+    expect(stored()?.forgetful).toBeUndefined();
+    start(false, forgetful);
+    expect(host.countsInMajorities).toBe(true);
+  });
+
+  it('and sets no timer where nobody counts anything', () => {
+    open(false, { whole: false });
+    expect(clock.timers).toBe(0);
+    host.become('owner', EPOCH, 'whole');
+    expect(host.countsInMajorities).toBe(true);
+    expect(stored()?.forgetful).toBeUndefined();
   });
 
   it('another standing ends it, also when the partition comes back', () => {

@@ -10,7 +10,7 @@
  */
 import { BrokenInvariant } from '../base/assert.ts';
 import { WireError } from '../base/bytes.ts';
-import type { Host } from '../contracts/host.ts';
+import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { SPACE_META, type HashRange, type Place, type Store } from '../contracts/store.ts';
@@ -90,6 +90,7 @@ export class VnodeHost {
   #recordSeq: number | undefined;
   /** By the monotonic clock: until then somebody may still count what this vnode answered and has forgotten. */
   #countsFrom = -Infinity;
+  #fence: Timer | undefined;
   #sinks: ItemSink[] = [];
   /** Items that have changed so far. */
   #changes = 0;
@@ -100,8 +101,9 @@ export class VnodeHost {
     this.service = init.module.name;
     this.#mailbox = new Mailbox(init.mailboxMax ?? MAILBOX_MAX, () => init.host.monotonic());
     this.#record = this.#findOrMakeRecord();
-    // Who was an owner before and cannot prove it whole.
+    // Who was an owner before and cannot prove it whole; or could not a moment ago, in another life.
     if (!this.whole) this.#doubt();
+    else if (this.#record.forgetful === true) this.#beginFence();
     this.#context = this.#makeContext();
     this.#vnode = init.module.open(this.#context);
   }
@@ -144,8 +146,26 @@ export class VnodeHost {
   /** What it answered may have been forgotten. */
   #doubt(): void {
     if (this.#record.role !== 'owner') return;
-    this.#countsFrom = this.#init.host.monotonic() + (this.#init.module.fencedForMs ?? 0);
-    this.become('owner', this.#record.epoch, 'partial');
+    const isFenced = this.#beginFence();
+    if (isFenced && this.#record.forgetful !== true)
+      this.#write({ ...this.#record, state: 'partial', forgetful: true });
+    else this.become('owner', this.#record.epoch, 'partial');
+  }
+
+  /** From now on, as long as anybody may count what was answered before. False: of this module nobody counts anything. */
+  #beginFence(): boolean {
+    const { host, module } = this.#init;
+    const { fencedForMs = 0 } = module;
+    this.#fence?.cancel();
+    if (fencedForMs === 0) return false;
+    this.#countsFrom = host.monotonic() + fencedForMs;
+    this.#fence = host.setTimer(fencedForMs, () => this.#endFence());
+    return true;
+  }
+
+  #endFence(): void {
+    const { forgetful, ...record } = this.#record;
+    if (forgetful === true) this.#write(record);
   }
 
   get vnode(): Vnode<unknown, unknown> {
@@ -223,9 +243,10 @@ export class VnodeHost {
   become(role: VnodeStanding, epoch: Epoch, state: VnodeRecord['state'] = this.#record.state): void {
     const record = this.#record;
     if (record.role === role && record.state === state && this.#recordSeq !== undefined) return;
-    const { repairAsked, sealed, ...others } = record;
+    const { repairAsked, sealed, forgetful, ...others } = record;
     const stillAsked = repairAsked === true && role === 'owner';
     const stillSealed = sealed === true && role === 'owner';
+    const stillForgetful = forgetful === true && role === 'owner';
     this.#write({
       ...others,
       role,
@@ -233,6 +254,7 @@ export class VnodeHost {
       state,
       ...(stillAsked && { repairAsked }),
       ...(stillSealed && { sealed }),
+      ...(stillForgetful && { forgetful }),
     });
   }
 
@@ -291,6 +313,7 @@ export class VnodeHost {
 
   /** Its node stops, or it is empty and not needed. */
   close(): void {
+    this.#fence?.cancel();
     this.#vnode.close?.(true);
   }
 

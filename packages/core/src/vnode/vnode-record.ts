@@ -37,6 +37,11 @@ export interface VnodeRecord {
    * answered here that would have to be counted in a majority.
    */
   readonly sealed?: boolean;
+  /**
+   * What was answered to fenced commands may have been forgotten, so lately that somebody may still count it: it does none
+   * until `fencedForMs` are over, in later lives neither.
+   */
+  readonly forgetful?: boolean;
   /** Somebody asked for it to be repaired, and not all other copies have been merged since. */
   readonly repairAsked?: boolean;
   /** The cluster of whose ring `epoch` is. Missing in records of before: it is the one the node was in then. */

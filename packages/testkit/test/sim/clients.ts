@@ -8,12 +8,13 @@
  * keys are never deleted: one of them that is not found is a loss. Every request has a deadline by its coordinator's
  * own clock and must be answered by then, whatever the answer is.
  */
-import { latin1Decode, latin1Encode, stampHex, type Prng, type Timer } from '@rkv/core';
+import { latin1Decode, latin1Encode, stampHex, type Prng } from '@rkv/core';
 import { VERSION_AT, type QuorumStore } from '@rkv/store';
 import type { World } from '@rkv/testkit';
+import { expectAnswer } from './answers.ts';
 import { placementOf } from './copies.ts';
-import type { Found, History, Write } from './history.ts';
-import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
+import type { Acknowledged, Found, History } from './history.ts';
+import type { SimNode } from './rkv-cluster.ts';
 
 export interface ClientsInit {
   readonly world: World;
@@ -27,12 +28,12 @@ export interface ClientsInit {
   clusterTime(): number | undefined;
   /** Whether this node's answers are about the cluster. */
   isIn(citizen: SimNode): boolean;
-  onAcknowledged(write: Write): void;
+  onAcknowledged(write: Acknowledged): void;
   report(problem: string): void;
 }
 
 const CLIENTS = 3;
-const KEYS = 40;
+export const KEYS = 40;
 const HOT_KEYS = 4;
 /** Keys that are written whenever a certain node begins to serve. */
 const STARTERS = 3;
@@ -41,10 +42,6 @@ const STARTER_TRIES = 20;
 const STARTER_GAP_MS = 10;
 /** How long values live that expire. */
 const LIVES_MS = [500, 15_000] as const;
-/** How late an answer may be beyond its deadline, by the coordinator's monotonic clock. */
-const SLACK_MS = 100;
-/** A timer that is later than this was held by a process that stood still. */
-const TIMER_LATENESS_MS_MAX = 5;
 
 export class Clients {
   readonly #init: ClientsInit;
@@ -89,8 +86,8 @@ export class Clients {
       return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, false, undefined, lifeMs));
     }
     const number = dice.chance(0.5) ? dice.below(HOT_KEYS) : dice.below(KEYS);
-    const deletes = number % 2 === 0;
-    const key = `${deletes ? 'key' : 'kept'} ${number}`;
+    const deletes = isDeleted(number);
+    const key = keyOfNumber(number);
     if (dice.chance(0.4)) return this.#send(dice.pick(doors), (citizen) => this.#read(citizen, key));
     for (let times = dice.chance(0.2) ? 2 : 1; times > 0; times--) {
       const isDelete = deletes && dice.chance(0.3);
@@ -124,7 +121,7 @@ export class Clients {
       peace,
       placement: placement(),
     });
-    const answered = this.#expectAnswer(citizen, `${value ?? 'a delete'} of ${key}`);
+    const answered = expectAnswer(citizen, `${value ?? 'a delete'} of ${key}`, report);
     const sink: Parameters<QuorumStore['put']>[3] = {
       onWritten: (_existed, entry) => {
         answered();
@@ -148,7 +145,7 @@ export class Clients {
     const { kv } = citizen;
     if (kv === undefined) return;
     const settled = this.#init.isIn(citizen) ? this.#init.history.settledOf(key) : undefined;
-    const answered = this.#expectAnswer(citizen, `a read of ${key}`);
+    const answered = expectAnswer(citizen, `a read of ${key}`, this.#init.report);
     const { isIn, peace, clusterTime, history } = this.#init;
     const stretch = isIn(citizen) ? peace() : 0;
     const from = clusterTime();
@@ -168,26 +165,14 @@ export class Clients {
       onFailure: answered,
     });
   }
+}
 
-  /**
-   * Report the request unless the function returned is called in time. A coordinator that dies owes no answer, and one
-   * that stood still when the time was up has as long again from when it goes on.
-   */
-  #expectAnswer({ host, machine }: SimNode, what: string): () => void {
-    let due = 0;
-    const expectWithin = (ms: number): Timer => {
-      due = host.monotonic() + ms;
-      return host.setTimer(ms, judge);
-    };
-    const judge = (): void => {
-      if (host.monotonic() - due > TIMER_LATENESS_MS_MAX) timer = expectWithin(SLACK_MS);
-      else this.#init.report(`${what} through ${machine} is not answered ${SLACK_MS} ms after its deadline`);
-    };
-    let timer = expectWithin(REQUEST_TIMEOUT_MS + SLACK_MS);
-    let count = 0;
-    return () => {
-      timer.cancel();
-      if (++count > 1) this.#init.report(`${what} through ${machine} is answered ${count} times`);
-    };
-  }
+/** Half of the keys are never deleted. */
+function isDeleted(number: number): boolean {
+  return number % 2 === 0;
+}
+
+/** Of those that are written again and again. */
+export function keyOfNumber(number: number): string {
+  return `${isDeleted(number) ? 'key' : 'kept'} ${number}`;
 }

@@ -1,5 +1,6 @@
 /** Where the copies of a key belong under a ring, and which of them are there. */
 import {
+  bucketOf,
   primariesOf,
   partitionOf,
   ringBits,
@@ -29,11 +30,29 @@ import type { SimNode } from './rkv-cluster.ts';
 export const N = 3;
 export const W = 2;
 
+/** Keys that begin so lie in the strict bucket. */
+export const STRICT_PREFIX = 'strict ';
+
+export function isStrict(key: string): boolean {
+  return key.startsWith(STRICT_PREFIX);
+}
+
+/** Numbers that are counted up, and so written twice now and then. */
+export const COUNTER_PREFIX = 'count ';
+
+/** Whether strict keys may be asked of it: it has heard that they are. */
+export function hasStrictBucket({ node }: SimNode): boolean {
+  return bucketOf(node.document, STRICT_PREFIX).level === 'strict';
+}
+
 export interface Copy {
   readonly replica: Replica;
   /** Hex stamp of what is held; empty when nothing is. */
   readonly version: string;
-  /** Of all bytes of the entry; of its state where it expires or was swept, and may be in one form or the other; 0: nothing. */
+  /**
+   * Of all bytes of the entry; of its state where it expires or was swept, and may be in one form or the other, and where
+   * copies may have promised different ballots; 0: nothing.
+   */
   readonly digest: number;
   /** A tombstone's stamp, ms since 1970; undefined: it is none. */
   readonly deletedMs: number | undefined;
@@ -47,19 +66,26 @@ export function placementOf(key: string, document: RingDocument): string {
 }
 
 /** What the primaries of a key hold. */
-export function copiesOf(realm: Realm, key: string, document: RingDocument): Copy[] {
-  const citizens = citizensOf(realm);
+export function copiesOf(
+  realm: Realm,
+  key: string,
+  document: RingDocument,
+  citizens: readonly SimNode[] = citizensOf(realm),
+): Copy[] {
   return primariesOfKey(key, document).map((replica) => {
     const citizen = citizens.find(({ node }) => node.id === replica.node);
     const entry = citizen === undefined ? undefined : entryAt(citizen, replica.partition, key);
-    if (entry === undefined) return { replica, version: '', digest: 0, deletedMs: undefined };
+    // What was only promised to somebody is nothing.
+    if (entry === undefined || stampMs(entry, VERSION_AT) === 0)
+      return { replica, version: '', digest: 0, deletedMs: undefined };
     const deletedMs = typeOf(entry) === TOMBSTONE ? stampMs(entry, VERSION_AT) : undefined;
-    return { replica, version: stampHex(entry, VERSION_AT), digest: digestOf(entry), deletedMs };
+    return { replica, version: stampHex(entry, VERSION_AT), digest: digestOf(key, entry), deletedMs };
   });
 }
 
-function digestOf(entry: Uint8Array): number {
-  return digestBytes(expiryMs(entry) === 0 ? entry : entry.subarray(STATE_AT, STATE_END));
+function digestOf(key: string, entry: Uint8Array): number {
+  const isPlain = expiryMs(entry) === 0 && !isStrict(key);
+  return digestBytes(isPlain ? entry : entry.subarray(STATE_AT, STATE_END));
 }
 
 /** Of one of these keys, what its primaries hold, if it is not the same. Those that hold nothing may lack some versions. */
@@ -68,10 +94,11 @@ export function differingCopies(
   keys: readonly string[],
   mayLack: (key: string, version: string) => boolean,
 ): string | undefined {
-  const document = citizensOf(realm)[0]?.node.document;
+  const citizens = citizensOf(realm);
+  const document = citizens[0]?.node.document;
   if (document === undefined) return undefined;
   for (const key of keys) {
-    const copies = copiesOf(realm, key, document).filter(
+    const copies = copiesOf(realm, key, document, citizens).filter(
       ({ version }, _at, all) => version !== '' || !all.some((other) => mayLack(key, other.version)),
     );
     if (new Set(copies.map(({ digest }) => digest)).size <= 1) continue;
@@ -83,10 +110,11 @@ export function differingCopies(
 
 /** Of one of these keys, that it was deleted before this moment, and that tombstones of it still lie there. */
 export function unreaped(realm: Realm, keys: readonly string[], beforeMs: number): string | undefined {
-  const document = citizensOf(realm)[0]?.node.document;
+  const citizens = citizensOf(realm);
+  const document = citizens[0]?.node.document;
   if (document === undefined) return undefined;
   const key = keys.find((one) =>
-    copiesOf(realm, one, document).some(({ deletedMs }) => (deletedMs ?? Infinity) < beforeMs),
+    copiesOf(realm, one, document, citizens).some(({ deletedMs }) => (deletedMs ?? Infinity) < beforeMs),
   );
   return key === undefined ? undefined : `${key} was deleted long ago, and its tombstone is not reaped`;
 }

@@ -13,17 +13,31 @@ import {
   ringBits,
   SPACE_ENTRY,
   stampHex,
+  stampMs,
   type Place,
   type StoreRecord,
 } from '@rkv/core';
-import { payloadStart, placeKey, STRING, sumHi, sumLo, TOMBSTONE, typeOf, VERSION_AT } from '@rkv/store';
+import {
+  payloadStart,
+  placeKey,
+  STATE_AT,
+  STATE_END,
+  STRING,
+  sumHi,
+  sumLo,
+  TOMBSTONE,
+  typeOf,
+  VERSION_AT,
+} from '@rkv/store';
 import { digestBytes, type SimCluster } from '@rkv/testkit';
-import { N, W } from './copies.ts';
-import type { History, Write } from './history.ts';
+import { COUNTER_PREFIX, isStrict, N, W } from './copies.ts';
+import type { Acknowledged, History } from './history.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
 export interface DiskWatchInit {
   readonly history: History;
+  /** Of an entry of a strict key. */
+  strictStored(key: string, entry: Uint8Array): string | undefined;
   /** Of rings of these sizes the partitions may be; what is acknowledged is so under one of them. */
   readonly ringSizes: ReadonlySet<number>;
   readonly durability: 'process' | 'power';
@@ -45,7 +59,7 @@ export class DiskWatch {
   }
 
   /** Called as the client hears of it. */
-  acknowledged(cluster: SimCluster<SimNode>, write: Write): void {
+  acknowledged(cluster: SimCluster<SimNode>, write: Acknowledged): void {
     const { key, value, version } = write;
     this.#checkNodes(cluster, write);
     const good = Math.max(
@@ -58,7 +72,7 @@ export class DiskWatch {
   }
 
   /** A hint may have been handed over since it was counted, so whoever has stored it counts as well. */
-  #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement }: Write): void {
+  #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement }: Acknowledged): void {
     // The ring has changed meanwhile: who knows under which of the two it was counted.
     if (placement === '') return;
     const needed = Math.min(W, new Set(placement.split(' ')).size);
@@ -95,11 +109,14 @@ export class DiskWatch {
   }
 
   #lies(machine: string, key: string, entry: Uint8Array): void {
-    const { history, report } = this.#init;
+    const { history, strictStored, report } = this.#init;
+    // Somebody was promised something, and nothing was accepted yet.
+    if (stampMs(entry, VERSION_AT) === 0) return;
     // What an expired entry was swept into is its state in another form.
     if (typeOf(entry) === TOMBSTONE && (sumHi(entry) !== 0 || sumLo(entry) !== 0)) return;
     const name = key + latin1Decode(entry, VERSION_AT, VERSION_AT + 16);
-    const digest = digestBytes(entry);
+    // Under one ballot one state is accepted; what is promised goes on.
+    const digest = digestBytes(isStrict(key) ? entry.subarray(STATE_AT, STATE_END) : entry);
     const known = this.#states.get(name);
     if (known?.digest === digest) {
       known.machines.add(machine);
@@ -108,8 +125,10 @@ export class DiskWatch {
     if (known !== undefined)
       return report(`${key}: ${machine} holds another state under the stamp ${stampHex(entry, VERSION_AT)}`);
     this.#states.set(name, { digest, machines: new Set([machine]) });
-    if (typeOf(entry) !== STRING) return;
-    const problem = history.stored(key, latin1Decode(entry, payloadStart(entry), entry.length));
+    if (typeOf(entry) !== STRING || key.startsWith(COUNTER_PREFIX)) return;
+    const problem = isStrict(key)
+      ? strictStored(key, entry)
+      : history.stored(key, latin1Decode(entry, payloadStart(entry), entry.length));
     if (problem !== undefined) report(`on the disk of ${machine}, ${problem}`);
   }
 }

@@ -9,11 +9,16 @@
  *     definitely failed  never seen by anybody
  *     begun              may be seen; nothing else may
  *     excused            never settles: it went with a disk that was emptied after a minority had been forced (schism.ts)
- *     at peace           a write that began and ended so is stamped above all that was settled before it
+ *     at peace           a write that began and ended so is stamped above all that was settled before it; a condition was met,
+ *                        or not, by what was there
  *
  * A write that begins later, away from the primaries and by a slow clock, may be stamped below what is settled and be
  * read until its hints come home. That is the price of being always writable (docs/limits), and it is no problem here.
  */
+
+/** What must be there for a write to be made. */
+export type Condition =
+  { readonly kind: 'absent' | 'present' } | { readonly kind: 'equals'; readonly value: string };
 
 /** One write or delete. */
 export interface Write {
@@ -36,7 +41,10 @@ export interface Write {
    * cluster that has the key as well: nobody else could hold anything of it then.
    */
   readonly isAlone: boolean;
-  outcome: 'open' | 'acknowledged' | 'failed' | 'refused';
+  /** Undefined: it is made whatever is there. */
+  readonly condition: Condition | undefined;
+  /** `unmet`: its condition was not. It may have been once, and have left something that a later write has overruled. */
+  outcome: 'open' | 'acknowledged' | 'failed' | 'refused' | 'unmet';
   endedAt: number;
   /** Where its copies belonged when it began (copies.ts); empty when that had changed by its end. */
   placement: string;
@@ -47,6 +55,12 @@ export interface Write {
   /** When the cluster was first seen at peace after its acknowledgement. */
   settledAt: number;
 }
+
+/** What may be undone with a ring, and is asked whether it was. */
+export type Undoable = Pick<Write, 'outcome' | 'endedAt' | 'epoch' | 'through'>;
+
+/** What is looked at of something acknowledged, on the disks and in the end. */
+export type Acknowledged = Undoable & Pick<Write, 'key' | 'value' | 'begunAt' | 'placement' | 'version'>;
 
 /** What somebody read. */
 export interface Found {
@@ -88,6 +102,7 @@ export class History {
   failedCount = 0;
   /** Of those, surely not written. */
   refusedCount = 0;
+  unmetCount = 0;
   readCount = 0;
   /** What every clock has shown at one time: what was to expire before may have been swept then. */
   #sweptMs = 0;
@@ -105,11 +120,13 @@ export class History {
     write: Pick<
       Write,
       'key' | 'value' | 'untilMs' | 'through' | 'begunAt' | 'epoch' | 'peace' | 'isAlone' | 'placement'
-    >,
+    > &
+      Partial<Pick<Write, 'condition'>>,
   ): Write {
     const history = this.#of(write.key);
     const above = history.settled?.version ?? '';
     const begun: Write = {
+      condition: undefined,
       ...write,
       above,
       outcome: 'open',
@@ -144,6 +161,14 @@ export class History {
       : `${write.key}: two writes, ${twin.value ?? 'a delete'} and ${write.value ?? 'a delete'}, are acknowledged under the stamp ${version}`;
   }
 
+  /** The client was told that its condition did not hold. */
+  unmet(write: Write, now: number): void {
+    write.outcome = 'unmet';
+    write.endedAt = now;
+    this.unmetCount++;
+    if (write.peace !== 0) this.#atPeace.push(write);
+  }
+
   /** `definite`: the client was told that nothing was written. What is wrong with that, or undefined. */
   failed(write: Write, definite: boolean, now: number): string | undefined {
     write.outcome = definite ? 'refused' : 'failed';
@@ -166,7 +191,7 @@ export class History {
   atPeace(peace: number, isIn: (through: string) => boolean, now: number): string[] {
     const problems = this.#atPeace
       .filter((write) => write.peace === peace)
-      .flatMap((write) => this.#problemOfOrder(write));
+      .flatMap((write) => [...this.#problemOfOrder(write), ...this.#problemOfCondition(write)]);
     this.#atPeace = [];
     const waiting: Write[] = [];
     for (const write of this.#unsettled) {
@@ -184,7 +209,7 @@ export class History {
   }
 
   /** Some writes may be lost: they never settle. How many these are. */
-  excuse(mayGo: (write: Write) => boolean): number {
+  excuse(mayGo: (write: Undoable) => boolean): number {
     const before = this.#unsettled.length;
     this.#unsettled = this.#unsettled.filter((write) => !mayGo(write));
     return before - this.#unsettled.length;
@@ -315,12 +340,50 @@ export class History {
    * others wrote to the key at the same time may it stand below: it is stamped anew twice and not for ever.
    */
   #problemOfOrder(write: Write): string[] {
-    if (write.above === '' || write.version > write.above) return [];
-    const crowded = this.#of(write.key).writes.some((other) => other !== write && mayMeet(other, write));
-    if (crowded) return [];
+    if (write.outcome === 'unmet' || write.above === '' || write.version > write.above) return [];
+    if (this.#isCrowded(write)) return [];
     return [
       `${write.key}: ${write.value ?? 'a delete'} was acknowledged at ${write.version}, below ${write.above}, which was settled before it began: nobody will ever see it`,
     ];
+  }
+
+  /** At peace, and with nobody else at the key, its condition is judged by what was settled, or came later. */
+  #problemOfCondition(write: Write): string[] {
+    const { key, value, condition, outcome } = write;
+    if (condition === undefined || this.#isCrowded(write)) return [];
+    const isMet = outcome === 'acknowledged';
+    const found = this.#mayBeFoundBy(write);
+    const isPossible = found.some((what) => {
+      if (condition.kind === 'equals') return (what === condition.value) === isMet;
+      return ((what === undefined) === (condition.kind === 'absent')) === isMet;
+    });
+    if (isPossible) return [];
+    const asked = condition.kind === 'equals' ? `if it is ${condition.value}` : `if ${condition.kind}`;
+    const all = [...new Set(found)].map((what) => what ?? 'nothing').join(' or ');
+    return [
+      `${key}: ${value} was to be written ${asked}, and was${isMet ? '' : ' not'}, where ${all} was there`,
+    ];
+  }
+
+  /** Values that this one, alone at its key and at peace, may have come upon; undefined: none. */
+  #mayBeFoundBy(write: Write): (string | undefined)[] {
+    const { key, above, begunAt } = write;
+    const { writes, acknowledged } = this.#of(key);
+    const settled = acknowledged.get(above);
+    const isOver = settled === undefined || settled.value === undefined || settled.untilMs !== 0;
+    const found = writes.filter(
+      (other) =>
+        other !== write &&
+        other.begunAt <= begunAt &&
+        other.outcome !== 'refused' &&
+        (other.outcome !== 'acknowledged' || other.version >= above || (isOver && other.isAlone)),
+    );
+    const values = found.flatMap(({ value, untilMs }) => (untilMs === 0 ? [value] : [value, undefined]));
+    return settled === undefined ? [...values, undefined] : values;
+  }
+
+  #isCrowded(write: Write): boolean {
+    return this.#of(write.key).writes.some((other) => other !== write && mayMeet(other, write));
   }
 
   #of(key: string): KeyHistory {

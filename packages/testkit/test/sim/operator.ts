@@ -5,8 +5,16 @@
  * A machine whose node has left is emptied and started again later: then it is a new node. Of a member whose disk was lost
  * nothing comes back: it is called down, which ends its transfers, and removed by force, or a newcomer takes its place.
  */
-import { isOtherLine, votersOf, type AdminRequest, type NodeId, type RequestResult } from '@rkv/core';
+import {
+  bucketOf,
+  isOtherLine,
+  votersOf,
+  type AdminRequest,
+  type NodeId,
+  type RequestResult,
+} from '@rkv/core';
 import type { SimCluster, World } from '@rkv/testkit';
+import { hasStrictBucket, STRICT_PREFIX } from './copies.ts';
 import { Forcing } from './forcing.ts';
 import { citizensOf, readyNodes, type Realm } from './peace.ts';
 import type { SimNode } from './rkv-cluster.ts';
@@ -170,12 +178,19 @@ export class Operator {
     const doors = citizensOf(realm);
     if (doors.length === 0) return;
     const door = this.#dice.pick(doors);
+    if (!hasStrictBucket(door)) this.#openStrictBucket(door);
     if (world.now() < restlessUntilMs) this.#change(door);
     else this.#resizeBack(door);
     if (world.now() >= restlessUntilMs || this.#dice.chance(0.15)) this.#forgetLost(door);
     if (door.node.document.ringSize === this.#init.ringSize) this.#letIn(door);
     if (this.#dice.chance(0.7) || world.now() >= restlessUntilMs) this.#carryOut(door);
   };
+
+  #openStrictBucket(door: SimNode): void {
+    const was = bucketOf(door.node.document, STRICT_PREFIX);
+    const to = { n: was.n, level: 'strict' as const };
+    this.#ask(door, { kind: 'bucket', prefix: STRICT_PREFIX, to, was }, 'for a strict bucket');
+  }
 
   #change(door: SimNode): void {
     const off = this.#startable;

@@ -27,6 +27,7 @@ import {
   TOMBSTONE,
   typeOf,
   VERSION_AT,
+  type ChangeDesk,
   type KvCommand,
 } from '@rkv/store';
 import { digestBytes, type FaultKind } from '@rkv/testkit';
@@ -61,8 +62,8 @@ class OverwritingVnode extends KvVnode {
 class ForgetfulVnode extends KvVnode {
   readonly #context: VnodeContext;
 
-  constructor(context: VnodeContext, clock: HybridClock) {
-    super(context, clock);
+  constructor(context: VnodeContext, clock: HybridClock, desk: ChangeDesk) {
+    super(context, clock, { desk });
     this.#context = context;
   }
 
@@ -91,8 +92,8 @@ class ForgetfulVnode extends KvVnode {
 class HastyVnode extends KvVnode {
   readonly #context: VnodeContext;
 
-  constructor(context: VnodeContext, clock: HybridClock) {
-    super(context, clock);
+  constructor(context: VnodeContext, clock: HybridClock, desk: ChangeDesk) {
+    super(context, clock, { desk });
     this.#context = context;
   }
 
@@ -124,7 +125,7 @@ class RevivingVnode extends KvVnode {
 
 /** What it has deleted is removed after a moment, whoever else has heard of it or not. */
 class ForgettingVnode extends KvVnode {
-  constructor(context: VnodeContext, clock: HybridClock) {
+  constructor(context: VnodeContext, clock: HybridClock, desk: ChangeDesk) {
     const { host, bounds } = context;
     super(
       {
@@ -138,6 +139,7 @@ class ForgettingVnode extends KvVnode {
         },
       },
       clock,
+      { desk },
     );
   }
 
@@ -215,7 +217,7 @@ const TOO_FEW = /was acknowledged when it lay on \d partitions/;
 
 export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'overlay left out of merge': {
-    plant: { openVnode: (context, clock) => new ForgetfulVnode(context, clock) },
+    plant: { openVnode: (context, clock, desk) => new ForgetfulVnode(context, clock, desk) },
     shows: LOSS,
   },
 
@@ -268,7 +270,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   // And some more.
 
   'what is handed over overwrites what is held': {
-    plant: { openVnode: (context, clock) => new OverwritingVnode(context, clock) },
+    plant: { openVnode: (context, clock, desk) => new OverwritingVnode(context, clock, { desk }) },
     shows: LOSS,
   },
 
@@ -291,23 +293,24 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
 
   'acknowledged before it is flushed': {
     plant: {
-      openVnode: (context, clock) => new KvVnode({ ...context, durability: 'process' }, clock),
+      openVnode: (context, clock, desk) =>
+        new KvVnode({ ...context, durability: 'process' }, clock, { desk }),
     },
     shows: TOO_FEW,
   },
 
   'hints forgotten before they are acknowledged': {
-    plant: { openVnode: (context, clock) => new HastyVnode(context, clock) },
+    plant: { openVnode: (context, clock, desk) => new HastyVnode(context, clock, desk) },
     shows: LOST_COPY,
   },
 
   'what is handed over brings a deleted key back': {
-    plant: { openVnode: (context, clock) => new RevivingVnode(context, clock) },
+    plant: { openVnode: (context, clock, desk) => new RevivingVnode(context, clock, { desk }) },
     shows: /lost the delete/,
   },
 
   'a tombstone is reaped before all replicas saw it': {
-    plant: { openVnode: (context, clock) => new ForgettingVnode(context, clock) },
+    plant: { openVnode: (context, clock, desk) => new ForgettingVnode(context, clock, desk) },
     shows: /lost the delete/,
   },
 
@@ -317,7 +320,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
 
   'what is held already is never acknowledged in a handoff': {
-    plant: { openVnode: (context, clock) => new SilentVnode(context, clock) },
+    plant: { openVnode: (context, clock, desk) => new SilentVnode(context, clock, { desk }) },
     shows: /not settled/,
   },
 

@@ -33,6 +33,7 @@ import {
   type KvReply,
 } from '@rkv/store';
 import { SimCluster, type LinkProperties, type NodeLife, type World } from '@rkv/testkit';
+import { withChangesOnce } from './changes-once.ts';
 
 /** One life of a node. */
 export interface SimNode {
@@ -56,6 +57,9 @@ export interface Plant {
     clock: HybridClock,
     desk: ChangeDesk,
   ) => ReturnType<KvVnodeOpener>;
+  /** Which commands only a whole, unsealed owner of the same ring may do. */
+  readonly fences?: (command: KvCommand) => boolean;
+  readonly desk?: () => ChangeDesk;
   /** `machine`: what stays the same from life to life. */
   readonly clock?: (init: HybridClockInit, machine: string) => HybridClock;
   readonly stable?: (shipped: StableStore, host: Host, self: NodeId) => StableStore;
@@ -130,12 +134,12 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   };
   const clock = plant.clock?.(clockInit, life.name) ?? new HybridClock(clockInit);
   const { openVnode } = plant;
-  const desk = new ChangeDesk();
-  const shipped = kvModule(clock, { desk });
-  const module =
-    openVnode === undefined
-      ? shipped
-      : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock, desk) };
+  const desk = plant.desk?.() ?? new ChangeDesk();
+  const module: VnodeModule<KvCommand, KvReply> = {
+    ...kvModule(clock, { desk }),
+    ...(openVnode !== undefined && { open: (context) => openVnode(context, clock, desk) }),
+    ...(plant.fences !== undefined && { fences: plant.fences }),
+  };
   const id = nodeIdOf(life.name, diskNumber);
   const node = new Node({
     id,
@@ -145,7 +149,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     location: '',
     birth: { ringSize: init.ringSize, n: 3, level: 'eventual' },
     host,
-    transport: plant.transport?.(transport) ?? transport,
+    transport: withChangesOnce(plant.transport?.(transport) ?? transport),
     store,
     stable: plant.stable?.(life.stable, host, id) ?? life.stable,
     logger: overheard(life, init),

@@ -15,12 +15,17 @@ describe('rkv in the simulated world', () => {
     `keeps its promises in ${SEEDS} seeds of joins, leaves and faults of all kinds`,
     { timeout: 600_000 },
     () => {
+      let [strictAnswers, exact] = [0, 0];
       for (let seed = 1; seed <= SEEDS; seed++) {
-        const { problems, description, traceHash } = runScenario({ seed });
+        const { problems, description, traceHash, counts } = runScenario({ seed });
         expect(problems, `npm run sim -- --seed ${seed}\n${description}`).toEqual([]);
         hashes.set(seed, traceHash);
+        strictAnswers += counts.strictAnswers;
+        exact += counts.exact;
       }
       expect(new Set(hashes.values()).size).toBe(SEEDS);
+      expect(strictAnswers).toBeGreaterThan(100 * SEEDS);
+      expect(exact, 'counts and claims at peace').toBeGreaterThan(0);
     },
   );
 

@@ -101,9 +101,9 @@ function report(
 ): void {
   const n = (count: number): string => count.toLocaleString('en');
   const { acknowledged, failed, reads, commits, leaves, resizes, epochs, faults } = counts;
-  const { lostStores, lostDisks, excused } = counts;
+  const { lostStores, lostDisks, excused, unmet, exact, strictAnswers, strictDoubts } = counts;
   console.log(
-    `${n(seeds)} seeds from ${from}: ${n(acknowledged)} writes acknowledged, ${n(failed)} not, ${n(reads)} reads judged; ` +
+    `${n(seeds)} seeds from ${from}: ${n(acknowledged)} writes acknowledged, ${n(failed)} not, ${n(reads)} reads judged, ${n(unmet)} conditions unmet, ${n(exact)} counts and claims exact, ${n(strictAnswers)} answers of strict keys, ${n(strictDoubts)} in doubt; ` +
       `${n(commits)} commits, ${n(leaves)} leaves, ${n(resizes)} resizes, ${n(epochs)} epochs; ${n(faults)} faults, ${lostStores} stores and ${lostDisks} disks lost, ` +
       `${n(excused)} writes excused`,
   );

@@ -14,7 +14,10 @@
  * In some seeds a minority is told to go on without the others in the midst of it (forcing.ts); what may be lost of that, and
  * what not, says schism.ts.
  *
- * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts.
+ * A part of the keys is strict: what is promised of them, and when, says strict-keys.ts.
+ *
+ * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts,
+ * strict-final-check.ts.
  */
 import { eraOf, memberOf, type NodeId, type RingDocument, type WaitingTransfer } from '@rkv/core';
 import {
@@ -26,17 +29,21 @@ import {
   type Mishap,
   type SimCluster,
 } from '@rkv/testkit';
-import { Clients } from './clients.ts';
+import { Clients, type ClientsInit } from './clients.ts';
+import { ConditionalClients } from './conditional-clients.ts';
 import { copiesOf, differingCopies, unreaped, W } from './copies.ts';
 import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
-import { History } from './history.ts';
+import { History, type Acknowledged } from './history.ts';
+import type { Latest } from './latest.ts';
 import { Operator } from './operator.ts';
 import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
 import { rkvCluster, type Plant, type Removal, type SimNode } from './rkv-cluster.ts';
 import { RingWatch } from './ring-watch.ts';
 import { Schism } from './schism.ts';
+import { checkLatest, checkStrictKeys } from './strict-final-check.ts';
+import { StrictKeys } from './strict-keys.ts';
 
 export interface ScenarioOptions extends DrawOptions {
   readonly seed: number;
@@ -66,6 +73,10 @@ export type Count =
   | 'acknowledged'
   | 'failed'
   | 'reads'
+  | 'unmet'
+  | 'exact'
+  | 'strictAnswers'
+  | 'strictDoubts'
   | 'commits'
   | 'leaves'
   | 'resizes'
@@ -102,6 +113,8 @@ class Scenario {
   readonly #disks: DiskWatch;
   readonly #operator: Operator;
   readonly #clients: Clients;
+  readonly #strict: StrictKeys;
+  readonly #conditional: ConditionalClients;
   readonly #problems: string[] = [];
   readonly #describes: boolean;
   /** Members whose disk is gone for good. */
@@ -115,7 +128,7 @@ class Scenario {
   #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
-  readonly #schism = new Schism(this.#history);
+  readonly #schism: Schism;
   /** Of the cluster's rings that anybody has adopted the one that wins. */
   #latest: RingDocument | undefined;
   /** Stretches of peace so far; the last one lasts while `#peaceSince` is set. */
@@ -131,7 +144,13 @@ class Scenario {
     this.#watch = new RingWatch(this.#report);
     const { ringSize, durability, machines, atFirst, link, skewMsMax } = draw;
     const { ringSizes } = this.#watch;
-    this.#disks = new DiskWatch({ history: this.#history, ringSizes, durability, report: this.#report });
+    this.#disks = new DiskWatch({
+      history: this.#history,
+      strictStored: (key, entry) => this.#strict.stored(key, entry),
+      ringSizes,
+      durability,
+      report: this.#report,
+    });
     this.#cluster = rkvCluster({
       world,
       ringSize,
@@ -154,7 +173,11 @@ class Scenario {
       },
     });
     this.#realm = this.#realmOf(this);
-    this.#clients = this.#newClients();
+    const clients = this.#clientsInit();
+    this.#clients = new Clients(clients);
+    this.#conditional = new ConditionalClients(clients);
+    this.#strict = this.#newStrictKeys();
+    this.#schism = new Schism(this.#history, this.#conditional.latest, this.#strict.latest);
     this.#operator = new Operator({
       world,
       cluster: this.#cluster,
@@ -201,6 +224,10 @@ class Scenario {
       acknowledged: this.#history.acknowledgedCount,
       failed: this.#history.failedCount,
       reads: this.#history.readCount,
+      unmet: this.#history.unmetCount,
+      exact: this.#conditional.judgedCount,
+      strictAnswers: this.#strict.answeredCount,
+      strictDoubts: this.#strict.indefiniteCount,
       commits: this.#operator.commits,
       leaves: this.#operator.leaves,
       resizes: this.#watch.resizes,
@@ -228,7 +255,10 @@ class Scenario {
       return this.#report(
         `not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`,
       );
-    this.#schism.end();
+    this.#endSchism();
+    for (const problem of this.#conditional.check()) this.#report(problem);
+    checkLatest(this.#realm, this.#conditional.latest, this.#report);
+    checkStrictKeys(this.#realm, this.#strict, this.#report);
     checkFinalStates(this.#realm, this.#history, () => this.#clusterTime(), this.#report);
   }
 
@@ -243,25 +273,42 @@ class Scenario {
     return this.#lost.size === 0 || node.document.clusterId === this.#clusterId;
   }
 
-  #newClients(): Clients {
-    return new Clients({
+  #clientsInit(): ClientsInit {
+    return {
       world: this.#world,
       history: this.#history,
       untilMs: this.#draw.clientsUntil,
       doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
       peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
       clusterTime: () => (this.#wereClocksSet() || this.#isMemberAway() ? undefined : this.#clusterTime()),
-      onAcknowledged: (write) => {
-        // What a disk that was lost since has acknowledged is on it no more.
-        if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
-      },
+      onAcknowledged: this.#onAcknowledged,
       // What those hold that a forced ring has put aside is missing until they are back, as the operator was warned.
       isIn: ({ node: { document } }) =>
         document.clusterId === this.#clusterId &&
         document.epoch >= (this.#schism.epoch ?? 0) &&
         (eraOf(document.epoch) === 0 || document.members.every(({ status }) => status !== 'down')),
       report: this.#report,
+    };
+  }
+
+  #newStrictKeys(): StrictKeys {
+    return new StrictKeys({
+      world: this.#world,
+      untilMs: this.#draw.clientsUntil,
+      doors: () => citizensOf(this.#realm),
+      onAcknowledged: this.#onAcknowledged,
+      report: this.#report,
     });
+  }
+
+  readonly #onAcknowledged = (write: Acknowledged): void => {
+    // What a disk that was lost since has acknowledged is on it no more.
+    if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
+  };
+
+  #endSchism(): void {
+    this.#schism.end();
+    this.#strict.unite();
   }
 
   #heal(): void {
@@ -276,14 +323,21 @@ class Scenario {
       this.#restless() ??
       this.#operator.unfinished() ??
       (this.#lost.size === 0
-        ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ?? this.#unreaped())
+        ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ??
+          differingCopies(this.#realm, this.#strict.latest.keys, (key) => this.#strict.isPast(key)) ??
+          differingCopies(this.#realm, this.#conditional.latest.keys, () => this.#wasForced) ??
+          this.#unreaped())
         : undefined)
     );
   }
 
+  get #wasForced(): boolean {
+    return eraOf(this.#latest?.epoch ?? 0) > 0;
+  }
+
   /** In a ring that was forced tombstones stay. */
   #unreaped(): string | undefined {
-    if (eraOf(this.#latest?.epoch ?? 0) > 0) return undefined;
+    if (this.#wasForced) return undefined;
     return unreaped(this.#realm, this.#history.keys, this.#clocks()[0] - LIES_MS_MAX);
   }
 
@@ -352,11 +406,12 @@ class Scenario {
       this.#peaceSince = undefined;
       return;
     }
-    this.#schism.end();
+    this.#endSchism();
     if (this.#peaceSince === undefined) {
       this.#peaceSince = this.#world.now();
       this.#stretches++;
     }
+    this.#conditional.atPeace(this.#stretches);
     const isIn = (through: string): boolean => this.#watch.wasIn(through, this.#clusterId);
     for (const problem of this.#history.atPeace(this.#stretches, isIn, this.#world.now()))
       this.#report(problem);
@@ -419,12 +474,17 @@ class Scenario {
    * and nothing but anti-entropy would copy it to another since.
    */
   #isAloneWithSomething({ node }: SimNode): boolean {
-    return this.#history.keys.some((key) => {
-      const settled = this.#history.settledOf(key);
-      if (settled === undefined) return false;
-      const copies = copiesOf(this.#realm, key, node.document);
-      return !copies.some(({ replica, version }) => replica.node !== node.id && version >= settled.version);
-    });
+    const isAloneWith = (key: string, last: Acknowledged | undefined): boolean =>
+      last !== undefined &&
+      !copiesOf(this.#realm, key, node.document).some(
+        ({ replica, version }) => replica.node !== node.id && version >= last.version,
+      );
+    return (
+      this.#history.keys.some((key) => isAloneWith(key, this.#history.settledOf(key))) ||
+      [this.#strict.latest, this.#conditional.latest].some((latest) =>
+        latest.keys.some((key) => isAloneWith(key, latest.neededOf(key))),
+      )
+    );
   }
 
   #loseDisk(machine: string, lost: Loss): void {
@@ -443,7 +503,10 @@ class Scenario {
   #follow(document: RingDocument): void {
     if (document.epoch < (this.#latest?.epoch ?? 0)) return;
     this.#latest = document;
-    if (this.#schism.adopted(document, this.#world.now())) this.#world.toll.count('ring forced');
+    if (this.#schism.adopted(document, this.#world.now())) {
+      this.#world.toll.count('ring forced');
+      this.#strict.divide();
+    }
     const { members } = document;
     // It has handed over what it had and gone, under a ring that was undone.
     for (const { id } of members) if (this.#left.has(id)) this.#lost.add(id);
@@ -463,12 +526,14 @@ class Scenario {
   #mayEmpty(): boolean {
     const document = citizensOf(this.#realm)[0]?.node.document;
     if (document === undefined || unrest(this.#realm) !== undefined) return false;
-    return this.#history.keys.every((key) => {
-      const needed = this.#history.neededOf(key, (write) => this.#schism.mayGo(write));
-      if (needed === undefined) return true;
-      const copies = copiesOf(this.#realm, key, document);
-      return copies.filter(({ version }) => version >= needed.version).length >= W;
-    });
+    const isElsewhere = (history: History | Latest): boolean =>
+      history.keys.every((key) => {
+        const needed = history.neededOf(key, (write) => this.#schism.mayGo(write));
+        if (needed === undefined) return true;
+        const copies = copiesOf(this.#realm, key, document);
+        return copies.filter(({ version }) => version >= needed.version).length >= W;
+      });
+    return [this.#history, this.#strict.latest, this.#conditional.latest].every(isElsewhere);
   }
 
   #realmOf(scenario: Scenario): Realm {

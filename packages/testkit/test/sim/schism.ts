@@ -12,7 +12,12 @@
  * stranded disks are brought home.
  */
 import { eraOf, votersOf, type NodeId, type RingDocument } from '@rkv/core';
-import type { History, Write } from './history.ts';
+import type { Undoable } from './history.ts';
+
+/** Of what was acknowledged some may be lost; how many these are. */
+export interface Excusing {
+  excuse(mayGo: (write: Undoable) => boolean): number;
+}
 
 interface Force {
   readonly epoch: number;
@@ -23,7 +28,7 @@ interface Force {
 }
 
 export class Schism {
-  readonly #history: History;
+  readonly #histories: readonly Excusing[];
   #era = 0;
   #force: Force | undefined;
   /** Those of which everybody has come together since. */
@@ -32,8 +37,8 @@ export class Schism {
   /** Writes that may be lost. */
   excusedCount = 0;
 
-  constructor(history: History) {
-    this.#history = history;
+  constructor(...histories: Excusing[]) {
+    this.#histories = histories;
   }
 
   get isOpen(): boolean {
@@ -55,12 +60,12 @@ export class Schism {
   }
 
   /** Whether this write may be lost with a stranded disk. */
-  mayGo(write: Write): boolean {
+  mayGo(write: Undoable): boolean {
     return this.#force !== undefined && isUndone(write, this.#force);
   }
 
   /** Whether it was made under a ring that a forced one has undone, now or once: who holds it may bring it back late. */
-  wasUndone(write: Write): boolean {
+  wasUndone(write: Undoable): boolean {
     return this.mayGo(write) || this.#past.some((force) => isUndone(write, force));
   }
 
@@ -79,10 +84,13 @@ export class Schism {
   }
 
   #excuse(): void {
-    this.excusedCount += this.#history.excuse((write) => this.mayGo(write));
+    for (const history of this.#histories) this.excusedCount += history.excuse((write) => this.mayGo(write));
   }
 }
 
-function isUndone({ outcome, endedAt, epoch, through }: Write, { at, epoch: forced, few }: Force): boolean {
+function isUndone(
+  { outcome, endedAt, epoch, through }: Undoable,
+  { at, epoch: forced, few }: Force,
+): boolean {
   return outcome === 'acknowledged' && endedAt >= at && epoch < forced && !few.has(through as NodeId);
 }

@@ -4,8 +4,8 @@
  *
  * Everything is drawn from the seed. At the end all is healed, every key is read once more, and each must answer.
  */
-import { latin1Decode, latin1Encode, Prng, type HybridClock, type VnodeContext } from '@rkv/core';
-import type { Change, ChangeDesk, KvVnode } from '@rkv/store';
+import { Prng, type HybridClock, type VnodeContext } from '@rkv/core';
+import type { ChangeDesk, KvVnode } from '@rkv/store';
 import {
   checkLinearizable,
   describeFaults,
@@ -16,8 +16,10 @@ import {
   type Fault,
   type FaultKind,
   type LinearizableVerdict,
+  type Outcome,
 } from '@rkv/testkit';
 import { KvCluster, type Citizen } from '../kv/kv-cluster.ts';
+import { StrictOperations, type StrictOperation, type Told } from './strict-operations.ts';
 
 export interface StrictPlayInit {
   readonly seed: number;
@@ -44,10 +46,6 @@ const REGISTERS = ['r0', 'r1', 'r2', 'r3'];
 const COUNTERS = ['c0', 'c1'];
 const CLIENTS = 5;
 const QUIET_MS = 60_000;
-
-type Ask = (
-  done: (outcome: 'ok' | 'failed' | 'indefinite', output?: string | number | boolean | null) => void,
-) => void;
 
 export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictPlayInit): StrictResult {
   const dice = new Prng(seed);
@@ -79,25 +77,7 @@ export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictP
   const open = new Map<object, { readonly node: string; readonly life: Citizen | undefined }>();
   let answered = 0;
   let clientsEnd = false;
-  const seen = new Map<string, string | null>();
-
-  const ask = (
-    client: string,
-    node: string,
-    key: string,
-    asked: { kind: string; input?: string | number | [string, string] },
-    how: Ask,
-  ): void => {
-    const operation = history.begin({ client, node, key, ...asked });
-    open.set(operation, { node, life: machines.node(node) });
-    how((outcome, output) => {
-      open.delete(operation);
-      if (outcome === 'failed') return history.failed(operation);
-      if (outcome === 'indefinite') return history.indefinite(operation);
-      answered++;
-      return history.ok(operation, output === undefined ? {} : { output });
-    });
-  };
+  const operations = new StrictOperations(dice, { registers: REGISTERS, counters: COUNTERS });
   const { clusterId } = cluster.node('n1').document;
   /** A node that has not been let in yet is a cluster of its own. */
   const kvOf = (name: string) => {
@@ -106,109 +86,31 @@ export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictP
       ? citizen.kv
       : undefined;
   };
-  const change =
-    (
-      node: string,
-      key: string,
-      what: Change,
-      outputOf: (answer: {
-        applied: boolean;
-        existed: boolean;
-        text: string | null;
-      }) => string | number | boolean | null | undefined,
-    ): Ask =>
-    (done) => {
-      const kv = kvOf(node);
-      if (kv === undefined) return done('failed');
-      kv.change(key, what, undefined, {
-        onChanged: ({ applied, existed, value }) =>
-          done('ok', outputOf({ applied, existed, text: value === undefined ? null : latin1Decode(value) })),
-        onFailure: ({ definite }) => done(definite ? 'failed' : 'indefinite'),
-      });
+  const ask = (
+    client: string,
+    node: string,
+    { key, kind, input, ask: send }: StrictOperation,
+    then: (outcome: Outcome) => void = () => {},
+  ): void => {
+    const operation = history.begin({ client, node, key, kind, ...(input !== undefined && { input }) });
+    open.set(operation, { node, life: machines.node(node) });
+    const told: Told = (outcome, answer) => {
+      open.delete(operation);
+      if (outcome === 'ok') {
+        answered++;
+        history.ok(operation, answer);
+      } else history[outcome](operation);
+      then(outcome);
     };
-  const read =
-    (node: string, key: string, numeric: boolean): Ask =>
-    (done) => {
-      const kv = kvOf(node);
-      if (kv === undefined) return done('failed');
-      kv.get(key, undefined, {
-        onValue: (bytes, start, end) => {
-          const text = latin1Decode(bytes, start, end);
-          seen.set(key, text);
-          done('ok', numeric ? Number(text) : text);
-        },
-        onMissing: () => (seen.set(key, null), done('ok', null)),
-        onFailure: () => done('failed'),
-      });
-    };
+    const kv = kvOf(node);
+    if (kv === undefined) told('failed');
+    else send(kv, told);
+  };
 
-  const actOnRegister = (client: string, node: string): void => {
-    const key = dice.pick(REGISTERS);
-    const value = `${client}.${history.count}`;
-    const from = seen.get(key);
-    const roll = dice.below(10);
-    if (roll < 4) return ask(client, node, key, { kind: 'read' }, read(node, key, false));
-    if (roll < 7)
-      return ask(client, node, key, { kind: 'write', input: value }, (done) => {
-        const kv = kvOf(node);
-        if (kv === undefined) return done('failed');
-        kv.put(key, latin1Encode(value), undefined, {
-          onWritten: () => done('ok'),
-          onFailure: ({ definite }) => done(definite ? 'failed' : 'indefinite'),
-        });
-      });
-    const set = (when: Extract<Change, { kind: 'set' }>['when']): Change => ({
-      kind: 'set',
-      value: latin1Encode(value),
-      when,
-      until: 0,
-      returns: false,
-    });
-    if (roll < 8 && typeof from === 'string')
-      return ask(
-        client,
-        node,
-        key,
-        { kind: 'compareAndSet', input: [from, value] },
-        change(node, key, set({ kind: 'equals', value: latin1Encode(from) }), ({ applied }) => applied),
-      );
-    if (roll < 9)
-      return ask(
-        client,
-        node,
-        key,
-        { kind: 'writeIfAbsent', input: value },
-        change(node, key, set({ kind: 'absent' }), ({ applied }) => applied),
-      );
-    return ask(
-      client,
-      node,
-      key,
-      { kind: 'delete' },
-      change(
-        node,
-        key,
-        { kind: 'delete', when: { kind: 'always' }, returns: false },
-        ({ existed }) => existed,
-      ),
-    );
-  };
-  const actOnCounter = (client: string, node: string): void => {
-    const key = dice.pick(COUNTERS);
-    if (dice.chance(0.3)) return ask(client, node, key, { kind: 'total' }, read(node, key, true));
-    return ask(
-      client,
-      node,
-      key,
-      { kind: 'increment', input: 1 },
-      change(node, key, { kind: 'increment', by: 1n }, ({ text }) => Number(text)),
-    );
-  };
   const act = (client: string): void => {
     if (clientsEnd) return;
     const node = dice.pick(names);
-    if (dice.chance(0.7)) actOnRegister(client, node);
-    else actOnCounter(client, node);
+    ask(client, node, operations.draw(`${client}.${history.count}`));
     world.schedule(dice.between(5, 120), () => act(client), 'client');
   };
   for (let i = 1; i <= CLIENTS; i++) world.schedule(dice.below(100), () => act(`client${i}`), 'client');
@@ -226,21 +128,9 @@ export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictP
   if (!world.runUntilHolds(() => owed() === 0, QUIET_MS))
     stuck.push(`${owed()} operations were never answered`);
   for (const key of [...REGISTERS, ...COUNTERS]) {
-    const isCounter = COUNTERS.includes(key);
-    let last: string | undefined;
-    const again = (): void => {
-      const node = dice.pick(founders);
-      ask('last', node, key, { kind: isCounter ? 'total' : 'read' }, (done) =>
-        read(
-          node,
-          key,
-          isCounter,
-        )((outcome, output) => {
-          last = outcome;
-          done(outcome, output);
-        }),
-      );
-    };
+    let last: Outcome | undefined;
+    const again = (): void =>
+      ask('last', dice.pick(founders), operations.readOf(key), (outcome) => (last = outcome));
     for (let tries = 0; tries < 60 && last !== 'ok'; tries++) {
       last = undefined;
       cluster.within(again);

@@ -1,0 +1,217 @@
+/**
+ * Strict keys in the swarm: clients read, write, delete, compare and set, count and append, through any member, and what they
+ * were told must be linearizable, key by key, whatever breaks.
+ *
+ *     crashes, cuts, clocks, joins, leaves,    promised: linearizable (decision 0013). At worst a key is away
+ *     replacements, another ring size
+ *     a disk is lost                           the same. An acknowledged change is on others too, and the vnodes of the lost
+ *                                              disk do not vote before they have merged those. It may have been made when all
+ *                                              copies lay on one machine: such a one is spared (scenario.ts)
+ *     a member is gone for good, and removed   the same: its successors do not vote before they have healed
+ *     the ring is forced                       linearizable up to that moment. From then on until everybody is together either
+ *                                              side may have a majority of its own, and neither knows of the other: nothing
+ *                                              is promised of their order (docs/limits.md). What was acknowledged stays, but for
+ *                                              what an emptied disk may take (schism.ts). Then other keys begin, and are
+ *                                              linearizable again.
+ */
+import { latin1Decode } from '@rkv/core';
+import { payloadStart } from '@rkv/store';
+import {
+  checkLinearizable,
+  describeLinearizability,
+  History,
+  isLinearizable,
+  register,
+  counter,
+  type Model,
+  type Operation,
+  type World,
+} from '@rkv/testkit';
+import { StrictOperations, type StrictKinds, type StrictOperation } from '../strict/strict-operations.ts';
+import { text } from '../strict/text.ts';
+import { expectAnswer } from './answers.ts';
+import { hasStrictBucket, placementOf, STRICT_PREFIX } from './copies.ts';
+import type { Acknowledged } from './history.ts';
+import { Latest } from './latest.ts';
+import type { SimNode } from './rkv-cluster.ts';
+
+export interface StrictKeysInit {
+  readonly world: World;
+  readonly untilMs: number;
+  /** Nodes of the cluster. */
+  doors(): readonly SimNode[];
+  onAcknowledged(change: Acknowledged): void;
+  report(problem: string): void;
+}
+
+const CLIENTS = 2;
+const GAP_MS = [40, 400] as const;
+const REGISTERS = 3;
+const MODELS = [register, counter, text] as readonly Model[];
+/** What was written by nobody has this stamp. */
+const NO_VERSION = '0'.repeat(32);
+
+/** From one time that everybody is together to the next. */
+interface Span {
+  readonly keys: StrictKinds;
+  readonly operations: StrictOperations;
+  readonly history: History;
+}
+
+export class StrictKeys {
+  readonly #init: StrictKeysInit;
+  /** What was told until a ring was forced; that of the span that lasts is added in the end. */
+  readonly #judged: (readonly Operation[])[] = [];
+  #spans = 0;
+  #span: Span;
+  #isDivided = false;
+  #values = 0;
+  /** Of registers: values are never used twice. */
+  readonly #byValue = new Map<string, Operation>();
+  readonly #stored = new Set<string>();
+  readonly latest = new Latest();
+  answeredCount = 0;
+  indefiniteCount = 0;
+
+  constructor(init: StrictKeysInit) {
+    this.#init = init;
+    this.#span = this.#newSpan();
+    for (let i = 0; i < CLIENTS; i++) this.#begin(`strict client ${i}`);
+  }
+
+  /** Those that are judged to the end. */
+  get lastKeys(): string[] {
+    return this.#isDivided ? [] : [...new Set(this.#span.history.operations.map(({ key }) => key))];
+  }
+
+  /** Whether nothing is promised of its order any more. */
+  isPast(key: string): boolean {
+    return this.#isDivided || !allOf(this.#span.keys).includes(key);
+  }
+
+  /** The ring was forced. What is under way may have ended on either side. */
+  divide(): void {
+    if (this.#isDivided) return;
+    this.#isDivided = true;
+    this.#judged.push(this.#span.history.operations.map((operation) => ({ ...operation })));
+  }
+
+  /** Everybody is together. */
+  unite(): void {
+    if (!this.#isDivided) return;
+    this.#isDivided = false;
+    this.#span = this.#newSpan();
+  }
+
+  /** A disk has committed this entry of a strict key: what is wrong with that, or undefined. */
+  stored(key: string, entry: Uint8Array): string | undefined {
+    if (!isRegister(key)) return undefined;
+    const value = latin1Decode(entry, payloadStart(entry), entry.length);
+    this.#stored.add(value);
+    const origin = this.#byValue.get(value);
+    if (origin?.key !== key) return `${key} has the value ${value}, which nobody wrote`;
+    return origin.outcome === 'failed' ? refusedAndStored(key, value) : undefined;
+  }
+
+  /** Through this node. `then`: whether it was answered. */
+  read(citizen: SimNode, key: string, then: (answered: boolean) => void): void {
+    this.#ask('last', citizen, this.#span, this.#span.operations.readOf(key), then);
+  }
+
+  /** Each key whose answers have no order, and why. */
+  check(): string[] {
+    const spans = this.#isDivided ? this.#judged : [...this.#judged, this.#span.history.operations];
+    return spans.flatMap((operations) => {
+      const verdict = checkLinearizable({ operations }, { models: MODELS });
+      return isLinearizable(verdict) ? [] : [`strict keys: ${describeLinearizability(verdict)}`];
+    });
+  }
+
+  #newSpan(): Span {
+    const name = (what: string): string => `${STRICT_PREFIX}${this.#spans} ${what}`;
+    const keys = {
+      registers: Array.from({ length: REGISTERS }, (_, i) => name(`r${i}`)),
+      counters: [name('c')],
+      texts: [name('t')],
+    };
+    const { world } = this.#init;
+    const dice = world.prng(`strict operations ${this.#spans++}`);
+    const history = new History({ now: () => world.now() });
+    return { keys, operations: new StrictOperations(dice, keys), history };
+  }
+
+  #begin(client: string): void {
+    const { world, untilMs, doors } = this.#init;
+    const dice = world.prng(client);
+    const step = (): void => {
+      if (world.now() > untilMs) return;
+      world.schedule(dice.between(...GAP_MS), step, 'client');
+      const citizens = doors().filter(hasStrictBucket);
+      if (citizens.length === 0) return;
+      const citizen = dice.pick(citizens);
+      const span = this.#span;
+      const operation = span.operations.draw(`v${++this.#values}.`);
+      citizen.host.setTimer(0, () => this.#ask(client, citizen, span, operation));
+    };
+    world.schedule(dice.between(100, 300), step, 'client');
+  }
+
+  #ask(
+    client: string,
+    citizen: SimNode,
+    { history }: Span,
+    { key, kind, input, ask }: StrictOperation,
+    then: (answered: boolean) => void = () => {},
+  ): void {
+    const { kv, node, machine } = citizen;
+    // Who has not heard yet that the key is strict would write it otherwise.
+    if (kv === undefined || !hasStrictBucket(citizen)) return then(false);
+    const { world, report } = this.#init;
+    const open = history.begin({ client, node: machine, key, kind, ...(input !== undefined && { input }) });
+    const value = typeof input === 'string' ? input : Array.isArray(input) ? String(input[1]) : undefined;
+    if (value !== undefined) this.#byValue.set(value, open.operation);
+    const begun = {
+      ...{ key, value: value ?? kind, through: node.id, begunAt: world.now() },
+      epoch: node.document.epoch,
+    };
+    const placement = placementOf(key, node.document);
+    this.latest.asked(key);
+    const answered = expectAnswer(citizen, `${kind} of ${key}`, report);
+    ask(kv, (outcome, answer) => {
+      answered();
+      if (outcome === 'ok') {
+        this.answeredCount++;
+        history.ok(open, answer);
+        const version = answer?.version ?? NO_VERSION;
+        const isMoved = placementOf(key, node.document) !== placement;
+        if (version !== NO_VERSION)
+          this.#take({ ...begun, version, endedAt: world.now(), placement: isMoved ? '' : placement });
+      } else {
+        if (outcome === 'indefinite') this.indefiniteCount++;
+        history[outcome](open);
+        if (outcome === 'failed' && value !== undefined && this.#stored.has(value))
+          report(refusedAndStored(key, value));
+      }
+      then(outcome === 'ok');
+    });
+  }
+
+  #take(change: Omit<Acknowledged, 'outcome'>): void {
+    const acknowledged: Acknowledged = { ...change, outcome: 'acknowledged' };
+    this.latest.take(acknowledged);
+    this.#init.onAcknowledged(acknowledged);
+  }
+}
+
+function allOf({ registers, counters, texts = [] }: StrictKinds): string[] {
+  return [...registers, ...counters, ...texts];
+}
+
+/** Of counters and texts values tell less. */
+function isRegister(key: string): boolean {
+  return / r\d+$/.test(key);
+}
+
+function refusedAndStored(key: string, value: string): string {
+  return `${value} of ${key} is said not to be written, and lies on a disk`;
+}
