@@ -6,7 +6,7 @@
  *     remove(at)
  *     walk(visit)      visit(key, bytes) for all, in hash order; undefined where there is no such order
  *
- * - `strings`, `buffers`: a directory of small Maps by the next four bits of the hash, as PROTOCOLS 4 has it; a value
+ * - `strings`, `buffers`: a directory of small Maps by the next four bits of the hash, as rules 4 has it; a value
  *   is a latin1 string or a Buffer of its own. A Map keeps keys and not their hashes, so whoever splits or walks one
  *   hashes its keys again; keeping the hash words would cost each key an object.
  * - `one Map`: latin1 strings, the first thing that anybody writes.
@@ -49,7 +49,7 @@ export function engineNamed(name, { placeKey, memoryStore }) {
   }
 }
 
-/** How a value is kept, and shown as bytes: values cross contracts as borrowed bytes (PROTOCOLS 13). */
+/** How a value is kept, and shown as bytes: values cross contracts as borrowed bytes (rules 13). */
 function latin1Strings() {
   const shown = Buffer.alloc(ENTRY_BYTES_MAX);
   return {

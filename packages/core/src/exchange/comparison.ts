@@ -7,7 +7,7 @@
  * What is being written while the two talk differs for a moment. Each level is asked after the one above was answered, so
  * by then such a difference is gone; where it is not, an item comes twice, which does no harm.
  *
- * Source: Merkle trees as in Dynamo 4.7; Riak's hashtree exchange. PROTOCOLS 11.
+ * Source: Merkle trees as in Dynamo 4.7; Riak's hashtree exchange. rules 11.
  */
 import { assert } from '../base/assert.ts';
 import type { PartitionId } from '../contracts/ids.ts';

@@ -5,7 +5,7 @@
  * Copies that are alike cost a dozen bytes a round. What differs is mended one range after the other, in slices of work in
  * the background and a page at a time, so that a node that has much to mend serves on.
  *
- * Source: Riak's riak_kv_entropy_manager; PROTOCOLS 11. Not here: what a vnode's trees are made of (hash-tree.ts), and
+ * Source: Riak's riak_kv_entropy_manager; rules 11. Not here: what a vnode's trees are made of (hash-tree.ts), and
  * how a copy that lacks everything is built (handoff's repairs).
  */
 import type { Reader } from '../base/bytes.ts';

@@ -18,7 +18,7 @@
  *
  * The vnode whose last item goes has no records left. On a store that ends with the process none are written.
  *
- * Source: PROTOCOLS 11. Not here: what an item's state is; that is the module's.
+ * Source: rules 11. Not here: what an item's state is; that is the module's.
  */
 import type { Host, Timer } from '../contracts/host.ts';
 import type { PartitionId } from '../contracts/ids.ts';

@@ -8,7 +8,7 @@
  *
  * Each is from a place here to a place there, and of certain ranges of hashes.
  *
- * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
+ * Source: Riak Core's riak_core_handoff_manager; rules 9.
  */
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { HashRange, Place } from '../contracts/store.ts';

@@ -8,7 +8,7 @@
  * nodes say it at one time. Should one break unheard, its source knows that it was not proven complete, and hands over
  * as hints what it holds.
  *
- * Source: PROTOCOLS 9; decision 0009.
+ * Source: rules 9; decision 0009.
  */
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { HashRange, Place } from '../contracts/store.ts';

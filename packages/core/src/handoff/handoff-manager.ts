@@ -6,7 +6,7 @@
  * A transfer that is stopped - paused, cancelled, in excess of a limit that was lowered - ends like one that broke,
  * only that its receiver is told; when it runs again, what the receiver holds is compared and not sent anew.
  *
- * Source: Riak Core's riak_core_handoff_manager; PROTOCOLS 9.
+ * Source: Riak Core's riak_core_handoff_manager; rules 9.
  */
 import type { Reader } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';

@@ -9,7 +9,7 @@
  * (stretch.ts). If it holds the same there, that page is done; otherwise it names the digests of what it holds, and
  * what is not among them is sent. So nothing needs to be remembered between two lives of either side, no cursor that
  * could run ahead of its items, and what was written while no transfer ran is found like everything else. This is the
- * exchange that must find nothing left (PROTOCOLS 9), page by page and while changes are passed on: once the walk has
+ * exchange that must find nothing left (rules 9), page by page and while changes are passed on: once the walk has
  * come by a page, both sides stay alike in it. An empty place is not asked.
  *
  * ownership: once all that was sent up to the end of the walk is acknowledged, a last, empty frame asks the receiver

@@ -7,7 +7,7 @@
  * came is there.
  *
  * A vnode is repaired when an operator asks for it, which its record remembers until it is done; and when it is partial:
- * then, with all copies merged, it is whole (PROTOCOLS 3). Asked twice is one repair.
+ * then, with all copies merged, it is whole (rules 3). Asked twice is one repair.
  *
  * Source: Riak Core's riak_core_vnode_manager (repair).
  */

@@ -5,7 +5,7 @@
  * are made here. It is drawn anew at each start, whenever a value goes and whenever the store has lost something: what the
  * former one wrote may then lie elsewhere and not here, and under its name would be counted from the beginning.
  *
- * Source: the rules are those of PROTOCOLS 6 for shards; Riak's riak_core_vnode for the duties.
+ * Source: the rules are those of rules 6 for shards; Riak's riak_core_vnode for the duties.
  */
 import { compareBytes, WireError } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';

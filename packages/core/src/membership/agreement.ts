@@ -20,7 +20,7 @@
  * A cold machine: `propose`, `receive`, `learn`, `saved`, `saveFailed` and `tick` return effects, to be
  * performed in order. A `save` says in `after` what to give back to `saved` once it is durable.
  *
- * Source: Lamport, "Paxos Made Simple" (2001); PROTOCOLS 2; decisions 0006, 0008.
+ * Source: Lamport, "Paxos Made Simple" (2001); rules 2; decisions 0006, 0008.
  */
 import { assert, unreachable } from '../base/assert.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';

@@ -2,7 +2,7 @@
  * Changes of the buckets: which n and level hold for the keys with a prefix. Pure.
  *
  * Not staged: a change moves nothing, so there is nothing to plan. It is agreed as the next epoch and holds from then on.
- * Whether keys of it exist only the service knows, and whoever asks has looked (`rkv bucket`, PROTOCOLS 2); `was` tells the
+ * Whether keys of it exist only the service knows, and whoever asks has looked (`rkv bucket`, rules 2); `was` tells the
  * bucket that they lay in when he did, so that of two changes at one time the second looks again.
  *
  * What changes n or level of any key waits until nothing moves. A move hands over a partition, or fills a place, with

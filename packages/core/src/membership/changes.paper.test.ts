@@ -1,5 +1,5 @@
 /**
- * What a plan shows, change by change, and that a commit makes exactly that of the ring (PROTOCOLS 1.5).
+ * What a plan shows, change by change, and that a commit makes exactly that of the ring (rules 1.5).
  *
  * A ring before; then what would become of it: the changes, the ring after, what is reassigned at once and what is
  * transferred (`2 b>c`), what the operator is warned of.

@@ -12,7 +12,7 @@
  *
  * The *lowest* clock is for what must be over on all of them; there a member that is not up has the last word, which is no.
  *
- * Source: PROTOCOLS 10. Late by a message's way. Not promised: that it never goes back; it does when members come and go
+ * Source: rules 10. Late by a message's way. Not promised: that it never goes back; it does when members come and go
  * whose clocks are wrong.
  */
 import type { NodeId } from '../contracts/ids.ts';

@@ -1,6 +1,6 @@
 /**
  * What plan and commit promise whatever happens in between: a claimant that dies before any one message or save, two
- * operators at once, changes in any order one after another (PROTOCOLS 1.5, 2).
+ * operators at once, changes in any order one after another (rules 1.5, 2).
  */
 import { describe, expect, it } from 'vitest';
 import { clusterOf, id, Play } from '../../test/membership-play.ts';

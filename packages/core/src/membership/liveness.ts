@@ -15,7 +15,7 @@
  * A peer whose event loop is late says so in its heartbeats. It is up and slow: shown, and otherwise treated as ever.
  *
  * Source: heartbeat-gaps.ts for the time; the deaf bit is what SWIM's indirect probes find out, said by the one who knows;
- * damping as for routes (RFC 2439). PROTOCOLS 7 (last sentence). No clock but `now`, no chance.
+ * damping as for routes (RFC 2439). rules 7 (last sentence). No clock but `now`, no chance.
  * Not promised: that a peer called down is dead, or that two nodes think alike. Nothing here decides who is a member.
  */
 import type { NodeId } from '../contracts/ids.ts';

@@ -12,7 +12,7 @@
  * Of which epoch the forgotten promise was is known from the ring, which is saved first. With both damaged it is not,
  * and then the node does not start.
  *
- * Source: PROTOCOLS 2; decision 0006.
+ * Source: rules 2; decision 0006.
  */
 import { WireError } from '../base/bytes.ts';
 import type { NodeId } from '../contracts/ids.ts';

@@ -8,7 +8,7 @@
  * What a commit changes comes in one transition. Partitions of members who hand over move by transfers; those of members
  * who are removed by force have another owner at once (`reassigned`), who fetches from the other replicas.
  *
- * Source: Riak's plan and commit, which derives the ring twice from a random seed and compares; PROTOCOLS 2.
+ * Source: Riak's plan and commit, which derives the ring twice from a random seed and compares; rules 2.
  */
 import { jsonDecode, jsonEncode, latin1Encode } from '../base/bytes.ts';
 import { sha1Bytes, sha1Hex } from '../base/sha1.ts';

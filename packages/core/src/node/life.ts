@@ -6,7 +6,7 @@
  * from the page cache survive a killed process but not a machine that went dark; then nothing looks lost, and a vnode
  * that claimed to hold everything would be one of a majority that does not. So without proof its vnodes start partial.
  *
- * Source: PROTOCOLS 3.
+ * Source: rules 3.
  */
 import { jsonDecode, jsonEncode } from '../base/bytes.ts';
 

@@ -9,7 +9,7 @@
  * Those asked a moment after they declared themselves are in doubt still, so of three that heal at once none takes
  * the others for proof. Who does not answer is taken for one in doubt: possible loss is told, never hidden.
  *
- * Source: PROTOCOLS 3.
+ * Source: rules 3.
  */
 import type { Host } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';

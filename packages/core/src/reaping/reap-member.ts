@@ -8,7 +8,7 @@
  * Both only rise, and belong to one cluster. A node that comes into another one knows neither, until a member that knows
  * them has told it (or all of the others that they know as little); so long it takes nothing over.
  *
- * Source: PROTOCOLS 10, decision 0014. Not here: who asks, and in which order: reap-round.ts.
+ * Source: rules 10, decision 0014. Not here: who asks, and in which order: reap-round.ts.
  */
 import { compareStamps, stampHex, ZERO_STAMP } from '../base/hybrid-clock.ts';
 import type { NodeId } from '../contracts/ids.ts';

@@ -18,7 +18,7 @@
  * Who has been let in and not entered yet takes no part: it holds nothing of this cluster, and hears of bar and floor before
  * it takes anything over.
  *
- * Source: PROTOCOLS 10; decision 0014 says why this is enough.
+ * Source: rules 10; decision 0014 says why this is enough.
  */
 import { compareStamps, putStampMs, STAMP_BYTES, stampHex } from '../base/hybrid-clock.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';

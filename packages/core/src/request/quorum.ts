@@ -10,7 +10,7 @@
  * nodes, for a write of w (r + w > n) that counted its distinct nodes. Half of a node proves nothing: the write may
  * lie in the other half. quorum.paper.test.ts looks at every case; docs/decisions/0003 has the argument.
  *
- * Source: Dynamo 4.5 (sloppy quorum); PROTOCOLS 8 (counting).
+ * Source: Dynamo 4.5 (sloppy quorum); rules 8 (counting).
  */
 import { assert } from '../base/assert.ts';
 import type { NodeId } from '../contracts/ids.ts';

@@ -5,7 +5,7 @@
  * (membership/agreement.ts); gossip only spreads documents that were agreed. A document travels and is stored
  * as opaque bytes with a digest, so that a node passes on fields that it does not know.
  *
- * Source: Riak's riak_core_ring ("chstate"); PROTOCOLS 2 tells why it is agreed and not merged.
+ * Source: Riak's riak_core_ring ("chstate"); rules 2 tells why it is agreed and not merged.
  */
 import { assert } from '../base/assert.ts';
 import { jsonDecode, jsonEncode, WireError } from '../base/bytes.ts';

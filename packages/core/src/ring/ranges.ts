@@ -6,7 +6,7 @@
  * positions 0, 1, .. n-1. Between rings of different sizes a copy goes to the same position of the key's other list, so
  * that each of the n copies there comes from another one here.
  *
- * Source: PROTOCOLS 4; Riak's resize ("same preference-list position in the new ring").
+ * Source: rules 4; Riak's resize ("same preference-list position in the new ring").
  */
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange, Place } from '../contracts/store.ts';

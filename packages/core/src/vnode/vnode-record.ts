@@ -5,7 +5,7 @@
  * that the items beside it are the ones it speaks of; `state` tells whether the vnode holds everything that
  * an owner should; `actor` names this vnode's writes where writes accumulate.
  *
- * Source: PROTOCOLS 3; the lesson of riak_kv issue 679 ("a fresh clock after a failed local read").
+ * Source: rules 3; the lesson of riak_kv issue 679 ("a fresh clock after a failed local read").
  */
 import { jsonDecode, jsonEncode, WireError } from '../base/bytes.ts';
 import type { Epoch } from '../contracts/ids.ts';

@@ -14,7 +14,7 @@
  * majority is not to know that it was accepted by one: that takes acceptors that are settled, or a round of votes.
  *
  * Source: Rystsov, "CASPaxos: Replicated State Machines without logs" (2018), 2.2 and the one-round optimization;
- * PROTOCOLS 8. Not here: rounds and majorities (kv/strict-change.ts).
+ * rules 8. Not here: rounds and majorities (kv/strict-change.ts).
  */
 import { compareStamps, STAMP_BYTES, ZERO_STAMP } from '@rkv/core';
 import { encodeEntry, fieldsOf } from './codec.ts';

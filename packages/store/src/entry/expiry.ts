@@ -8,7 +8,7 @@
  * The register of expiry is void below base, so a change that keeps the expiry it found says it anew under its own stamp
  * (change.ts).
  *
- * Source: PROTOCOLS 6 and 10. What is read before it is changed is read by the same moment `nowMs`, the coordinator's.
+ * Source: rules 6 and 10. What is read before it is changed is read by the same moment `nowMs`, the coordinator's.
  */
 import { compareStamps, putStampMs, STAMP_BYTES } from '@rkv/core';
 import { expiryMs, VERSION_AT } from './layout.ts';

@@ -25,7 +25,7 @@
  * zero; what an expired entry is swept into keeps the sum that it had, so that nobody takes it for news.
  *
  * The readers here trust the bytes: `problemOf` (check.ts) has looked at them, or they are our own.
- * Source: PROTOCOLS 6.
+ * Source: rules 6.
  */
 import { compareStamps, STAMP_BYTES, stampMs } from '@rkv/core';
 

@@ -14,7 +14,7 @@
  * larger type code and the larger bytes win, and `onClash` is told. An entry and the tombstone it was swept into
  * (layout.ts) are no clash: one state, two forms.
  *
- * Source: PROTOCOLS 6; each register is a last-writer-wins register (Shapiro et al. 2011), their product a lattice.
+ * Source: rules 6; each register is a last-writer-wins register (Shapiro et al. 2011), their product a lattice.
  * Holds: commutative, associative and idempotent, byte for byte, over entries that `problemOf` has passed. What does
  * not change comes back as the same reference: who merges compares by `===`.
  * Not promised: that an expiry keeps off the content. Setting one raises the version and so restamps the value it

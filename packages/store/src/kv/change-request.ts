@@ -5,7 +5,7 @@
  * refuses has done nothing, and the next is asked; when all have, all are asked again after a moment. A
  * proposer that took the change and is not heard of any more may have made it: nobody else is asked to, unless it is a read.
  *
- * Source: PROTOCOLS 8.
+ * Source: rules 8.
  */
 import type { CountedList, Refusal, Replica, ReplicaRequest, RequestId } from '@rkv/core';
 import type { Change } from '../entry/change.ts';

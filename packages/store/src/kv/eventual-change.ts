@@ -7,7 +7,7 @@
  * Exact while all changes of a key run at one node, one after the other. Not promised: exactness while two nodes both hold
  * themselves for the first that is up, nor against plain writes that are stamped below the outcome and were not read.
  *
- * Source: PROTOCOLS 8.
+ * Source: rules 8.
  */
 import { compareStamps, STAMP_BYTES, ZERO_STAMP } from '@rkv/core';
 import { applyChange, entryAfter, type Change, type ChangeAnswer } from '../entry/change.ts';

@@ -8,7 +8,7 @@
  * A stand-in's value is an answer, its "not found" is none. Where everybody has answered and a quorum cannot be had
  * because one dead node took several copies, the primaries that answered suffice (request/quorum.ts of the core).
  *
- * Source: Dynamo 4.5 (read repair), Cassandra's digest reads; PROTOCOLS 8.
+ * Source: Dynamo 4.5 (read repair), Cassandra's digest reads; rules 8.
  */
 import {
   carveCopy,

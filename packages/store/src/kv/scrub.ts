@@ -13,7 +13,7 @@
  * It runs a moment after the vnode was opened, once a day, when damage was met, and when somebody asks for it, in the
  * pool of its node, in steps of some tenths of a millisecond.
  *
- * Source: PROTOCOLS 5. Not here: bringing anything from other replicas.
+ * Source: rules 5. Not here: bringing anything from other replicas.
  */
 import { partitionOf, rangeOf, SPACE_ENTRY, type PartitionId, type Position, type Timer } from '@rkv/core';
 import { placeKey } from './coordinator.ts';

@@ -18,7 +18,7 @@
  * Only owners count, one vote for each partition; they refuse when they are not whole, sealed or under another ring. Stand-ins
  * are not asked. Whoever lacks votes because of a ballot that is higher waits for a moment, longer each time.
  *
- * Source: Rystsov, "CASPaxos" (2018); PROTOCOLS 8.
+ * Source: Rystsov, "CASPaxos" (2018); rules 8.
  */
 import {
   compareStamps,

@@ -11,7 +11,7 @@
  * A pass walks through the vnode in steps of the node's pool. Between two the lowest moment and the lowest deletion that
  * are left are known, so one is begun only when there is something for it to do, and an idle vnode costs a look now and then.
  *
- * Strict keys that bear a ballot are left alone. Source: PROTOCOLS 10.
+ * Strict keys that bear a ballot are left alone. Source: rules 10.
  */
 import {
   compareStamps,

@@ -13,7 +13,7 @@
  * has taken a copy of its own, or with another that has. Or else the copies that sufficed would be all there is, and the
  * next disk that is lost could take the write with it.
  *
- * Source: Dynamo 4.5; PROTOCOLS 7 and 8.
+ * Source: Dynamo 4.5; rules 7 and 8.
  */
 import {
   carve,

@@ -7,7 +7,7 @@
  *
  * *Set aside* is renamed: it stays in the data directory, and the log says under which name. The node keeps its identity and
  * its place in the ring; the new store has another id, so its vnodes start partial and merge from the other replicas
- * (PROTOCOLS 3, 5). A node that is alone in its ring has the only copy there is: it does not start, and says what can be
+ * (rules 3, 5). A node that is alone in its ring has the only copy there is: it does not start, and says what can be
  * done.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
