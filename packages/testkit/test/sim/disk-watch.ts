@@ -30,7 +30,7 @@ import {
   VERSION_AT,
 } from '@rkv/store';
 import { digestBytes, type SimCluster } from '@rkv/testkit';
-import { COUNTER_PREFIX, isStrict, N, W } from './copies.ts';
+import { COUNTER_PREFIX, isStrict, N, placementOf, W } from './copies.ts';
 import type { Acknowledged, History } from './history.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
@@ -75,7 +75,16 @@ export class DiskWatch {
   #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement }: Acknowledged): void {
     // The ring has changed meanwhile: who knows under which of the two it was counted.
     if (placement === '') return;
-    const needed = Math.min(W, new Set(placement.split(' ')).size);
+    // A change is counted under the ring of its proposer, which may be another than the asked node has.
+    const rings = cluster.running.flatMap((machine) => {
+      const node = cluster.node(machine)?.node;
+      return node?.ready === true ? [node.document] : [];
+    });
+    const placements = rings
+      .filter(({ members }) => members.length > 1)
+      .map((document) => placementOf(key, document));
+    const owners = [placement, ...placements].map((nodes) => new Set(nodes.split(' ')).size);
+    const needed = Math.min(W, ...owners);
     const at = placeKey(key);
     const holders = new Set(this.#states.get(key + latin1Decode(bytesOf(version), 0, 16))?.machines);
     for (const machine of cluster.names) {
