@@ -31,7 +31,9 @@ import {
   type KvCommand,
 } from '@rkv/store';
 import { digestBytes, type FaultKind } from '@rkv/testkit';
+import { PLANTED_CHANGES } from './planted-changes.ts';
 import { withoutComparing, withoutExchange, withoutFilling } from './planted-frames.ts';
+import { portWith } from './port-with.ts';
 import type { KvPort, Plant } from './rkv-cluster.ts';
 
 type VnodeToken = Parameters<KvVnode['handleCommand']>[1];
@@ -357,6 +359,8 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     plant: { clock: (init) => new WallClock(init) },
     shows: /nobody will ever see it/,
   },
+
+  ...PLANTED_CHANGES,
 };
 
 /** Whether others have forced the second ring without this node, which has the first. */
@@ -364,30 +368,6 @@ function isPutAside(held: Uint8Array | undefined, heard: Uint8Array, self: NodeI
   if (held === undefined) return false;
   const [before, after] = [decodeDocument(held).document, decodeDocument(heard).document];
   return eraOf(after.epoch) > eraOf(before.epoch) && memberOf(after, self)?.status === 'down';
-}
-
-/** The shipped port with some of its methods replaced. */
-function portWith(shipped: KvPort, others: Partial<KvPort>): KvPort {
-  return {
-    get self() {
-      return shipped.self;
-    },
-    get epoch() {
-      return shipped.epoch;
-    },
-    get document() {
-      return shipped.document;
-    },
-    get full() {
-      return shipped.full;
-    },
-    list: (first, n) => shipped.list(first, n),
-    open: (request) => shipped.open(request),
-    close: (id) => shipped.close(id),
-    send: (id, at, replica, command, remainingMs) => shipped.send(id, at, replica, command, remainingMs),
-    alarm: (id, delayMs) => shipped.alarm(id, delayMs),
-    ...others,
-  };
 }
 
 type KvRequest = Parameters<KvPort['open']>[0];

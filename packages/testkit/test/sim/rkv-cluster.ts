@@ -34,6 +34,7 @@ import {
 } from '@rkv/store';
 import { SimCluster, type LinkProperties, type NodeLife, type World } from '@rkv/testkit';
 import { withChangesOnce } from './changes-once.ts';
+import { portWith } from './port-with.ts';
 
 /** One life of a node. */
 export interface SimNode {
@@ -43,6 +44,8 @@ export interface SimNode {
   readonly node: Node;
   /** Undefined until the node is ready. */
   kv: QuorumStore | undefined;
+  /** The same, for strict keys: takes changes to the second of a key's nodes, as whoever holds the first for down. */
+  aside: QuorumStore | undefined;
 }
 
 export type KvPort = ServicePort<KvCommand, KvReply>;
@@ -57,8 +60,6 @@ export interface Plant {
     clock: HybridClock,
     desk: ChangeDesk,
   ) => ReturnType<KvVnodeOpener>;
-  /** Which commands only a whole, unsealed owner of the same ring may do. */
-  readonly fences?: (command: KvCommand) => boolean;
   readonly desk?: () => ChangeDesk;
   /** `machine`: what stays the same from life to life. */
   readonly clock?: (init: HybridClockInit, machine: string) => HybridClock;
@@ -138,7 +139,6 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   const module: VnodeModule<KvCommand, KvReply> = {
     ...kvModule(clock, { desk }),
     ...(openVnode !== undefined && { open: (context) => openVnode(context, clock, desk) }),
-    ...(plant.fences !== undefined && { fences: plant.fences }),
   };
   const id = nodeIdOf(life.name, diskNumber);
   const node = new Node({
@@ -168,7 +168,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     onRemoved: (why) =>
       init.onRemoved(citizen, plant.removed?.(why) ?? why, store.places(SPACE_ENTRY).length > 0),
   });
-  const citizen: SimNode = { machine: life.name, host, node, kv: undefined };
+  const citizen: SimNode = { machine: life.name, host, node, kv: undefined, aside: undefined };
   node.start();
   return citizen;
 }
@@ -182,6 +182,14 @@ function becomeReady(
   const coordinator: Coordinator = { ...parts, defaults, readBytes: readBudget() };
   desk.attach(coordinator);
   citizen.kv = new QuorumStore(coordinator);
+  const port = portWith(parts.port, {
+    list: (first, n) => {
+      const list = parts.port.list(first, n);
+      const [head, ...others] = list.replicas;
+      return head === undefined ? list : { ...list, replicas: [...others, head] };
+    },
+  });
+  citizen.aside = new QuorumStore({ ...coordinator, port });
 }
 
 function overheard({ name, logger }: NodeLife, { onError }: RkvClusterInit): Logger {

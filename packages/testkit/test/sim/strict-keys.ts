@@ -14,7 +14,7 @@
  *                                              what an emptied disk may take (schism.ts). Then other keys begin, and are
  *                                              linearizable again.
  */
-import { latin1Decode } from '@rkv/core';
+import { latin1Decode, type Prng } from '@rkv/core';
 import { payloadStart } from '@rkv/store';
 import {
   checkLinearizable,
@@ -45,7 +45,12 @@ export interface StrictKeysInit {
 }
 
 const CLIENTS = 2;
-const GAP_MS = [40, 400] as const;
+const GAP_MS = [60, 600] as const;
+/** In how many steps several ask for one key in the same instant, through whatever nodes. */
+const CROWD_SHARE = 0.3;
+const CROWD = 3;
+/** How many are taken to a node of the key that is not its first: proposers are two then. */
+const ASIDE_SHARE = 0.15;
 const REGISTERS = 3;
 const MODELS = [register, counter, text] as readonly Model[];
 /** What was written by nobody has this stamp. */
@@ -58,6 +63,12 @@ interface Span {
   readonly history: History;
 }
 
+interface AskOptions {
+  readonly isAside?: boolean;
+  /** Whether it was answered. */
+  readonly onEnd?: (answered: boolean) => void;
+}
+
 export class StrictKeys {
   readonly #init: StrictKeysInit;
   /** What was told until a ring was forced; that of the span that lasts is added in the end. */
@@ -65,6 +76,7 @@ export class StrictKeys {
   #spans = 0;
   #span: Span;
   #isDivided = false;
+  readonly #aside: Prng;
   #values = 0;
   /** Of registers: values are never used twice. */
   readonly #byValue = new Map<string, Operation>();
@@ -75,6 +87,7 @@ export class StrictKeys {
 
   constructor(init: StrictKeysInit) {
     this.#init = init;
+    this.#aside = init.world.prng('strict aside');
     this.#span = this.#newSpan();
     for (let i = 0; i < CLIENTS; i++) this.#begin(`strict client ${i}`);
   }
@@ -115,7 +128,7 @@ export class StrictKeys {
 
   /** Through this node. `then`: whether it was answered. */
   read(citizen: SimNode, key: string, then: (answered: boolean) => void): void {
-    this.#ask('last', citizen, this.#span, this.#span.operations.readOf(key), then);
+    this.#ask('last', citizen, this.#span, this.#span.operations.readOf(key), { onEnd: then });
   }
 
   /** Each key whose answers have no order, and why. */
@@ -148,12 +161,23 @@ export class StrictKeys {
       world.schedule(dice.between(...GAP_MS), step, 'client');
       const citizens = doors().filter(hasStrictBucket);
       if (citizens.length === 0) return;
-      const citizen = dice.pick(citizens);
-      const span = this.#span;
-      const operation = span.operations.draw(`v${++this.#values}.`);
-      citizen.host.setTimer(0, () => this.#ask(client, citizen, span, operation));
+      const first = this.#send(client, dice.pick(citizens));
+      if (!dice.chance(CROWD_SHARE)) return;
+      for (let more = 1; more < CROWD; more++)
+        this.#send(`${client}, beside himself ${more}`, dice.pick(citizens), first);
     };
     world.schedule(dice.between(100, 300), step, 'client');
+  }
+
+  /** To this key, or to any; to which one. */
+  #send(client: string, citizen: SimNode, key?: string): string {
+    const span = this.#span;
+    const value = `v${++this.#values}.`;
+    const { operations } = span;
+    const operation = key === undefined ? operations.draw(value) : operations.drawFor(key, value);
+    const isAside = this.#aside.chance(ASIDE_SHARE);
+    citizen.host.setTimer(0, () => this.#ask(client, citizen, span, operation, { isAside }));
+    return operation.key;
   }
 
   #ask(
@@ -161,11 +185,12 @@ export class StrictKeys {
     citizen: SimNode,
     { history }: Span,
     { key, kind, input, ask }: StrictOperation,
-    then: (answered: boolean) => void = () => {},
+    { isAside = false, onEnd = () => {} }: AskOptions = {},
   ): void {
-    const { kv, node, machine } = citizen;
+    const { node, machine } = citizen;
+    const kv = isAside && citizen.kv !== undefined ? citizen.aside : citizen.kv;
     // Who has not heard yet that the key is strict would write it otherwise.
-    if (kv === undefined || !hasStrictBucket(citizen)) return then(false);
+    if (kv === undefined || !hasStrictBucket(citizen)) return onEnd(false);
     const { world, report } = this.#init;
     const open = history.begin({ client, node: machine, key, kind, ...(input !== undefined && { input }) });
     const value = typeof input === 'string' ? input : Array.isArray(input) ? String(input[1]) : undefined;
@@ -192,7 +217,7 @@ export class StrictKeys {
         if (outcome === 'failed' && value !== undefined && this.#stored.has(value))
           report(refusedAndStored(key, value));
       }
-      then(outcome === 'ok');
+      onEnd(outcome === 'ok');
     });
   }
 

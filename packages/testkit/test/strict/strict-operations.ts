@@ -49,12 +49,18 @@ export class StrictOperations {
     if (this.#dice.chance(REGISTERS_SHARE)) return this.#ofRegister(value);
     const { texts = [] } = this.#keys;
     return texts.length > 0 && this.#dice.chance(TEXTS_SHARE)
-      ? this.#ofText(value, texts)
+      ? this.#ofText(value, this.#dice.pick(texts))
       : this.#ofCounter();
   }
 
-  #ofRegister(value: string): StrictOperation {
-    const key = this.#dice.pick(this.#keys.registers);
+  /** Another one to this key. */
+  drawFor(key: string, value: string): StrictOperation {
+    const { registers, counters } = this.#keys;
+    if (registers.includes(key)) return this.#ofRegister(value, key);
+    return counters.includes(key) ? this.#ofCounter(key) : this.#ofText(value, key);
+  }
+
+  #ofRegister(value: string, key = this.#dice.pick(this.#keys.registers)): StrictOperation {
     const from = this.#seen.get(key);
     const roll = this.#dice.below(10);
     if (roll < 4) return this.readOf(key);
@@ -82,15 +88,13 @@ export class StrictOperations {
     return { key, kind: 'delete', ask: changeOf(key, change, ({ existed }) => existed) };
   }
 
-  #ofCounter(): StrictOperation {
-    const key = this.#dice.pick(this.#keys.counters);
+  #ofCounter(key = this.#dice.pick(this.#keys.counters)): StrictOperation {
     if (this.#dice.chance(READS_SHARE)) return this.readOf(key);
     const ask = changeOf(key, { kind: 'increment', by: 1n }, ({ text }) => Number(text));
     return { key, kind: 'increment', input: 1, ask };
   }
 
-  #ofText(value: string, texts: readonly string[]): StrictOperation {
-    const key = this.#dice.pick(texts);
+  #ofText(value: string, key: string): StrictOperation {
     if (this.#dice.chance(READS_SHARE)) return this.readOf(key);
     const ask = changeOf(key, { kind: 'append', value: latin1Encode(value) }, ({ length }) => length);
     return { key, kind: 'append', input: value, ask };
