@@ -311,14 +311,18 @@ class LmdbStore implements Store {
     this.#judged(cause);
     this.#group = new Group();
     this.#committing = false;
-    if (this.#mode === 'open') {
+    const failure = storeErrorOf(cause, this.#path);
+    this.#failure = failure;
+    // Who is told reads what was there before: an environment that cannot be read is opened anew first.
+    const tell = (): void => this.#handler?.onFailure(fromSeq, failure);
+    if (this.#mode !== 'open') tell();
+    else {
       this.#mode = 'failing';
       this.#retryMs = RETRY_MS;
-      if (this.#isReadable()) this.#scheduleRetry();
-      else this.#reopen();
+      if (!this.#isReadable()) return this.#reopen(tell);
+      this.#scheduleRetry();
+      tell();
     }
-    this.#failure = storeErrorOf(cause, this.#path);
-    this.#handler?.onFailure(fromSeq, this.#failure);
     this.#maybeIdle();
   }
 
@@ -336,8 +340,8 @@ class LmdbStore implements Store {
     }
   }
 
-  /** Closed first: lmdb-js hands out the one that is open again. */
-  #reopen(): void {
+  /** Closed first: lmdb-js hands out the one that is open again. `then`: once it can be read, if it can. */
+  #reopen(then = (): void => {}): void {
     this.#committing = true;
     const reopen = (): void => {
       this.#committing = false;
@@ -347,6 +351,7 @@ class LmdbStore implements Store {
         this.#failure = storeErrorOf(error, this.#path);
       }
       if (this.#mode === 'failing') this.#scheduleRetry();
+      then();
       this.#maybeIdle();
     };
     const closing = this.#environment?.close() ?? Promise.resolve();
