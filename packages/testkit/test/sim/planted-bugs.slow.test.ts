@@ -7,9 +7,26 @@ import { PLANTED, type PlantedBug } from './planted-bugs.ts';
 import { catchBug, SEEDS_MAX } from './planted-table.ts';
 import { runScenario } from './scenario.ts';
 
+/**
+ * Which seed caught it when that was last looked at (`npm run sim -- --planted`), where it was not one of the first. One that is out
+ * of date costs time: then it is searched for from the beginning.
+ */
+const LIKELY: Readonly<Record<string, number>> = {
+  'ring told before persisted': 3,
+  "a fallback's not-found counted": 9,
+  'actor reused after a clock step': 5,
+  'hints forgotten before they are acknowledged': 10,
+  'what is handed over brings a deleted key back': 12,
+  'a tombstone is reaped before all replicas saw it': 18,
+  'a ring takes another size before its places are filled': 5,
+  'a member that was put aside keeps its old ring': 3,
+  'a node that is in no ring any more is taken for one that has left': 18,
+  'who has promised once never promises again': 5,
+};
+
 describe('a planted bug is caught', () => {
   it.each(Object.entries(PLANTED))('%s', { timeout: 600_000 }, (name, bug) => {
-    const caught = catchBug(bug);
+    const caught = catchBug(bug, LIKELY[name]);
     expect(caught, `caught within ${SEEDS_MAX} seeds`).toBeDefined();
     expect(caught?.shipped, 'the shipped code is clean on the same seed').toEqual([]);
     console.log(`${name}: caught by seed ${caught?.seed}`);
