@@ -7,6 +7,7 @@
  */
 import { latin1Decode, stampHex, type PartitionId } from '@rkv/core';
 import { KV_SERVICE, VERSION_AT } from '@rkv/store';
+import type { World } from '@rkv/testkit';
 import { askVnode, copiesOf, distinctNodes, placementOf, W } from './copies.ts';
 import type { Found, History } from './history.ts';
 import { citizensOf, type Realm } from './peace.ts';
@@ -14,6 +15,7 @@ import { REQUEST_TIMEOUT_MS, type SimNode } from './rkv-cluster.ts';
 
 /** Repairs and the like end by themselves. */
 const LAST_REQUESTS_MS = 3_000;
+const STORED_WITHIN_MS = 1_000;
 
 export function checkFinalStates(
   realm: Realm,
@@ -26,7 +28,7 @@ export function checkFinalStates(
     const problem = problemOfCopies(realm, key, history);
     if (problem !== undefined) report(problem);
   }
-  for (const citizen of citizensOf(realm)) checkCounts(citizen, report);
+  for (const citizen of citizensOf(realm)) checkCounts(citizen, realm.cluster.world, report);
   readAll(realm, history, clusterTime, report);
   realm.cluster.world.runFor(LAST_REQUESTS_MS);
   for (const { node, machine } of citizensOf(realm)) {
@@ -90,14 +92,18 @@ function problemOfCopies(realm: Realm, key: string, history: History): string | 
   return `${key}: ${what} is on ${good.length} primaries on ${nodes} nodes; the primaries hold ${held}`;
 }
 
-/** A vnode's running counts are those of what it holds. */
-function checkCounts(citizen: SimNode, report: (problem: string) => void): void {
+/** A vnode's running counts are those of what it holds, once what is on its way into the store is there: a sweep, for one. */
+function checkCounts(citizen: SimNode, world: World, report: (problem: string) => void): void {
   const { ringSize } = citizen.node.document;
   for (let p = 0; p < ringSize; p++) {
     if (citizen.node.vnode(KV_SERVICE, p as PartitionId) === undefined) continue;
     for (let range = 0; range < ringSize; range++) {
-      const problem = problemOfCount(citizen, p as PartitionId, range as PartitionId);
-      if (problem !== undefined) report(problem);
+      const problem = (): string | undefined =>
+        problemOfCount(citizen, p as PartitionId, range as PartitionId);
+      if (problem() === undefined) continue;
+      world.runUntilHolds(() => problem() === undefined, STORED_WITHIN_MS);
+      const lasting = problem();
+      if (lasting !== undefined) report(lasting);
     }
   }
 }
