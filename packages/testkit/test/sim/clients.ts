@@ -20,6 +20,8 @@ export interface ClientsInit {
   readonly world: World;
   readonly history: History;
   readonly untilMs: number;
+  /** Times as long as usual between two requests. */
+  readonly pace: number;
   /** Nodes that may be asked now. */
   doors(): readonly SimNode[];
   /** The stretch of peace that lasts now, or 0. */
@@ -68,10 +70,10 @@ export class Clients {
   }
 
   #begin(dice: Prng): void {
-    const { world, untilMs } = this.#init;
+    const { world, untilMs, pace } = this.#init;
     const step = (): void => {
       if (world.now() > untilMs) return;
-      world.schedule(dice.between(5, 120), step, 'client');
+      world.schedule(dice.between(5, 120) * pace, step, 'client');
       this.#act(dice);
     };
     world.schedule(dice.between(100, 300), step, 'client');

@@ -83,10 +83,10 @@ export class ConditionalClients {
   }
 
   readonly #step = (): void => {
-    const { world, untilMs, doors } = this.#init;
+    const { world, untilMs, pace, doors } = this.#init;
     if (world.now() > untilMs) return;
     const dice = this.#dice;
-    world.schedule(dice.between(...GAP_MS), this.#step, 'client');
+    world.schedule(dice.between(...GAP_MS) * pace, this.#step, 'client');
     const nodes = doors();
     if (nodes.length === 0) return;
     const roll = dice.below(10);

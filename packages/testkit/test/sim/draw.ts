@@ -54,6 +54,8 @@ const LOSS_SHARE = 0.5;
 const FORCED_SHARE = 0.2;
 const FORCED_FROM: Span = [18_000, 33_000];
 const FORCED_FOR: Span = [5_000, 20_000];
+/** A run of many minutes may be busy or quiet: in a quiet one hints drain, sweeps end and trees meet between two faults. */
+const PACES = [1, 2, 4];
 
 const KINDS: readonly FaultKind[] = [
   'cut',
@@ -89,6 +91,8 @@ export interface Draw {
   readonly skewMsMax: number;
   /** One machine's wall clock is wrong by an hour, until something sets it right. */
   readonly hourOff: { readonly machine: string; readonly byMs: number } | undefined;
+  /** How many times as long as usual clients wait between two requests. */
+  readonly pace: number;
   /** In order of time, so that a schedule plays as it is printed. */
   readonly faults: readonly Fault[];
   /** From then on nothing is broken any more, and from then on nobody writes; virtual milliseconds. */
@@ -135,6 +139,7 @@ export function drawScenario(world: World, { faults, kinds: given, minutes = 1 }
     link: dice.pick(LINKS),
     skewMsMax: dice.pick(SKEWS_MS_MAX),
     hourOff: drawHourOff(world.prng('hour off'), machines),
+    pace: minutes === 1 ? 1 : world.prng('pace').pick(PACES),
     faults: (
       faults ?? (calm ? [] : [...inEach(minutes, STORMS).flatMap(storm), ...losses, ...forced])
     ).toSorted((a, b) => a.at - b.at),

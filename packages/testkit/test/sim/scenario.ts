@@ -176,7 +176,7 @@ class Scenario {
     const clients = this.#clientsInit();
     this.#clients = new Clients(clients);
     this.#conditional = new ConditionalClients(clients);
-    this.#strict = this.#newStrictKeys();
+    this.#strict = new StrictKeys({ ...clients, doors: () => citizensOf(this.#realm) });
     this.#schism = new Schism(this.#history, this.#conditional.latest, this.#strict.latest);
     this.#operator = new Operator({
       world,
@@ -278,6 +278,7 @@ class Scenario {
       world: this.#world,
       history: this.#history,
       untilMs: this.#draw.clientsUntil,
+      pace: this.#draw.pace,
       doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
       peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
       clusterTime: () => (this.#wereClocksSet() || this.#isMemberAway() ? undefined : this.#clusterTime()),
@@ -289,16 +290,6 @@ class Scenario {
         (eraOf(document.epoch) === 0 || document.members.every(({ status }) => status !== 'down')),
       report: this.#report,
     };
-  }
-
-  #newStrictKeys(): StrictKeys {
-    return new StrictKeys({
-      world: this.#world,
-      untilMs: this.#draw.clientsUntil,
-      doors: () => citizensOf(this.#realm),
-      onAcknowledged: this.#onAcknowledged,
-      report: this.#report,
-    });
   }
 
   readonly #onAcknowledged = (write: Acknowledged): void => {

@@ -25,24 +25,21 @@ import {
   counter,
   type Model,
   type Operation,
-  type World,
 } from '@rkv/testkit';
 import { StrictOperations, type StrictKinds, type StrictOperation } from '../strict/strict-operations.ts';
 import { text } from '../strict/text.ts';
 import { expectAnswer } from './answers.ts';
+import type { ClientsInit } from './clients.ts';
 import { hasStrictBucket, placementOf, STRICT_PREFIX } from './copies.ts';
 import type { Acknowledged } from './history.ts';
 import { Latest } from './latest.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
-export interface StrictKeysInit {
-  readonly world: World;
-  readonly untilMs: number;
-  /** Nodes of the cluster. */
-  doors(): readonly SimNode[];
-  onAcknowledged(change: Acknowledged): void;
-  report(problem: string): void;
-}
+/** `doors`: nodes of the cluster. */
+export type StrictKeysInit = Pick<
+  ClientsInit,
+  'world' | 'untilMs' | 'pace' | 'doors' | 'onAcknowledged' | 'report'
+>;
 
 const CLIENTS = 2;
 const GAP_MS = [60, 600] as const;
@@ -154,11 +151,11 @@ export class StrictKeys {
   }
 
   #begin(client: string): void {
-    const { world, untilMs, doors } = this.#init;
+    const { world, untilMs, pace, doors } = this.#init;
     const dice = world.prng(client);
     const step = (): void => {
       if (world.now() > untilMs) return;
-      world.schedule(dice.between(...GAP_MS), step, 'client');
+      world.schedule(dice.between(...GAP_MS) * pace, step, 'client');
       const citizens = doors().filter(hasStrictBucket);
       if (citizens.length === 0) return;
       const first = this.#send(client, dice.pick(citizens));
