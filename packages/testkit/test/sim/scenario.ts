@@ -335,10 +335,11 @@ class Scenario {
   /**
    * What a newcomer brought with a stamp below the reap floor is not compared between the owners: it hands it to each of
    * them. When it is lost meanwhile some may have it and others not. And who was let in under a ring that was undone brings
-   * what it has of that, which need not be all copies (decision 0014).
+   * what it has of that, which need not be all copies (decision 0014). Nor has each of its vnodes what it failed to write.
    */
   readonly #mayLack = (key: string, version: string): boolean => {
     if (this.#emptied + this.#lostDisks > 0 && this.#history.isBrought(key, version)) return true;
+    if (this.#history.mayBeHalfBrought(key, version)) return true;
     const write = this.#history.acknowledgedAt(key, version);
     return write !== undefined && this.#schism.wasUndone(write);
   };
