@@ -91,6 +91,10 @@ const replies: [KvReply, string][] = [
   [{ kind: 'merged', existed: false, untilMs: 0, later: undefined }, '01 00'],
   [{ kind: 'merged', existed: true, untilMs: 0, later: stampOf(9) }, `01 03 ${hexOf(stampOf(9))}`],
   [{ kind: 'merged', existed: true, untilMs: 3, later: undefined }, '01 05 4008000000000000'],
+  [
+    { kind: 'merged', existed: false, untilMs: 0, later: stampOf(9), tooLate: true },
+    `01 0a ${hexOf(stampOf(9))}`,
+  ],
   [{ kind: 'held', entry: undefined, whole: true }, '02 02'],
   [{ kind: 'held', entry, whole: true }, `02 03 ${hexOf(entry)}`],
   [{ kind: 'page', items: [], more: false }, '03 00 00000000'],

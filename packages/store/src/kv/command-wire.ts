@@ -2,7 +2,7 @@
  * The commands of the store's vnodes and their answers (commands.ts) as bytes.
  *
  * ```
- * merge  1, hash 8, key, entry            -> 1, flags {existed, later, expires}, [stamp 16], [f64 until]
+ * merge  1, hash 8, key, entry            -> 1, flags {existed, later, expires, too late}, [stamp 16], [f64 until]
  * get    2, hash 8, key, flags {whole, strict} -> 2, flags {held, whole}, entry or its header
  * page   9, range u16, limit u16, f64 now, after?  -> 3, u8 more, u32 count, {hash 8, key, state 24, u8 live}*
  * tally  4, range u16                     -> 4, f64 entries, f64 live, digest 8, [f64 expiring]
@@ -52,6 +52,7 @@ import { readFlush, readFlushed, writeFlush, writeFlushed } from './flush-wire.t
 const EXISTED = 1;
 const LATER = 2;
 const EXPIRES = 4;
+const TOO_LATE = 8;
 const HELD = 1;
 const WHOLE = 2;
 const GRANTED = 4;
@@ -244,6 +245,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.u8(
           (reply.existed ? EXISTED : 0) |
             (reply.later === undefined ? 0 : LATER) |
+            (reply.tooLate === undefined ? 0 : TOO_LATE) |
             (reply.untilMs === 0 ? 0 : EXPIRES),
         );
         if (reply.later !== undefined) out.bytes(reply.later);
@@ -312,7 +314,8 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const flags = input.u8();
         const later = (flags & LATER) !== 0 ? input.view(16).slice() : undefined;
         const untilMs = (flags & EXPIRES) !== 0 ? input.f64() : 0;
-        return { kind: 'merged', existed: (flags & EXISTED) !== 0, untilMs, later };
+        const tooLate = (flags & TOO_LATE) === 0 ? undefined : true;
+        return { kind: 'merged', existed: (flags & EXISTED) !== 0, untilMs, later, tooLate };
       }
       case 2: {
         const flags = input.u8();

@@ -117,8 +117,10 @@ export interface MergedReply {
   readonly existed: boolean;
   /** The moment of what was held before; 0: none. Whether it is past is for the coordinator to say. */
   readonly untilMs: number;
-  /** The version held, when it is later than the entry's: the write counts for nothing here. 16 bytes. */
+  /** A stamp above the entry's: that of what is held, so that the write counts for nothing here, or the one below. 16 bytes. */
   readonly later: Uint8Array | undefined;
+  /** The entry was not taken: deletes are forgotten up to a stamp above its own, or a flush goes on that is. `later` is above that. */
+  readonly tooLate?: true | undefined;
 }
 
 /** What is held. */

@@ -149,6 +149,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#flushes = flushes;
     this.#flush = new VnodeFlush({
       context,
+      clock,
       isStrict: (key) => desk.isStrict(key),
       find: (at) => this.#findReadable(at),
       replace: (at, before, after) => this.#overwrite(at, before, after),
@@ -342,13 +343,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       // Too late for a flush or the reap floor. It is stamped anew, above what is held too: the merge below is of that.
       const isAbove = held !== undefined && compareStamps(held, VERSION_AT, late, 0) > 0;
       const later = isAbove ? held.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) : late.slice();
-      return token.reply({ kind: 'merged', existed, untilMs, later });
+      return token.reply({ kind: 'merged', existed, untilMs, later, tooLate: true });
     }
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
     const inFlight = this.#overlay.get(key);
-    const reply = { kind: 'merged' as const, existed, untilMs, later };
+    const reply = { kind: 'merged' as const, existed, untilMs, later, tooLate: undefined };
     if (inFlight === undefined && command.flushed !== true) return token.reply(reply);
     const waiting = { stored: () => token.reply(reply), failed: () => token.fail('the store failed') };
     if (command.flushed === true) this.#overlay.waitForFlush(inFlight, waiting);
@@ -385,7 +386,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, command);
     if (entry !== undefined && this.#isUnreadable(command, entry))
       return token.fail('the entry is damaged here');
-    this.#held.entry = entry;
+    // What a flush has come upon is gone for whoever reads it, also where the walk has not been yet.
+    this.#held.entry =
+      entry === undefined || command.strict === true ? entry : this.#flushes.remainsOf(command.key, entry);
     this.#held.whole = command.whole;
     token.reply(this.#held);
     // Of a large value this would keep the memory, long after it has been deleted.
