@@ -8,7 +8,8 @@ import { ALWAYS, type Change, type ChangeProblem, type Condition } from '../entr
 import { EXPIRY_MS_MAX } from '../entry/expiry.ts';
 import type { Failure } from './api.ts';
 import type { VersionedAnswer } from './change-wire.ts';
-import { kvCodec, STATE_AT, STATE_END, type KvCommand, type KvReply } from './commands.ts';
+import { kvCodec } from './command-wire.ts';
+import { STATE_AT, STATE_END, type KvCommand, type KvReply } from './commands.ts';
 
 const hexOf = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
