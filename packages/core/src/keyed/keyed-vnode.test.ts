@@ -132,10 +132,10 @@ describe('looking for what is past', () => {
     for (let i = 0; i < 1_000; i++) vnode.handleHandoffItem(encodeItem(placeOf(`k${i}`), value), () => {});
   });
 
-  function sweep(clock: (look: number) => number | undefined): number {
+  function sweep(clock: (look: number) => number | undefined): number | undefined {
     lowestClock = () => clock(++looks);
     host.advance(31_000);
-    return vnode.countItems([ALL_HASHES]);
+    return vnode.countItems?.([ALL_HASHES]);
   }
 
   it('comes by every key', () => expect(sweep(() => 1)).toBe(0));
