@@ -85,7 +85,7 @@ export { checkCommand } from './command/check-command.ts';
 export { simulate, type SimulateInit } from './simulation/simulate.ts';
 export { simulateSeeds, SimulatedSeeds, type SimulateSeedsInit } from './simulation/simulate-seeds.ts';
 export { Simulation, SimulationBroken, type PlayAgain, type Played } from './simulation/simulation.ts';
-export type { SimOperation, SimOperations, SimRequest, Told } from './simulation/clients.ts';
+export type { ClientMemory, SimOperation, SimOperations, SimRequest, Told } from './simulation/clients.ts';
 export { describeEvents, parseEvents, type MemberChange, type SimEvent } from './simulation/sim-event.ts';
 export type { AnyModule, Door, Modules, SimRing, SimRingInit } from './simulation/sim-ring.ts';
 export type { AnyModel, Promised } from './simulation/judge.ts';

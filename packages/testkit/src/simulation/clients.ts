@@ -21,14 +21,18 @@ export interface SimRequest {
   readonly input: Json | undefined;
   /** Who asks. */
   readonly client: string;
+  readonly memory: ClientMemory;
 }
+
+/** What one client remembers of one key from one of its requests to the next: a token, a lease. Empty when a play begins. */
+export type ClientMemory = Map<string, Json>;
 
 /** One kind of thing that clients do; the kind is one of the model's. */
 export interface SimOperation {
   /** How often, beside the others. Default 1. */
   readonly weight?: number;
-  /** What goes in, as the model has it. */
-  input?(dice: Prng, client: string): Json;
+  /** What goes in, as the model has it. Undefined: there is nothing to be done now, and the client does something else later. */
+  input?(dice: Prng, client: string, memory: ClientMemory): Json | undefined;
   /**
    * Carry it out. `done` is to be called once, now or later, from what the node calls back; after the client has lost its
    * patience it is not listened to. A throw is a problem of its own and ends the play.
@@ -53,6 +57,8 @@ export interface ClientsInit {
 
 export class Clients {
   readonly #init: ClientsInit;
+  /** By client and key. */
+  readonly #memories = new Map<string, ClientMemory>();
   #resting = false;
 
   constructor(init: ClientsInit) {
@@ -71,11 +77,13 @@ export class Clients {
       if (this.#resting) return;
       const kind = pickKind(dice, this.#init.operations);
       const key = dice.pick(keys);
-      const input = (this.#init.operations[kind] as SimOperation).input?.(dice, client);
+      const operation = this.#init.operations[kind] as SimOperation;
+      const input = operation.input?.(dice, client, this.#memoryOf(client, key));
       const at = dice.u32();
       const doors = ring.doors();
       const door = doors[at % doors.length];
-      if (door === undefined) this.#goOn(client, dice);
+      const isIdle = operation.input !== undefined && input === undefined;
+      if (door === undefined || isIdle) this.#goOn(client, dice);
       else this.ask({ door, kind, key, input, client }, () => this.#goOn(client, dice));
     };
     world.schedule(dice.between(1, 2 * thinkMs), act, 'client');
@@ -83,7 +91,11 @@ export class Clients {
 
   /** One request; `then` gets what was told, undefined when nothing was. */
   ask(
-    { door, kind, ...asked }: Omit<SimRequest, 'node'> & { readonly door: Door; readonly kind: string },
+    {
+      door,
+      kind,
+      ...asked
+    }: Omit<SimRequest, 'node' | 'memory'> & { readonly door: Door; readonly kind: string },
     then: (told: Told | undefined) => void,
   ): void {
     const { world, history, patienceMs, operations, report } = this.#init;
@@ -113,7 +125,15 @@ export class Clients {
       then(told);
     };
     // What is asked of a process that stands still reaches it when that goes on; of one that has died, never.
-    door.host.setTimer(0, () => operation.ask({ ...asked, node: door.node }, done));
+    const request = { ...asked, node: door.node, memory: this.#memoryOf(client, key) };
+    door.host.setTimer(0, () => operation.ask(request, done));
+  }
+
+  #memoryOf(client: string, key: string): ClientMemory {
+    const name = JSON.stringify([client, key]);
+    const memory = this.#memories.get(name) ?? new Map<string, Json>();
+    this.#memories.set(name, memory);
+    return memory;
   }
 }
 

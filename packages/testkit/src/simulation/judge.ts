@@ -18,7 +18,8 @@ export type Promised = 'settled' | 'linearizable';
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyModel = Model<any>;
 
-export function judge(history: Operations, model: AnyModel, promised: Promised): string[] {
+export function judge(all: Operations, model: AnyModel, promised: Promised): string[] {
+  const history = { ...all, operations: all.operations.filter(({ kind }) => model.kinds.includes(kind)) };
   if (promised === 'settled' && MODELS.includes(model)) {
     const verdict = checkSettled(history);
     return isSettled(verdict) ? [] : [describeSettled(verdict)];

@@ -53,6 +53,8 @@ export interface SimulateInit {
   readonly model: AnyModel;
   /** By kinds of the model: what clients do. */
   readonly operations: SimOperations;
+  /** What clients do besides. It is in the history, and no model judges it. */
+  readonly beside?: SimOperations;
   /** The kind by which every key is read in the end, through every node. */
   readonly read: string;
   /** What the service promises. Default `settled`. */
@@ -119,6 +121,7 @@ class Play {
 
   constructor(init: SimulateInit, seed: number) {
     const { nodes = 4, joins = 1, vnode, ringSize = 16, n = 3, durability = 'power' } = init;
+    checkKinds(init);
     this.#init = init;
     this.#world = new World({ seed });
     this.#history = new History({ now: () => this.#world.now() });
@@ -196,12 +199,12 @@ class Play {
   }
 
   #newClients(): Clients {
-    const { operations, keys = 5, clients = 3, thinkMs = 60, patienceMs = 5_000 } = this.#init;
+    const { operations, beside, keys = 5, clients = 3, thinkMs = 60, patienceMs = 5_000 } = this.#init;
     return new Clients({
       world: this.#world,
       ring: this.#ring,
       history: this.#history,
-      operations,
+      operations: { ...operations, ...beside },
       keys: typeof keys === 'number' ? Array.from({ length: keys }, (_, i) => `k${i + 1}`) : keys,
       ...{ clients, thinkMs, patienceMs },
       report: (problem) => this.#report(problem),
@@ -268,4 +271,13 @@ class Play {
   #report(problem: string): void {
     if (!this.#problems.includes(problem)) this.#problems.push(problem);
   }
+}
+
+/** A name with a slip in it would be judged by nobody. */
+function checkKinds({ model, operations, beside = {} }: SimulateInit): void {
+  for (const kind of Object.keys(operations))
+    if (!model.kinds.includes(kind))
+      throw new Error(`a ${model.name} knows no "${kind}", but ${model.kinds.join(', ')}`);
+  for (const kind of Object.keys(beside))
+    if (model.kinds.includes(kind)) throw new Error(`"${kind}" is an operation of the ${model.name}`);
 }
