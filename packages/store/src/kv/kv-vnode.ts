@@ -336,9 +336,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const held = this.#findSound(command);
     const existed = held !== undefined && isLive(held, 0);
     const untilMs = held === undefined ? 0 : expiryMs(held);
-    const { bar } = this.#context.bounds;
-    const isReaped = compareStamps(entry, VERSION_AT, bar, 0) <= 0;
-    const late = this.#flushes.floorAbove(entry) ?? (isReaped ? bar : undefined);
+    const late = this.#tooLateFor(entry);
     if (late !== undefined) {
       // Too late for a flush or the reap floor. It is stamped anew, above what is held too: the merge below is of that.
       const isAbove = held !== undefined && compareStamps(held, VERSION_AT, late, 0) > 0;
@@ -354,6 +352,14 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const waiting = { stored: () => token.reply(reply), failed: () => token.fail('the store failed') };
     if (command.flushed === true) this.#overlay.waitForFlush(inFlight, waiting);
     else if (inFlight !== undefined) this.#overlay.wait(inFlight, waiting);
+  }
+
+  /** What deletes are forgotten up to, or the flush that goes on: the higher one, where the entry is not above it. */
+  #tooLateFor(entry: Uint8Array): Uint8Array | undefined {
+    const { bar } = this.#context.bounds;
+    const floor = this.#flushes.floorAbove(entry);
+    if (compareStamps(entry, VERSION_AT, bar, 0) > 0) return floor;
+    return floor !== undefined && compareStamps(floor, 0, bar, 0) > 0 ? floor : bar;
   }
 
   #isDamaged(at: RecordKey): boolean {
