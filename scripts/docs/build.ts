@@ -67,7 +67,7 @@ async function main(): Promise<void> {
     excludeInternal: true,
     excludeExternals: true,
     sort: ['kind', 'instance-first', 'alphabetical'],
-    categoryOrder: ['Guides', 'Reference', 'Packages', 'Decisions', '*'],
+    categoryOrder: ['Guides', 'Tutorial', 'Reference', 'Packages', 'Decisions', '*'],
     defaultCategory: 'Reference',
     includeHierarchySummary: false,
     navigation: { includeCategories: true, includeGroups: false, includeFolders: false },
@@ -78,7 +78,7 @@ async function main(): Promise<void> {
     customCss: join(root, 'scripts/docs/site.css'),
     lightHighlightTheme: 'github-light',
     darkHighlightTheme: 'github-dark',
-    highlightLanguages: ['ts', 'js', 'json', 'bash', 'yaml'],
+    highlightLanguages: ['ts', 'js', 'json', 'bash', 'yaml', 'diff'],
     headings: { readme: false, document: true },
     validation: {
       notExported: true,

@@ -15,11 +15,16 @@ export function nameDocuments(app: Application, root: string): void {
     const [first] = document.content;
     const heading = /^\s*# (.+)\n/.exec(first?.kind === 'text' ? first.text : '');
     if (first === undefined || heading === null) throw new Error(`${path} does not begin with a heading`);
-    document.name = path.startsWith('examples/') ? `Example: ${heading[1]}` : (heading[1] as string);
+    document.name = nameOf(path, heading[1] as string);
     first.text = first.text.slice(heading[0].length); // the name is the heading of its page
     document.comment ??= new Comment();
     document.comment.blockTags.push(new CommentTag('@category', [{ kind: 'text', text: categoryOf(path) }]));
   });
+}
+
+/** Names stand in the order of letters, so chapters have two digits. */
+function nameOf(path: string, heading: string): string {
+  return path.startsWith('examples/') ? `Example: ${heading}` : heading.replace(/^\d\. /, '0$&');
 }
 
 /** A block that names no language is a drawing, or what a terminal shows. TypeDoc would colour it as TypeScript. */
@@ -29,9 +34,9 @@ export function leaveDrawingsPlain(app: Application): void {
     MarkdownEvent.PARSE,
     (event) => {
       event.parsedText = event.parsedText.replace(
-        /^( *)```(\w*)\n([^]*?)^ *```/gm,
-        (block, indent: string, language: string, text: string) =>
-          language === '' ? `${indent}\`\`\`text\n${text}${indent}\`\`\`` : block,
+        /^( *)```([^\n`]*)\n([^]*?)^ *```/gm,
+        (block, indent: string, info: string, text: string) =>
+          info === '' ? `${indent}\`\`\`text\n${text}${indent}\`\`\`` : block,
       );
     },
     beforeAllOthers,
@@ -40,6 +45,7 @@ export function leaveDrawingsPlain(app: Application): void {
 
 function categoryOf(path: string): string {
   if (path.startsWith('docs/decisions/')) return 'Decisions';
+  if (path.startsWith('docs/tutorial/')) return 'Tutorial';
   if (path.startsWith('docs/')) return 'Guides';
   return 'Packages';
 }

@@ -3,12 +3,14 @@
  * what the tutorial says.
  *
  * The first terminal runs one command after the other and knows in which folder it is. Other terminals have a name and one
- * program each, in the folder where the first one is when it is started.
+ * program each, in the folder where the first one is when it is started. Nothing is left behind, neither programs nor the folder,
+ * also when the test is killed.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Guard } from '../../packages/testkit/src/processes/guard.ts';
 import { environment } from '../cluster/packed.ts';
 import type { Block, RunBlock, TerminalBlock } from './blocks.ts';
 import type { Disguise } from './disguise.ts';
@@ -30,12 +32,14 @@ interface Terminal {
 export class Reader {
   readonly #disguise: Disguise;
   readonly #patienceMs: number;
+  readonly #guard: Guard;
   readonly #terminals = new Map<string, Terminal>();
   #folder: string;
 
   constructor(folder: string, disguise: Disguise, patienceMs = PATIENCE_MS) {
     this.#patienceMs = patienceMs;
     this.#folder = folder;
+    this.#guard = new Guard(folder);
     this.#disguise = disguise;
   }
 
@@ -53,9 +57,9 @@ export class Reader {
     }
   }
 
-  /** End all programs that still run, and all that they have started. */
-  close(): void {
-    for (const { child } of this.#terminals.values()) signal(child, 'SIGKILL');
+  /** End all programs that still run, and all that they have started, and remove the folder. */
+  close(): Promise<void> {
+    return this.#guard.end();
   }
 
   async #do(block: Block): Promise<void> {
@@ -98,12 +102,7 @@ export class Reader {
   async #type(command: string): Promise<{ code: number | null; printed: string }> {
     const disguised = this.#disguise.command(command);
     const script = `set -e\n${disguised}\n{ pwd >&3; } 2>/dev/null`;
-    const child = spawn('sh', ['-c', script], {
-      cwd: this.#folder,
-      env: quietEnvironment(),
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    });
+    const child = this.#spawn(script, ['ignore', 'pipe', 'pipe', 'pipe']);
     const said = { printed: '', folder: '' };
     child.stdout?.on('data', (data: Buffer) => (said.printed += String(data)));
     child.stderr?.on('data', (data: Buffer) => (said.printed += String(data)));
@@ -146,16 +145,23 @@ export class Reader {
   #start(name: string, command: string): void {
     const before = this.#terminals.get(name);
     if (before !== undefined && !hasEnded(before.child)) throw new Error(`the terminal ${name} is busy`);
-    const child = spawn('sh', ['-c', this.#disguise.command(command)], {
-      cwd: this.#folder,
-      env: quietEnvironment(),
-      detached: true, // a group of its own, as in a terminal
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = this.#spawn(this.#disguise.command(command), ['ignore', 'pipe', 'pipe']);
     const terminal: Terminal = { child, printed: '' };
     child.stdout?.on('data', (data: Buffer) => (terminal.printed += String(data)));
     child.stderr?.on('data', (data: Buffer) => (terminal.printed += String(data)));
     this.#terminals.set(name, terminal);
+  }
+
+  #spawn(script: string, stdio: StdioOptions): ChildProcess {
+    const env = quietEnvironment();
+    // A group of its own, as in a terminal.
+    const child = spawn('sh', ['-c', script], { cwd: this.#folder, env, detached: true, stdio });
+    const { pid } = child;
+    if (pid !== undefined) {
+      this.#guard.born(-pid); // all of the group
+      child.once('close', () => this.#guard.gone(-pid));
+    }
+    return child;
   }
 
   /** Ctrl-C goes to all of the terminal's programs. */

@@ -18,24 +18,22 @@ import { Reader } from './reader.ts';
 /** A minute and a half on two free processors for all of it; the machine may have other things to do. */
 const LIMIT_MS = 1_200_000;
 
-const folder = mkdtempSync(join(tmpdir(), 'rkv-tutorial-'));
-const hasRedisCli = command('sh', ['-c', 'redis-cli --version'], folder).status === 0;
+const hasRedisCli = command('sh', ['-c', 'redis-cli --version'], tmpdir()).status === 0;
 
 describe.skipIf(!hasRedisCli)('the tutorial', () => {
   const chapters = readChapters();
+  let folder = '';
   let reader: Reader | undefined;
   let generated: Sources | undefined;
   let executed = 0;
   let whyNot: string | undefined;
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rkv-tutorial-'));
     const packed = packInto(folder, ['core', 'store', 'testkit', 'bench', 'create-rkv']);
     reader = new Reader(folder, await disguiseFor(packed));
   }, LIMIT_MS);
-  afterAll(() => {
-    reader?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => reader?.close() ?? rmSync(folder, { recursive: true, force: true }));
 
   it.for(chapters)('$title', { timeout: LIMIT_MS }, async ({ page, blocks }, { skip }) => {
     if (whyNot !== undefined) skip(whyNot);

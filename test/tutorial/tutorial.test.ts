@@ -1,5 +1,5 @@
 /** The checker of the tutorial can fail; and what the pages promise without being run. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,10 +59,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'small-tutorial-'));
   reader = new Reader(folder, NO_DISGUISE, PATIENCE_MS);
 });
-afterEach(() => {
-  reader.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => reader.close());
 
 async function follow(markdown: string): Promise<number> {
   const blocks = blocksOf('small.md', markdown);
