@@ -3,7 +3,8 @@
  *
  * Start at `World` and `SimCluster`; `drawFaults` and `unleash` break things, `shrink` finds out which. `History` keeps what
  * clients did and were told, in the simulated world and in the real one; `checkLinearizable` and `checkSettled` judge it.
- * `simulate` puts all of this together for vnodes of one's own; `startCluster` starts real processes.
+ * `simulate` puts all of this together for vnodes of one's own; `startCluster` starts real processes, and `Cluster` is what a test
+ * sees of either.
  *
  * @module @rkv/testkit
  */
@@ -80,10 +81,16 @@ export { register, type Register } from './check/register.ts';
 export { counter } from './check/counter.ts';
 export { set } from './check/set.ts';
 export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';
+export type { Cluster } from './cluster/contract.ts';
 export { NodeLog, type LogLevel, type LogLine } from './cluster/node-log.ts';
 export { checkCommand } from './command/check-command.ts';
 export { simulate, type SimulateInit } from './simulation/simulate.ts';
 export { simulateSeeds, SimulatedSeeds, type SimulateSeedsInit } from './simulation/simulate-seeds.ts';
+export {
+  simulateCluster,
+  SimulatedCluster,
+  type SimulateClusterInit,
+} from './simulation/simulate-cluster.ts';
 export { Simulation, SimulationBroken, type PlayAgain, type Played } from './simulation/simulation.ts';
 export type { ClientMemory, SimOperation, SimOperations, SimRequest, Told } from './simulation/clients.ts';
 export { describeEvents, parseEvents, type MemberChange, type SimEvent } from './simulation/sim-event.ts';

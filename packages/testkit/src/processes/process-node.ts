@@ -17,6 +17,8 @@ export interface ProcessNodeInit {
   readonly seat: Seat;
   /** Program and arguments. */
   readonly command: readonly string[];
+  /** Beside what this process has. */
+  readonly environment?: NodeJS.ProcessEnv;
   readonly guard: Guard;
   readonly readyWithinMs: number;
 }
@@ -164,7 +166,7 @@ export class ProcessNode {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
-      env: cleanEnvironment(),
+      env: { ...cleanEnvironment(), ...this.#init.environment },
     });
     const { pid } = child;
     this.#process = child;

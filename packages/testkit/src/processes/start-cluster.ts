@@ -1,12 +1,15 @@
 /**
- * A cluster of real processes on this machine, for tests: started, joined, killed, stopped, paused, started again.
+ * A cluster of real processes on this machine, for tests: started, joined, killed, stopped, paused, cut, started again.
  *
  *     const cluster = await startCluster({ nodes: 3 });
  *     try {
  *       await cluster.node('n1').tell('/api/put?key=k', 'v');
- *       await cluster.node('n2').kill();
+ *       await cluster.kill('n2');
  *       ...
- *       await cluster.node('n2').start();
+ *       await cluster.restart('n2');
+ *       await cluster.cut(['n1'], ['n2', 'n3']);
+ *       ...
+ *       await cluster.heal();
  *       await cluster.settled();
  *     } finally {
  *       await cluster.end();
@@ -18,17 +21,19 @@
  * Promises: ports are free ones; nothing is left behind, also when the test is killed outright (guard.ts). What fails is told with the
  * last lines of the node's log.
  *
- * Not here: cuts between nodes. A node has one address for all others, and on loopback nobody can tell who dials it: what
- * cannot be cut for one pair alone is no cut. `pause` makes a node silent; the simulated world cuts whatever you like.
+ * Nodes reach each other by wires that can be cut (wires.ts says how, and what of a real network they are not); clients reach every node all the
+ * while.
  */
 import { existsSync, mkdtempSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Cluster } from '../cluster/contract.ts';
 import { Guard } from './guard.ts';
 import { freePort } from './ports.ts';
 import { ProcessNode, type Seat } from './process-node.ts';
+import { Wires, type OneWay } from './wires.ts';
 
 /** How many nodes, and of what. */
 export interface StartClusterInit {
@@ -77,10 +82,11 @@ interface Transfers {
 }
 
 /** Some nodes, and the folder that their data lies in. */
-export class ProcessCluster {
+export class ProcessCluster implements Cluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'rkv-cluster-'));
   readonly #init: StartClusterInit;
   readonly #guard = new Guard(this.folder);
+  readonly #wires = new Wires(this.folder);
   readonly #nodes = new Map<string, ProcessNode>();
 
   constructor(init: StartClusterInit) {
@@ -89,6 +95,10 @@ export class ProcessCluster {
 
   get nodes(): readonly ProcessNode[] {
     return [...this.#nodes.values()];
+  }
+
+  get names(): readonly string[] {
+    return [...this.#nodes.keys()];
   }
 
   node(name: string): ProcessNode {
@@ -105,7 +115,11 @@ export class ProcessCluster {
     const ports = { cluster: await freePort(), redis: await freePort(), http: await freePort() };
     const seat: Seat = { name, dataDir: join(this.folder, name), ports };
     const { command = (seat: Seat) => this.#rkv(seat), readyWithinMs = READY_WITHIN_MS } = this.#init;
-    const node = new ProcessNode({ seat, command: command(seat), guard: this.#guard, readyWithinMs });
+    const node = new ProcessNode({
+      ...{ seat, readyWithinMs, guard: this.#guard },
+      command: command(seat),
+      environment: await this.#wires.add(name, ports.cluster),
+    });
     this.#nodes.set(name, node);
     await node.start();
     return node;
@@ -126,7 +140,7 @@ export class ProcessCluster {
     const first = this.#anyone([name]);
     await first.tell('/api/cluster/leave', { name });
     await this.#commit(first);
-    await this.#until(
+    await this.until(
       `${name} has left`,
       async () => !(await statusOf(first)).members.some((one) => one.name === name),
     );
@@ -135,9 +149,52 @@ export class ProcessCluster {
     await this.settled();
   }
 
+  /** kill -9. */
+  async kill(name: string): Promise<void> {
+    await this.node(name).kill();
+  }
+
+  /** A new process on the data directory of the one before. */
+  async restart(name: string): Promise<void> {
+    await this.node(name).start();
+  }
+
+  /** SIGSTOP. */
+  pause(name: string): Promise<void> {
+    this.node(name).pause();
+    return Promise.resolve();
+  }
+
+  /** SIGCONT. */
+  resume(name: string): Promise<void> {
+    this.node(name).resume();
+    return Promise.resolve();
+  }
+
+  cut(a: readonly string[], b: readonly string[]): Promise<void> {
+    return this.#wires.cut([...this.#ways(a, b), ...this.#ways(b, a)]);
+  }
+
+  cutOneWay(from: readonly string[], to: readonly string[]): Promise<void> {
+    return this.#wires.cut(this.#ways(from, to));
+  }
+
+  heal(): Promise<void> {
+    return this.#wires.heal();
+  }
+
   /** All that run are ready, agree, hear all members, and nothing moves. Rejects with the logs after two minutes. */
   settled(): Promise<void> {
-    return this.#until('the cluster has settled', async () => (await this.unrest()) === undefined);
+    return this.until('the cluster has settled', async () => (await this.unrest()) === undefined);
+  }
+
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + SETTLED_WITHIN_MS;
+    while (!(await holds())) {
+      if (performance.now() > deadline)
+        throw new Error(`waited in vain until ${what}: ${await this.unrest()}\n${this.describe()}`);
+      await pause(POLL_MS);
+    }
   }
 
   /** Why it is not at rest, or undefined. */
@@ -167,6 +224,7 @@ export class ProcessCluster {
   /** Kill all of it and remove what it wrote. */
   async end(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
+    await this.#wires.end();
     await this.#guard.end();
   }
 
@@ -181,13 +239,10 @@ export class ProcessCluster {
     await node.tell('/api/cluster/commit', { planId: id });
   }
 
-  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + SETTLED_WITHIN_MS;
-    while (!(await holds())) {
-      if (performance.now() > deadline)
-        throw new Error(`waited in vain until ${what}: ${await this.unrest()}\n${this.describe()}`);
-      await pause(POLL_MS);
-    }
+  /** Every pair, by names that are known. */
+  #ways(from: readonly string[], to: readonly string[]): OneWay[] {
+    const all = to.map((name) => this.node(name).name);
+    return from.flatMap((name) => all.map((other): OneWay => [this.node(name).name, other]));
   }
 
   #rkv({ name, dataDir, ports }: Seat): string[] {
