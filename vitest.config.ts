@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           // Real nodes in processes of their own: after all others, one file at a time, as they have deadlines to keep.
           name: 'cluster',
-          include: ['test/cluster/**/*.test.ts', 'test/disk/**/*.test.ts'],
+          include: ['test/cluster/**/*.test.ts', 'test/disk/**/*.test.ts', 'test/tutorial/**/*.test.ts'],
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },

@@ -99,7 +99,7 @@ function partsFrom(source: (path: string) => SourceText): Readonly<Record<string
     layouts: LAYOUTS.map(
       ([title, path]) => `**${title}** (${code(short(path))}):\n\n${drawn(source(path))}`,
     ).join('\n\n'),
-    commands: `${table(['number', 'name', 'what'], kv.table('KV_COMMAND').map(numbered))}\n\n${drawn(kv)}`,
+    commands: `${table(['number', 'name', 'what'], kv.table('KV_COMMAND').map(numbered))}\n\n${drawn(source('packages/store/src/kv/command-wire.ts'))}`,
     changes: drawn(source('packages/store/src/kv/change-wire.ts')),
     sizes: table(
       ['name', 'is', 'what', 'in'],

@@ -2,39 +2,27 @@
  * What is published is what is tested: all packages are packed, the generator comes out of its tarball, and each template
  * is generated into an empty folder, installed with npm, checked, tested, and run as a cluster of three.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, isFree } from '@rkv/testkit';
+import { command, environment, INSTALL, isOffline, npm, packInto, type Packed } from './packed.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-const OURS = /^(npm_(?!config_(registry|cache|\w*proxy)$)|RKV_|NODE_ENV$)/i;
-const NETWORK = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/;
 const NODES = ['node1', 'node2', 'node3'] as const;
 /** A minute on two free processors; the machine may have other things to do. */
 const LIMIT_MS = 900_000;
 const RING_LIMIT_MS = 120_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'create-rkv-'));
-const tarballs = join(folder, 'tarballs');
-const generator = join(folder, 'generator');
+let packed: Packed;
 
 beforeAll(() => {
-  for (const made of [tarballs, generator]) mkdirSync(made);
-  const packages = ['core', 'store', 'testkit', 'create-rkv'].flatMap((name) => ['-w', `packages/${name}`]);
-  npm(['pack', ...packages, '--pack-destination', tarballs], ROOT);
-  writeFileSync(join(generator, 'package.json'), '{ "private": true }\n');
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/create-rkv/package.json'), 'utf8')) as {
-    version: string;
-  };
-  npm([...INSTALL, '--offline', join(tarballs, `create-rkv-${version}.tgz`)], generator);
+  packed = packInto(folder, ['core', 'store', 'testkit', 'create-rkv']);
 }, LIMIT_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -86,6 +74,15 @@ const PLAYS: Record<string, Play> = {
       expect(await (await ask(`${http}/ping/3`)).json()).toMatchObject({ result: 'pong', n: 4 });
     },
   },
+  ping: {
+    ...ownVnode,
+    async write({ http }) {
+      expect(await (await ask(`${http}/ping`)).json()).toMatchObject({ result: 'pong', n: 1 });
+    },
+    async read({ http }) {
+      expect(await (await ask(`${http}/ping/3`)).json()).toMatchObject({ result: 'pong', n: 4 });
+    },
+  },
   counter: {
     ...ownVnode,
     async write({ http }) {
@@ -129,7 +126,7 @@ describe.each(Object.entries(PLAYS))('the template %s', (template, play) => {
     async ({ skip }) => {
       create(template, project);
       const { status, text } = command('npm', INSTALL, project);
-      if (status !== 0 && NETWORK.test(text)) skip('the registry cannot be reached');
+      if (status !== 0 && isOffline(text)) skip('the registry cannot be reached');
       expect(text, 'npm install').not.toContain('npm error');
       for (const script of ['typecheck', 'lint', 'test', 'build']) npm(['run', script], project);
 
@@ -155,8 +152,7 @@ describe.each(Object.entries(PLAYS))('the template %s', (template, play) => {
 });
 
 function create(template: string, project: string): void {
-  const bin = join(generator, 'node_modules/create-rkv/bin/create-rkv.js');
-  const args = [bin, project, '--template', template, '--packages', tarballs];
+  const args = [packed.generator, project, '--template', template, '--packages', packed.tarballs];
   const { status, text } = command(process.execPath, args, folder);
   expect([status, text]).toEqual([0, expect.stringContaining('npm install')]);
 }
@@ -221,23 +217,4 @@ async function until(isSo: () => Promise<boolean>): Promise<void> {
     expect(performance.now(), 'the ring takes too long').toBeLessThan(end);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-function npm(args: readonly string[], cwd: string): void {
-  const { status, text } = command('npm', args, cwd);
-  expect(status, `npm ${args.join(' ')}:\n${text}`).toBe(0);
-}
-
-function command(
-  name: string,
-  args: readonly string[],
-  cwd: string,
-): { status: number | null; text: string } {
-  const { status, stdout, stderr } = spawnSync(name, args, { cwd, env: environment(), encoding: 'utf8' });
-  return { status, text: stdout + stderr };
-}
-
-/** The settings of the npm that runs this test are not those of a user in a folder of their own. */
-function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([key]) => !OURS.test(key)));
 }

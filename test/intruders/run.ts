@@ -180,8 +180,8 @@ async function attack(scene: Scene, vitals: Vitals): Promise<void> {
     `memory of n1: ${Math.round(startMib)} MiB at the start, ${Math.round(maxMib)} MiB at most, ${Math.round(endMib)} MiB at the end`,
   );
   console.log(`log of n1: ${written} lines in ${seconds.toFixed(0)} s`);
+  if (problems.length > 0) console.error(scene.nodes.describeLogs());
   for (const problem of problems) fail(`intruders: ${problem}`);
-  if (process.exitCode === 1) console.error(scene.nodes.describeLogs());
   console.log(
     `intruders: ${report.tries} tries, ${report.accepted} accepted, ring unchanged: ${after === before}, ` +
       `memory +${Math.round(maxMib - startMib)} MiB at most, ${written} lines of log, ${problems.length} problems`,

@@ -3,7 +3,8 @@
  *
  *   common    how every project is compiled, linted and kept out of git
  *   ring      a node of the ring in a process: settings, doors, what is the same for all vnodes
- *   kv, counter, embedded    what each of them is about
+ *   keys      a command to the vnodes of a key, and three nodes in a simulated world
+ *   kv, counter, embedded, ping    what each of them is about
  *
  * A file that begins with an underscore gets a dot instead: npm would take `.gitignore` for its own. `{{name}}` becomes
  * the name of the project. Nothing else is changed, so what is published is what is tested.
@@ -14,8 +15,8 @@ import { fileURLToPath } from 'node:url';
 
 export const templates = {
   kv: {
-    summary: 'a key-value store of your own on the ring: where the tutorial starts',
-    layers: ['common', 'ring', 'kv'],
+    summary: 'a key-value store of your own on the ring',
+    layers: ['common', 'ring', 'keys', 'kv'],
   },
   counter: {
     summary: 'a vnode of your own: counters that any node can raise',
@@ -24,6 +25,10 @@ export const templates = {
   embedded: {
     summary: 'a node of rkv inside a fastify app, with routes',
     layers: ['common', 'embedded'],
+  },
+  ping: {
+    summary: 'a vnode that answers a ping, and nothing more: where the tutorial starts',
+    layers: ['common', 'ring', 'keys', 'ping'],
   },
 } as const;
 

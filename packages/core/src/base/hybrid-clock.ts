@@ -78,6 +78,11 @@ export class HybridClock {
     for (let i = 0; i < 8; i++) out[at + 8 + i] = this.#own[i] as number;
   }
 
+  /** Milliseconds since 1970 that a stamp would begin with now. */
+  get reading(): number {
+    return Math.max(this.#ms, this.#wall());
+  }
+
   /** Follow a stamp seen elsewhere. False when it lies beyond the drift limit: then the clock does not move. */
   observe(bytes: Uint8Array, at: number): boolean {
     if (!this.#isAhead(bytes, at)) return true; // like its own stamps that come back to it

@@ -17,7 +17,7 @@ export type ClientOf<Face> = {
 
 /** Why a request of a `clientOf` failed. */
 export class ServiceError extends Error {
-  /** Why: `timeout`, `unreachable`, `not_ready`, or what the vnodes refused it with. */
+  /** Why: `timeout`, `unreachable`, `not_ready`, what the vnodes refused it with; or `threw: ...` and `bad_request: ...` with more words. */
   readonly code: string;
   /** It surely did nothing, and will not. */
   readonly definite: boolean;

@@ -82,7 +82,7 @@ export interface ChangeHandler<Value, Args extends readonly unknown[], Reply> {
 // oxlint-disable-next-line typescript/no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
 
-/** A handler for each command of the face. Arguments and replies cross the wire as JSON. */
+/** A handler for each command of the face. Arguments, and replies of changes, are what JSON makes of them, whichever node runs it. */
 export type CommandsOf<Face, Value> = {
   readonly [Name in keyof Face]: Face[Name] extends (...args: infer Args) => infer Reply
     ? ReadHandler<Value, Args, Reply> | ChangeHandler<Value, Args, Reply>

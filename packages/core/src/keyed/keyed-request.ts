@@ -4,6 +4,7 @@
  * A change is tried at one copy after the other for as long as it surely was not run; then the value that came of it is merged
  * into all copies, which may be done twice and so follows the ring as it moves.
  */
+import { WireError } from '../base/bytes.ts';
 import { collect, type CollectOutcome, type CollectPlan } from '../request/collect.ts';
 import type { ServicePort } from '../request/port.ts';
 import { countedList, quorumOf, type CountedList } from '../request/quorum.ts';
@@ -11,8 +12,15 @@ import type { Replica } from '../ring/preference-list.ts';
 import { bucketOf } from '../ring/buckets.ts';
 import { partitionOf, ringBits } from '../ring/hash-space.ts';
 import type { AnyDefinition } from './definition.ts';
-import { textOf } from './key-text.ts';
-import { placeOf, type KeyedCommand, type KeyedReply } from './keyed-wire.ts';
+import { bytesOf, textOf } from './key-text.ts';
+import {
+  placeOf,
+  TEXT_BYTES_MAX,
+  throughJson,
+  VALUE_BYTES_MAX,
+  type KeyedCommand,
+  type KeyedReply,
+} from './keyed-wire.ts';
 
 /** Through which a keyed service's vnodes are reached. */
 export type KeyedPort = ServicePort<KeyedCommand, KeyedReply>;
@@ -42,11 +50,29 @@ export interface KeyedRequest extends AskOptions {
 
 const TIMEOUT_MS = 2_000;
 
-export function askKeyed(request: KeyedRequest): void {
-  const handler = request.definition.commands[request.name];
-  if (handler === undefined) throw new Error(`${request.definition.name} has no command "${request.name}"`);
+/** `key` is text here, and bytes from here on. */
+export function askKeyed(asked: KeyedRequest): void {
+  const handler = asked.definition.commands[asked.name];
+  if (handler === undefined) throw new Error(`${asked.definition.name} has no command "${asked.name}"`);
+  let request: KeyedRequest;
+  try {
+    request = { ...asked, key: sentKey(asked.key), args: sentArgs(asked.args) };
+  } catch (error) {
+    return asked.done({ error: `bad_request: ${String(error)}`, definite: true });
+  }
   if ('read' in handler) read(request, handler.read);
   else run(request, 0);
+}
+
+function sentKey(text: string): string {
+  const key = bytesOf(text);
+  if (key.length > TEXT_BYTES_MAX) throw new WireError(`a key of ${key.length} bytes`);
+  return key;
+}
+
+/** Whichever node runs it, this one too, the handler is given what JSON makes of them. */
+function sentArgs(args: readonly unknown[]): readonly unknown[] {
+  return throughJson(args, VALUE_BYTES_MAX, 'arguments') as readonly unknown[];
 }
 
 function read(request: KeyedRequest, handler: (...args: unknown[]) => unknown): void {
@@ -86,6 +112,13 @@ function mergedOf({ codec, merge }: AnyDefinition, values: readonly Uint8Array[]
 interface Ran {
   readonly reply: unknown;
   readonly value: Uint8Array | undefined;
+  /** It has not been run to its end. */
+  readonly threw?: string;
+}
+
+function ranOf(reply: KeyedReply): Ran | undefined {
+  if (reply.kind === 'ran') return { reply: reply.reply, value: reply.value?.slice() };
+  return reply.kind === 'threw' ? { reply: undefined, value: undefined, threw: reply.why } : undefined;
 }
 
 /** At the copy that is `at` in the preference list, and if it surely was not run there, at the next. */
@@ -101,7 +134,7 @@ function run(request: KeyedRequest, at: number, before?: Told<unknown>): void {
     ...plan(),
     planAnew: plan,
     timeoutMs,
-    keep: (reply) => (reply.kind === 'ran' ? { reply: reply.reply, value: reply.value?.slice() } : undefined),
+    keep: ranOf,
     counts: () => true,
     done: (outcome) => {
       const ran = outcome.answers[0]?.answer;
@@ -114,8 +147,9 @@ function run(request: KeyedRequest, at: number, before?: Told<unknown>): void {
 }
 
 /** Bring what came of a change to all copies. */
-function spread(request: KeyedRequest, { reply, value }: Ran): void {
+function spread(request: KeyedRequest, { reply, value, threw }: Ran): void {
   const { port, key, done, timeoutMs = TIMEOUT_MS } = request;
+  if (threw !== undefined) return done({ error: `threw: ${threw}`, definite: true });
   if (value === undefined) return done({ ok: reply });
   const plan = (): CollectPlan<KeyedCommand> => {
     const list = listOf(request);

@@ -7,6 +7,7 @@
  *
  * Source: the rules are those of rules 6 for shards; Riak's riak_core_vnode for the duties.
  */
+import { BrokenInvariant } from '../base/assert.ts';
 import { compareBytes, WireError } from '../base/bytes.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { HashRange, RecordKey } from '../contracts/store.ts';
@@ -30,6 +31,9 @@ import {
   encodeCursor,
   encodeItem,
   placeOf,
+  TEXT_BYTES_MAX,
+  throughJson,
+  VALUE_BYTES_MAX,
   type KeyedCommand,
   type KeyedReply,
 } from './keyed-wire.ts';
@@ -41,6 +45,8 @@ type RowOf = (held: unknown, context: object, ...args: readonly unknown[]) => un
 
 /** Values that one step of a walk comes by. */
 const STEP_ITEMS = 200;
+/** Of what was thrown, as far as it is told. */
+const WHY_CHARS_MAX = 1_000;
 /** How often what is past is looked for. */
 const SWEEP_MS = 30_000;
 
@@ -174,24 +180,53 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
     if (handler === undefined || !('change' in handler)) return token.refuse('bad_request');
     const at = placeOf(key);
     const held = this.#items.find(at);
+    const before = held && this.#decode(held);
     const context = { key: textOf(key), now, actor: this.#actor };
-    const { value, reply } = (handler.change as Change)(held && this.#decode(held), context, ...args);
-    if (value !== undefined && !this.#merge(at, this.#definition.codec.encode(value)))
-      return token.refuse('read_only');
+    let after: Uint8Array | undefined;
+    let told: unknown;
+    try {
+      const { value, reply } = (handler.change as Change)(before, context, ...args);
+      told = reply === undefined ? undefined : throughJson(reply, TEXT_BYTES_MAX, 'the reply');
+      if (value !== undefined) after = this.#mergedWith(held, this.#encode(value));
+    } catch (error) {
+      if (error instanceof BrokenInvariant) throw error;
+      return this.#tellThrow(error, token);
+    }
+    if (after !== undefined && !this.#hold(at, held, after)) return token.refuse('read_only');
     this.#items.whenStored(
       key,
       () =>
         token.reply({
           kind: 'ran',
-          reply,
-          value: value === undefined ? undefined : this.#items.committed(at),
+          reply: told,
+          value: after === undefined ? undefined : this.#items.committed(at),
         }),
       () => token.fail('the store failed'),
     );
   }
 
+  /** It is no fault of the vnode's, and the next one may be well: the host is not to take this one for broken. */
+  #tellThrow(error: unknown, token: ReplyToken<KeyedReply>): void {
+    const { logger, place } = this.#context;
+    const { name } = this.#definition;
+    logger.error({ service: name, partition: place.partition, error }, 'a handler threw; who asked is told');
+    token.reply({ kind: 'threw', why: String(error).slice(0, WHY_CHARS_MAX) });
+  }
+
   #handleMerge(key: string, value: Uint8Array, token: ReplyToken<KeyedReply>): void {
-    if (!this.#merge(placeOf(key), value)) return token.refuse('read_only');
+    let isStored: boolean;
+    try {
+      isStored = this.#merge(placeOf(key), value);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const { partition } = this.#context.place;
+      this.#context.logger.error(
+        { partition, reason: error.message },
+        'a value made no sense; it was not stored',
+      );
+      return token.refuse('bad_request');
+    }
+    if (!isStored) return token.refuse('read_only');
     this.#items.whenStored(
       key,
       () => token.reply({ kind: 'merged' }),
@@ -204,20 +239,34 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
     this.#items.whenStored(key, answer, answer);
   }
 
-  /** `value` is borrowed. False: the store takes no writes. */
+  /** `value` is borrowed. False: the store takes no writes. Throws `WireError` when it is none. */
   #merge(at: RecordKey, value: Uint8Array): boolean {
     const held = this.#items.find(at);
-    const merged = held === undefined ? value.slice() : this.#mergeValues(held, value);
+    return this.#hold(at, held, this.#mergedWith(held, value));
+  }
+
+  /** Nothing else is held of this key than `held`. */
+  #hold(at: RecordKey, held: Uint8Array | undefined, merged: Uint8Array): boolean {
     if (held !== undefined && compareBytes(held, merged) === 0) return true;
     if (!this.#items.put(at, merged)) return false;
     this.#context.changed(at.hashHi, () => encodeItem(at, merged));
     return true;
   }
 
-  #mergeValues(a: Uint8Array, b: Uint8Array): Uint8Array {
-    if (compareBytes(a, b) === 0) return a;
-    const { merge, codec } = this.#definition;
-    return codec.encode(merge(this.#decode(a), this.#decode(b)));
+  /** A copy, or what is held. */
+  #mergedWith(held: Uint8Array | undefined, value: Uint8Array): Uint8Array {
+    if (held !== undefined && compareBytes(held, value) === 0) return held;
+    // Looked at where nothing is held too: nobody could do anything with it later.
+    const given = this.#decode(value);
+    if (held === undefined) return value.slice();
+    return this.#encode(this.#definition.merge(this.#decode(held), given));
+  }
+
+  #encode(value: unknown): Uint8Array {
+    const bytes = this.#definition.codec.encode(value);
+    if (bytes.length > VALUE_BYTES_MAX)
+      throw new WireError(`a value of ${bytes.length} bytes; at most ${VALUE_BYTES_MAX} are kept`);
+    return bytes;
   }
 
   #remove(at: RecordKey): boolean {
@@ -272,7 +321,8 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
       const later = (): void => this.#sweepLater();
       this.#context.pool.run({ refuse: later, fail: later }, () => {
         const now = this.#context.bounds.lowestClock();
-        if (now !== undefined && !this.#closed) after = this.#sweepPage(after, now);
+        // A member has fallen silent: nobody knows for how long.
+        after = now === undefined || this.#closed ? undefined : this.#sweepPage(after, now);
         if (after !== undefined) return false;
         later();
         return true;
@@ -283,12 +333,20 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
   #sweepPage(after: Position | undefined, now: number): Position | undefined {
     const { items, upTo } = this.#items.page(ALL_HASHES, { after, items: STEP_ITEMS, committed: true });
     for (const item of items)
-      if (
-        !this.#items.isInFlight(item.key) &&
-        this.#definition.isPast?.(this.#decode(item.value), now) === true
-      )
-        this.#remove(item);
+      if (!this.#items.isInFlight(item.key) && this.#isPast(item.value, now)) this.#remove(item);
     return upTo;
+  }
+
+  /** What a disk has damaged is not; others are looked for behind it. */
+  #isPast(bytes: Uint8Array, now: number): boolean {
+    let value: unknown;
+    try {
+      value = this.#decode(bytes);
+    } catch (error) {
+      if (error instanceof WireError) return false;
+      throw error;
+    }
+    return this.#definition.isPast?.(value, now) === true;
   }
 }
 

@@ -13,6 +13,7 @@
  *   merged nothing
  *   held   u8 whether there is one, the value to the end
  *   rows   JSON to the end
+ *   threw  JSON of why, to the end
  * item     u32 hash, u32 hash, u32 length + key, the value to the end
  * cursor   u32 hash, u32 hash
  * ```
@@ -49,10 +50,17 @@ export type KeyedReply =
   | { readonly kind: 'ran'; readonly reply: unknown; readonly value: Uint8Array | undefined }
   | { readonly kind: 'merged' }
   | { readonly kind: 'held'; readonly value: Uint8Array | undefined }
-  | { readonly kind: 'rows'; readonly rows: readonly unknown[] };
+  | { readonly kind: 'rows'; readonly rows: readonly unknown[] }
+  /** The handler of the change did, and nothing was changed. */
+  | { readonly kind: 'threw'; readonly why: string };
+
+/** Values, arguments and rows: with a key and a reply of some size they must fit one frame. A longer one is refused. */
+export const VALUE_BYTES_MAX = 15 * 1024 * 1024;
+/** Keys and replies. */
+export const TEXT_BYTES_MAX = 1024 * 1024;
 
 const COMMANDS = ['run', 'merge', 'fetch', 'query'] as const;
-const REPLIES = ['ran', 'merged', 'held', 'rows'] as const;
+const REPLIES = ['ran', 'merged', 'held', 'rows', 'threw'] as const;
 const NONE = new Uint8Array(0);
 
 export const keyedCodec: Codec<KeyedCommand, KeyedReply> = {
@@ -90,8 +98,13 @@ export const keyedCodec: Codec<KeyedCommand, KeyedReply> = {
       case 'held':
         out.u8(Number(reply.value !== undefined));
         return out.bytes(reply.value ?? NONE);
-      case 'rows':
-        return out.bytes(jsonEncode(reply.rows));
+      case 'rows': {
+        const json = jsonEncode(reply.rows);
+        if (json.length > VALUE_BYTES_MAX) throw new WireError('the rows of one page are too large');
+        return out.bytes(json);
+      }
+      case 'threw':
+        return out.bytes(jsonEncode(reply.why));
       case 'merged':
     }
   },
@@ -116,6 +129,8 @@ export const keyedCodec: Codec<KeyedCommand, KeyedReply> = {
         if (!Array.isArray(rows)) throw new WireError('rows are a list');
         return { kind, rows };
       }
+      case 'threw':
+        return { kind, why: String(jsonDecode(input.view(input.left))) };
       case 'merged':
         return { kind };
     }
@@ -148,6 +163,14 @@ export function encodeCursor([hashHi, hashLo]: Position): Uint8Array {
 export function decodeCursor(cursor: Uint8Array): Position {
   const input = new Reader(cursor);
   return [input.u32(), input.u32()];
+}
+
+/** What the other side of a wire would have of it. Throws where that is nothing, or too much. */
+export function throughJson(value: unknown, bytesMax: number, what: string): unknown {
+  const json = jsonEncode(value);
+  if (json.length > bytesMax)
+    throw new WireError(`${what} takes ${json.length} bytes; at most ${bytesMax} are sent`);
+  return jsonDecode(json);
 }
 
 const words = new Uint32Array(5);

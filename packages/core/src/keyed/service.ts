@@ -15,7 +15,6 @@ import { assert } from '../base/assert.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { AnyDefinition, ServiceDefinition } from './definition.ts';
 import { askKeyed, type AskOptions, type KeyedPort, type Told } from './keyed-request.ts';
-import { bytesOf } from './key-text.ts';
 import { KeyedVnode } from './keyed-vnode.ts';
 import { keyedCodec, type KeyedCommand, type KeyedReply } from './keyed-wire.ts';
 
@@ -92,7 +91,7 @@ export function keyedService<Face, Value, Queries = object>(
       if (!node.ready) return done(NO_RING);
       const port = node.port(service);
       const request = { port, definition: inside, name: command, args, now: node.clusterTime() };
-      askKeyed({ ...options, ...request, key: bytesOf(key), done: done as (told: Told<unknown>) => void });
+      askKeyed({ ...options, ...request, key, done: done as (told: Told<unknown>) => void });
     },
 
     query(node, host, query, args, onRows, done, { timeoutMs = QUERY_MS, partial = false } = {}) {

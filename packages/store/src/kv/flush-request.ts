@@ -2,6 +2,7 @@
  * A flush of the whole cluster: every key that was there when it began is gone, on every replica, and stays so.
  *
  *   clock    every member tells its clock; the flush is stamped above all of them, and so above all that was written before
+ *            (also above one that is so far ahead that no other follows it, up to a day)
  *   run      every member deletes what its vnodes hold below that stamp (flush-desk.ts), asked again and again until all are done
  *   spread   where a copy's owner is away, the tombstones of that range are written once more as writes are: to all replicas and
  *            stand-ins, at quorum, so that a replica that did not hold a key knows of it too, and whoever is away is left hints
@@ -20,9 +21,11 @@
  */
 import {
   bucketsOf,
+  compareStamps,
   QuorumCount,
   quorumOf,
   STAMP_BYTES,
+  stampMs,
   votersOf,
   ZERO_STAMP,
   type CountedList,
@@ -48,6 +51,8 @@ const PAUSE_MS = 100;
 const CLOCK_TRIES = 3;
 /** A member that failed so often in a row is away. */
 const MISSES_MAX = 5;
+/** What the flush must be stamped above lies so far ahead at most; ms. */
+const FOLLOWED_MS_MAX = 86_400_000;
 /** Nobody has come any further for so long. */
 const STALLED_MS = 30_000;
 
@@ -93,13 +98,20 @@ export class FlushRequest {
         return void host.setTimer(PAUSE_MS, () => this.#askClocks(tries + 1));
       const lack = this.#lackOf(new Set(round.told.keys()));
       if (lack !== undefined) return this.#fail({ ...lack, code: codeOf(round.refusal), definite: true });
-      // One that is out of all bounds moves no clock, and what it stamps is dealt with where it lies (vnode-flush.ts).
-      for (const reply of round.told.values()) clock.observe(reply.clock, 0);
       this.#stamp = new Uint8Array(STAMP_BYTES);
-      clock.write(this.#stamp, 0);
+      clock.write(this.#stamp, 0, { bytes: this.#latestOf(round), at: 0 });
       this.#movedMs = host.monotonic();
       this.#run();
     });
+  }
+
+  /** Of the clocks that were told. What one stamps that is out of all bounds is dealt with where it lies (vnode-flush.ts). */
+  #latestOf({ told }: Round): Uint8Array {
+    const farthest = this.#parts.coordinator.clock.reading + FOLLOWED_MS_MAX;
+    return [...told.values()]
+      .map((reply) => reply.clock)
+      .filter((clock) => stampMs(clock) <= farthest)
+      .reduce((latest, clock) => (compareStamps(clock, 0, latest, 0) > 0 ? clock : latest), ZERO_STAMP);
   }
 
   #run(): void {

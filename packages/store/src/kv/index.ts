@@ -1,5 +1,6 @@
 export * from './api.ts';
 export * from './change-desk.ts';
+export * from './command-wire.ts';
 export * from './commands.ts';
 export * from './byte-budget.ts';
 export * from './bucket-keys.ts';

@@ -1,6 +1,7 @@
 /** The store as a service on the ring: its name, its wire, its vnodes. */
 import type { HybridClock, VnodeModule } from '@rkv/core';
-import { kvCodec, type KvCommand, type KvReply } from './commands.ts';
+import { kvCodec } from './command-wire.ts';
+import type { KvCommand, KvReply } from './commands.ts';
 import { TIMEOUT_MS_MAX } from './api.ts';
 import { inFlightBudget } from './byte-budget.ts';
 import { ChangeDesk } from './change-desk.ts';

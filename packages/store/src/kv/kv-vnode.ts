@@ -2,8 +2,8 @@
  * The store's vnode: one partition's entries, merged in and read out.
  *
  * Every way into a replica - a write, a repair, a handoff - is one merge. What is merged but not yet committed lies
- * in the *overlay*: merges read through it (or the later of two writes in one turn would be lost under the earlier),
- * and a read of such a key waits until the store has it, so that nobody is told a value that a crash takes back.
+ * in the overlay (overlay.ts): merges read through it (or the later of two writes in one turn would be lost under the
+ * earlier), and a read of such a key waits until the store has it, so that nobody is told a value that a crash takes back.
  * An acknowledgement waits for the durability asked for.
  *
  * What the store shows is checked before anybody is told of it or it is merged with anything: a damaged entry counts as not
@@ -49,7 +49,6 @@ import type {
   KvCommand,
   KvReply,
   MergeCommand,
-  MergedReply,
   PageCommand,
 } from './commands.ts';
 import { Damage } from './damage.ts';
@@ -57,35 +56,13 @@ import { inspectedReply } from './inspection.ts';
 import { KvItemTrees } from './item-trees.ts';
 import { decodeCursor, decodeItem, encodeCursor, encodeItem } from './items.ts';
 import { beforeHash, isAfter } from './key-space.ts';
+import { NOBODY, Overlay } from './overlay.ts';
 import { PageWalk } from './page-walk.ts';
 import { VnodeTallies } from './range-tally.ts';
 import { VnodeScrub, type ScrubStatus } from './scrub.ts';
 import { FlushDesk } from './flush-desk.ts';
 import { Tidying, type TidyCounts } from './tidying.ts';
 import { VnodeFlush } from './vnode-flush.ts';
-
-/** An entry on its way into the store; undefined: its removal is. */
-interface InFlight {
-  readonly at: RecordKey;
-  readonly entry: Uint8Array | undefined;
-  readonly seq: number;
-  /** As the node's budget knows it; 0 once the store has it, or has lost it. */
-  bytes: number;
-}
-
-/** Somebody who is told when the store has what was on its way. */
-interface Waiter {
-  readonly inFlight: InFlight;
-  readonly stored: () => void;
-  readonly failed: () => void;
-}
-
-/** Somebody who is told when all up to `seq` is flushed, where an acknowledgement otherwise waits for less. */
-interface FlushWaiter {
-  readonly seq: number;
-  readonly stored: () => void;
-  readonly failed: () => void;
-}
 
 /** Records visited in one step of a walk or of clearing: well under a millisecond. */
 const STEP_RECORDS = 500;
@@ -110,8 +87,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #context: VnodeContext;
   readonly #clock: HybridClock;
   readonly #desk: ChangeDesk;
-  readonly #overlay = new Map<string, InFlight>();
-  readonly #inFlight: ByteBudget;
+  readonly #overlay: Overlay;
   readonly #tallies: VnodeTallies;
   readonly trees: KvItemTrees;
   readonly #damage: Damage;
@@ -123,10 +99,6 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   readonly #onClash: ClashHandler;
   /** The answer to a get that need not wait: one object for all, borrowed by whoever is told. */
   readonly #held = { kind: 'held' as const, entry: undefined as Uint8Array | undefined, whole: true };
-  #waiters: Waiter[] = [];
-  #flushWaiters: FlushWaiter[] = [];
-  /** Of what the node's budget refused, the writes of this vnode. */
-  #tooMuch = 0;
   #clearedTo: RecordKey | undefined;
 
   constructor(
@@ -142,7 +114,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   ) {
     this.#desk = desk;
     this.#context = context;
-    this.#inFlight = inFlight;
+    this.#overlay = new Overlay(context, inFlight);
     this.#clock = clock;
     const at = { hashHi: 0, hashLo: 0, key: 'tally' };
     this.#tallies = new VnodeTallies(context.place, context.store.get(SPACE_META, context.place, at));
@@ -154,7 +126,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
         if (desk.isStrict(key)) context.doubt();
       },
     );
-    const parts = { context, overlay: this.#overlay, tallies: this.#tallies, damage: this.#damage };
+    const parts = { context, overlay: this.#overlay.underway, tallies: this.#tallies, damage: this.#damage };
     this.trees = new KvItemTrees(parts);
     const distrust = (range: PartitionId): void => this.trees.distrust(range);
     this.#scrub = new VnodeScrub({ ...parts, distrust, onUnsound });
@@ -162,7 +134,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       context,
       tallies: this.#tallies,
       counts,
-      overlay: this.#overlay,
+      overlay: this.#overlay.underway,
       replace: (at, before, after) => this.#store(at, before, after, false) !== undefined,
     });
     this.#acceptor = new Acceptor({
@@ -177,10 +149,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#flushes = flushes;
     this.#flush = new VnodeFlush({
       context,
+      clock,
       isStrict: (key) => desk.isStrict(key),
       find: (at) => this.#findReadable(at),
       replace: (at, before, after) => this.#overwrite(at, before, after),
-      reached: () => this.#reached(),
+      reached: () => this.#overlay.reached,
     });
     this.#onClash = (key) =>
       context.logger.error(
@@ -217,23 +190,17 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
 
   onStoreProgress(failedFrom?: number): void {
     if (failedFrom !== undefined) this.#fail(failedFrom);
-    if (this.#flushWaiters.length > 0) this.#tellFlushed();
+    this.#overlay.tellFlushed();
     this.#flush.onStoreProgress(failedFrom);
-    const reached = this.#reached();
-    let count = 0;
-    while (count < this.#waiters.length && (this.#waiters[count] as Waiter).inFlight.seq <= reached) count++;
-    if (count === 0) return;
-    const ready = this.#waiters.splice(0, count);
-    for (const waiter of ready) this.#landed(waiter);
-    for (const waiter of ready) waiter.stored();
+    this.#overlay.tellStored();
   }
 
   limits(): LimitUse[] {
-    return [{ ...this.#inFlight.limit, reached: this.#tooMuch }];
+    return [this.#overlay.limit];
   }
 
   isEmpty(): boolean {
-    return this.#tallies.total === 0 && this.#overlay.size === 0;
+    return this.#tallies.total === 0 && this.#overlay.isEmpty;
   }
 
   walkItems(
@@ -251,7 +218,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     };
     // What is in flight when a walk begins may commit behind its cursor; what changes later is passed on.
     if (cursor === undefined) {
-      for (const { at, entry } of this.#overlay.values())
+      for (const { at, entry } of this.#overlay.underway.values())
         if (entry !== undefined && covers([within], at.hashHi)) take(at, entry);
     }
     const after = cursor === undefined ? beforeHash(within.start) : decodeCursor(cursor);
@@ -297,12 +264,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (merged !== held && this.#store(at, held, merged) === undefined) return done(false);
     const inFlight = this.#overlay.get(at.key);
     if (inFlight === undefined) return done(true);
-    this.#waiters.push({ inFlight, stored: () => done(true), failed: () => done(false) });
+    this.#overlay.wait(inFlight, { stored: () => done(true), failed: () => done(false) });
   }
 
   handleItemHandedOff(item: Uint8Array): void {
     const { at, entry } = decodeItem(item);
-    if (this.#overlay.has(at.key)) return;
+    if (this.#overlay.get(at.key) !== undefined) return;
     const held = this.#find(at);
     if (held === undefined || !sameState(held, entry)) return;
     this.#store(at, held, undefined);
@@ -324,7 +291,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   clearSome(): boolean {
-    if (this.#overlay.size > 0) return false;
+    if (!this.#overlay.isEmpty) return false;
     const doomed: { at: RecordKey; entry: Uint8Array }[] = [];
     const { store, place } = this.#context;
     const more = store.walk(
@@ -364,90 +331,70 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const { key, entry } = command;
     // Of somebody who has not heard yet that the key is strict.
     if (this.#desk.isStrict(key)) return token.refuse('bad_request');
-    if (!this.#inFlight.fits(entry.length)) {
-      this.#tooMuch++;
-      return token.refuse('overload');
-    }
+    if (!this.#overlay.hasRoom(entry.length)) return token.refuse('overload');
     this.#clock.observe(entry, VERSION_AT);
     const held = this.#findSound(command);
     const existed = held !== undefined && isLive(held, 0);
     const untilMs = held === undefined ? 0 : expiryMs(held);
-    const { bar } = this.#context.bounds;
-    const isReaped = compareStamps(entry, VERSION_AT, bar, 0) <= 0;
-    const late = this.#flushes.floorAbove(entry) ?? (isReaped ? bar : undefined);
+    const late = this.#tooLateFor(entry);
     if (late !== undefined) {
       // Too late for a flush or the reap floor. It is stamped anew, above what is held too: the merge below is of that.
       const isAbove = held !== undefined && compareStamps(held, VERSION_AT, late, 0) > 0;
       const later = isAbove ? held.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) : late.slice();
-      return token.reply({ kind: 'merged', existed, untilMs, later });
+      return token.reply({ kind: 'merged', existed, untilMs, later, tooLate: true });
     }
     const merged = merge(key, held, entry, this.#onClash);
     const later = counted(merged, entry) ? undefined : merged.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
     if (merged !== held && this.#store(command, held, merged) === undefined) return token.refuse('read_only');
-    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
-    const reply = { kind: 'merged' as const, existed, untilMs, later };
-    if (command.flushed === true) return this.#replyFlushed(inFlight, reply, token);
-    if (inFlight === undefined) return token.reply(reply);
-    this.#waiters.push({
-      inFlight,
-      stored: () => token.reply(reply),
-      failed: () => token.fail('the store failed'),
-    });
+    const inFlight = this.#overlay.get(key);
+    const reply = { kind: 'merged' as const, existed, untilMs, later, tooLate: undefined };
+    if (inFlight === undefined && command.flushed !== true) return token.reply(reply);
+    const waiting = { stored: () => token.reply(reply), failed: () => token.fail('the store failed') };
+    if (command.flushed === true) this.#overlay.waitForFlush(inFlight, waiting);
+    else if (inFlight !== undefined) this.#overlay.wait(inFlight, waiting);
+  }
+
+  /** What deletes are forgotten up to, or the flush that goes on: the higher one, where the entry is not above it. */
+  #tooLateFor(entry: Uint8Array): Uint8Array | undefined {
+    const { bar } = this.#context.bounds;
+    const floor = this.#flushes.floorAbove(entry);
+    if (compareStamps(entry, VERSION_AT, bar, 0) > 0) return floor;
+    return floor !== undefined && compareStamps(floor, 0, bar, 0) > 0 ? floor : bar;
   }
 
   #isDamaged(at: RecordKey): boolean {
-    if (this.#overlay.has(at.key)) return false;
+    if (this.#overlay.get(at.key) !== undefined) return false;
     const entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
     return entry !== undefined && this.#damage.isIn(at, entry);
   }
 
   #accept(command: AcceptCommand, token: ReplyToken<KvReply>): void {
-    if (this.#inFlight.fits(command.entry.length)) return this.#acceptor.accept(command, token);
-    this.#tooMuch++;
-    token.refuse('overload');
+    if (this.#overlay.hasRoom(command.entry.length)) this.#acceptor.accept(command, token);
+    else token.refuse('overload');
   }
 
   /** Once what is held of this key now is as durable as an acknowledgement says. */
   #whenStored(key: string, token: ReplyToken<KvReply>, stored: () => void): void {
-    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
+    const inFlight = this.#overlay.get(key);
     if (inFlight === undefined) return stored();
-    this.#waiters.push({ inFlight, stored, failed: () => token.fail('the store failed') });
-  }
-
-  /** What is not on its way is committed, and so flushed once all is that was committed by now. */
-  #replyFlushed(inFlight: InFlight | undefined, reply: MergedReply, token: ReplyToken<KvReply>): void {
-    const { store } = this.#context;
-    // Reads wait for the commit only: it must leave the overlay then.
-    if (inFlight !== undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
-    const seq = inFlight?.seq ?? store.committedSeq;
-    if (store.flushedSeq >= seq) return token.reply(reply);
-    this.#flushWaiters.push({
-      seq,
-      stored: () => token.reply(reply),
-      failed: () => token.fail('the store failed'),
-    });
-  }
-
-  #tellFlushed(): void {
-    const { flushedSeq } = this.#context.store;
-    const ready = this.#flushWaiters.filter(({ seq }) => seq <= flushedSeq);
-    this.#flushWaiters = this.#flushWaiters.filter(({ seq }) => seq > flushedSeq);
-    for (const waiter of ready) waiter.stored();
+    this.#overlay.wait(inFlight, { stored, failed: () => token.fail('the store failed') });
   }
 
   #handleGet(command: GetCommand, token: ReplyToken<KvReply>): void {
-    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(command.key);
+    const inFlight = this.#overlay.get(command.key);
     if (inFlight === undefined) return this.#replyHeld(command, token);
     const waiting = { ...command };
     const answer = (): void => this.#replyHeld(waiting, token);
-    this.#waiters.push({ inFlight, stored: answer, failed: answer });
+    this.#overlay.wait(inFlight, { stored: answer, failed: answer });
   }
 
   #replyHeld(command: GetCommand, token: ReplyToken<KvReply>): void {
     const entry = this.#context.store.get(SPACE_ENTRY, this.#context.place, command);
     if (entry !== undefined && this.#isUnreadable(command, entry))
       return token.fail('the entry is damaged here');
-    this.#held.entry = entry;
+    // What a flush has come upon is gone for whoever reads it, also where the walk has not been yet.
+    this.#held.entry =
+      entry === undefined || command.strict === true ? entry : this.#flushes.remainsOf(command.key, entry);
     this.#held.whole = command.whole;
     token.reply(this.#held);
     // Of a large value this would keep the memory, long after it has been deleted.
@@ -459,7 +406,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   #inspect(at: RecordKey): InspectedReply {
-    return inspectedReply(at.key, this.#find(at), this.#overlay.has(at.key), this.#context.role());
+    return inspectedReply(
+      at.key,
+      this.#find(at),
+      this.#overlay.get(at.key) !== undefined,
+      this.#context.role(),
+    );
   }
 
   /** A page of usual size within the call; a longer one, which many keys at one position call for, in the pool. */
@@ -479,30 +431,28 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
   }
 
   #find(at: RecordKey): Uint8Array | undefined {
-    if (this.#overlay.size > 0) {
-      const inFlight = this.#overlay.get(at.key);
-      if (inFlight !== undefined) return inFlight.entry;
-    }
+    const inFlight = this.#overlay.get(at.key);
+    if (inFlight !== undefined) return inFlight.entry;
     return this.#context.store.get(SPACE_ENTRY, this.#context.place, at);
   }
 
   /** As `#find`; of a damaged entry nothing can be believed, so nothing is lost when another takes its place. */
   #findSound(at: RecordKey): Uint8Array | undefined {
     const held = this.#find(at);
-    if (held === undefined || (this.#overlay.size > 0 && this.#overlay.has(at.key))) return held;
+    if (held === undefined || this.#overlay.get(at.key) !== undefined) return held;
     return this.#damage.isIn(at, held) ? undefined : held;
   }
 
   /** As `#findSound`, by the header alone. */
   #findReadable(at: RecordKey): Uint8Array | undefined {
     const held = this.#find(at);
-    if (held === undefined || this.#overlay.has(at.key)) return held;
+    if (held === undefined || this.#overlay.get(at.key) !== undefined) return held;
     return this.#damage.isInState(at, held) ? undefined : held;
   }
 
   /** Its removal is on its way into the store. */
   #isLeaving(key: string): boolean {
-    const inFlight = this.#overlay.size === 0 ? undefined : this.#overlay.get(key);
+    const inFlight = this.#overlay.get(key);
     return inFlight !== undefined && inFlight.entry === undefined;
   }
 
@@ -535,14 +485,8 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.trees.changed(at);
     this.#damage.replaced(key, after !== undefined);
     if (isLast) this.trees.becomeEmpty();
-    if (seq > this.#reached()) {
-      const bytes = after?.length ?? 0;
-      const inFlight = { at: { hashHi, hashLo, key }, entry: after, seq, bytes };
-      this.#inFlight.bytes += bytes;
-      this.#overlay.set(key, inFlight);
-      // Nobody waits for it, and it has to leave the overlay all the same.
-      if (after === undefined || !isNews) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
-    }
+    const inFlight = this.#overlay.add(at, after, seq);
+    if (inFlight !== undefined && (after === undefined || !isNews)) this.#overlay.wait(inFlight, NOBODY);
     if (after !== undefined && isNews) {
       this.#tidying.note(after);
       changed(hashHi, () => encodeItem(at, after));
@@ -550,50 +494,22 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return seq;
   }
 
-  /** As `#store`, when nobody waits for it; it has to leave the overlay all the same. */
+  /** As `#store`, when nobody waits for it. */
   #overwrite(at: RecordKey, before: Uint8Array, after: Uint8Array): boolean {
     if (this.#store(at, before, after) === undefined) return false;
     const inFlight = this.#overlay.get(at.key);
-    if (inFlight !== undefined) this.#waiters.push({ inFlight, stored: nothing, failed: nothing });
+    if (inFlight !== undefined) this.#overlay.wait(inFlight, NOBODY);
     return true;
   }
 
-  /** How far the store has come, at the durability that an acknowledgement stands for. */
-  #reached(): number {
-    const { store, durability } = this.#context;
-    return durability === 'power' ? store.flushedSeq : store.committedSeq;
-  }
-
-  #landed({ inFlight }: Waiter): void {
-    const { key } = inFlight.at;
-    if (this.#overlay.get(key) === inFlight) this.#overlay.delete(key);
-    this.#letGo(inFlight);
-  }
-
-  #letGo(inFlight: InFlight): void {
-    this.#inFlight.bytes -= inFlight.bytes;
-    inFlight.bytes = 0;
-  }
-
-  /** The store lost everything from `seq` on: what waited for it failed, and what it covered comes to light again. */
   #fail(seq: number): void {
-    const lost = this.#waiters.filter(({ inFlight }) => inFlight.seq >= seq);
-    this.#waiters = this.#waiters.filter(({ inFlight }) => inFlight.seq < seq);
-    const gone = [...this.#overlay.values()].filter((inFlight) => inFlight.seq >= seq);
-    for (const { at } of gone) this.#overlay.delete(at.key);
-    const uncovered = new Set(gone.map(({ at }) => at.key));
-    for (const { inFlight } of this.#waiters)
-      if (uncovered.has(inFlight.at.key)) this.#overlay.set(inFlight.at.key, inFlight);
-    for (const { at, entry } of gone) {
-      this.#tallies.changed(at, entry, this.#findSound(at));
-      this.trees.changed(at);
-    }
-    this.trees.storeFailed();
-    for (const { inFlight } of lost) this.#letGo(inFlight);
-    for (const waiter of lost) waiter.failed();
-    const unflushed = this.#flushWaiters.filter((waiter) => waiter.seq >= seq);
-    this.#flushWaiters = this.#flushWaiters.filter((waiter) => waiter.seq < seq);
-    for (const waiter of unflushed) waiter.failed();
+    this.#overlay.fail(seq, (gone) => {
+      for (const { at, entry } of gone) {
+        this.#tallies.changed(at, entry, this.#findSound(at));
+        this.trees.changed(at);
+      }
+      this.trees.storeFailed();
+    });
   }
 }
 

@@ -32,8 +32,8 @@ import {
   typeOf,
   VERSION_AT,
 } from '../entry/layout.ts';
+import type { Underway } from './overlay.ts';
 import type { VnodeTallies } from './range-tally.ts';
-import type { Underway } from './visit-items.ts';
 
 /** Of all vnodes of a node, since it started. */
 export interface TidyCounts {

@@ -1,14 +1,9 @@
 /**
  * What a vnode holds of some hashes, come by in steps: the entries that the store has committed, under those on their way.
  */
-import { SPACE_ENTRY, type HashRange, type Position, type RecordKey, type VnodeContext } from '@rkv/core';
+import { SPACE_ENTRY, type HashRange, type Position, type VnodeContext } from '@rkv/core';
 import { beforeHash } from './key-space.ts';
-
-/** An entry on its way into the store; undefined: its removal is. */
-export interface Underway {
-  readonly at: RecordKey;
-  readonly entry: Uint8Array | undefined;
-}
+import type { Underway } from './overlay.ts';
 
 export interface HeldItems {
   readonly context: Pick<VnodeContext, 'store' | 'place'>;

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { merging, stampOf, valueAt } from '../../test/kv/entries.ts';
+import { placeKey } from './coordinator.ts';
 import { recountOf, talliesOf, VnodeStage } from '../../test/kv/vnode-stage.ts';
 
 /** Lets the pool and the store go on until nothing happens any more. */
@@ -51,6 +52,71 @@ describe('a flush', () => {
     settle(stage);
     expect(states(stage)).toEqual(['done']);
     expect(stage.content).toEqual(['old 9:-']);
+  });
+
+  it('of long ago that is asked for once more leaves what was written since', () => {
+    const stage = new VnodeStage();
+    stage.host.wallOffset = 1_000;
+    flush(stage, 1_000);
+    settle(stage);
+    stage.host.advance(70_000);
+    flush(stage, 72_000);
+    settle(stage);
+    end(stage, 72_000);
+    stage.put('young', 73_500);
+    settle(stage);
+    flush(stage, 1_000);
+    settle(stage);
+    expect(stage.content).toEqual(['young 73500:v']);
+  });
+
+  it('that takes minutes leaves what is written meanwhile, also where the clock stands still', () => {
+    const stage = new VnodeStage();
+    for (let i = 0; i < 3_000; i++) stage.put(`key ${i}`, 7);
+    stage.store.commit();
+    flush(stage, 1_000);
+    const asked = (seconds: number): void => {
+      for (let second = 0; second < seconds; second++) {
+        flush(stage, 1_000);
+        stage.host.wallOffset -= 1_000;
+        stage.host.advance(1_000);
+      }
+    };
+    asked(31);
+    for (let i = 0; i < 20; i++) stage.put(`early ${i}`, 31_000);
+    asked(32);
+    for (let i = 0; i < 20; i++) stage.put(`late ${i}`, 62_500);
+    for (let turns = 0; turns < 20; turns++) {
+      flush(stage, 1_000);
+      settle(stage);
+    }
+    const alive = stage.content.filter((line) => line.endsWith(':v'));
+    expect(alive.filter((line) => line.startsWith('early'))).toHaveLength(20);
+    expect(alive.filter((line) => line.startsWith('late'))).toHaveLength(20);
+  });
+
+  it('is gone for readers where the walk has not been yet', () => {
+    const stage = new VnodeStage();
+    stage.put('old', 7);
+    stage.put('young', 11);
+    stage.store.commit();
+    flush(stage, 9);
+    const get = (key: string): string => stage.ask({ kind: 'get', ...placeKey(key), whole: true });
+    expect([get('old'), get('young')]).toEqual(['old 9:-', 'young 11:v']);
+  });
+
+  it('has failed when the store loses a part of it, also while the walk goes on', () => {
+    let step: (() => boolean) | undefined;
+    const stage = new VnodeStage({ pool: { run: (_token, next) => (step = next) } });
+    for (let i = 0; i < 400; i++) stage.put(`key ${i}`, 7);
+    stage.store.commit();
+    flush(stage, 9);
+    stage.store.commit();
+    expect(step?.()).toBe(false);
+    stage.store.fail();
+    stage.store.full = false;
+    expect(states(stage)).toEqual(['idle']);
+    expect(stage.content.filter((line) => line.endsWith('7:v'))).toHaveLength(400);
   });
 
   it('is done when the store has it, and not before', () => {

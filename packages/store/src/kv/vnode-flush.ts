@@ -6,12 +6,19 @@
  * store nor the overlay grows with the number of keys. What was on its way into the store when it begins is waited for first,
  * as a walk does not come by it.
  *
- * What runs ahead of the flush by more than any clock may is no later write but one that a sick clock stamped long ago. It becomes a
+ * What runs ahead of every clock by more than any may is no later write but one that a sick clock stamped long ago. It becomes a
  * tombstone just above itself, or nothing would ever delete it.
  *
  * Not here: strict keys, which nobody may delete alone (flush-request.ts); keys that this vnode does not hold.
  */
-import { SPACE_ENTRY, stampMs, ZERO_STAMP, type RecordKey, type VnodeContext } from '@rkv/core';
+import {
+  SPACE_ENTRY,
+  stampMs,
+  ZERO_STAMP,
+  type HybridClock,
+  type RecordKey,
+  type VnodeContext,
+} from '@rkv/core';
 import { successorOf } from '../entry/ballot.ts';
 import { encodeTombstone } from '../entry/codec.ts';
 import { TOMBSTONE, typeOf, VERSION_AT } from '../entry/layout.ts';
@@ -19,6 +26,7 @@ import { merge } from '../entry/merge.ts';
 
 export interface VnodeFlushParts {
   readonly context: Pick<VnodeContext, 'store' | 'place' | 'pool' | 'host'>;
+  readonly clock: Pick<HybridClock, 'reading'>;
   isStrict(key: string): boolean;
   /** What is held of a key; undefined where it is damaged. */
   find(at: RecordKey): Uint8Array | undefined;
@@ -36,14 +44,12 @@ const PAGE_ENTRIES = 1_000;
 const STEPS_PER_JOB = 32;
 /** When the pool had no room. */
 const AGAIN_MS = 50;
-/** How far a stamp may lie above that of the flush and be that of a write which came during it; ms. */
+/** How far a stamp may lie above what the clocks show and be that of a write which came during the flush; ms. */
 const AHEAD_MS_MAX = 60_000;
 
 /** What a flush with this stamp leaves of an entry: the entry itself, when that is later or a tombstone. */
 export function remainsOf(key: string, entry: Uint8Array, stamp: Uint8Array): Uint8Array {
-  if (typeOf(entry) === TOMBSTONE) return entry;
-  const isAhead = stampMs(entry, VERSION_AT) > stampMs(stamp) + AHEAD_MS_MAX;
-  return merge(key, entry, encodeTombstone(key, isAhead ? successorOf(entry, VERSION_AT) : stamp), noClash);
+  return typeOf(entry) === TOMBSTONE ? entry : merge(key, entry, encodeTombstone(key, stamp), noClash);
 }
 
 /** No write bears the stamp of a flush. */
@@ -52,6 +58,8 @@ function noClash(): void {}
 export class VnodeFlush {
   readonly #parts: VnodeFlushParts;
   #stamp: Uint8Array = ZERO_STAMP;
+  /** When it was begun, by the monotonic clock. */
+  #begunMs = 0;
   #done: ((ok: boolean) => void) | undefined;
   #after: RecordKey | undefined;
   #walked = false;
@@ -71,6 +79,7 @@ export class VnodeFlush {
   begin(stamp: Uint8Array, done: (ok: boolean) => void): void {
     this.#number++;
     this.#stamp = stamp;
+    this.#begunMs = this.#parts.context.host.monotonic();
     this.#done = done;
     this.#after = undefined;
     this.#walked = false;
@@ -87,9 +96,9 @@ export class VnodeFlush {
   }
 
   onStoreProgress(failedFrom: number | undefined): void {
-    if (this.#waitsFor === 0) return;
-    if (failedFrom !== undefined && this.#waitsFor >= failedFrom) this.#end(false);
-    else if (this.#parts.reached() >= this.#waitsFor) this.#goOn();
+    // Between two pages too: what was lost may be tombstones that the walk has gone by.
+    if (failedFrom !== undefined && this.#done !== undefined) this.#end(false);
+    else if (this.#waitsFor !== 0 && this.#parts.reached() >= this.#waitsFor) this.#goOn();
   }
 
   #waitFor(seq: number | undefined): void {
@@ -150,6 +159,12 @@ export class VnodeFlush {
     return true;
   }
 
+  /** Also where this node's clock is slow: the flush was stamped by one that is not, and time has passed since. */
+  #nowMs(): number {
+    const { clock, context } = this.#parts;
+    return Math.max(clock.reading, stampMs(this.#stamp) + context.host.monotonic() - this.#begunMs);
+  }
+
   /** False: the store takes nothing. */
   #isReplaced(at: RecordKey): boolean {
     const { isStrict, find, replace } = this.#parts;
@@ -157,7 +172,8 @@ export class VnodeFlush {
     const held = find(at);
     // Of what is damaged nothing is known: it may be later than the flush, and is for the exchange to mend.
     if (held === undefined) return true;
-    const after = remainsOf(at.key, held, this.#stamp);
+    const isAhead = stampMs(held, VERSION_AT) > this.#nowMs() + AHEAD_MS_MAX;
+    const after = remainsOf(at.key, held, isAhead ? successorOf(held, VERSION_AT) : this.#stamp);
     return after === held || replace(at, held, after);
   }
 }

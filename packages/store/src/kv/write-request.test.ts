@@ -15,6 +15,7 @@ import { WriteRequest, type WriteWatcher } from './write-request.ts';
 const merged: KvReply = { kind: 'merged', existed: false, untilMs: 0, later: undefined };
 const existed: KvReply = { ...merged, existed: true };
 const laterAt = (time: number): KvReply => ({ ...merged, later: stampOf(time) });
+const tooLateAt = (time: number): KvReply => ({ ...merged, later: stampOf(time), tooLate: true });
 
 interface Given {
   readonly n?: number;
@@ -292,6 +293,32 @@ describe('a later version', () => {
     ]);
     port.reply('a', laterAt(7_000));
     expect(outcomes).toEqual(['first b', 'written 6000']);
+  });
+
+  it('of a replica that did not take it makes no write, however often it was stamped anew', () => {
+    const { port, outcomes, put } = stage('bcabcabc');
+    put();
+    port.reply('b', laterAt(2_000));
+    port.reply('c', laterAt(3_000));
+    port.reply('b', tooLateAt(5_000));
+    expect(port.news().at(-1)).toBe('merge k 5000:v at c');
+    for (const time of [6_000, 7_000]) port.reply('b', tooLateAt(time));
+    port.news();
+    port.reply('b', tooLateAt(8_000));
+    expect(outcomes).toEqual([]);
+    port.reply('c', tooLateAt(8_000));
+    expect(outcomes).toEqual(['unreachable']);
+  });
+
+  it('of a late copy that was not taken is left with another replica', () => {
+    const { port } = stage();
+    const sink = { onWritten: () => {}, onFailure: () => {} };
+    new WriteRequest(coordinatorOn(port)).put('k', Uint8Array.of(118), undefined, sink);
+    port.reply('a', merged);
+    port.reply('b', merged);
+    port.news();
+    port.reply('c', tooLateAt(5_000));
+    expect(port.news()).toEqual(['merge k 1000:v at a!']);
   });
 
   it("beyond the clock's limit is outrun all the same, and does not drag the clock along", () => {

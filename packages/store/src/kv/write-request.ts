@@ -4,7 +4,8 @@
  * The replica on this node goes first, so that a coordinator which is itself a primary stamps above what it holds.
  * A replica that holds a later version says so, and a blind write is stamped anew above that, at most twice; after
  * that it stands as it is: written, and replaced by a later version, as if the other writer had come second. So it is for
- * a write by a slow clock on a key that has expired: it is stamped above the moment of that (entry/expiry.ts).
+ * a write by a slow clock on a key that has expired: it is stamped above the moment of that (entry/expiry.ts). A replica that
+ * did not take it, since it comes too late for what was deleted there, acknowledges nothing, however often it was stamped.
  *
  * A write that no longer can succeed fails at once and says whether it surely did nothing. One that was refused
  * because the partition moved waits for the newer ring and goes there under the same stamp.
@@ -37,6 +38,8 @@ import { sendLate } from './late-copies.ts';
 import { codeOf } from './refusals.ts';
 
 const RESTAMPS_MAX = 2;
+/** One that was not taken is no write yet. What it must be above rises every few seconds at most. */
+const LATE_RESTAMPS_MAX = 5;
 const NO_ENTRY: Uint8Array = new Uint8Array(0);
 const NO_OPTIONS: RequestOptions = {};
 
@@ -126,10 +129,14 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     const floor = this.#written ? undefined : this.#floorOf(reply, isOver);
     if (floor !== undefined) {
       if (this.#sink.onLater !== undefined) return this.#giveUp(floor);
-      if (this.#restamps < RESTAMPS_MAX) return this.#restamp(floor);
+      if (this.#restamps < (reply.tooLate === true ? LATE_RESTAMPS_MAX : RESTAMPS_MAX))
+        return this.#restamp(floor);
     }
-    this.#first ??= this.#list.replicas[at];
-    this.#count.answered(at, true, standIn);
+    if (reply.tooLate === true) this.#count.failed(at);
+    else {
+      this.#first ??= this.#list.replicas[at];
+      this.#count.answered(at, true, standIn);
+    }
     this.#judge();
   }
 

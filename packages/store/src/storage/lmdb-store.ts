@@ -152,6 +152,8 @@ class LmdbStore implements Store {
   #onIdle: (() => void) | undefined;
   /** Why it takes no writes. */
   #failure: StoreError | undefined;
+  /** What it lost begins there, and nobody has been told yet. */
+  #lostFrom: number | undefined;
   readonly #times: CommitTimes;
 
   constructor(init: LmdbStoreInit, environment: Environment, storeId: string) {
@@ -311,19 +313,25 @@ class LmdbStore implements Store {
     this.#judged(cause);
     this.#group = new Group();
     this.#committing = false;
-    const failure = storeErrorOf(cause, this.#path);
-    this.#failure = failure;
+    this.#failure = storeErrorOf(cause, this.#path);
+    this.#lostFrom = fromSeq;
     // Who is told reads what was there before: an environment that cannot be read is opened anew first.
-    const tell = (): void => this.#handler?.onFailure(fromSeq, failure);
-    if (this.#mode !== 'open') tell();
-    else {
+    const isReadable = this.#isReadable();
+    if (this.#mode === 'open') {
       this.#mode = 'failing';
       this.#retryMs = RETRY_MS;
-      if (!this.#isReadable()) return this.#reopen(tell);
+      if (!isReadable) return this.#reopen();
       this.#scheduleRetry();
-      tell();
     }
+    if (isReadable) this.#tellFailure();
     this.#maybeIdle();
+  }
+
+  /** Once, and only while it can be read. */
+  #tellFailure(): void {
+    const [fromSeq, failure] = [this.#lostFrom, this.#failure];
+    this.#lostFrom = undefined;
+    if (fromSeq !== undefined && failure !== undefined) this.#handler?.onFailure(fromSeq, failure);
   }
 
   #scheduleRetry(): void {
@@ -340,18 +348,20 @@ class LmdbStore implements Store {
     }
   }
 
-  /** Closed first: lmdb-js hands out the one that is open again. `then`: once it can be read, if it can. */
-  #reopen(then = (): void => {}): void {
+  /** Closed first: lmdb-js hands out the one that is open again. */
+  #reopen(): void {
     this.#committing = true;
     const reopen = (): void => {
       this.#committing = false;
-      try {
-        if (this.#mode === 'failing') this.#environment = openEnvironment(this.#path);
-      } catch (error) {
-        this.#failure = storeErrorOf(error, this.#path);
+      if (this.#mode === 'failing') {
+        try {
+          this.#environment = openEnvironment(this.#path);
+        } catch (error) {
+          this.#failure = storeErrorOf(error, this.#path);
+        }
+        this.#scheduleRetry();
+        if (this.#isReadable()) this.#tellFailure();
       }
-      if (this.#mode === 'failing') this.#scheduleRetry();
-      then();
       this.#maybeIdle();
     };
     const closing = this.#environment?.close() ?? Promise.resolve();
@@ -361,6 +371,7 @@ class LmdbStore implements Store {
 
   #tryAgain(): void {
     if (!this.#isReadable()) return this.#reopen();
+    this.#tellFailure();
     const probe = new Group();
     probe.keys.push(IDENTITY_KEY);
     probe.values.push(this.#open.getBinary(IDENTITY_KEY));

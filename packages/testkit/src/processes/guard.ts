@@ -26,6 +26,8 @@ process.stdin.setEncoding('utf8').on('data', (more) => {
 
 export class Guard {
   readonly #process: ChildProcess;
+  /** It takes no more processes: nobody would end them. */
+  ended = false;
 
   constructor(folder: string) {
     this.#process = spawn(process.execPath, ['-e', WATCH, folder], {
@@ -47,6 +49,7 @@ export class Guard {
 
   /** Kill what lives and remove the folder; resolves when that is done. */
   end(): Promise<void> {
+    this.ended = true;
     return new Promise((resolve) => {
       if (this.#process.exitCode !== null) return resolve();
       this.#process.once('exit', () => resolve()).ref();

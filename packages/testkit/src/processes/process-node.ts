@@ -82,6 +82,7 @@ export class ProcessNode {
   /** A process on the data directory of the one before. Resolves when /readyz says so. */
   async start(): Promise<void> {
     if (this.runs) throw new Error(`${this.name} runs already`);
+    if (this.#init.guard.ended) throw new Error(`${this.name} was not started: its cluster has ended`);
     this.#spawn();
     const deadline = performance.now() + this.#init.readyWithinMs;
     while (!(await this.isReady())) {

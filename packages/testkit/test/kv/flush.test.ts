@@ -8,6 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { KvCluster } from './kv-cluster.ts';
 
 const NODES = ['n1', 'n2', 'n3'] as const;
+const INCREMENT = { kind: 'increment', by: 1n } as const;
+const UNHEARD = { onChanged: () => {}, onFailure: () => {} };
 const keysOf = (who: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${who} ${i}`);
 
@@ -87,6 +89,37 @@ describe('a flush', () => {
     for (const name of NODES) cluster.putAll([...young, ...old], name);
     cluster.world.runFor(15_000);
     cluster.expectThere([...young, ...old]);
+  });
+
+  it.each([61_000, 75_000, 3_600_000])('deletes what a clock %i ms ahead has stamped', (aheadMs) => {
+    const cluster = new Flushing();
+    cluster.form(...NODES);
+    cluster.machines.clock('n3').jump(aheadMs);
+    cluster.world.runFor(2_000);
+    const old = keysOf('old', 20);
+    cluster.putAll(old, 'n3');
+    cluster.world.runFor(45_000);
+    expect(cluster.flush('n1')).toBe('flushed');
+    cluster.expectGone(old);
+  });
+
+  it('lets nothing through in the values of changes that are made while it goes on', () => {
+    const cluster = new Flushing();
+    cluster.form(...NODES);
+    const counters = keysOf('count', 60);
+    for (const key of counters) expect(cluster.put('n1', key, '1000')).toBe('written');
+    let outcome = '';
+    cluster.within(() => cluster.beginFlush('n1', (how) => (outcome = how)));
+    // Each member must have heard of it: docs/limits.md.
+    cluster.world.runFor(2);
+    for (const key of counters) {
+      cluster.within(() => cluster.citizen('n2').kv?.change(key, INCREMENT, undefined, UNHEARD));
+      cluster.world.runFor(0.1);
+    }
+    cluster.until('it is answered', () => outcome !== '');
+    cluster.world.runFor(5_000);
+    const left = counters.map((key) => cluster.get('n3', key)).filter((value) => value !== 'missing');
+    expect([...new Set(left)]).toEqual(['value 1']);
   });
 
   it('deletes strict keys as well', () => {

@@ -19,7 +19,7 @@
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts,
  * strict-final-check.ts.
  */
-import { eraOf, memberOf, type NodeId, type RingDocument, type WaitingTransfer } from '@rkv/core';
+import { eraOf, type NodeId, type RingDocument, type WaitingTransfer } from '@rkv/core';
 import {
   describeFaults,
   unleash,
@@ -30,6 +30,7 @@ import {
   type SimCluster,
 } from '@rkv/testkit';
 import { Clients, type ClientsInit } from './clients.ts';
+import { ClusterClocks } from './cluster-clocks.ts';
 import { ConditionalClients } from './conditional-clients.ts';
 import { copiesOf, differingCopies, unreaped, W } from './copies.ts';
 import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
@@ -37,7 +38,9 @@ import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
 import { History, type Acknowledged } from './history.ts';
 import type { Latest } from './latest.ts';
+import { Losses } from './losses.ts';
 import { Operator } from './operator.ts';
+import { LOOK_EVERY_MS, PeaceWatch } from './peace-watch.ts';
 import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
 import { rkvCluster, type Plant, type Removal, type SimNode } from './rkv-cluster.ts';
 import { RingWatch } from './ring-watch.ts';
@@ -88,17 +91,9 @@ export type Count =
 
 /** Virtual milliseconds. */
 const SETTLE_WITHIN_MS = 60_000;
-const LOOK_EVERY_MS = 100;
-const CLOCKS_SET_MS = 2_000;
 /** By the lowest clock, when all is quiet: so old no tombstone is that still lies there. */
 const LIES_MS_MAX = 30_000;
-/** A disk is lost only after so much peace: by then no write is under way that began before it. */
-const PEACE_BEFORE_LOSS_MS = 1_500;
-/** A store is healed from two others; a member lost for good leaves a majority even when another is away. */
-const MEMBERS_BEFORE_LOSS_MIN = { store: 3, everything: 4 } as const;
 const PROBLEMS_MAX = 20;
-
-type Loss = keyof typeof MEMBERS_BEFORE_LOSS_MIN;
 
 export function runScenario(options: ScenarioOptions): ScenarioResult {
   return new Scenario(options).run();
@@ -117,23 +112,16 @@ class Scenario {
   readonly #conditional: ConditionalClients;
   readonly #problems: string[] = [];
   readonly #describes: boolean;
-  /** Members whose disk is gone for good. */
-  readonly #lost = new Set<NodeId>();
-  /** Nodes that left in good order. */
-  readonly #left = new Set<NodeId>();
-  #lostStores = 0;
-  #lostDisks = 0;
+  readonly #losses: Losses;
+  readonly #peace: PeaceWatch;
+  readonly #clocks: ClusterClocks;
   /** Disks of stranded nodes. */
   #emptied = 0;
-  #lastLossAt = -1;
   readonly #realm: Realm;
   #clusterId: string | undefined;
   readonly #schism: Schism;
   /** Of the cluster's rings that anybody has adopted the one that wins. */
   #latest: RingDocument | undefined;
-  /** Stretches of peace so far; the last one lasts while `#peaceSince` is set. */
-  #stretches = 0;
-  #peaceSince: number | undefined;
 
   constructor({ seed, plant, describe = false, ...options }: ScenarioOptions) {
     const world = new World({ seed });
@@ -172,7 +160,9 @@ class Scenario {
         if (!isOfDisk(message)) this.#report(`${machine} logs: ${message} ${JSON.stringify(fields)}`);
       },
     });
-    this.#realm = this.#realmOf(this);
+    const lost = new Set<NodeId>();
+    this.#realm = this.#realmOf(this, lost);
+    this.#clocks = new ClusterClocks(this.#realm, draw.faults, draw.healedAt);
     const clients = this.#clientsInit();
     this.#clients = new Clients(clients);
     this.#conditional = new ConditionalClients(clients);
@@ -195,6 +185,15 @@ class Scenario {
       onFreed: (id) => this.#watch.freed(id),
       isDivided: () => this.#schism.isOpen,
       report: this.#report,
+    });
+    const [realm, schism, operator] = [this.#realm, this.#schism, this.#operator];
+    this.#peace = new PeaceWatch({ world, realm, machines, faults: draw.faults, schism, operator });
+    this.#losses = new Losses({
+      realm,
+      lost,
+      peace: this.#peace,
+      history: this.#history,
+      latest: [this.#strict.latest, this.#conditional.latest],
     });
   }
 
@@ -233,8 +232,8 @@ class Scenario {
       resizes: this.#watch.resizes,
       epochs: this.#watch.rings,
       faults: this.#draw.faults.length,
-      lostStores: this.#lostStores,
-      lostDisks: this.#lostDisks,
+      lostStores: this.#losses.stores,
+      lostDisks: this.#losses.disks,
       excused: this.#schism.excusedCount,
     };
   }
@@ -259,7 +258,7 @@ class Scenario {
     for (const problem of this.#conditional.check()) this.#report(problem);
     checkLatest(this.#realm, this.#conditional.latest, this.#report);
     checkStrictKeys(this.#realm, this.#strict, this.#report);
-    checkFinalStates(this.#realm, this.#history, () => this.#clusterTime(), this.#report);
+    checkFinalStates(this.#realm, this.#history, () => this.#clocks.median, this.#report);
   }
 
   /** By an hour, from the beginning until all is healed. */
@@ -270,7 +269,7 @@ class Scenario {
 
   /** Once a member is lost for good nobody else gets in, and what is written elsewhere stays there. */
   #mayServe({ node }: SimNode): boolean {
-    return this.#lost.size === 0 || node.document.clusterId === this.#clusterId;
+    return this.#realm.lost.size === 0 || node.document.clusterId === this.#clusterId;
   }
 
   #clientsInit(): ClientsInit {
@@ -280,8 +279,8 @@ class Scenario {
       untilMs: this.#draw.clientsUntil,
       pace: this.#draw.pace,
       doors: () => readyNodes(this.#realm).filter((citizen) => this.#mayServe(citizen)),
-      peace: () => (this.#peaceSince === undefined ? 0 : this.#stretches),
-      clusterTime: () => (this.#wereClocksSet() || this.#isMemberAway() ? undefined : this.#clusterTime()),
+      peace: () => this.#peace.stretch,
+      clusterTime: () => this.#clocks.agreed,
       onAcknowledged: this.#onAcknowledged,
       // What those hold that a forced ring has put aside is missing until they are back, as the operator was warned.
       isIn: ({ node: { document } }) =>
@@ -294,7 +293,7 @@ class Scenario {
 
   readonly #onAcknowledged = (write: Acknowledged): void => {
     // What a disk that was lost since has acknowledged is on it no more.
-    if (write.begunAt > this.#lastLossAt) this.#disks.acknowledged(this.#cluster, write);
+    if (write.begunAt > this.#losses.lastAt) this.#disks.acknowledged(this.#cluster, write);
   };
 
   #endSchism(): void {
@@ -311,9 +310,9 @@ class Scenario {
   /** In the end the copies of every key are alike as well, though nobody reads. */
   #unsettled(): string | undefined {
     return (
-      this.#restless() ??
+      this.#peace.restless() ??
       this.#operator.unfinished() ??
-      (this.#lost.size === 0
+      (this.#realm.lost.size === 0
         ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ??
           differingCopies(this.#realm, this.#strict.latest.keys, (key) => this.#strict.isPast(key)) ??
           differingCopies(this.#realm, this.#conditional.latest.keys, () => this.#wasForced) ??
@@ -329,98 +328,31 @@ class Scenario {
   /** In a ring that was forced tombstones stay. */
   #unreaped(): string | undefined {
     if (this.#wasForced) return undefined;
-    return unreaped(this.#realm, this.#history.keys, this.#clocks()[0] - LIES_MS_MAX);
+    return unreaped(this.#realm, this.#history.keys, this.#clocks.lowest - LIES_MS_MAX);
   }
 
   /**
    * What a newcomer brought with a stamp below the reap floor is not compared between the owners: it hands it to each of
    * them. When it is lost meanwhile some may have it and others not. And who was let in under a ring that was undone brings
-   * what it has of that, which need not be all copies (decision 0014).
+   * what it has of that, which need not be all copies (decision 0014). Nor has each of its vnodes what it failed to write.
    */
   readonly #mayLack = (key: string, version: string): boolean => {
-    if (this.#emptied + this.#lostDisks > 0 && this.#history.isBrought(key, version)) return true;
+    if (this.#emptied + this.#losses.disks > 0 && this.#history.isBrought(key, version)) return true;
+    if (this.#history.mayBeHalfBrought(key, version)) return true;
     const write = this.#history.acknowledgedAt(key, version);
     return write !== undefined && this.#schism.wasUndone(write);
   };
 
-  /** Nodes hear of that with the next heartbeats. */
-  #wereClocksSet(): boolean {
-    const { faults, healedAt } = this.#draw;
-    const now = this.#world.now();
-    const isJust = (at: number): boolean => Math.abs(now - at) < CLOCKS_SET_MS;
-    return isJust(healedAt) || faults.some(({ kind, until }) => kind.startsWith('clock') && isJust(until));
-  }
-
-  /** What its clock shows the others remember, and nobody else knows. */
-  #isMemberAway(): boolean {
-    const citizens = citizensOf(this.#realm);
-    const here = new Set(citizens.map(({ node }) => node.id));
-    return citizens.some(({ node }) => node.document.members.some(({ id }) => !here.has(id)));
-  }
-
-  /** What the clocks of those show that have a voice, the lowest first: who was put aside has none. */
-  #clocks(): [number, ...number[]] {
-    const clocks = citizensOf(this.#realm)
-      .filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down')
-      .map(({ machine }) => this.#cluster.clock(machine).wall());
-    return clocks.toSorted((a, b) => a - b) as [number, ...number[]];
-  }
-
-  /** What most of them show. */
-  #clusterTime(): number {
-    const clocks = this.#clocks();
-    return clocks[(clocks.length - 1) >> 1] ?? 0;
-  }
-
-  /** Why the cluster is not at peace, or undefined when it is. Whoever is out of sight may hold what all of it lacks. */
-  #restless(): string | undefined {
-    const { epoch } = this.#schism;
-    const late = citizensOf(this.#realm).find(({ node }) => node.document.epoch < (epoch ?? 0));
-    if (late !== undefined)
-      return `${late.machine} goes by epoch ${late.node.document.epoch}, which a forced ring has undone`;
-    const why = unrest(this.#realm);
-    if (why !== undefined || !this.#schism.isOpen) return why;
-    const { stranded } = this.#operator;
-    if (stranded.length > 0) return `${stranded.join(', ')} in no ring`;
-    const running = new Set(readyNodes(this.#realm).map(({ machine }) => machine));
-    const down = this.#draw.machines.find(
-      (machine) => this.#operator.wants(machine) && !running.has(machine),
-    );
-    return down === undefined ? undefined : `${down} is down, and the ring was forced`;
-  }
-
-  /** See whether the cluster is at peace, all the time and without doing anything to it. */
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
-    this.#history.sweepsReached(this.#clocks()[0] ?? 0);
-    if (this.#isBroken() || this.#isLone() || this.#restless() !== undefined) {
-      this.#peaceSince = undefined;
-      return;
-    }
+    this.#history.sweepsReached(this.#clocks.lowest);
+    if (!this.#peace.look()) return;
     this.#endSchism();
-    if (this.#peaceSince === undefined) {
-      this.#peaceSince = this.#world.now();
-      this.#stretches++;
-    }
-    this.#conditional.atPeace(this.#stretches);
+    const { stretch } = this.#peace;
+    this.#conditional.atPeace(stretch);
     const isIn = (through: string): boolean => this.#watch.wasIn(through, this.#clusterId);
-    for (const problem of this.#history.atPeace(this.#stretches, isIn, this.#world.now()))
-      this.#report(problem);
+    for (const problem of this.#history.atPeace(stretch, isIn, this.#world.now())) this.#report(problem);
   };
-
-  /**
-   * A node alone settles nothing: whoever joins it brings what it wrote by itself, and until that is handed over it may be
-   * all that there is to read when the first one dies.
-   */
-  #isLone(): boolean {
-    return (citizensOf(this.#realm)[0]?.node.document.members.length ?? 0) < 2;
-  }
-
-  /** Whether anything was broken since the last look. */
-  #isBroken(): boolean {
-    const now = this.#world.now();
-    return this.#draw.faults.some(({ at, until }) => at <= now && until >= now - LOOK_EVERY_MS);
-  }
 
   /** The cluster as faults may touch it: what is not to run is not started, and no disk is lost that would be missed. */
   #victim(): Breakable {
@@ -438,59 +370,14 @@ class Scenario {
       disk: (machine) => cluster.disk(machine),
       clock: (machine) => cluster.clock(machine),
       loseDisk: (machine, lost) => {
-        if (this.#maySpare(machine, lost)) this.#loseDisk(machine, lost);
+        if (this.#losses.mayLose(machine, lost)) this.#losses.lose(machine, lost);
       },
       goOnWithout: (...sides) => {
-        if (this.#lost.size === 0 && !this.#schism.isOpen) this.#operator.goOn(sides);
+        if (this.#realm.lost.size === 0 && !this.#schism.isOpen) this.#operator.goOn(sides);
       },
     };
   }
 
-  #maySpare(machine: string, lost: Loss): boolean {
-    const realm = this.#realm;
-    if (this.#world.now() - (this.#peaceSince ?? Infinity) < PEACE_BEFORE_LOSS_MS) return false;
-    if (this.#lost.size > 0 || this.#restless() !== undefined) return false;
-    const citizens = citizensOf(realm);
-    const victim = citizens.find((citizen) => citizen.machine === machine);
-    if (victim === undefined || citizens.length < readyNodes(realm).length) return false;
-    return (
-      victim.node.document.members.length >= MEMBERS_BEFORE_LOSS_MIN[lost] &&
-      !this.#isAloneWithSomething(victim)
-    );
-  }
-
-  /**
-   * Whether it is the only node with some acknowledged write. That may be so, rightly: the write was made when all its
-   * primaries were on one node - in a lone ring, or in one of those that a ring passes through while partitions move -
-   * and nothing but anti-entropy would copy it to another since.
-   */
-  #isAloneWithSomething({ node }: SimNode): boolean {
-    const isAloneWith = (key: string, last: Acknowledged | undefined): boolean =>
-      last !== undefined &&
-      !copiesOf(this.#realm, key, node.document).some(
-        ({ replica, version }) => replica.node !== node.id && version >= last.version,
-      );
-    return (
-      this.#history.keys.some((key) => isAloneWith(key, this.#history.settledOf(key))) ||
-      [this.#strict.latest, this.#conditional.latest].some((latest) =>
-        latest.keys.some((key) => isAloneWith(key, latest.neededOf(key))),
-      )
-    );
-  }
-
-  #loseDisk(machine: string, lost: Loss): void {
-    const gone = this.#cluster.node(machine)?.node.id as NodeId;
-    this.#peaceSince = undefined;
-    this.#lastLossAt = this.#world.now();
-    this.#cluster.loseDisk(machine, lost);
-    if (lost === 'store') this.#lostStores++;
-    else {
-      this.#lostDisks++;
-      this.#lost.add(gone);
-    }
-  }
-
-  /** Of members that were lost only those are waited for that the latest ring still has. */
   #follow(document: RingDocument): void {
     if (document.epoch < (this.#latest?.epoch ?? 0)) return;
     this.#latest = document;
@@ -498,10 +385,7 @@ class Scenario {
       this.#world.toll.count('ring forced');
       this.#strict.divide();
     }
-    const { members } = document;
-    // It has handed over what it had and gone, under a ring that was undone.
-    for (const { id } of members) if (this.#left.has(id)) this.#lost.add(id);
-    for (const id of this.#lost) if (!members.some((member) => member.id === id)) this.#lost.delete(id);
+    this.#losses.follow(document);
   }
 
   #removed(citizen: SimNode, why: Removal, holds: boolean): void {
@@ -510,7 +394,7 @@ class Scenario {
       this.#report(`${citizen.machine} is said to have left its cluster while it holds entries`);
     if (why === 'stranded') return this.#operator.strand(citizen);
     this.#operator.removed(citizen);
-    this.#left.add(citizen.node.id);
+    this.#losses.left(citizen.node.id);
   }
 
   /** The disk of a stranded node, now that all others are at peace: whether what must not be lost is on enough others. */
@@ -527,10 +411,10 @@ class Scenario {
     return [this.#history, this.#strict.latest, this.#conditional.latest].every(isElsewhere);
   }
 
-  #realmOf(scenario: Scenario): Realm {
+  #realmOf(scenario: Scenario, lost: ReadonlySet<NodeId>): Realm {
     return {
       cluster: this.#cluster,
-      lost: this.#lost,
+      lost,
       get clusterId() {
         return scenario.#clusterId;
       },

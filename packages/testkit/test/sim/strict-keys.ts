@@ -26,7 +26,7 @@ import {
   type Model,
   type Operation,
 } from '@rkv/testkit';
-import { StrictOperations, type StrictKinds, type StrictOperation } from '../strict/strict-operations.ts';
+import { StrictOperations, type StrictOperation } from '../strict/strict-operations.ts';
 import { text } from '../strict/text.ts';
 import { expectAnswer } from './answers.ts';
 import type { ClientsInit } from './clients.ts';
@@ -49,13 +49,17 @@ const CROWD = 3;
 /** How many are taken to a node of the key that is not its first: proposers are two then. */
 const ASIDE_SHARE = 0.15;
 const REGISTERS = 3;
+const MINUTE_MS = 60_000;
 const MODELS = [register, counter, text] as readonly Model[];
 /** What was written by nobody has this stamp. */
 const NO_VERSION = '0'.repeat(32);
 
 /** From one time that everybody is together to the next. */
 interface Span {
-  readonly keys: StrictKinds;
+  /** Of its keys. */
+  readonly prefix: string;
+  /** The one that grows now. */
+  readonly texts: [string];
   readonly operations: StrictOperations;
   readonly history: History;
 }
@@ -96,7 +100,7 @@ export class StrictKeys {
 
   /** Whether nothing is promised of its order any more. */
   isPast(key: string): boolean {
-    return this.#isDivided || !allOf(this.#span.keys).includes(key);
+    return this.#isDivided || !key.startsWith(this.#span.prefix);
   }
 
   /** The ring was forced. What is under way may have ended on either side. */
@@ -138,16 +142,23 @@ export class StrictKeys {
   }
 
   #newSpan(): Span {
-    const name = (what: string): string => `${STRICT_PREFIX}${this.#spans} ${what}`;
+    const prefix = `${STRICT_PREFIX}${this.#spans} `;
+    const texts: [string] = [`${prefix}t`];
     const keys = {
-      registers: Array.from({ length: REGISTERS }, (_, i) => name(`r${i}`)),
-      counters: [name('c')],
-      texts: [name('t')],
+      registers: Array.from({ length: REGISTERS }, (_, i) => `${prefix}r${i}`),
+      counters: [`${prefix}c`],
+      texts,
     };
     const { world } = this.#init;
     const dice = world.prng(`strict operations ${this.#spans++}`);
     const history = new History({ now: () => world.now() });
-    return { keys, operations: new StrictOperations(dice, keys), history };
+    return { prefix, texts, operations: new StrictOperations(dice, keys), history };
+  }
+
+  /** A text tells what was appended only when it is read, and of one that grows for long no order is found in good time. */
+  #turnPage({ prefix, texts }: Span): void {
+    const minute = Math.floor(this.#init.world.now() / MINUTE_MS);
+    texts[0] = `${prefix}t${minute === 0 ? '' : minute}`;
   }
 
   #begin(client: string): void {
@@ -169,6 +180,7 @@ export class StrictKeys {
   /** To this key, or to any; to which one. */
   #send(client: string, citizen: SimNode, key?: string): string {
     const span = this.#span;
+    this.#turnPage(span);
     const value = `v${++this.#values}.`;
     const { operations } = span;
     const operation = key === undefined ? operations.draw(value) : operations.drawFor(key, value);
@@ -223,10 +235,6 @@ export class StrictKeys {
     this.latest.take(acknowledged);
     this.#init.onAcknowledged(acknowledged);
   }
-}
-
-function allOf({ registers, counters, texts = [] }: StrictKinds): string[] {
-  return [...registers, ...counters, ...texts];
 }
 
 /** Of counters and texts values tell less. */

@@ -17,7 +17,7 @@ export interface StrictOperation extends Pick<Invocation, 'key' | 'kind' | 'inpu
 export interface StrictKinds {
   readonly registers: readonly string[];
   readonly counters: readonly string[];
-  /** Strings that grow; may be left out. */
+  /** Strings that grow; may be left out, and others may take their place. */
   readonly texts?: readonly string[];
 }
 
@@ -100,9 +100,11 @@ export class StrictOperations {
     return { key, kind: 'append', input: value, ask };
   }
 
+  /** Also of a text that was among the keys before. */
   readOf(key: string): StrictOperation {
-    const isCounter = this.#keys.counters.includes(key);
-    const isText = this.#keys.texts?.includes(key) === true;
+    const { registers, counters } = this.#keys;
+    const isCounter = counters.includes(key);
+    const isText = !isCounter && !registers.includes(key);
     const ask = (kv: QuorumStore, told: Told): void =>
       kv.get(key, undefined, {
         onValue: (bytes, start, end) => {

@@ -61,10 +61,19 @@ describe('a new name', () => {
 describe('functions, of which there are none', () => {
   it.each<[string, string]>([
     ['FUNCTION FLUSH; FUNCTION FLUSH ASYNC; function flush sync', '+OK +OK +OK'],
-    ['FUNCTION LIST', '*0'],
+    ['FUNCTION LIST; FUNCTION LIST WITHCODE LIBRARYNAME a*; function list libraryname withcode', '*0 *0 *0'],
   ])('%s', dialogue);
 
-  it('are not removed in another way', () => refused('FUNCTION FLUSH NOW', 'ERR syntax error'));
+  it.each([
+    ['FUNCTION FLUSH NOW', 'ERR FUNCTION FLUSH only supports SYNC|ASYNC option'],
+    [
+      'FUNCTION FLUSH SYNC NOW',
+      "ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.",
+    ],
+    ['FUNCTION LIST x', 'ERR Unknown argument x'],
+    ['FUNCTION LIST WITHCODE withcode', 'ERR Unknown argument withcode'],
+    ['FUNCTION LIST LIBRARYNAME', 'ERR library name argument was not given'],
+  ])('are asked for in no other way: %s', refused);
 });
 
 /** The clock of the cluster shows 1000 seconds. */

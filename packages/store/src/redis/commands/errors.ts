@@ -13,6 +13,12 @@ export function unknownSubcommand(container: string, request: Request): string {
   return `ERR unknown subcommand '${cut(request.text(1), 128)}'. Try ${container.toUpperCase()} HELP.`;
 }
 
+/** The same of a subcommand that counts its arguments itself. */
+export function unknownOrWrongArity(container: string, request: Request): string {
+  const name = cut(request.text(1), 128);
+  return `ERR unknown subcommand or wrong number of arguments for '${name}'. Try ${container.toUpperCase()} HELP.`;
+}
+
 export function unknownCommand(request: Request): string {
   let shown = '';
   for (let i = 1; i < request.argc && shown.length < 128; i++) {

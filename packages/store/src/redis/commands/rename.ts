@@ -54,8 +54,8 @@ class Renaming {
   readonly #names: Names;
   readonly #reply: ReplyTo;
   readonly #done: (isRenamed: boolean) => void;
-  /** It has been written under the new name, which is this one's from then on. */
-  #isWritten = false;
+  /** What it has written under the new name. */
+  #written: Uint8Array | undefined;
 
   constructor(kv: KvStore, names: Names, reply: ReplyTo, done: (isRenamed: boolean) => void) {
     this.#kv = kv;
@@ -76,7 +76,7 @@ class Renaming {
     const { from, to, when } = this.#names;
     if (value === undefined) {
       // Another has deleted it since it was written under the new name: then that is all there is to do.
-      if (this.#isWritten) this.#done(true);
+      if (this.#written !== undefined) this.#done(true);
       else this.#reply.reject(NO_SUCH_KEY);
     } else if (from === to) this.#done(when.kind === 'always');
     else this.#write(value.slice(), untilMs);
@@ -84,15 +84,22 @@ class Renaming {
 
   #write(value: Uint8Array, until: number): void {
     const { to } = this.#names;
-    const when = this.#isWritten ? ALWAYS : this.#names.when;
-    this.#kv.change(to, { kind: 'set', value, when, until, returns: false }, undefined, {
+    this.#kv.change(to, { kind: 'set', value, when: this.#when, until, returns: false }, undefined, {
       onChanged: ({ applied }) => {
-        if (!applied) return this.#done(false);
-        this.#isWritten = true;
+        // Not applied the second time: it was renamed, and since then both names were written by others.
+        if (!applied) return this.#done(this.#written !== undefined);
+        this.#written = value;
         this.#deleteOld(value);
       },
       onFailure: (failure) => this.#fail(failure),
     });
+  }
+
+  /** What must be of the new name now. */
+  get #when(): Condition {
+    const { when } = this.#names;
+    if (this.#written === undefined || when.kind === 'always') return when;
+    return { kind: 'equals', value: this.#written };
   }
 
   #deleteOld(value: Uint8Array): void {
@@ -104,6 +111,6 @@ class Renaming {
   }
 
   #fail(failure: Failure): void {
-    this.#reply.onFailure(this.#isWritten ? { ...failure, definite: false } : failure);
+    this.#reply.onFailure(this.#written !== undefined ? { ...failure, definite: false } : failure);
   }
 }

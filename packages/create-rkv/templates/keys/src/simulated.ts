@@ -12,10 +12,12 @@ export interface Simulated {
   during<T>(promise: Promise<T>): Promise<T>;
 }
 
-const NAMES = ['node1', 'node2', 'node3'] as const;
-
-/** Three nodes that have formed a ring of 16 partitions. */
-export async function simulate(seed: number, modules: NodeInit['modules']): Promise<Simulated> {
+/** Nodes, three unless said otherwise, that have formed a ring of 16 partitions. */
+export async function simulate(
+  seed: number,
+  modules: NodeInit['modules'],
+  names: readonly string[] = ['node1', 'node2', 'node3'],
+): Promise<Simulated> {
   const world = new World({ seed });
   const hosts = new Map<string, Host>();
   const cluster = new SimCluster<Node>({
@@ -46,14 +48,15 @@ export async function simulate(seed: number, modules: NodeInit['modules']): Prom
     if (found === undefined) throw new Error(`${name} is down`);
     return found;
   };
-  for (const name of NAMES) cluster.start(name);
+  const [first = '', ...others] = names;
+  for (const name of names) cluster.start(name);
   world.runFor(1_000);
-  for (const name of NAMES.slice(1)) {
-    node(name).join(cluster.addressOf('node1'), () => {});
+  for (const name of others) {
+    node(name).join(cluster.addressOf(first), () => {});
     world.runFor(1_000);
   }
-  node('node1').request({ kind: 'plan' }, () => {
-    node('node1').request({ kind: 'commit', planId: undefined }, () => {});
+  node(first).request({ kind: 'plan' }, () => {
+    node(first).request({ kind: 'commit', planId: undefined }, () => {});
   });
   world.runFor(10_000);
   return {

@@ -8,7 +8,8 @@ import { ALWAYS, type Change, type ChangeProblem, type Condition } from '../entr
 import { EXPIRY_MS_MAX } from '../entry/expiry.ts';
 import type { Failure } from './api.ts';
 import type { VersionedAnswer } from './change-wire.ts';
-import { kvCodec, STATE_AT, STATE_END, type KvCommand, type KvReply } from './commands.ts';
+import { kvCodec } from './command-wire.ts';
+import { STATE_AT, STATE_END, type KvCommand, type KvReply } from './commands.ts';
 
 const hexOf = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -90,6 +91,10 @@ const replies: [KvReply, string][] = [
   [{ kind: 'merged', existed: false, untilMs: 0, later: undefined }, '01 00'],
   [{ kind: 'merged', existed: true, untilMs: 0, later: stampOf(9) }, `01 03 ${hexOf(stampOf(9))}`],
   [{ kind: 'merged', existed: true, untilMs: 3, later: undefined }, '01 05 4008000000000000'],
+  [
+    { kind: 'merged', existed: false, untilMs: 0, later: stampOf(9), tooLate: true },
+    `01 0a ${hexOf(stampOf(9))}`,
+  ],
   [{ kind: 'held', entry: undefined, whole: true }, '02 02'],
   [{ kind: 'held', entry, whole: true }, `02 03 ${hexOf(entry)}`],
   [{ kind: 'page', items: [], more: false }, '03 00 00000000'],

@@ -44,8 +44,11 @@ export class TooFewAnswers extends Error {
   readonly definite: boolean;
   readonly needed: number;
   readonly got: number;
+  /** Those that came, the first one first. */
+  readonly answers: readonly Answer<unknown>[];
 
-  constructor(code: string, definite: boolean, needed: number, got: number) {
+  constructor(init: Pick<TooFewAnswers, 'code' | 'definite' | 'needed' | 'got' | 'answers'>) {
+    const { code, definite, needed, got } = init;
     super(
       `${got} of ${needed} vnodes answered (${code}); ${definite ? 'nothing was done' : 'it may have been done'}`,
     );
@@ -53,6 +56,7 @@ export class TooFewAnswers extends Error {
     this.definite = definite;
     this.needed = needed;
     this.got = got;
+    this.answers = init.answers;
   }
 }
 
@@ -78,14 +82,14 @@ export function ask<Command, Reply>(
       keep: (reply) => reply,
       counts: (reply, standIn) => question.counts?.(reply, standIn) ?? true,
       done({ reason, answers, got, definite, refusal }) {
-        if (reason !== 'finished') return reject(new TooFewAnswers(refusal ?? reason, definite, needed, got));
-        const told = answers.map(({ answer, replica }) => ({
+        const told = answers.toReversed().map(({ answer, replica }) => ({
           reply: answer,
           node: memberName(node.document, replica.node),
           partition: replica.partition,
           index: ringIndexOf(replica.partition, replica.ringSize).toString(),
         }));
-        resolve(told.toReversed());
+        if (reason === 'finished') return resolve(told);
+        reject(new TooFewAnswers({ code: refusal ?? reason, definite, needed, got, answers: told }));
       },
     });
   });
