@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { cleanEnvironment } from '@rkv/testkit';
 
 export const BIN = fileURLToPath(new URL('../../packages/store/bin/rkv.js', import.meta.url));
 
@@ -37,9 +38,4 @@ export async function rkvAt(enter: readonly string[], ...args: readonly string[]
     once(child, 'close'),
   ]);
   return { code: code as number | null, out, err };
-}
-
-/** Ours, without settings of rkv that whoever runs the tests may have. */
-export function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RKV_')));
 }

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BIN, cleanEnvironment, rkv } from './cli.ts';
-import { isFree } from '@rkv/testkit';
+import { BIN, rkv } from './cli.ts';
+import { cleanEnvironment, isFree } from '@rkv/testkit';
 
 const folder = mkdtempSync(join(tmpdir(), 'rkv-dev-'));
 let args: string[];

@@ -1,21 +1,22 @@
 /**
  * Real nodes for tests: processes of the built `rkv`, on free ports of this machine, in a temporary folder.
  *
- * Promises: nothing is left behind. `end()` kills every node that still runs and removes the folder; so does the end of
- * this process, however a test failed; and nodes whose parent was killed outright notice and end by themselves.
+ * What `startCluster` of @rkv/testkit does for its users, with more in the hands of the test: nodes are asked by the command line, stand
+ * in places of their own, move to other ports, are started with flags for Node.js or by hand. Processes and guard are the same.
+ *
+ * Promises: nothing is left behind. `end()` kills every node that still runs and removes the folder; so does the guard when this process
+ * ends, however that comes.
  *
  * Not here: asserting, and any library of tests, so that scripts can use it too. What went wrong is told with the
  * last lines of the node's log.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { BIN, cleanEnvironment, rkvAt, type CliResult } from './cli.ts';
+import { freePort, Guard, NodeProcess, type Exit } from '@rkv/testkit';
+import { BIN, rkvAt, type CliResult } from './cli.ts';
 import { HERE, type HttpAnswer, type HttpInit, type Place } from './place.ts';
-import { freePort } from '@rkv/testkit';
 
 /** Far more than a start ever takes, also on a machine with much else to do. */
 const READY_MS = 60_000;
@@ -40,21 +41,15 @@ export interface NodeInit {
   readonly flags?: readonly string[];
 }
 
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
 /** Some nodes and the folder that their data lies in. */
 export class Nodes {
   readonly folder = mkdtempSync(join(tmpdir(), 'rkv-nodes-'));
   readonly #init: NodesInit;
+  readonly #guard = new Guard(this.folder);
   readonly #nodes: TestNode[] = [];
-  readonly #atExit = (): void => this.#endNow();
 
   constructor(init: NodesInit = {}) {
     this.#init = init;
-    process.once('exit', this.#atExit);
   }
 
   /** A node with ports and a data directory of its own, not yet started; of a flag given twice the later one rules. */
@@ -67,6 +62,7 @@ export class Nodes {
       settings: [...settings, ...flags, ...ownFlags],
       ports: await choosePorts(),
       place: placeOf?.(name) ?? HERE,
+      guard: this.#guard,
     });
     this.#nodes.push(node);
     return node;
@@ -99,19 +95,8 @@ export class Nodes {
   }
 
   async end(): Promise<void> {
-    process.off('exit', this.#atExit);
     await Promise.all(this.#nodes.map((node) => node.kill9()));
-    this.#removeFolder();
-  }
-
-  #endNow(): void {
-    for (const node of this.#nodes) node.signal('SIGKILL');
-    this.#removeFolder();
-  }
-
-  /** A node that is just dying may still be writing. */
-  #removeFolder(): void {
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    await this.#guard.end();
   }
 }
 
@@ -144,6 +129,7 @@ interface TestNodeInit {
   readonly settings: readonly string[];
   readonly ports: Ports;
   readonly place: Place;
+  readonly guard: Guard;
 }
 
 /** One node: its data directory and ports stay, its processes come and go. */
@@ -152,19 +138,23 @@ export class TestNode {
   readonly dataDir: string;
   readonly place: Place;
   readonly #settings: readonly string[];
+  readonly #guard: Guard;
   #ports: Ports;
-  #life: Life | undefined;
+  #life: NodeProcess | undefined;
+  /** What the present process has written until it said that its doors are open. */
+  #beginning = '';
   #log = '';
   #linesLogged = 0;
   /** Flags of Node.js itself, from the next start on. */
   nodeFlags: readonly string[] = [];
 
-  constructor({ name, dataDir, settings, ports, place }: TestNodeInit) {
+  constructor({ name, dataDir, settings, ports, place, guard }: TestNodeInit) {
     this.name = name;
     this.dataDir = dataDir;
     this.#settings = settings;
     this.#ports = ports;
     this.place = place;
+    this.#guard = guard;
   }
 
   get ports(): Ports {
@@ -181,7 +171,7 @@ export class TestNode {
   }
 
   get pid(): number {
-    return this.#living().pid;
+    return this.#living().pid ?? 0;
   }
 
   /** Of the present or last process; it has resolved when that is gone. */
@@ -218,17 +208,20 @@ export class TestNode {
   spawn(): void {
     if (this.#life?.isOver === false) throw new Error(`${this.name} runs already`);
     const command = [...this.place.enter, process.execPath, ...this.nodeFlags, BIN, ...this.args];
-    this.#life = new Life(command, (text) => {
+    this.#beginning = '';
+    const onText = (text: string): void => {
       this.#log = (this.#log + text).slice(-LOG_CHARS_MAX);
       this.#linesLogged += text.split('\n').length - 1;
-    });
+      if (!this.#hasSaidItIsUp) this.#beginning += text;
+    };
+    this.#life = new NodeProcess({ command, guard: this.#guard, onText });
   }
 
   async ready(): Promise<void> {
     const life = this.#living();
     const deadline = performance.now() + READY_MS;
     for (;;) {
-      if (life.isUp && (await this.isReady())) return;
+      if (this.#hasSaidItIsUp && (await this.isReady())) return;
       if (life.isOver) throw this.#failure(`ended while starting (${this.describeState()})`);
       if (performance.now() > deadline) throw this.#failure(`is not ready after ${READY_MS / 1000} s`);
       await pause(POLL_MS);
@@ -304,68 +297,17 @@ export class TestNode {
     return this.#log.trimEnd().split('\n').slice(-lines).join('\n');
   }
 
-  #living(): Life {
+  /** All its doors are open. */
+  get #hasSaidItIsUp(): boolean {
+    return / is up"/.test(this.#beginning);
+  }
+
+  #living(): NodeProcess {
     if (this.#life === undefined || this.#life.isOver) throw new Error(`${this.name} does not run`);
     return this.#life;
   }
 
   #failure(what: string): Error {
     return new Error(`${this.name} ${what}; its last words:\n${this.lastWords()}`);
-  }
-}
-
-/** One process of a node, from spawn to exit. */
-class Life {
-  readonly exited: Promise<Exit>;
-  readonly #process: ChildProcess;
-  #exit: Exit | undefined;
-  #isUp = false;
-
-  constructor([command, ...args]: readonly string[], onLog: (text: string) => void) {
-    this.#process = spawn(command as string, [...args, '--with-parent'], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      detached: true, // Ctrl-C at the terminal is for the one who started the test
-      env: cleanEnvironment(),
-    });
-    let said = '';
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        onLog(text);
-        if (this.#isUp) return;
-        said += text;
-        this.#isUp = / is up"/.test(said);
-      });
-    }
-    this.exited = this.#watch();
-  }
-
-  get pid(): number {
-    return this.#process.pid ?? 0;
-  }
-
-  get isOver(): boolean {
-    return this.#exit !== undefined;
-  }
-
-  /** It has said that all its doors are open. */
-  get isUp(): boolean {
-    return this.#isUp;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    if (this.#exit === undefined) this.#process.kill(signal);
-  }
-
-  describe(): string {
-    if (this.#exit === undefined) return `runs as process ${this.pid}`;
-    const { code, signal } = this.#exit;
-    return signal === null ? `ended with exit code ${code}` : `ended by ${signal}`;
-  }
-
-  /** `close` comes after the last of its output. */
-  async #watch(): Promise<Exit> {
-    const [code, signal] = (await once(this.#process, 'close')) as [number | null, NodeJS.Signals | null];
-    this.#exit = { code, signal };
-    return this.#exit;
   }
 }

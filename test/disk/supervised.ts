@@ -1,5 +1,6 @@
 /** A node that is started again whenever it ends without having been asked to, as a supervisor does it. */
-import type { Exit, TestNode } from '../cluster/nodes.ts';
+import type { Exit } from '@rkv/testkit';
+import type { TestNode } from '../cluster/nodes.ts';
 
 /** A node that ends so often is not started again any more. */
 const STARTS_MAX = 12;

@@ -1,8 +1,7 @@
 /** One node as a process: its data directory and ports stay, its processes come and go. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Guard } from './guard.ts';
+import { NodeProcess } from './node-process.ts';
 
 /** Where a node lives; what its command line is made of. */
 export interface Seat {
@@ -38,11 +37,9 @@ const LOG_CHARS_MAX = 100_000;
 export class ProcessNode {
   readonly seat: Seat;
   readonly #init: ProcessNodeInit;
-  #process: ChildProcess | undefined;
-  #exited: Promise<unknown> = Promise.resolve();
+  #process: NodeProcess | undefined;
   #isPaused = false;
   #log = '';
-  #ending = 'never started';
 
   constructor(init: ProcessNodeInit) {
     this.#init = init;
@@ -55,16 +52,16 @@ export class ProcessNode {
 
   /** Its process is there, paused or not. */
   get runs(): boolean {
-    return this.#process !== undefined;
+    return this.#process?.isOver === false;
   }
 
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.runs && this.#isPaused;
   }
 
   /** Undefined while it does not run. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.runs ? this.#process?.pid : undefined;
   }
 
   /** Of its HTTP door. */
@@ -89,7 +86,7 @@ export class ProcessNode {
     this.#spawn();
     const deadline = performance.now() + this.#init.readyWithinMs;
     while (!(await this.isReady())) {
-      if (!this.runs) throw this.failure(`ended while it started (${this.#ending})`);
+      if (!this.runs) throw this.failure(`ended while it started (${this.#state})`);
       if (performance.now() > deadline)
         throw this.failure(`is not ready after ${this.#init.readyWithinMs / 1000} s`);
       await pause(POLL_MS);
@@ -98,32 +95,32 @@ export class ProcessNode {
 
   /** kill -9. Resolves when it is gone; does nothing while it does not run. */
   async kill(): Promise<void> {
-    this.#process?.kill('SIGKILL');
-    await this.#exited;
+    this.#process?.signal('SIGKILL');
+    await this.#process?.exited;
   }
 
   /** SIGTERM, and SIGKILL where that is not heeded in half a minute. */
   async stop(): Promise<void> {
     this.resume();
-    this.#process?.kill('SIGTERM');
+    this.#process?.signal('SIGTERM');
     const late = new AbortController();
     const killed = pause(STOP_WITHIN_MS, undefined, { signal: late.signal }).then(
       () => this.kill(),
       () => {},
     );
-    await this.#exited;
+    await this.#process?.exited;
     late.abort();
     await killed;
   }
 
   /** SIGSTOP: it is there and says nothing. */
   pause(): void {
-    this.#isPaused = this.#process?.kill('SIGSTOP') ?? false;
+    this.#isPaused = this.#process?.signal('SIGSTOP') ?? false;
   }
 
   /** SIGCONT. */
   resume(): void {
-    this.#process?.kill('SIGCONT');
+    this.#process?.signal('SIGCONT');
     this.#isPaused = false;
   }
 
@@ -153,44 +150,27 @@ export class ProcessNode {
   }
 
   describe(lines = 20): string {
-    const state = this.runs ? `runs as process ${this.pid}${this.#isPaused ? ', paused' : ''}` : this.#ending;
-    return `--- ${this.name} (${state})\n${this.#log.trimEnd().split('\n').slice(-lines).join('\n')}`;
+    return `--- ${this.name} (${this.#state}${this.isPaused ? ', paused' : ''})\n${this.#log.trimEnd().split('\n').slice(-lines).join('\n')}`;
   }
 
   failure(what: string): Error {
     return new Error(`${this.name} ${what}\n${this.describe()}`);
   }
 
-  #spawn(): void {
-    const [program, ...args] = this.#init.command as [string, ...string[]];
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-      env: { ...cleanEnvironment(), ...this.#init.environment },
-    });
-    const { pid } = child;
-    this.#process = child;
-    if (pid !== undefined) this.#init.guard.born(pid);
-    for (const stream of [child.stdout, child.stderr])
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#log = (this.#log + text).slice(-LOG_CHARS_MAX);
-      });
-    const over = (ending: string): void => {
-      this.#ending = ending;
-      this.#process = undefined;
-      this.#isPaused = false;
-      if (pid !== undefined) this.#init.guard.gone(pid);
-    };
-    this.#exited = once(child, 'close').then(
-      ([code, signal]) => over(signal === null ? `ended with exit code ${code}` : `ended by ${signal}`),
-      (error: unknown) => over(`could not be started: ${String(error)}`),
-    );
+  get #state(): string {
+    return this.#process?.describe() ?? 'never started';
   }
-}
 
-/** Ours, without settings that whoever runs the tests may have for a node. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RKV_')));
+  #spawn(): void {
+    const { command, environment, guard } = this.#init;
+    this.#isPaused = false;
+    this.#process = new NodeProcess({
+      ...{ command, environment, guard },
+      onText: (text) => {
+        this.#log = (this.#log + text).slice(-LOG_CHARS_MAX);
+      },
+    });
+  }
 }
 
 function parsed(text: string): unknown {

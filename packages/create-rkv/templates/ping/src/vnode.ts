@@ -30,7 +30,7 @@ export const kv: VnodeModule<Command, Reply> = {
         }
       },
       onStoreProgress() {}, // nothing here waits for a disk
-      // Nothing is held, so there is nothing to hand over.
+      // How what is held moves to another node: nothing does yet.
       isEmpty: () => true,
       walkItems: () => ({ items: [], next: undefined }),
       handleHandoffItem: (_item, done) => done(false),

@@ -9,6 +9,17 @@ export async function run(
   modules: NodeInit['modules'],
   routes: (node: Node, host: Host) => Routes,
 ): Promise<void> {
+  try {
+    await runToTheEnd(name, modules, routes);
+  } catch (error) {
+    // What goes wrong in the world has a code and a sentence. What has none is a bug, and shows its stack.
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    console.error(`${name}: ${error.message}`);
+    process.exit(1); // whatever else of it goes on
+  }
+}
+
+async function runToTheEnd(...[name, modules, routes]: Parameters<typeof run>): Promise<void> {
   const asked = askedToEnd();
   const settings = readSettings(name);
   const running = await startNode(settings, modules);

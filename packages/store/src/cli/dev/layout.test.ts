@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { clusterAddress, type DevFlags, httpUrl, layOut, portProblems } from './layout.ts';
 
@@ -25,10 +26,10 @@ describe('the layout of rkv dev', () => {
     ]);
   });
 
-  it('starts each node with all that is decided for it', () => {
+  it('starts each node with all that is decided for it, wherever the command is typed again', () => {
     const [, second] = layOut({ ...flags, storage: 'memory' });
     expect(second?.args.join(' ')).toBe(
-      'start --name n2 --data-dir data/dev/n2 --cluster 127.0.0.1:8199 --redis 127.0.0.1:6479' +
+      `start --name n2 --data-dir ${resolve('data/dev/n2')} --cluster 127.0.0.1:8199 --redis 127.0.0.1:6479` +
         ' --http 127.0.0.1:8198 --ring-size 16 --storage memory',
     );
     expect(layOut(flags)[0]?.args).not.toContain('--storage');

@@ -2,7 +2,7 @@
  * Which nodes `rkv dev` runs and where: names n1, n2, ..., ports a hundred apart, as in the tutorial.
  */
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ringSizeProblem } from '@rkv/core';
 import { WrongUsage } from '../terminal.ts';
 
@@ -63,7 +63,7 @@ function layOutNode(
   };
   const settings = {
     '--name': name,
-    '--data-dir': join(dataDir, name),
+    '--data-dir': resolve(dataDir, name),
     '--cluster': `${HOST}:${ports.cluster}`,
     '--redis': `${HOST}:${ports.redis}`,
     '--http': `${HOST}:${ports.http}`,
