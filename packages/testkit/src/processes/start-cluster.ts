@@ -115,10 +115,10 @@ export class ProcessCluster implements Cluster {
     const ports = { cluster: await freePort(), redis: await freePort(), http: await freePort() };
     const seat: Seat = { name, dataDir: join(this.folder, name), ports };
     const { command = (seat: Seat) => this.#rkv(seat), readyWithinMs = READY_WITHIN_MS } = this.#init;
+    const environment = this.#guard.ended ? {} : await this.#wires.add(name, ports.cluster);
     const node = new ProcessNode({
-      ...{ seat, readyWithinMs, guard: this.#guard },
+      ...{ seat, readyWithinMs, environment, guard: this.#guard },
       command: command(seat),
-      environment: await this.#wires.add(name, ports.cluster),
     });
     this.#nodes.set(name, node);
     await node.start();
@@ -224,8 +224,7 @@ export class ProcessCluster implements Cluster {
   /** Kill all of it and remove what it wrote. */
   async end(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
-    await this.#wires.end();
-    await this.#guard.end();
+    await Promise.all([this.#guard.end(), this.#wires.end()]);
   }
 
   #anyone(except: readonly string[]): ProcessNode {

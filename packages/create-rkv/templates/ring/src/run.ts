@@ -9,20 +9,9 @@ export async function run(
   modules: NodeInit['modules'],
   routes: (node: Node, host: Host) => Routes,
 ): Promise<void> {
-  try {
-    await runToTheEnd(name, modules, routes);
-  } catch (error) {
-    // What goes wrong in the world has a code and a sentence. What has none is a bug, and shows its stack.
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    console.error(`${name}: ${error.message}`);
-    process.exit(1); // whatever else of it goes on
-  }
-}
-
-async function runToTheEnd(...[name, modules, routes]: Parameters<typeof run>): Promise<void> {
   const asked = askedToEnd();
   const settings = readSettings(name);
-  const running = await startNode(settings, modules);
+  const running = await startNode(settings, modules).catch(explain);
   const { node, host } = running;
   try {
     const door = await openDoor(settings.http, node, routes(node, host));
@@ -38,6 +27,13 @@ async function runToTheEnd(...[name, modules, routes]: Parameters<typeof run>): 
     await running.close({ forget: false });
     throw error;
   }
+}
+
+/** What goes wrong in the world, as a port that is taken, has a code, and a sentence that says enough. What has none is a bug. */
+function explain(error: unknown): never {
+  if (!(error instanceof Error && 'code' in error)) throw error;
+  console.error(error.message);
+  process.exit(1);
 }
 
 /** npm passes on a Ctrl-C that the terminal has sent already, so a second signal is no reason to hurry. */
