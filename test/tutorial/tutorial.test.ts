@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { filesOf } from '../../packages/create-rkv/src/templates.ts';
 import { blocksOf } from './blocks.ts';
 import { NO_DISGUISE } from './disguise.ts';
 import { edited } from './edit.ts';
@@ -152,6 +153,18 @@ describe('the pages', () => {
     for (const [at, { title, blocks }] of chapters.entries()) {
       expect(title).toMatch(new RegExp(`^${at + 1}\\. `));
       expect(blocks.length).toBeGreaterThan(1);
+    }
+  });
+
+  it('change files that are there, from the generated ones on', () => {
+    const files = new Map(filesOf('ping', 'rkv').map(({ path, text }) => [path, text]));
+    for (const block of chapters.flatMap(({ blocks }) => blocks)) {
+      if (block.kind === 'write') files.set(block.file, block.text);
+      if (block.kind !== 'edit') continue;
+      expect(
+        () => files.set(block.file, edited(files.get(block.file) ?? '', block.diff)),
+        block.at,
+      ).not.toThrow();
     }
   });
 
