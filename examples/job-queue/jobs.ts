@@ -26,7 +26,10 @@ export interface Jobs {
   take(leaseMs: number): Taken | null;
   /** From now on for so long. False: it is in other hands or done, or the copy that was asked does not know of it. Stop then. */
   extend(id: string, token: string, leaseMs: number): boolean;
-  /** It is done, whoever has it. False: somebody else has said so before, and it was done twice. */
+  /**
+   * It is done, whoever has it. False: that was said before, by another (then it may have been done twice) or by you, when you
+   * were not answered.
+   */
   acknowledge(id: string): boolean;
   /** Somebody else may have it, after so long. False as with `extend`. */
   fail(id: string, token: string, retryInMs: number): boolean;

@@ -1,5 +1,5 @@
 /**
- * What is typed in the tutorial, and what the test does instead. Here is all of it:
+ * What is typed in the tutorial, and what the test does instead. Here is all of it, but for npm's settings and NO_COLOR (reader.ts):
  *
  *   npm create rkv ...      the generator out of its tarball, and the packages out of theirs
  *   npm install @rkv/x      the tarball of that package

@@ -10,7 +10,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Guard } from '../../packages/testkit/src/processes/guard.ts';
+import { Guard, hasEnded } from '@rkv/testkit';
 import { environment } from '../cluster/packed.ts';
 import type { Block, RunBlock, TerminalBlock } from './blocks.ts';
 import type { Disguise } from './disguise.ts';
@@ -182,10 +182,6 @@ export class Reader {
     if (terminal === undefined) throw new Error(`nothing was started in a terminal ${name}`);
     return terminal;
   }
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }
 
 /** To the program and all that it has started. */

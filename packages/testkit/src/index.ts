@@ -100,6 +100,7 @@ export { askReplicas, type ReplicaQuestion } from './simulation/ask-replicas.ts'
 export { asking } from './simulation/asking.ts';
 export { ProcessCluster, startCluster, type StartClusterInit } from './processes/start-cluster.ts';
 export { Guard } from './processes/guard.ts';
+export { hasEnded } from './processes/has-ended.ts';
 export { cleanEnvironment, NodeProcess, type Exit, type NodeProcessInit } from './processes/node-process.ts';
 export { ProcessNode, type DoorAnswer, type ProcessNodeInit, type Seat } from './processes/process-node.ts';
 export { freePort, isFree } from './processes/ports.ts';

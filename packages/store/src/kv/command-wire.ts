@@ -312,7 +312,7 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
     switch (kind) {
       case 1: {
         const flags = input.u8();
-        const later = (flags & LATER) !== 0 ? input.view(16).slice() : undefined;
+        const later = (flags & LATER) !== 0 ? input.view(STAMP_BYTES).slice() : undefined;
         const untilMs = (flags & EXPIRES) !== 0 ? input.f64() : 0;
         const tooLate = (flags & TOO_LATE) === 0 ? undefined : true;
         return { kind: 'merged', existed: (flags & EXISTED) !== 0, untilMs, later, tooLate };

@@ -42,7 +42,7 @@ export class Overlay {
   readonly #context: Pick<VnodeContext, 'store' | 'durability'>;
   readonly #budget: ByteBudget;
   readonly #underway = new Map<string, InFlight>();
-  /** In the order of their `seq`. */
+  /** In the order in which they came. Who waits for what was underway already stands behind later ones, and is told with them. */
   #waiters: Waiter[] = [];
   #flushWaiters: FlushWaiter[] = [];
   #refused = 0;

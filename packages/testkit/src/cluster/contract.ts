@@ -37,7 +37,7 @@ export interface Cluster {
   cutOneWay(from: readonly string[], to: readonly string[]): Promise<void>;
   /** No cut is left. */
   heal(): Promise<void>;
-  /** All run, agree, hear each other, and nothing moves. Rejects with logs when that does not come. */
+  /** All members run, agree, hear each other, and nothing moves. Rejects with logs when that does not come. */
   settled(): Promise<void>;
   /** Why it is not at rest, or undefined. */
   unrest(): Promise<string | undefined>;

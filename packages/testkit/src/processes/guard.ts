@@ -5,6 +5,7 @@
  * outright - it kills what still lives, stopped or not, and removes the folder.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { hasEnded } from './has-ended.ts';
 
 const WATCH = `
 const { rmSync } = require('node:fs');
@@ -26,7 +27,7 @@ process.stdin.setEncoding('utf8').on('data', (more) => {
 
 export class Guard {
   readonly #process: ChildProcess;
-  /** It takes no more processes: nobody would end them. */
+  /** Nobody would end what is born from now on; whoever spawns has to look. */
   ended = false;
 
   constructor(folder: string) {
@@ -39,6 +40,7 @@ export class Guard {
     this.#process.stdin?.on('error', () => {});
   }
 
+  /** A negative one: its whole group. */
   born(pid: number): void {
     this.#process.stdin?.write(`born ${pid}\n`);
   }
@@ -51,7 +53,7 @@ export class Guard {
   end(): Promise<void> {
     this.ended = true;
     return new Promise((resolve) => {
-      if (this.#process.exitCode !== null) return resolve();
+      if (hasEnded(this.#process)) return resolve();
       this.#process.once('exit', () => resolve()).ref();
       this.#process.stdin?.end();
     });

@@ -43,7 +43,7 @@ export interface StartClusterInit {
   readonly ringSize?: number;
   /** Default `lmdb`: what it holds is there when it is started again. */
   readonly storage?: 'memory' | 'lmdb';
-  /** Program and arguments of a node. Default: `rkv start`, with `flags`. */
+  /** Program and arguments of a node. Default: `rkv start`; `ringSize`, `storage` and `flags` are for that only. */
   readonly command?: (seat: Seat) => readonly string[];
   /** Further flags of `rkv start`. */
   readonly flags?: readonly string[];
@@ -160,22 +160,22 @@ export class ProcessCluster implements Cluster {
   }
 
   /** SIGSTOP. */
-  pause(name: string): Promise<void> {
+  async pause(name: string): Promise<void> {
     this.node(name).pause();
     return Promise.resolve();
   }
 
   /** SIGCONT. */
-  resume(name: string): Promise<void> {
+  async resume(name: string): Promise<void> {
     this.node(name).resume();
     return Promise.resolve();
   }
 
-  cut(a: readonly string[], b: readonly string[]): Promise<void> {
+  async cut(a: readonly string[], b: readonly string[]): Promise<void> {
     return this.#wires.cut([...this.#ways(a, b), ...this.#ways(b, a)]);
   }
 
-  cutOneWay(from: readonly string[], to: readonly string[]): Promise<void> {
+  async cutOneWay(from: readonly string[], to: readonly string[]): Promise<void> {
     return this.#wires.cut(this.#ways(from, to));
   }
 
@@ -183,7 +183,7 @@ export class ProcessCluster implements Cluster {
     return this.#wires.heal();
   }
 
-  /** All that run are ready, agree, hear all members, and nothing moves. Rejects with the logs after two minutes. */
+  /** All members run, are ready, agree, hear each other, and nothing moves. Rejects with the logs after two minutes. */
   settled(): Promise<void> {
     return this.until('the cluster has settled', async () => (await this.unrest()) === undefined);
   }
@@ -200,11 +200,14 @@ export class ProcessCluster implements Cluster {
   /** Why it is not at rest, or undefined. */
   async unrest(): Promise<string | undefined> {
     const running = this.nodes.filter((node) => node.runs && !node.isPaused);
+    if (running.length === 0) return 'nobody runs';
     const epochs = new Set<number>();
     for (const node of running) {
       if (!(await node.isReady())) return `${node.name} is not ready`;
       const { members, ready, epoch, pending } = await statusOf(node);
       epochs.add(epoch);
+      const dead = members.find(({ name }) => this.#nodes.get(name)?.runs === false);
+      if (dead !== undefined) return `${dead.name} is a member and does not run`;
       const other = members.find(({ status, up }) => status !== 'valid' || !up);
       if (other !== undefined) return `${other.name} is ${other.status}${other.up ? '' : ', and not up'}`;
       const missing = running.find(({ name }) => !members.some((one) => one.name === name));

@@ -21,6 +21,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { hasEnded } from './has-ended.ts';
 
 /** From the first to the second. */
 export type OneWay = readonly [from: string, to: string];
@@ -173,14 +174,9 @@ export class Wires {
     await this.#ask({ hold: [] });
   }
 
-  /** Whether anything passes from the one to the other. */
-  isCut(from: string, to: string): boolean {
-    return this.#held.some(([a, b]) => a === from && b === to);
-  }
-
   /** Resolves when the relay is gone. */
   async end(): Promise<void> {
-    if (this.#relay.exitCode !== null) return;
+    if (hasEnded(this.#relay)) return;
     const exited = once(this.#relay, 'exit');
     this.#relay.stdin?.end();
     await exited;
@@ -194,7 +190,7 @@ export class Wires {
 
   #ask(question: object): Promise<{ readonly port?: number }> {
     return new Promise((done, failed) => {
-      if (this.#relay.exitCode !== null) return failed(new Error('the relay between the nodes has ended'));
+      if (hasEnded(this.#relay)) return failed(new Error('the relay between the nodes has ended'));
       this.#asked.push({ done, failed });
       this.#relay.stdin?.write(`${JSON.stringify(question)}\n`);
     });

@@ -27,7 +27,7 @@ export interface SimRequest {
 /** What one client remembers of one key from one of its requests to the next: a token, a lease. Empty when a play begins. */
 export type ClientMemory = Map<string, Json>;
 
-/** One kind of thing that clients do; the kind is one of the model's. */
+/** One kind of thing that clients do. */
 export interface SimOperation {
   /** How often, beside the others. Default 1. */
   readonly weight?: number;
@@ -40,7 +40,7 @@ export interface SimOperation {
   ask(request: SimRequest, done: (told: Told) => void): void;
 }
 
-/** By kinds of the model. */
+/** By kind: in `operations` those of the model, in `beside` any others. */
 export type SimOperations = Readonly<Record<string, SimOperation>>;
 
 export interface ClientsInit {

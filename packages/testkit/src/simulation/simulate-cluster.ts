@@ -87,33 +87,33 @@ export class SimulatedCluster implements Cluster {
 
   leave(name: string): Promise<void> {
     return this.#now(() => {
-      this.#operator.want({ at: this.world.now(), kind: 'leave', node: name });
+      this.#operator.want({ at: this.world.now(), kind: 'leave', node: this.#known(name) });
       this.#finish();
     });
   }
 
   kill(name: string): Promise<void> {
-    return this.#now(() => this.ring.machines.crash(name));
+    return this.#now(() => this.ring.machines.crash(this.#known(name)));
   }
 
   restart(name: string): Promise<void> {
-    return this.#now(() => this.#start(name));
+    return this.#now(() => this.#start(this.#known(name)));
   }
 
   pause(name: string): Promise<void> {
-    return this.#now(() => this.ring.machines.pause(name));
+    return this.#now(() => this.ring.machines.pause(this.#known(name)));
   }
 
   resume(name: string): Promise<void> {
-    return this.#now(() => this.ring.machines.resume(name));
+    return this.#now(() => this.ring.machines.resume(this.#known(name)));
   }
 
   cut(a: readonly string[], b: readonly string[]): Promise<void> {
-    return this.#now(() => this.ring.machines.network.cut(a, b));
+    return this.#now(() => this.ring.machines.network.cut(this.#allKnown(a), this.#allKnown(b)));
   }
 
   cutOneWay(from: readonly string[], to: readonly string[]): Promise<void> {
-    return this.#now(() => this.ring.machines.network.cutOneWay(from, to));
+    return this.#now(() => this.ring.machines.network.cutOneWay(this.#allKnown(from), this.#allKnown(to)));
   }
 
   heal(): Promise<void> {
@@ -142,6 +142,16 @@ export class SimulatedCluster implements Cluster {
 
   end(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** A name that nobody has would make a machine of its own, and a test green for nothing. */
+  #known(name: string): string {
+    if (this.ring.machines.names.includes(name)) return name;
+    throw new Error(`no node is called ${name}; there are ${this.ring.machines.names.join(', ')}`);
+  }
+
+  #allKnown(names: readonly string[]): readonly string[] {
+    return names.map((name) => this.#known(name));
   }
 
   #at(name: string): Door {

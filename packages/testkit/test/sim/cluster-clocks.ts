@@ -16,7 +16,7 @@ export class ClusterClocks {
     this.#setAt = [healedAt, ...ofClocks.map(({ until }) => until)];
   }
 
-  /** What most of them show; undefined when one has just been set, or when some are out of sight. */
+  /** What most of them show; undefined within two seconds of one being set, before or after, or when some are out of sight. */
   get agreed(): number | undefined {
     return this.#wereSet() || this.#isMemberAway() ? undefined : this.median;
   }

@@ -45,7 +45,7 @@ export class PeaceWatch {
     this.#since = undefined;
   }
 
-  /** Whether the cluster is at peace. */
+  /** Look once: begins or ends a stretch. Whether there is peace now. */
   look(): boolean {
     if (this.#isBroken() || this.#isLone() || this.restless() !== undefined) {
       this.#since = undefined;

@@ -16,6 +16,8 @@
  *
  * A part of the keys is strict: what is promised of them, and when, says strict-keys.ts.
  *
+ * `History`, `Clients` and `Operator` here are the store's own (versions, tombstones, strict keys), not those of `simulate`.
+ *
  * Checked while it runs: ring-watch.ts, disk-watch.ts, clients.ts (every answer), history.ts; in the end: final-check.ts,
  * strict-final-check.ts.
  */
@@ -91,7 +93,7 @@ export type Count =
 
 /** Virtual milliseconds. */
 const SETTLE_WITHIN_MS = 60_000;
-/** By the lowest clock, when all is quiet: so old no tombstone is that still lies there. */
+/** No tombstone is older than this once all is quiet, by the lowest clock. */
 const LIES_MS_MAX = 30_000;
 const PROBLEMS_MAX = 20;
 

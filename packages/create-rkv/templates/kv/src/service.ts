@@ -1,8 +1,8 @@
 /**
  * The service: commands to the ring, and which vnode answered.
  *
- * A key has copies on n partitions. A write is done when most of them have it, and a read asks most of them, so that
- * each read meets the last write. Several answers become one: the latest entry.
+ * A key has copies on n partitions, and all are asked. A write is done when most of them have it, a read when most have
+ * answered, so while their owners are up each read meets the last write. Several answers become one: the latest entry.
  */
 import { HybridClock, stampHex, STAMP_BYTES, type Host, type Node } from '@rkv/core';
 import { ask, type Answer, type Whereabouts } from './replicas.ts';

@@ -26,7 +26,7 @@ export interface Reply {
   readonly entry?: Entry;
 }
 
-/** A value is in nobody's way but its own: of two the later one stays. */
+/** Of two entries the one with the later stamp; the held one when they are equal. */
 export function laterOf(held: Entry, other: Entry): Entry {
   return other.stamp > held.stamp ? other : held;
 }

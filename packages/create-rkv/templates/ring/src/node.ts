@@ -2,8 +2,8 @@
  * A node of the ring in this process: the framework's `Node`, and the real world that is given to it.
  *
  * The records that a node must never forget (its identity, the ring, what it has promised) are files in its data
- * directory, which it locks. What the vnodes hold is in memory: a node that restarts begins empty and is refilled by the
- * other copies. For a store on disk take `lmdbStore({ path })` of @rkv/store; a vnode of one's own keeps its items in
+ * directory, which it locks. The store given here is in memory: vnodes that keep their items in it, or in a map, begin
+ * empty after a restart and are refilled by the other copies. For a store on disk take `lmdbStore({ path })` of @rkv/store; a vnode of one's own keeps its items in
  * `context.store` then, a keyed service does so by itself.
  */
 import { randomUUID } from 'node:crypto';

@@ -11,7 +11,7 @@ export async function run(
 ): Promise<void> {
   const asked = askedToEnd();
   const settings = readSettings(name);
-  const running = await startNode(settings, modules).catch(explain);
+  const running = await startNode(settings, modules).catch(giveUp);
   const { node, host } = running;
   try {
     const door = await openDoor(settings.http, node, routes(node, host));
@@ -25,12 +25,12 @@ export async function run(
     }
   } catch (error) {
     await running.close({ forget: false });
-    throw error;
+    giveUp(error);
   }
 }
 
 /** What goes wrong in the world, as a port that is taken, has a code, and a sentence that says enough. What has none is a bug. */
-function explain(error: unknown): never {
+function giveUp(error: unknown): never {
   if (!(error instanceof Error && 'code' in error)) throw error;
   console.error(error.message);
   process.exit(1);
