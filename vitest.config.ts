@@ -5,7 +5,8 @@ export default defineConfig({
   resolve: { conditions: ['rkv-source'] },
   ssr: { resolve: { conditions: ['rkv-source', 'node', 'import', 'module', 'default'] } },
   test: {
-    testTimeout: 60_000,
+    // A play of the simulation takes as long as the machine is slow: it ends by virtual time, and this only ends what hangs.
+    testTimeout: 240_000,
     hookTimeout: 60_000,
     pool: 'forks',
     // Left alone, vitest keeps one processor for itself: with two of them that is half.
