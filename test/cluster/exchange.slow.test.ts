@@ -47,11 +47,12 @@ it('is made whole without a read, and just what differed was mended', async () =
 
   // What n3 holds is asked of n3 alone.
   for (const node of [n1, n2]) await node.kill9();
-  const valueOf = async (key: string): Promise<string> =>
-    (await n3.tell<{ replicas: { node: string; state: string }[] }>('key', key)).replicas.find(
-      ({ node }) => node === 'n3',
-    )?.state ?? 'nobody';
-  expect(await valueOf('old 0')).toBe('value');
-  expect(await valueOf(`new ${WRITTEN - 1}`)).toBe('value');
-  expect(await valueOf(`old ${KEPT}`)).toBe('tombstone');
+  const statesOf = async (key: string): Promise<string[]> =>
+    (await n3.tell<{ replicas: { node: string; state: string }[] }>('key', key)).replicas
+      .filter(({ node }) => node === 'n3')
+      .map(({ state }) => state);
+  // Of several when it has noticed by then that the others are away, and stands in for them.
+  expect(await statesOf('old 0')).toContain('value');
+  expect(await statesOf(`new ${WRITTEN - 1}`)).toContain('value');
+  expect(await statesOf(`old ${KEPT}`)).toContain('tombstone');
 }, 240_000);

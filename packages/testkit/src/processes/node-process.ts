@@ -9,6 +9,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** What is started, and who hears of it. */
 export interface NodeProcessInit {
   /** Program and arguments. */
   readonly command: readonly string[];
