@@ -2,13 +2,18 @@
 import { memberOf } from '@rkv/core';
 import type { Fault } from '@rkv/testkit';
 import { citizensOf, type Realm } from './peace.ts';
+import type { SimNode } from './rkv-cluster.ts';
 
-const CLOCKS_SET_MS = 2_000;
+/** Until everybody has heard what the clocks show. */
+const TOLD_WITHIN_MS = 2_000;
 
 export class ClusterClocks {
   readonly #realm: Realm;
   /** Virtual times at which a clock is set or begins to go right again. */
   readonly #setAt: readonly number[];
+  /** Whose clocks counted at the last look, and since when it has been just these. */
+  #voices = '';
+  #voicesSince = 0;
 
   constructor(realm: Realm, faults: readonly Fault[], healedAt: number) {
     this.#realm = realm;
@@ -16,9 +21,20 @@ export class ClusterClocks {
     this.#setAt = [healedAt, ...ofClocks.map(({ until }) => until)];
   }
 
-  /** What most of them show; undefined within two seconds of one being set, before or after, or when some are out of sight. */
+  /** To be called often: who is there. */
+  look(): void {
+    const voices = this.#voicesNow();
+    if (voices === this.#voices) return;
+    this.#voices = voices;
+    this.#voicesSince = this.#realm.cluster.world.now();
+  }
+
+  /**
+   * What most of them show; undefined within two seconds of one being set, before or after, or of a member coming or going,
+   * or when some are out of sight.
+   */
   get agreed(): number | undefined {
-    return this.#wereSet() || this.#isMemberAway() ? undefined : this.median;
+    return this.#wereSet() || this.#haveChanged() || this.#isMemberAway() ? undefined : this.median;
   }
 
   get median(): number {
@@ -30,18 +46,34 @@ export class ClusterClocks {
     return this.#walls()[0] ?? 0;
   }
 
-  /** Of those that have a voice: who was put aside has none. The lowest first. */
+  /** The lowest first. */
   #walls(): number[] {
-    return citizensOf(this.#realm)
-      .filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down')
+    return this.#witnesses()
       .map(({ machine }) => this.#realm.cluster.clock(machine).wall())
       .toSorted((a, b) => a - b);
+  }
+
+  /** Those that have a voice: who was put aside has none. */
+  #witnesses(): SimNode[] {
+    return citizensOf(this.#realm).filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down');
+  }
+
+  #voicesNow(): string {
+    return this.#witnesses()
+      .map(({ node }) => node.id)
+      .join();
+  }
+
+  /** What a newcomer's clock shows comes with its first heartbeat; that of one who has gone is forgotten with the next ring. */
+  #haveChanged(): boolean {
+    const sinceMs = this.#realm.cluster.world.now() - this.#voicesSince;
+    return sinceMs < TOLD_WITHIN_MS || this.#voicesNow() !== this.#voices;
   }
 
   /** Nodes hear of that with the next heartbeats. */
   #wereSet(): boolean {
     const now = this.#realm.cluster.world.now();
-    return this.#setAt.some((at) => Math.abs(now - at) < CLOCKS_SET_MS);
+    return this.#setAt.some((at) => Math.abs(now - at) < TOLD_WITHIN_MS);
   }
 
   /** What its clock shows the others remember, and nobody else knows. */

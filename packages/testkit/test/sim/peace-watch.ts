@@ -4,6 +4,7 @@
  * One lasts from a look that finds everything at rest (peace.ts) until the first look that does not. What judges say about a
  * cluster at peace they say about one stretch, by its number: whatever began in one and ended in another saw a disturbance.
  */
+import type { NodeId } from '@rkv/core';
 import type { Fault, World } from '@rkv/testkit';
 import type { Operator } from './operator.ts';
 import { citizensOf, readyNodes, unrest, type Realm } from './peace.ts';
@@ -25,6 +26,8 @@ export class PeaceWatch {
   /** So far; the last one lasts while `#since` is set. */
   #stretches = 0;
   #since: number | undefined;
+  /** Nodes that were in no ring, have begun anew with what they hold, and have not come home since. */
+  readonly #awaited = new Set<NodeId>();
 
   constructor(init: PeaceWatchInit) {
     this.#init = init;
@@ -45,8 +48,14 @@ export class PeaceWatch {
     this.#since = undefined;
   }
 
+  /** A node that was in no ring begins anew with what it holds: until it is a member again, the others may lack that. */
+  awaits(id: NodeId): void {
+    this.#awaited.add(id);
+  }
+
   /** Look once: begins or ends a stretch. Whether there is peace now. */
   look(): boolean {
+    this.#welcome();
     if (this.#isBroken() || this.#isLone() || this.restless() !== undefined) {
       this.#since = undefined;
       return false;
@@ -69,9 +78,16 @@ export class PeaceWatch {
     if (why !== undefined || !schism.isOpen) return why;
     const { stranded } = operator;
     if (stranded.length > 0) return `${stranded.join(', ')} in no ring`;
+    if (this.#awaited.size > 0) return `${[...this.#awaited].join(', ')} not home`;
     const running = new Set(readyNodes(realm).map(({ machine }) => machine));
     const down = machines.find((machine) => operator.wants(machine) && !running.has(machine));
     return down === undefined ? undefined : `${down} is down, and the ring was forced`;
+  }
+
+  /** Who is a member again brings what it holds from now on: partitions are pending until it has. */
+  #welcome(): void {
+    const members = citizensOf(this.#init.realm)[0]?.node.document.members ?? [];
+    for (const { id, status } of members) if (status !== 'joining') this.#awaited.delete(id);
   }
 
   /**

@@ -184,7 +184,10 @@ class Scenario {
         this.#emptied++;
         this.#schism.emptied();
       },
-      onFreed: (id) => this.#watch.freed(id),
+      onFreed: (id) => {
+        this.#watch.freed(id);
+        this.#peace.awaits(id);
+      },
       isDivided: () => this.#schism.isOpen,
       report: this.#report,
     });
@@ -347,6 +350,7 @@ class Scenario {
 
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
+    this.#clocks.look();
     this.#history.sweepsReached(this.#clocks.lowest);
     if (!this.#peace.look()) return;
     this.#endSchism();
