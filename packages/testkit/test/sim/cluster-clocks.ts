@@ -1,8 +1,7 @@
 /** What the clocks of a cluster show, for judges who need a time that is the cluster's and not a node's. */
-import { memberOf } from '@rkv/core';
+import { memberOf, type NodeId, type RingDocument } from '@rkv/core';
 import type { Fault } from '@rkv/testkit';
 import { citizensOf, type Realm } from './peace.ts';
-import type { SimNode } from './rkv-cluster.ts';
 
 /** Until everybody has heard what the clocks show. */
 const TOLD_WITHIN_MS = 2_000;
@@ -46,21 +45,18 @@ export class ClusterClocks {
     return this.#walls()[0] ?? 0;
   }
 
-  /** The lowest first. */
+  /** Of those that have a voice: who was put aside has none. The lowest first. */
   #walls(): number[] {
-    return this.#witnesses()
+    return citizensOf(this.#realm)
+      .filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down')
       .map(({ machine }) => this.#realm.cluster.clock(machine).wall())
       .toSorted((a, b) => a - b);
   }
 
-  /** Those that have a voice: who was put aside has none. */
-  #witnesses(): SimNode[] {
-    return citizensOf(this.#realm).filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down');
-  }
-
+  /** By each document: members hear of a ring one after the other. */
   #voicesNow(): string {
-    return this.#witnesses()
-      .map(({ node }) => node.id)
+    return citizensOf(this.#realm)
+      .flatMap(({ node }) => [node.id, ...voicesOf(node.document)])
       .join();
   }
 
@@ -82,4 +78,8 @@ export class ClusterClocks {
     const here = new Set(citizens.map(({ node }) => node.id));
     return citizens.some(({ node }) => node.document.members.some(({ id }) => !here.has(id)));
   }
+}
+
+function voicesOf({ members }: RingDocument): NodeId[] {
+  return members.filter(({ status }) => status !== 'joining' && status !== 'down').map(({ id }) => id);
 }
