@@ -72,18 +72,18 @@ export class DiskWatch {
   }
 
   /** A hint may have been handed over since it was counted, so whoever has stored it counts as well. */
-  #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement }: Acknowledged): void {
+  #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement, through }: Acknowledged): void {
     // The ring has changed meanwhile: who knows under which of the two it was counted.
     if (placement === '') return;
     // A change is counted under the ring of its proposer, which may be another than the asked node has.
-    const rings = cluster.running.flatMap((machine) => {
-      const node = cluster.node(machine)?.node;
-      return node?.ready === true ? [node.document] : [];
-    });
-    const placements = rings
-      .filter(({ members }) => members.length > 1)
-      .map((document) => placementOf(key, document));
-    const owners = [placement, ...placements].map((nodes) => new Set(nodes.split(' ')).size);
+    const nodes = cluster.running
+      .map((machine) => cluster.node(machine)?.node)
+      .filter((node) => node?.ready === true) as SimNode['node'][];
+    const asked = nodes.find(({ id }) => id === through);
+    const placements = nodes
+      .filter(({ document }) => document.clusterId === asked?.document.clusterId)
+      .map(({ document }) => placementOf(key, document));
+    const owners = [placement, ...placements].map((names) => new Set(names.split(' ')).size);
     const needed = Math.min(W, ...owners);
     const at = placeKey(key);
     const holders = new Set(this.#states.get(key + latin1Decode(bytesOf(version), 0, 16))?.machines);
