@@ -59,7 +59,6 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   }
 
   begin(): void {
-    this.#id = this.#coordinator.port.open(this);
     this.#start();
   }
 
@@ -92,6 +91,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
 
   #start(): void {
     const { port } = this.#coordinator;
+    this.#openRound();
     const { level, n } = bucketOfKey(this.#coordinator, this.#placed.key);
     this.#strict = level === 'strict';
     this.#epoch = port.epoch;
@@ -102,6 +102,13 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     if (this.#list.replicas.length === 0) return this.#fail('unreachable', false);
     this.#refusal = undefined;
     this.#ask(0);
+  }
+
+  /** Under a number of its own: answers to the round before are nobody's any more. */
+  #openRound(): void {
+    const { port } = this.#coordinator;
+    if (this.#id !== 0) port.close(this.#id);
+    this.#id = port.open(this);
   }
 
   #ask(at: number): void {
