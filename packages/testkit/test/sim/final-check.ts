@@ -2,10 +2,10 @@
  * What must be true when all is healed and settled: every key read through every node, and looked at on its replicas.
  *
  * An acknowledged write is on w of its primaries, and as long as these have not moved, on as many distinct nodes as
- * they allow. Every replica counts rightly what it holds; nobody has a request open. That the copies of every key are alike is
+ * they allow. Every replica counts rightly what it holds, and so do its hash trees; nobody has a request open. That the copies of every key are alike is
  * waited for before this (scenario.ts).
  */
-import { latin1Decode, stampHex, type PartitionId } from '@rkv/core';
+import { latin1Decode, rangeOf, ringBits, stampHex, type PartitionId } from '@rkv/core';
 import { KV_SERVICE, VERSION_AT } from '@rkv/store';
 import type { World } from '@rkv/testkit';
 import { askVnode, copiesOf, distinctNodes, placementOf, W } from './copies.ts';
@@ -92,7 +92,7 @@ function problemOfCopies(realm: Realm, key: string, history: History): string | 
   return `${key}: ${what} is on ${good.length} primaries on ${nodes} nodes; the primaries hold ${held}`;
 }
 
-/** A vnode's running counts are those of what it holds, once what is on its way into the store is there: a sweep, for one. */
+/** A vnode's running counts and sums are those of what it holds, once what is on its way into the store is there: a sweep, for one. */
 function checkCounts(citizen: SimNode, world: World, report: (problem: string) => void): void {
   const { ringSize } = citizen.node.document;
   for (let p = 0; p < ringSize; p++) {
@@ -119,7 +119,12 @@ function problemOfCount(citizen: SimNode, partition: PartitionId, range: Partiti
   });
   if (tally?.kind !== 'tally' || page?.kind !== 'page') return undefined;
   const live = page.items.filter((item) => item.live).length;
-  if (tally.entries === page.items.length && tally.live === live) return undefined;
   const where = `partition ${partition} of ${citizen.machine}, range ${range}`;
-  return `${where}: ${tally.entries} entries counted, ${tally.live} live, where ${page.items.length} are, ${live} live`;
+  if (tally.entries !== page.items.length || tally.live !== live)
+    return `${where}: ${tally.entries} entries counted, ${tally.live} live, where ${page.items.length} are, ${live} live`;
+  const { node } = citizen;
+  const within = rangeOf(range, ringBits(node.document.ringSize));
+  const [hi, lo] = node.vnode(KV_SERVICE, partition)?.trees?.sums(within, 1) ?? [];
+  if (hi === tally.digestHi && lo === tally.digestLo) return undefined;
+  return `${where}: its hash tree is that of other entries than are counted`;
 }

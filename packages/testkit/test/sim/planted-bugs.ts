@@ -33,8 +33,10 @@ import {
 import { digestBytes, type FaultKind } from '@rkv/testkit';
 import { PLANTED_CHANGES } from './planted-changes.ts';
 import { withoutComparing, withoutExchange, withoutFilling } from './planted-frames.ts';
-import { portWith } from './port-with.ts';
-import type { KvPort, Plant } from './rkv-cluster.ts';
+import { withChangesAskedAgain, withFreshStarts, withStandInsAsPrimaries } from './planted-requests.ts';
+import { ForgetfulStandIn, StaleLeafVnode } from './planted-vnodes.ts';
+import { portWith, requestWith } from './port-with.ts';
+import type { Plant } from './rkv-cluster.ts';
 
 type VnodeToken = Parameters<KvVnode['handleCommand']>[1];
 
@@ -243,9 +245,11 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
         portWith(shipped, {
           open: (request) =>
             shipped.open(
-              requestWith(request, (at, reply, standIn) => {
-                request.onReply(at, reply, standIn);
-                if (reply.kind === 'merged') request.onReply(at === 0 ? 1 : 0, reply, standIn);
+              requestWith(request, {
+                onReply: (at, reply, standIn) => {
+                  request.onReply(at, reply, standIn);
+                  if (reply.kind === 'merged') request.onReply(at === 0 ? 1 : 0, reply, standIn);
+                },
               }),
             ),
         }),
@@ -258,7 +262,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
       port: (shipped) =>
         portWith(shipped, {
           open: (request) =>
-            shipped.open(requestWith(request, (at, reply) => request.onReply(at, reply, false))),
+            shipped.open(requestWith(request, { onReply: (at, reply) => request.onReply(at, reply, false) })),
         }),
     },
     shows: /not found/,
@@ -360,6 +364,31 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     shows: /nobody will ever see it/,
   },
 
+  'hints are dropped at a restart': {
+    plant: { openVnode: (context, clock, desk) => new ForgetfulStandIn(context, clock, desk) },
+    shows: LOST_COPY,
+  },
+
+  'the leaf of what is removed stays as it was': {
+    plant: { openVnode: (context, clock, desk) => new StaleLeafVnode(context, clock, desk) },
+    shows: /its hash tree is that of other entries/,
+  },
+
+  'a fallback counted as a primary': {
+    plant: { port: withStandInsAsPrimaries },
+    shows: /was acknowledged when it lay on \d of its primaries/,
+  },
+
+  'a write starts afresh where the copy here cannot be read': {
+    plant: { port: withFreshStarts },
+    shows: /nobody will ever see it/,
+  },
+
+  'a change that may have been made is asked of another': {
+    plant: { port: withChangesAskedAgain },
+    shows: /strict keys: .*NOT LINEARIZABLE/s,
+  },
+
   ...PLANTED_CHANGES,
 };
 
@@ -368,16 +397,4 @@ function isPutAside(held: Uint8Array | undefined, heard: Uint8Array, self: NodeI
   if (held === undefined) return false;
   const [before, after] = [decodeDocument(held).document, decodeDocument(heard).document];
   return eraOf(after.epoch) > eraOf(before.epoch) && memberOf(after, self)?.status === 'down';
-}
-
-type KvRequest = Parameters<KvPort['open']>[0];
-
-function requestWith(shipped: KvRequest, onReply: KvRequest['onReply']): KvRequest {
-  return {
-    onReply,
-    onRefused: (at, why) => shipped.onRefused(at, why),
-    onFailed: (at, sent, crowded) => shipped.onFailed(at, sent, crowded),
-    onAlarm: () => shipped.onAlarm(),
-    onRingChanged: () => shipped.onRingChanged(),
-  };
 }
