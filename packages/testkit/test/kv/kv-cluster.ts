@@ -10,23 +10,21 @@ import {
   type PartitionId,
   type StableName,
   type StableStore,
-  type VnodeContext,
 } from '@rkv/core';
 import {
   KV_SERVICE,
   ChangeDesk,
-  kvModule,
   readBudget,
   placeKey,
   QuorumStore,
   Service,
   type Coordinator,
   type HeldReply,
-  type KvVnode,
   type PutOptions,
   type RequestOptions,
 } from '@rkv/store';
 import { SimCluster, World, type NodeLife } from '@rkv/testkit';
+import { moduleWith, type Plant } from '../sim/rkv-cluster.ts';
 
 export interface Citizen {
   readonly node: Node;
@@ -35,14 +33,16 @@ export interface Citizen {
   service: Service | undefined;
 }
 
+/** Something else in the place of something shipped: a planted bug. */
+export type KvPlant = Pick<Plant, 'openVnode' | 'module' | 'transport' | 'port'>;
+
 export interface KvClusterInit {
   readonly seed?: number;
   readonly ringSize?: number;
   readonly n?: number;
   readonly level?: 'eventual' | 'strict';
   readonly durability?: 'process' | 'power';
-  /** Another vnode in the place of the shipped one: a planted bug. */
-  readonly openVnode?: (context: VnodeContext, clock: HybridClock, desk: ChangeDesk) => KvVnode;
+  readonly plant?: KvPlant | undefined;
 }
 
 export class KvCluster {
@@ -241,13 +241,9 @@ export class KvCluster {
       random: () => host.random(),
       driftLimitMs: 60_000,
     });
-    const { openVnode } = this.#init;
+    const { plant = {} } = this.#init;
     const desk = new ChangeDesk();
-    const shipped = kvModule(clock, { desk });
-    const module =
-      openVnode === undefined
-        ? shipped
-        : { ...shipped, open: (context: VnodeContext) => openVnode(context, clock, desk) };
+    const module = moduleWith(plant, clock, desk);
     const node = new Node({
       id: nodeIdOf(name),
       name,
@@ -259,7 +255,7 @@ export class KvCluster {
         level: this.#init.level ?? 'eventual',
       },
       host,
-      transport,
+      transport: plant.transport?.(transport) ?? transport,
       store,
       stable: this.#stable(life),
       logger,
@@ -271,7 +267,7 @@ export class KvCluster {
           host,
           clock,
           clusterTime: () => node.clusterTime(),
-          port: node.port(module),
+          port: plant.port?.(node.port(module)) ?? node.port(module),
           defaults: { timeoutMs: 1_000, valueBytesMax: 1 << 20 },
           readBytes: readBudget(),
         };

@@ -30,7 +30,7 @@ const NODES = ['n1', 'n2', 'n3'] as const;
 
 /** Clients write together, then read together, at any node, again and again. */
 function playedBy(openVnode?: (context: VnodeContext, clock: HybridClock) => KvVnode): History {
-  const cluster = new KvCluster(openVnode === undefined ? {} : { openVnode });
+  const cluster = new KvCluster(openVnode === undefined ? {} : { plant: { openVnode } });
   cluster.form(...NODES);
   const { world } = cluster;
   const dice = new Prng(7);

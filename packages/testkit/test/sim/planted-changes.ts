@@ -68,9 +68,9 @@ const NOT_LINEARIZABLE = /strict keys: .*NOT LINEARIZABLE/s;
 const STRICT_ON_TOO_FEW = /strict .* was acknowledged when it lay on \d partitions/;
 
 function strict(name: string, shows: RegExp): PlantedBug {
-  const openVnode = PLANTED_STRICT[name];
-  if (openVnode === undefined) throw new Error(`no bug is planted into strict keys that is called "${name}"`);
-  return { plant: { openVnode }, shows };
+  const plant = PLANTED_STRICT[name];
+  if (plant === undefined) throw new Error(`no bug is planted into strict keys that is called "${name}"`);
+  return { plant, shows };
 }
 
 export const PLANTED_CHANGES: Readonly<Record<string, PlantedBug>> = {

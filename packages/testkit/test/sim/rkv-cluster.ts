@@ -49,7 +49,7 @@ export interface SimNode {
 }
 
 export type KvPort = ServicePort<KvCommand, KvReply>;
-type KvVnodeOpener = VnodeModule<KvCommand, KvReply>['open'];
+type KvModule = VnodeModule<KvCommand, KvReply>;
 
 export type Removal = 'left' | 'stranded';
 
@@ -59,7 +59,9 @@ export interface Plant {
     context: VnodeContext,
     clock: HybridClock,
     desk: ChangeDesk,
-  ) => ReturnType<KvVnodeOpener>;
+  ) => ReturnType<KvModule['open']>;
+  /** What the framework is told of the store beside its vnodes. */
+  readonly module?: (shipped: KvModule) => KvModule;
   readonly desk?: () => ChangeDesk;
   /** `machine`: what stays the same from life to life. */
   readonly clock?: (init: HybridClockInit, machine: string) => HybridClock;
@@ -134,12 +136,8 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
     driftLimitMs: 60_000,
   };
   const clock = plant.clock?.(clockInit, life.name) ?? new HybridClock(clockInit);
-  const { openVnode } = plant;
   const desk = plant.desk?.() ?? new ChangeDesk();
-  const module: VnodeModule<KvCommand, KvReply> = {
-    ...kvModule(clock, { desk }),
-    ...(openVnode !== undefined && { open: (context) => openVnode(context, clock, desk) }),
-  };
+  const module = moduleWith(plant, clock, desk);
   const id = nodeIdOf(life.name, diskNumber);
   const node = new Node({
     id,
@@ -171,6 +169,18 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   const citizen: SimNode = { machine: life.name, host, node, kv: undefined, aside: undefined };
   node.start();
   return citizen;
+}
+
+/** The store as a service, with what is planted into it. */
+export function moduleWith(
+  { openVnode, module }: Pick<Plant, 'openVnode' | 'module'>,
+  clock: HybridClock,
+  desk: ChangeDesk,
+): KvModule {
+  const shipped = kvModule(clock, { desk });
+  const opened: KvModule =
+    openVnode === undefined ? shipped : { ...shipped, open: (context) => openVnode(context, clock, desk) };
+  return module?.(opened) ?? opened;
 }
 
 function becomeReady(

@@ -1,9 +1,10 @@
 /** Bugs planted into strict keys on purpose: each breaks one rule, and the histories show it. */
-import type { HybridClock, VnodeContext } from '@rkv/core';
-import { KvVnode, type ChangeDesk, type KvCommand } from '@rkv/store';
+import { KvVnode, type KvCommand, type KvReply } from '@rkv/store';
+import type { KvPlant } from '../kv/kv-cluster.ts';
+import { withoutEpochs } from '../sim/planted-frames.ts';
+import { portWith, requestWith } from '../sim/port-with.ts';
 
 type VnodeToken = Parameters<KvVnode['handleCommand']>[1];
-type Opener = (context: VnodeContext, clock: HybridClock, desk: ChangeDesk) => KvVnode;
 
 const NO_BALLOT = new Uint8Array(16);
 
@@ -53,8 +54,38 @@ function asToken(token: VnodeToken): VnodeToken {
   };
 }
 
-export const PLANTED_STRICT: Readonly<Record<string, Opener>> = {
-  'promises are forgotten': (context, clock, desk) => new FaithlessVnode(context, clock, { desk }),
-  'accepts against its promise': (context, clock, desk) => new AgreeableVnode(context, clock, { desk }),
-  'votes before it has stored': (context, clock, desk) => new HastyVnode(context, clock, { desk }),
+export const PLANTED_STRICT: Readonly<Record<string, KvPlant>> = {
+  'promises are forgotten': {
+    openVnode: (context, clock, desk) => new FaithlessVnode(context, clock, { desk }),
+  },
+  'accepts against its promise': {
+    openVnode: (context, clock, desk) => new AgreeableVnode(context, clock, { desk }),
+  },
+  'votes before it has stored': {
+    openVnode: (context, clock, desk) => new HastyVnode(context, clock, { desk }),
+  },
 };
+
+/** Nobody asks whether the one that votes may, neither itself nor who counts. */
+export const VOTES_OF_ANYBODY: KvPlant = {
+  module: (shipped) => ({ ...shipped, fences: () => false }),
+  port: (shipped) =>
+    portWith(shipped, {
+      open: (request) =>
+        shipped.open(
+          requestWith(request, {
+            onReply: (at, reply, standIn) => request.onReply(at, reply, standIn && !isVote(reply)),
+          }),
+        ),
+    }),
+};
+
+/** Whoever is asked votes as an owner, under whatever ring he was asked. */
+export const VOTES_UNDER_ANY_RING: KvPlant = {
+  module: (shipped) => ({ ...shipped, fences: () => false }),
+  transport: withoutEpochs,
+};
+
+function isVote({ kind }: KvReply): boolean {
+  return kind === 'promised' || kind === 'accepted';
+}

@@ -4,8 +4,7 @@
  *
  * Everything is drawn from the seed. At the end all is healed, every key is read once more, and each must answer.
  */
-import { Prng, type HybridClock, type VnodeContext } from '@rkv/core';
-import type { ChangeDesk, KvVnode } from '@rkv/store';
+import { Prng } from '@rkv/core';
 import {
   checkLinearizable,
   describeFaults,
@@ -18,7 +17,7 @@ import {
   type LinearizableVerdict,
   type Outcome,
 } from '@rkv/testkit';
-import { KvCluster, type Citizen } from '../kv/kv-cluster.ts';
+import { KvCluster, type Citizen, type KvPlant } from '../kv/kv-cluster.ts';
 import { StrictOperations, type StrictOperation, type Told } from './strict-operations.ts';
 
 export interface StrictPlayInit {
@@ -26,8 +25,22 @@ export interface StrictPlayInit {
   /** How long clients are at it, ms. */
   readonly lastsMs?: number;
   readonly kinds?: readonly FaultKind[];
-  /** Another vnode in the place of the shipped one: a planted bug. */
-  readonly openVnode?: (context: VnodeContext, clock: HybridClock, desk: ChangeDesk) => KvVnode;
+  /** Faults of its own in the place of those that the seed draws. */
+  readonly nemesis?: (scene: Scene) => readonly Fault[];
+  readonly plant?: KvPlant | undefined;
+}
+
+/** What a nemesis sees of a play that begins. */
+export interface Scene {
+  readonly cluster: KvCluster;
+  readonly dice: Prng;
+  readonly founders: readonly string[];
+  /** Let in some time later, if there is one. */
+  readonly late: readonly string[];
+  readonly keys: readonly string[];
+  readonly fromMs: number;
+  /** Something is asked of this key through this node. */
+  readonly ask: (node: string, key: string) => void;
 }
 
 export interface StrictResult {
@@ -44,10 +57,11 @@ export interface StrictResult {
 
 const REGISTERS = ['r0', 'r1', 'r2', 'r3'];
 const COUNTERS = ['c0', 'c1'];
+const KEYS = [...REGISTERS, ...COUNTERS];
 const CLIENTS = 5;
 const QUIET_MS = 60_000;
 
-export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictPlayInit): StrictResult {
+export function playStrict({ seed, lastsMs = 20_000, kinds, nemesis, plant }: StrictPlayInit): StrictResult {
   const dice = new Prng(seed);
   const founders = ['n1', 'n2', 'n3', 'n4', 'n5'].slice(0, dice.between(3, 5));
   const late = dice.chance(0.6) ? ['late'] : [];
@@ -56,20 +70,25 @@ export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictP
     level: 'strict',
     ringSize: dice.pick([8, 16, 32]),
     durability: dice.pick(['process', 'power']),
-    ...(openVnode && { openVnode }),
+    plant,
   });
   cluster.form(...(founders as [string, ...string[]]));
   if (late.length > 0) cluster.start('late');
   const { world, machines } = cluster;
   const names = [...founders, ...late];
   const begin = world.now();
-  const faults = drawFaults(new Prng(seed + 1), {
-    nodes: names,
-    fromMs: begin + 500,
-    untilMs: begin + lastsMs,
-    gapMs: dice.pick([300, 1_000, 3_000]),
-    kinds: kinds ?? FAULT_KINDS,
-  });
+  const gapMs = dice.pick([300, 1_000, 3_000]);
+  const askOf = (node: string, key: string): void =>
+    ask('nemesis', node, operations.drawFor(key, `nemesis.${history.count}`));
+  const faults =
+    nemesis?.({ cluster, dice: new Prng(seed + 1), founders, late, keys: KEYS, fromMs: begin, ask: askOf }) ??
+    drawFaults(new Prng(seed + 1), {
+      nodes: names,
+      fromMs: begin + 500,
+      untilMs: begin + lastsMs,
+      gapMs,
+      kinds: kinds ?? FAULT_KINDS,
+    });
   unleash(machines, faults);
 
   const history = new History({ now: () => world.now() });
@@ -127,7 +146,7 @@ export function playStrict({ seed, lastsMs = 20_000, kinds, openVnode }: StrictP
     [...open.values()].filter(({ node, life }) => machines.node(node) === life).length;
   if (!world.runUntilHolds(() => owed() === 0, QUIET_MS))
     stuck.push(`${owed()} operations were never answered`);
-  for (const key of [...REGISTERS, ...COUNTERS]) {
+  for (const key of KEYS) {
     let last: Outcome | undefined;
     const again = (): void =>
       ask('last', dice.pick(founders), operations.readOf(key), (outcome) => (last = outcome));
