@@ -17,5 +17,6 @@ it('asks anew under a newer ring, and a second copy of the old refusal makes it 
   ]);
   // The second is on its way, and may be carried out by now.
   port.refuse(first, 'moved');
+  port.host.advance(100);
   expect(port.sent).toHaveLength(2);
 });
