@@ -9,7 +9,7 @@
  */
 import type { CountedList, Refusal, Replica, ReplicaRequest, RequestId } from '@rkv/core';
 import type { Change } from '../entry/change.ts';
-import type { ChangeSink, FailureCode, RequestOptions } from './api.ts';
+import type { ChangeSink, FailureCode, RequestLevels, RequestOptions } from './api.ts';
 import type { KvReply } from './commands.ts';
 import {
   acceptorsOf,
@@ -20,7 +20,7 @@ import {
   type PlacedKey,
 } from './coordinator.ts';
 import { Deadline } from './deadline.ts';
-import { proposerFailure } from './failure.ts';
+import { levelFailure, proposerFailure } from './failure.ts';
 import { codeOf, isFinal } from './refusals.ts';
 
 /** Between two times that all of them are asked, ms. */
@@ -32,6 +32,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   readonly #coordinator: Coordinator;
   readonly #placed: PlacedKey;
   readonly #change: Change;
+  readonly #options: RequestOptions | undefined;
   readonly #sink: ChangeSink;
   readonly #deadline: Deadline;
   #strict = false;
@@ -53,12 +54,16 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#coordinator = coordinator;
     this.#placed = placeKey(key);
     this.#change = change;
+    this.#options = options;
     this.#sink = sink;
     const timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
     this.#deadline = new Deadline(coordinator.host, timeoutMs);
   }
 
   begin(): void {
+    const { n } = bucketOfKey(this.#coordinator, this.#placed.key);
+    const failure = levelFailure('read', this.#options, n) ?? levelFailure('write', this.#options, n);
+    if (failure !== undefined) return this.#sink.onFailure(failure);
     this.#start();
   }
 
@@ -122,8 +127,18 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
       change: this.#change,
       strict: this.#strict,
       timeoutMs: Math.max(1, remaining - WAY_BACK_MS),
+      ...(this.#levels && { levels: this.#levels }),
     };
     port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
+  }
+
+  /** Undefined: none is asked for. */
+  get #levels(): RequestLevels | undefined {
+    const { r, w, pr, pw, dw } = this.#options ?? {};
+    const levels = { r, w, pr, pw, dw };
+    return Object.values(levels).every((level) => level === undefined)
+      ? undefined
+      : (levels as RequestLevels);
   }
 
   #askNext(): void {

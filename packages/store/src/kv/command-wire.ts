@@ -9,7 +9,8 @@
  * ping   5, u32 n                         -> 5, u32 n
  * prepare 6, hash 8, key, ballot 16, [state 24] -> 6, flags {granted, held, whole}, ballot 16, [entry or its header]
  * accept 7, hash 8, key, entry            -> 7, u8 accepted, ballot 16
- * change 8, hash 8, key, u8 strict, u32 ms, change -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
+ * change 8, hash 8, key, flags {strict, levels}, u32 ms, [r, w, pr, pw, dw: u8 each, 0 none], change
+ *                                         -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
  * merge 11, as 1, to be answered once flushed
  * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
  * flush  13, phase, stamp                 -> 13, state, clock, records (flush-wire.ts)
@@ -29,6 +30,7 @@ import {
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
 import { payloadStart, sectionsAt } from '../entry/layout.ts';
+import type { RequestLevels } from './api.ts';
 import {
   readAnswer,
   readChange,
@@ -58,6 +60,8 @@ const WHOLE = 2;
 const GRANTED = 4;
 const GET_WHOLE = 1;
 const GET_STRICT = 2;
+const CHANGE_STRICT = 1;
+const CHANGE_LEVELS = 2;
 const HEAD = 1;
 const DAMAGE = 2;
 const IN_FLIGHT = 4;
@@ -123,6 +127,21 @@ function decodeInspected(input: ByteReader): InspectedReply {
   };
 }
 
+const LEVELS = ['r', 'w', 'pr', 'pw', 'dw'] as const;
+
+function writeLevels(levels: RequestLevels, out: ByteWriter): void {
+  for (const level of LEVELS) out.u8(levels[level] ?? 0);
+}
+
+function readLevels(input: ByteReader): RequestLevels {
+  const levels: { [level in (typeof LEVELS)[number]]?: number } = {};
+  for (const level of LEVELS) {
+    const count = input.u8();
+    if (count > 0) levels[level] = count;
+  }
+  return levels;
+}
+
 /** Whoever looks into it finds its fields within it. */
 function isHead(head: Uint8Array): boolean {
   return head.length >= STATE_END && sectionsAt(head) <= head.length;
@@ -171,8 +190,9 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       case 'change':
         out.u8(KV_COMMAND.change);
         writeKey(out, command);
-        out.u8(command.strict ? 1 : 0);
+        out.u8((command.strict ? CHANGE_STRICT : 0) | (command.levels === undefined ? 0 : CHANGE_LEVELS));
         out.u32(command.timeoutMs);
+        if (command.levels !== undefined) writeLevels(command.levels, out);
         writeChange(command.change, out);
         return;
       case 'inspect':
@@ -219,9 +239,12 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
       }
       case KV_COMMAND.change: {
         const { hashHi, hashLo, key } = readKey(input);
-        const strict = input.u8() === 1;
+        const flags = input.u8();
+        const strict = (flags & CHANGE_STRICT) !== 0;
         const timeoutMs = input.u32();
-        return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change: readChange(input) };
+        const levels = (flags & CHANGE_LEVELS) === 0 ? undefined : readLevels(input);
+        const change = readChange(input);
+        return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change, ...(levels && { levels }) };
       }
       case KV_COMMAND.inspect:
         return { kind: 'inspect', ...readKey(input) };

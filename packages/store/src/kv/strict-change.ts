@@ -99,6 +99,8 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #outrun = false;
   #yields = 0;
   #refusal: Refusal | undefined;
+  /** What the round before came to nothing of. */
+  #stoppedBy: Refusal | undefined;
   #sending = false;
   #done = false;
 
@@ -138,7 +140,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   }
 
   onAlarm(): void {
-    if (this.#init.deadline.isOver) return this.#fail('timeout');
+    if (this.#init.deadline.isOver) return this.#fail((this.#refusal ?? this.#stoppedBy) === 'busy' ? 'busy' : 'timeout');
     if (this.#round === 'waiting') this.#prepare();
   }
 
@@ -275,6 +277,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #handleMajority(): void {
     // A vnode that may have forgotten its answer votes again once nobody can count that any more.
     if (this.#init.deadline.isOver) return this.#fail('timeout');
+    this.#stoppedBy = undefined;
     if (this.#round === 'prepare') return this.#decide();
     this.#confirm(this.#ballot, successorOf(this.#ballot));
     this.#succeed(this.#answer);
@@ -290,6 +293,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     const { coordinator } = this.#init;
     const { port, host } = coordinator;
     this.#round = 'waiting';
+    this.#stoppedBy = this.#refusal;
     // Later answers are to nothing that is still asked.
     port.close(this.#id);
     this.#id = port.open(this);
