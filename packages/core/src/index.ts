@@ -20,6 +20,8 @@ export * from './exchange/index.ts';
 export * from './claim/index.ts';
 export * from './ring/describe.ts';
 export { eraOf, isOtherLine } from './ring/era.ts';
+export { CLOCK_OFF_MS } from './membership/clock-watch.ts';
+export { isMajority } from './membership/majority.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
 export type { NotClaimant } from './membership/messages.ts';

@@ -197,6 +197,11 @@ export class Node {
     return this.#membership.peers.clusterTime(this.#init.host.monotonic());
   }
 
+  /** How far that member's own clock is ahead of it, ms; below zero: behind. Undefined: it was not heard. */
+  clockOffset(node: NodeId): number | undefined {
+    return this.#membership.peers.clockOffset(node, this.#init.host.monotonic());
+  }
+
   /** Whether that member is heard and hears this one. It may be wrong: it says only who is worth asking. */
   isUp(node: NodeId): boolean {
     return this.#membership.isUp(node);

@@ -5,7 +5,7 @@ import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
+import type { ExchangeView, PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
 import { rkv } from './program.ts';
 
 /** A node that answers as it is told to, by `METHOD path`, and writes down what it was asked. */
@@ -127,7 +127,7 @@ const plan: PlanView = {
 
 describe('exit codes', () => {
   it.each([
-    [['doctor'], /unknown command 'doctor'/],
+    [['cure'], /unknown command 'cure'/],
     [['cluster', 'down'], /missing required argument 'names'/],
     [['cluster', 'replace', 'n1'], /missing required argument 'new'/],
     [['cluster', 'apply', 'no/such/file'], /ENOENT/],
@@ -172,11 +172,25 @@ describe('exit codes', () => {
     answers['POST /api/cluster/commit'] = {
       error: { code: 'plan_changed', message: 'the plan is another by now' },
     };
-    expect(await run('cluster', 'commit', '--json')).toMatchObject({
+    expect(await run('cluster', 'commit')).toMatchObject({
       code: 1,
       out: '',
       err: 'rkv: plan_changed: the plan is another by now\n',
     });
+  });
+
+  it('refused with --json: the same as the door says it, with all that is known', async () => {
+    const error = {
+      code: 'unreachable',
+      message: 'too few',
+      definite: true,
+      needed: 2,
+      got: 1,
+      from: ['n1'],
+    };
+    answers['POST /api/put'] = { error };
+    const { code, out, err } = await run('put', 'k', 'v', '--json');
+    expect({ code, out, err: JSON.parse(err) as unknown }).toEqual({ code: 1, out: '', err: { error } });
   });
 
   it('no node there: 1', async () => {
@@ -294,16 +308,19 @@ describe('keys', () => {
 });
 
 describe('cluster', () => {
+  const exchange: ExchangeView = { partitions: [], differing: 0, paused: [], failed: [] };
+
   it('prints JSON as the node gave it', async () => {
     answers = {
       'GET /api/status': status,
       'GET /api/ring': ring,
       'GET /api/transfers': rest,
+      'GET /api/exchange': exchange,
       'POST /api/cluster/plan': plan,
     };
     expect((await run('cluster', 'status', '--json')).json).toEqual(status);
     expect((await run('ring', '--json')).json).toEqual(ring);
-    expect((await run('transfers', '--json')).json).toEqual(rest);
+    expect((await run('transfers', '--json')).json).toEqual({ ...rest, exchange });
     expect((await run('cluster', 'plan', '--json')).json).toEqual(plan);
   });
 

@@ -101,7 +101,7 @@ function strictOutcomes(owners: string, mood: readonly (typeof moods)[number][])
   port.setBuckets({ prefix: 'k', n: 3, level: 'strict' });
   const coordinator = coordinatorOn(port);
   const list = acceptorsOf(coordinator, placeKey('k'));
-  let did: string | undefined;
+  const did: string[] = [];
   new StrictChange({
     coordinator,
     confirmed: new ConfirmedStates(),
@@ -109,10 +109,10 @@ function strictOutcomes(owners: string, mood: readonly (typeof moods)[number][])
     change: { kind: 'increment', by: 1n },
     deadline: new Deadline(port.host, 500),
     held: () => undefined,
-    done: ({ kind }) => (did = kind),
+    done: ({ kind }) => did.push(kind),
   }).begin();
   const ballot = new Uint8Array(16);
-  for (let next = 0; next < port.sent.length && did === undefined; next++) {
+  for (let next = 0; next < port.sent.length && did.length === 0; next++) {
     const sent = port.sent[next];
     if (sent === undefined) continue;
     const how = mood[sent.at] ?? 'fails';
@@ -141,7 +141,7 @@ function strictOutcomes(owners: string, mood: readonly (typeof moods)[number][])
     const init = { list, level: 'strict' as const, n: 3, defaults: coordinator.defaults, options, found };
     return [readOutlook(init), writeOutlook(init)];
   });
-  return { did: did === 'answer', foretold };
+  return { did: did[0] === 'answer', foretold };
 }
 
 it.each([...rings, 'abcdabcd'])(

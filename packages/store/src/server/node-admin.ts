@@ -28,6 +28,7 @@ import {
   type BucketWanted,
   type ChangeByName,
   type ControlView,
+  type DoctorView,
   type ExchangeView,
   type KeyView,
   type KvOptions,
@@ -56,6 +57,7 @@ import {
 } from '../kv/index.ts';
 import { BucketAdmin } from './bucket-admin.ts';
 import { planView, ringView, silentTransfers, statusView, transfersView } from './cluster-views.ts';
+import { diagnose } from './doctor.ts';
 import { exchangeOf } from './exchange-view.ts';
 import { keyView } from './key-view.ts';
 import { answerAboutScrubs, scrubView } from './scrub-view.ts';
@@ -297,6 +299,18 @@ export class NodeAdmin implements Admin {
     return { epoch: result.epoch };
   }
 
+  async doctor(): Promise<DoctorView> {
+    const [status, transfers, exchange, scrub] = await Promise.all([
+      this.status(),
+      this.transfers(),
+      this.exchange(),
+      this.scrub(undefined, false),
+    ]);
+    const { document } = this.#node;
+    const { limits } = this.load();
+    return { findings: diagnose({ document, status, transfers, exchange, scrub, limits }) };
+  }
+
   load(): LoadView {
     return this.#load();
   }
@@ -364,9 +378,18 @@ function okOrThrow(reply: ServiceReply): ServiceReply {
   return reply;
 }
 
+/** What a vnode that was asked alone may say, beside nothing. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  strict_key: 'a strict key is no affair of one vnode: ask without `where`',
+  too_large: 'the key or the value is too large',
+  overload: 'queues on the way are full, try again later',
+  read_only: 'its store takes no writes now',
+  stopping: 'this node is stopping',
+};
+
 function serviceError({ result, partition }: ServiceReply): AdminError {
   const code = typeof result === 'object' && 'error' in result ? result.error : 'unreachable';
-  return new AdminError(code, `no vnode of partition ${partition} answered`);
+  return new AdminError(code, SENTENCES[code] ?? `no vnode of partition ${partition} answered`);
 }
 
 function failureError(failure: Failure): AdminError {
