@@ -128,7 +128,7 @@ const dice = fc.array(
   { minLength: 100, maxLength: 100 },
 );
 const allOfIt = (count: number): Throw[] =>
-  new Array<Throw>(count).fill({ steps: 255, finish: true, back: true });
+  Array.from({ length: count }, () => ({ steps: 255, finish: true, back: true }));
 
 describe('the members become the wanted ones', () => {
   it('a hundred times, with steps lost on the way', () =>
