@@ -25,7 +25,7 @@ export { isMajority } from './membership/majority.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';
 export type { AdminRequest, RequestResult } from './membership/events.ts';
 export type { NotClaimant } from './membership/messages.ts';
-export type { Refusal as ChangeRefusal, RefusalCode } from './membership/refusal.ts';
+export { passesByItself, type Refusal as ChangeRefusal, type RefusalCode } from './membership/refusal.ts';
 export { bucketsAfter, haveSameProperties, type BucketChange } from './membership/bucket-changes.ts';
 export { membershipPresets, type MembershipPreset, type PresetName } from './membership/preset.ts';
 export type { Plan, PlanCertificate, PlannedChange, Transition } from './membership/plan.ts';

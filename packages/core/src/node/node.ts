@@ -44,7 +44,7 @@ import { Running } from './running.ts';
 import { SaveQueue } from './save-queue.ts';
 import { StoreProof } from './store-proof.ts';
 
-/** How long another node may take to answer a question or a request. */
+/** How long another node may take to answer a question. */
 const QUESTION_MS = 8_000;
 
 const STRANDED =
@@ -227,7 +227,7 @@ export class Node {
     this.#requestHere(request, (result) => {
       if (result.kind !== 'not_claimant') return done(result);
       const { id, name } = result.claimant;
-      this.#questions.ask(id, 'request', request, QUESTION_MS, (outcome) => {
+      this.#questions.ask(id, 'request', request, this.#preset.requestTimeoutMs, (outcome) => {
         const result = requestResultOf(request.kind, outcome);
         if (result !== undefined) return done(result);
         const why = describeNoResult(outcome);

@@ -178,7 +178,7 @@ export type ChangeByName =
 
 /** One step towards the members that are wanted. */
 export interface ApplyView {
-  /** The members are the wanted ones, and nothing is staged or moving. */
+  /** The members are the wanted ones, or become so by transfers that are under way. */
   readonly done: boolean;
   /** What was done now, a sentence each. */
   readonly steps: readonly string[];
