@@ -12,6 +12,7 @@ export const text: Model<string> = {
 /** What was written stays, so what does not begin as it should never will. */
 const GROWING: Hints<string> = {
   needs: (operation) => (operation.kind === 'text' ? textOf(operation) : undefined),
+  canBecome: (state, needed) => needed.startsWith(state),
   mayHelp: (unknown, state, other) => {
     const longer = state + String(unknown.input);
     if (other.kind === 'text') return textOf(other)?.startsWith(longer) === true;
