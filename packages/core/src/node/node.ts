@@ -197,8 +197,9 @@ export class Node {
     return this.#membership.peers.clusterTime(this.#init.host.monotonic());
   }
 
-  /** How far that member's own clock is ahead of it, ms; below zero: behind. Undefined: it was not heard. */
+  /** How far that member's own clock is ahead of it, ms; below zero: behind. Undefined: it is not up. */
   clockOffset(node: NodeId): number | undefined {
+    if (!this.isUp(node)) return undefined;
     return this.#membership.peers.clockOffset(node, this.#init.host.monotonic());
   }
 

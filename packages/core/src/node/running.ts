@@ -213,7 +213,8 @@ export class Running {
     return this.view.document.members.map(({ id, name }) => ({
       id,
       name,
-      offsetMs: peers.clockOffset(id, now),
+      // What was heard last of one that is gone may have been long on its way.
+      offsetMs: this.#parts.membership.isUp(id) ? peers.clockOffset(id, now) : undefined,
     }));
   }
 

@@ -142,9 +142,9 @@ function exchangeFamilies(exchange: LoadView['exchange']): Family[] {
         alikeMs === null ? [] : [[{ service, partition: String(partition) }, alikeMs / 1000]],
       ),
     ),
-    counter(
-      'rkv_exchange_mended_total',
-      'Items that this node had mended because copies differed, by partition.',
+    gauge(
+      'rkv_exchange_mended',
+      'Items that this node had mended since it compares these copies, by partition.',
       partitions.map(({ service, partition, mended }) => [{ service, partition: String(partition) }, mended]),
     ),
   ];

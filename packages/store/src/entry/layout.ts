@@ -141,7 +141,7 @@ export function putU32(out: Uint8Array, at: number, value: number): void {
   out[at + 3] = value;
 }
 
-/** Whether state `a` is the later one; at one version the larger sum stands for the larger bytes. */
+/** Whether state `a` is the later one. Of two under one stamp, which should not be, the larger sum is taken, by everybody. */
 export function laterState(a: Uint8Array, b: Uint8Array): boolean {
   const order = compareVersion(a, b);
   return order > 0 || (order === 0 && !sameState(a, b) && largerSum(a, b));

@@ -44,6 +44,9 @@ export interface RequestLevels {
   readonly dw?: number;
 }
 
+/** In the order in which they stand on the wire. */
+export const LEVELS = ['r', 'w', 'pr', 'pw', 'dw'] as const satisfies readonly (keyof RequestLevels)[];
+
 /** Per request, within the n and level of the key's bucket. A change reads at r and pr, and writes at w, pw and dw. */
 export interface RequestOptions extends RequestLevels {
   /** False: a replica that holds nothing is no answer to a read while another may hold something. Left out: it is one. */

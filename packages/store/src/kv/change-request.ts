@@ -9,7 +9,14 @@
  */
 import type { CountedList, Refusal, Replica, ReplicaRequest, RequestId } from '@rkv/core';
 import type { Change } from '../entry/change.ts';
-import type { ChangeSink, FailureCode, RequestLevels, RequestOptions } from './api.ts';
+import {
+  LEVELS,
+  type ChangeSink,
+  type Failure,
+  type FailureCode,
+  type RequestLevels,
+  type RequestOptions,
+} from './api.ts';
 import type { KvReply } from './commands.ts';
 import {
   acceptorsOf,
@@ -32,7 +39,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   readonly #coordinator: Coordinator;
   readonly #placed: PlacedKey;
   readonly #change: Change;
-  readonly #options: RequestOptions | undefined;
+  readonly #levels: RequestLevels | undefined;
   readonly #sink: ChangeSink;
   readonly #deadline: Deadline;
   #strict = false;
@@ -54,17 +61,16 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#coordinator = coordinator;
     this.#placed = placeKey(key);
     this.#change = change;
-    this.#options = options;
+    this.#levels = levelsOf(options);
     this.#sink = sink;
     const timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
     this.#deadline = new Deadline(coordinator.host, timeoutMs);
   }
 
   begin(): void {
-    const { n } = bucketOfKey(this.#coordinator, this.#placed.key);
-    const failure = levelFailure('read', this.#options, n) ?? levelFailure('write', this.#options, n);
-    if (failure !== undefined) return this.#sink.onFailure(failure);
-    this.#start();
+    const failure = this.#levelFailure();
+    if (failure === undefined) this.#start();
+    else this.#sink.onFailure(failure);
   }
 
   onReply(_at: number, reply: KvReply): void {
@@ -109,6 +115,12 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#ask(0);
   }
 
+  #levelFailure(): Failure | undefined {
+    const { level, n } = bucketOfKey(this.#coordinator, this.#placed.key);
+    if (level === 'strict') return undefined;
+    return levelFailure('read', this.#levels, n) ?? levelFailure('write', this.#levels, n);
+  }
+
   /** Under a number of its own: answers to the round before are nobody's any more. */
   #openRound(): void {
     const { port } = this.#coordinator;
@@ -127,18 +139,9 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
       change: this.#change,
       strict: this.#strict,
       timeoutMs: Math.max(1, remaining - WAY_BACK_MS),
-      ...(this.#levels && { levels: this.#levels }),
+      ...(this.#levels !== undefined && { levels: this.#levels }),
     };
     port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
-  }
-
-  /** Undefined: none is asked for. */
-  get #levels(): RequestLevels | undefined {
-    const { r, w, pr, pw, dw } = this.#options ?? {};
-    const levels = { r, w, pr, pw, dw };
-    return Object.values(levels).every((level) => level === undefined)
-      ? undefined
-      : (levels as RequestLevels);
   }
 
   #askNext(): void {
@@ -163,4 +166,10 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#done = true;
     this.#coordinator.port.close(this.#id);
   }
+}
+
+/** Those that are asked for; undefined: none. */
+function levelsOf(options: RequestOptions = {}): RequestLevels | undefined {
+  const asked = LEVELS.filter((level) => options[level] !== undefined);
+  return asked.length === 0 ? undefined : Object.fromEntries(asked.map((level) => [level, options[level]]));
 }

@@ -91,7 +91,7 @@ const commands: [KvCommand, string][] = [
       change: { kind: 'read' },
       levels: { w: 3, pw: 2 },
     },
-    `08 ${AT} 02 000001f4 0003000200 00`,
+    `0e ${AT} 00 000001f4 0003000200 00`,
   ],
   ...changes.map(([change, hex]): [KvCommand, string] => [
     { kind: 'change', ...at, strict: false, timeoutMs: 500, change },

@@ -9,11 +9,11 @@
  * ping   5, u32 n                         -> 5, u32 n
  * prepare 6, hash 8, key, ballot 16, [state 24] -> 6, flags {granted, held, whole}, ballot 16, [entry or its header]
  * accept 7, hash 8, key, entry            -> 7, u8 accepted, ballot 16
- * change 8, hash 8, key, flags {strict, levels}, u32 ms, [r, w, pr, pw, dw: u8 each, 0 none], change
- *                                         -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
+ * change 8, hash 8, key, u8 strict, u32 ms, change -> 8, u8 {answer, failure}, answer or failure (change-wire.ts)
  * merge 11, as 1, to be answered once flushed
  * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
  * flush  13, phase, stamp                 -> 13, state, clock, records (flush-wire.ts)
+ * change 14, hash 8, key, u8 strict, u32 ms, levels, change -> as 8; levels r, w, pr, pw, dw: u8 each, 0 none
  * ```
  * key and entry stand behind a 32-bit length. A tally of a node that knows no expiry says nothing of it. Number 3 was a page
  * that each replica read by its own clock.
@@ -30,7 +30,7 @@ import {
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
 import { payloadStart, sectionsAt } from '../entry/layout.ts';
-import type { RequestLevels } from './api.ts';
+import { LEVELS, type RequestLevels } from './api.ts';
 import {
   readAnswer,
   readChange,
@@ -60,8 +60,6 @@ const WHOLE = 2;
 const GRANTED = 4;
 const GET_WHOLE = 1;
 const GET_STRICT = 2;
-const CHANGE_STRICT = 1;
-const CHANGE_LEVELS = 2;
 const HEAD = 1;
 const DAMAGE = 2;
 const IN_FLIGHT = 4;
@@ -127,8 +125,6 @@ function decodeInspected(input: ByteReader): InspectedReply {
   };
 }
 
-const LEVELS = ['r', 'w', 'pr', 'pw', 'dw'] as const;
-
 function writeLevels(levels: RequestLevels, out: ByteWriter): void {
   for (const level of LEVELS) out.u8(levels[level] ?? 0);
 }
@@ -188,9 +184,9 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.bytes(command.entry);
         return;
       case 'change':
-        out.u8(KV_COMMAND.change);
+        out.u8(command.levels === undefined ? KV_COMMAND.change : KV_COMMAND.leveledChange);
         writeKey(out, command);
-        out.u8((command.strict ? CHANGE_STRICT : 0) | (command.levels === undefined ? 0 : CHANGE_LEVELS));
+        out.u8(command.strict ? 1 : 0);
         out.u32(command.timeoutMs);
         if (command.levels !== undefined) writeLevels(command.levels, out);
         writeChange(command.change, out);
@@ -237,12 +233,12 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const { hashHi, hashLo, key } = readKey(input);
         return { kind: 'accept', hashHi, hashLo, key, entry: readEntry(key, input) };
       }
-      case KV_COMMAND.change: {
+      case KV_COMMAND.change:
+      case KV_COMMAND.leveledChange: {
         const { hashHi, hashLo, key } = readKey(input);
-        const flags = input.u8();
-        const strict = (flags & CHANGE_STRICT) !== 0;
+        const strict = input.u8() === 1;
         const timeoutMs = input.u32();
-        const levels = (flags & CHANGE_LEVELS) === 0 ? undefined : readLevels(input);
+        const levels = kind === KV_COMMAND.leveledChange ? readLevels(input) : undefined;
         const change = readChange(input);
         return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change, ...(levels && { levels }) };
       }

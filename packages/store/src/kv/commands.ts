@@ -31,6 +31,8 @@ export const KV_COMMAND = {
   inspect: 12,
   /** Delete all that the node holds below a stamp. */
   flush: 13,
+  /** A change that asks for levels of its own. */
+  leveledChange: 14,
 } as const;
 
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */

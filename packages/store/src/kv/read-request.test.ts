@@ -559,6 +559,25 @@ describe('who answers after the read was answered', () => {
     expect(port.news()).toEqual(['merge k 9:- at a', 'merge k 9:- at c']);
   });
 
+  it('so it is of a read of one: who answered is sent what is later', () => {
+    const on = reading('abcabcab', { options: { r: 1 } });
+    on.port.host.advance(60);
+    on.hold('a', old);
+    on.port.news();
+    on.port.reply('b', holding(dead));
+    expect(on.port.news()).toEqual(['merge k 9:- at a']);
+  });
+
+  it('is not waited for while reads hold much already', () => {
+    const on = reading();
+    on.readBytes.bytes = 16 * 1024 * 1024;
+    on.hold('a', late);
+    on.port.host.advance(60);
+    on.hold('c', late);
+    expect(on.outcomes).toEqual(['late']);
+    expect([on.port.table.open, on.readBytes.bytes]).toEqual([0, 16 * 1024 * 1024]);
+  });
+
   it('and is not waited for longer than the read was to take, nor when it fails', () => {
     for (const end of [
       (on: ReturnType<typeof reading>) => on.port.host.advance(1_000),

@@ -41,6 +41,10 @@ import { codeOf } from './refusals.ts';
 /** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
 const HEDGE_MS = 50;
 const RESTARTS_MAX = 2;
+/** How long who has not spoken is waited for once the read is answered, ms, */
+const LATE_MS = 1_000;
+/** and what all reads of the node may hold for that: a small part of what holds up clients. */
+const LATE_BYTES_MAX = 16 * 1024 * 1024;
 const NOBODY: readonly Replica[] = [];
 
 interface Answer {
@@ -345,31 +349,33 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #answer(entry: Uint8Array | undefined, whole = true): void {
     if (this.#done) return;
     this.#done = true;
+    const behind =
+      entry !== undefined && whole && this.#answers.length > 0 ? this.#whoIsBehind(entry) : NOBODY;
     const silent = this.#count.asked & ~this.#count.spent;
     if (silent !== 0 && this.#hedged && entry !== undefined && whole) this.#waitFor(silent, entry);
     if (this.#late === undefined) this.#end();
-    const behind =
-      entry !== undefined && whole && this.#answers.length > 0 ? this.#whoIsBehind(entry) : NOBODY;
     if (entry !== undefined && behind.length > 0) return this.#answerAndRepair(entry, behind);
     this.#tell(entry, whole);
   }
 
-  /** Somebody was slow: what was read is kept for those who have not spoken, if there is room. */
+  /** Somebody was slow: what was read is kept for those who have not spoken, a moment, and if there is plenty of room. */
   #waitFor(silent: number, entry: Uint8Array): void {
-    const { readBytes } = this.#coordinator;
+    const { readBytes, port } = this.#coordinator;
+    this.#answers = [];
     this.#letGo();
-    if (!readBytes.fits(entry.length)) return;
+    if (readBytes.bytes + entry.length > LATE_BYTES_MAX) return;
     readBytes.bytes += entry.length;
     this.#heldBytes = entry.length;
     const { key, hashHi, hashLo } = this.#command;
-    const { replicas } = this.#list;
-    const answered = this.#answers.reduce((bits, answer, at) => (answer ? bits | (1 << at) : bits), 0);
     this.#late = new LateAnswers({
       coordinator: this.#coordinator,
       placed: { key, hashHi, hashLo },
       entry: carveCopy(entry),
-      ...{ replicas, answered, silent },
+      replicas: this.#list.replicas,
+      answered: this.#count.counted,
+      silent,
     });
+    port.alarm(this.#id, Math.min(LATE_MS, this.#remainingMs()));
   }
 
   #hearLate(late: LateAnswers, at: number, reply: KvReply | undefined): void {

@@ -76,6 +76,8 @@ interface Sent {
   readonly answer: ChangeAnswer;
 }
 
+/** Who finds owners busy with less time left than this, ms, says so while the answer can get back. */
+const LAST_WORDS_MS = 100;
 /** After a refusal that passes by itself: a seal, a full queue, ms. */
 const RETRY_MS = 25;
 /** The longest wait after a higher ballot, ms; it begins with one and doubles. */
@@ -99,8 +101,6 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #outrun = false;
   #yields = 0;
   #refusal: Refusal | undefined;
-  /** What the round before came to nothing of. */
-  #stoppedBy: Refusal | undefined;
   #sending = false;
   #done = false;
 
@@ -140,7 +140,7 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   }
 
   onAlarm(): void {
-    if (this.#init.deadline.isOver) return this.#fail((this.#refusal ?? this.#stoppedBy) === 'busy' ? 'busy' : 'timeout');
+    if (this.#init.deadline.isOver) return this.#fail('timeout');
     if (this.#round === 'waiting') this.#prepare();
   }
 
@@ -277,7 +277,6 @@ export class StrictChange implements ReplicaRequest<KvReply> {
   #handleMajority(): void {
     // A vnode that may have forgotten its answer votes again once nobody can count that any more.
     if (this.#init.deadline.isOver) return this.#fail('timeout');
-    this.#stoppedBy = undefined;
     if (this.#round === 'prepare') return this.#decide();
     this.#confirm(this.#ballot, successorOf(this.#ballot));
     this.#succeed(this.#answer);
@@ -293,7 +292,6 @@ export class StrictChange implements ReplicaRequest<KvReply> {
     const { coordinator } = this.#init;
     const { port, host } = coordinator;
     this.#round = 'waiting';
-    this.#stoppedBy = this.#refusal;
     // Later answers are to nothing that is still asked.
     port.close(this.#id);
     this.#id = port.open(this);
@@ -303,6 +301,8 @@ export class StrictChange implements ReplicaRequest<KvReply> {
       return port.alarm(this.#id, remaining);
     }
     if (isFinal(this.#refusal)) return this.#fail(codeOf(this.#refusal));
+    const isBusy = this.#refusal === 'busy' && this.#sent.length === 0;
+    if (isBusy && remaining < LAST_WORDS_MS) return this.#fail('busy');
     let delay = RETRY_MS;
     if (this.#outrun) {
       delay = 1 + (host.random() % Math.min(YIELD_MS_MAX, 1 << Math.min(this.#yields, 6)));

@@ -45,6 +45,7 @@ function examine({
   }));
   return diagnose({
     document,
+    isOutside: false,
     status: {
       ...{ members: views, ready, claimant: 'n1', epoch: 7, clusterId: 'c', ringSize: 9, pending: 0 },
     },
@@ -72,7 +73,7 @@ describe('a cluster', () => {
     [
       'one that was put aside',
       { members: { n3: { up: false, status: 'down' } } },
-      ['wrong: n3 is down and put aside: others stand in for it, and nothing moves to it.'],
+      ['wrong: n3 is away and counted as down: others stand in for it, and nothing moves to it.'],
     ],
     [
       'a majority that is away comes after who is away',
@@ -104,7 +105,7 @@ describe('a cluster', () => {
         'wrong: The store of n3 takes no writes.',
         'look: The commits of n1 take more than 0.1 s.',
         'look: The event loop of n1 is late.',
-        'look: 2 vnodes of n2 cannot prove to hold everything.',
+        'look: 2 vnodes of n2 cannot prove to hold everything (partial).',
       ],
     ],
     [
@@ -182,6 +183,68 @@ describe('a cluster', () => {
         'look: n2 does not say how alike its copies are: no answer.',
         'look: The copies of 1 partition were not found alike for more than five minutes.',
       ],
+    ],
+    [
+      'who waits to be let in, heard or not',
+      { members: { n2: { status: 'joining' }, n3: { status: 'joining', up: false } } },
+      [
+        'look: n2 has asked to join and is not let in yet.',
+        'look: n3 has asked to join and is not let in yet, and is not heard.',
+      ],
+    ],
+    [
+      'a ring that the asked node is not in: only the members of the one that it is about to enter',
+      { document: documentOf(['n1']), ready: false, symptoms: { isOutside: true } },
+      [],
+    ],
+    [
+      'copies that were never compared, and why; a disk of which nothing is said',
+      {
+        symptoms: {
+          exchange: {
+            partitions: [
+              {
+                service: 'rkv',
+                partition: 1,
+                pairs: 3,
+                alikeMs: null,
+                mended: 0,
+                reason: 'n2 does not answer',
+              },
+              { service: 'rkv', partition: 2, pairs: 3, alikeMs: null, mended: 0 },
+            ],
+            differing: 0,
+            paused: [],
+            failed: [],
+          },
+          scrub: { vnodes: [], failed: [{ node: 'n2', reason: 'no answer' }] },
+        },
+      },
+      [
+        'look: n2 does not say what it found on its disk: no answer.',
+        'look: The copies of 1 partition are not known to be alike: n2 does not answer.',
+      ],
+    ],
+    [
+      'clocks of two, of which the lower counts',
+      { document: documentOf(['n1', 'n2'], {}), members: { n1: { clockOffsetMs: 5_000 } } },
+      [
+        'look: The clock of n1 is 5.0 s ahead of the other.',
+        'look: n is 3 and there are 2 members: one node holds several copies of a key.',
+      ],
+    ],
+    [
+      'no limit that is meant to be reached, nor one of nothing',
+      {
+        symptoms: {
+          limits: [
+            { limit: 'handoff_out', used: 4, max: 4 },
+            { limit: 'handoff_in', used: 0, max: 0 },
+            { limit: 'redis_command_bytes', max: 9 },
+          ],
+        },
+      },
+      [],
     ],
     [
       'a limit that is nearly reached',

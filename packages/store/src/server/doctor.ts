@@ -26,6 +26,8 @@ import type {
 
 export interface Symptoms {
   readonly document: RingDocument;
+  /** The node that is asked waits to be let into the cluster that `status` tells of; `document` is its own ring. */
+  readonly isOutside: boolean;
   readonly status: StatusView;
   readonly transfers: TransfersView;
   readonly exchange: ExchangeView;
@@ -41,22 +43,25 @@ const UNLIKE_LONG_MS = 300_000;
 /** By a clock this far off, ms, the others' clocks do not go any more. */
 const FAR_OFF_MS = 60_000;
 const NEARLY_FULL = 0.9;
+/** These are meant to be reached: the rest waits its turn. */
+const THROTTLES: ReadonlySet<string> = new Set(['handoff_in', 'handoff_out', 'pool_jobs']);
 
 /** The worst first. */
 export function diagnose(symptoms: Symptoms): Finding[] {
-  const { document, status, transfers, exchange, scrub, limits } = symptoms;
+  const { document, isOutside, status, transfers, exchange, scrub, limits } = symptoms;
   const findings = [
-    ...status.members.flatMap(memberFindings),
-    ...votes(document, status),
-    ...damage(scrub),
-    ...copies(document),
-    ...staged(document),
-    ...agreed(status),
+    ...status.members.flatMap((member) => memberFindings(member, status.members.length)),
+    ...damage(scrub, status),
+    ...(isOutside ? [] : ringFindings(document, status)),
     ...waiting(transfers),
     ...comparisons(exchange, status),
     ...nearlyFull(limits),
   ];
   return [...findings.filter(isWrong), ...findings.filter((finding) => !isWrong(finding))];
+}
+
+function ringFindings(document: RingDocument, status: StatusView): Finding[] {
+  return [...votes(document, status), ...copies(document), ...staged(document), ...agreed(status)];
 }
 
 function isWrong({ severity }: Finding): boolean {
@@ -71,12 +76,19 @@ function look(what: string, advice: string): Finding {
   return { severity: 'look', what, advice };
 }
 
-function memberFindings(member: MemberView): Finding[] {
+function memberFindings(member: MemberView, members: number): Finding[] {
   const { name, status, up, slow, disk, partialVnodes, clockOffsetMs } = member;
+  if (status === 'joining')
+    return [
+      look(
+        `${name} has asked to join and is not let in yet${up ? '' : ', and is not heard'}.`,
+        `${up ? '' : 'Start it; then '}rkv cluster plan, then rkv cluster commit; or rkv cluster clear.`,
+      ),
+    ];
   if (status === 'down' && !up)
     return [
       wrong(
-        `${name} is down and put aside: others stand in for it, and nothing moves to it.`,
+        `${name} is away and counted as down: others stand in for it, and nothing moves to it.`,
         `Start it again. If it never comes back: rkv cluster force-replace ${name} NEW, or force-remove ${name}, then plan and commit.`,
       ),
     ];
@@ -96,7 +108,7 @@ function memberFindings(member: MemberView): Finding[] {
           ),
         ]
       : []),
-    ...clock(name, clockOffsetMs),
+    ...clock(name, clockOffsetMs, members),
     ...(disk === 'slow'
       ? [
           look(
@@ -116,27 +128,22 @@ function memberFindings(member: MemberView): Finding[] {
     ...(partialVnodes > 0
       ? [
           look(
-            `${counted(partialVnodes, 'vnode')} of ${name} cannot prove to hold everything.`,
+            `${counted(partialVnodes, 'vnode')} of ${name} cannot prove to hold everything (partial).`,
             'They heal from the other copies by themselves; until then they do not vote on strict keys. rkv transfers tells what they wait for.',
-          ),
-        ]
-      : []),
-    ...(status === 'joining'
-      ? [
-          look(
-            `${name} has asked to join and is not let in yet.`,
-            'rkv cluster plan, then rkv cluster commit; or rkv cluster clear.',
           ),
         ]
       : []),
   ];
 }
 
-function clock(name: string, offsetMs: number | undefined): Finding[] {
+function clock(name: string, offsetMs: number | undefined, members: number): Finding[] {
   if (offsetMs === undefined || Math.abs(offsetMs) <= CLOCK_OFF_MS) return [];
   const way = offsetMs > 0 ? 'ahead of' : 'behind';
-  const what = `The clock of ${name} is ${seconds(Math.abs(offsetMs))} ${way} that of the cluster.`;
-  const advice = `Set it right, and keep it so (NTP). Of two writes of an eventual key the one by the clock that is ahead wins.`;
+  // Of two the lower counts, whichever is right.
+  const whose = members === 2 ? 'the other' : 'that of the cluster';
+  const what = `The clock of ${name} is ${seconds(Math.abs(offsetMs))} ${way} ${whose}.`;
+  const which = members === 2 ? 'Set right whichever is wrong' : 'Set it right';
+  const advice = `${which}, and keep it so (NTP). Of two writes of an eventual key the one by the clock that is ahead wins.`;
   return [Math.abs(offsetMs) > FAR_OFF_MS ? wrong(what, advice) : look(what, advice)];
 }
 
@@ -153,16 +160,24 @@ function votes(document: RingDocument, { members }: StatusView): Finding[] {
   ];
 }
 
-function damage({ vnodes }: ScrubView): Finding[] {
+function damage({ vnodes, failed }: ScrubView, status: StatusView): Finding[] {
+  const up = namesUp(status);
   const byNode = new Map<string, number>();
   for (const { node, damaged } of vnodes)
     if (damaged > 0) byNode.set(node, (byNode.get(node) ?? 0) + damaged);
-  return [...byNode].map(([node, count]) =>
-    wrong(
-      `${counted(count, 'entry', 'entries')} on the disk of ${node} cannot be believed and wait for another replica's.`,
-      'They heal by themselves from the other copies. Look at that disk: it has changed what was written.',
+  return [
+    ...[...byNode].map(([node, count]) =>
+      wrong(
+        `${counted(count, 'entry', 'entries')} on the disk of ${node} cannot be believed and wait for another replica's.`,
+        'They heal by themselves from the other copies. Look at that disk: it has changed what was written.',
+      ),
     ),
-  );
+    ...failed
+      .filter(({ node }) => up.has(node))
+      .map(({ node, reason }) =>
+        look(`${node} does not say what it found on its disk: ${reason}.`, 'rkv scrub status asks again.'),
+      ),
+  ];
 }
 
 /** Which keys have fewer nodes than copies. */
@@ -229,9 +244,10 @@ function waiting({ waiting: transfers }: TransfersView): Finding[] {
   );
 }
 
-function comparisons({ partitions, paused, failed }: ExchangeView, { members }: StatusView): Finding[] {
-  const up = new Set(members.flatMap(({ name, up: isUp }) => (isUp ? [name] : [])));
+function comparisons({ partitions, paused, failed }: ExchangeView, status: StatusView): Finding[] {
+  const up = namesUp(status);
   const long = partitions.filter(({ alikeMs }) => alikeMs !== null && alikeMs > UNLIKE_LONG_MS);
+  const never = partitions.filter(({ alikeMs, reason }) => alikeMs === null && reason !== undefined);
   return [
     ...(paused.length === 0
       ? []
@@ -241,6 +257,14 @@ function comparisons({ partitions, paused, failed }: ExchangeView, { members }: 
       .map(({ node, reason }) =>
         look(`${node} does not say how alike its copies are: ${reason}.`, 'rkv exchange asks again.'),
       ),
+    ...(never.length === 0
+      ? []
+      : [
+          look(
+            `The copies of ${counted(never.length, 'partition')} are not known to be alike: ${never[0]?.reason}.`,
+            'rkv exchange tells why, by partition.',
+          ),
+        ]),
     ...(long.length === 0
       ? []
       : [
@@ -254,7 +278,7 @@ function comparisons({ partitions, paused, failed }: ExchangeView, { members }: 
 
 function nearlyFull(limits: readonly LimitUse[]): Finding[] {
   return limits.flatMap(({ limit, used, max }) =>
-    used === undefined || used < max * NEARLY_FULL
+    used === undefined || used < max * NEARLY_FULL || THROTTLES.has(limit)
       ? []
       : [
           look(
@@ -263,6 +287,10 @@ function nearlyFull(limits: readonly LimitUse[]): Finding[] {
           ),
         ],
   );
+}
+
+function namesUp({ members }: StatusView): Set<string> {
+  return new Set(members.flatMap(({ name, up }) => (up ? [name] : [])));
 }
 
 function seconds(ms: number): string {

@@ -328,7 +328,8 @@ export class NodeAdmin implements Admin {
     ]);
     const { document } = this.#node;
     const { limits } = this.load();
-    return { findings: diagnose({ document, status, transfers, exchange, scrub, limits }) };
+    const isOutside = this.#node.prospect !== undefined;
+    return { findings: diagnose({ document, isOutside, status, transfers, exchange, scrub, limits }) };
   }
 
   load(): LoadView {
