@@ -1,64 +1,9 @@
-/**
- * One read and its replicas, which say what the test says. This node is a; the key `k` lies on the first three of the
- * ring. What is held is said as `7:text`, a tombstone as `7:-`.
- */
-import { latin1Decode } from '@rkv/core';
+/** One read and its replicas, which say what the test says (test/kv/reading.ts). */
 import { describe, expect, it } from 'vitest';
-import { holding, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
-import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
+import { holding, valueAt } from '../../test/kv/entries.ts';
+import type { Sent } from '../../test/kv/manual-port.ts';
+import { dead, late, nothing, old, reading } from '../../test/kv/reading.ts';
 import { ringFor } from '../../test/kv/ring-for.ts';
-import type { Failure, RequestOptions } from './api.ts';
-import type { HeldReply } from './commands.ts';
-import type { RequestDefaults } from './coordinator.ts';
-import { ReadRequest } from './read-request.ts';
-
-const old = valueAt('k', 3, 'old');
-const late = valueAt('k', 7, 'late');
-const dead = tombstoneAt('k', 9);
-const nothing = undefined;
-
-interface Given {
-  readonly n?: number;
-  readonly down?: string;
-  readonly options?: RequestOptions;
-  readonly defaults?: Partial<RequestDefaults>;
-  /** What this node answers at once. */
-  readonly here?: HeldReply;
-  /** Left out: this node's clock. */
-  readonly clusterTime?: number;
-}
-
-/** A read that has begun. */
-function reading(
-  owners = 'abcabcab',
-  { n = 3, down = '', options, defaults, here, clusterTime }: Given = {},
-) {
-  const port = new ManualPort(ringFor('k', owners), n);
-  for (const node of down) port.down.add(node);
-  if (here !== undefined) port.here = () => here;
-  const outcomes: string[] = [];
-  const failures: Failure[] = [];
-  const shipped = coordinatorOn(port, defaults);
-  const coordinator =
-    clusterTime === undefined ? shipped : { ...shipped, clusterTime: (): number => clusterTime };
-  new ReadRequest(coordinator).begin('k', options, {
-    onValue: (bytes, start, end, untilMs, nowMs) =>
-      outcomes.push(
-        `${latin1Decode(bytes, start, end)}${untilMs === 0 ? '' : ` until ${untilMs} at ${nowMs}`}`,
-      ),
-    onMissing: () => outcomes.push('missing'),
-    onFailure: (failure) => {
-      failures.push(failure);
-      outcomes.push(failure.code);
-    },
-  });
-  /** Answer for a node with this entry, or with its state, whichever it was asked for. */
-  const hold = (node: string | Sent, entry: Uint8Array | undefined, standIn = false): void => {
-    const sent = typeof node === 'string' ? port.to(node) : node;
-    port.reply(sent, holding(entry, sent.command.kind === 'get' && sent.command.whole), standIn);
-  };
-  return { port, outcomes, failures, hold, readBytes: coordinator.readBytes };
-}
 
 describe('a read', () => {
   it('asks the replica on this node for the value, and another for its state', () => {
@@ -520,86 +465,5 @@ describe('a partition that moves', () => {
     for (const node of 'abc') port.refuse(node, 'moved');
     port.host.advance(1_030);
     expect(outcomes).toEqual(['timeout']);
-  });
-});
-
-describe('who answers after the read was answered', () => {
-  /** c is asked as well, since b is slow; a and c suffice. */
-  const answeredByTwo = (entry = late) => {
-    const on = reading();
-    on.hold('a', entry);
-    on.port.host.advance(60);
-    on.hold('c', entry);
-    expect(on.outcomes).toEqual(['late']);
-    on.port.news();
-    return on;
-  };
-
-  it('is sent what was read when it has an older state, or nothing', () => {
-    for (const held of [old, nothing]) {
-      const { port, hold, readBytes } = answeredByTwo();
-      hold('b', held);
-      expect(port.news()).toEqual(['merge k 7:late at b']);
-      expect(readBytes.bytes).toBe(0);
-    }
-  });
-
-  it('is left alone when it has the same; and the request is over then', () => {
-    const { port, hold, readBytes } = answeredByTwo();
-    expect(port.table.open).toBe(1);
-    expect(readBytes.bytes).toBe(late.length);
-    hold('b', late);
-    expect(port.news()).toEqual([]);
-    expect([port.table.open, readBytes.bytes]).toEqual([0, 0]);
-  });
-
-  it('may have something later: those who answered are sent that', () => {
-    const { port } = answeredByTwo();
-    port.reply('b', holding(dead));
-    expect(port.news()).toEqual(['merge k 9:- at a', 'merge k 9:- at c']);
-  });
-
-  it('so it is of a read of one: who answered is sent what is later', () => {
-    const on = reading('abcabcab', { options: { r: 1 } });
-    on.port.host.advance(60);
-    on.hold('a', old);
-    on.port.news();
-    on.port.reply('b', holding(dead));
-    expect(on.port.news()).toEqual(['merge k 9:- at a']);
-  });
-
-  it('is not waited for while reads hold much already', () => {
-    const on = reading();
-    on.readBytes.bytes = 16 * 1024 * 1024;
-    on.hold('a', late);
-    on.port.host.advance(60);
-    on.hold('c', late);
-    expect(on.outcomes).toEqual(['late']);
-    expect([on.port.table.open, on.readBytes.bytes]).toEqual([0, 16 * 1024 * 1024]);
-  });
-
-  it('and is not waited for longer than the read was to take, nor when it fails', () => {
-    for (const end of [
-      (on: ReturnType<typeof reading>) => on.port.host.advance(1_000),
-      (on: ReturnType<typeof reading>) => on.port.fail('b'),
-      (on: ReturnType<typeof reading>) => on.port.refuse('b', 'overload'),
-    ]) {
-      const on = answeredByTwo();
-      end(on);
-      expect(on.port.news()).toEqual([]);
-      expect([on.port.table.open, on.readBytes.bytes]).toEqual([0, 0]);
-    }
-  });
-
-  it('with r=1 it is any of the others', () => {
-    const on = reading('abcabcab', { options: { r: 1 } });
-    on.port.host.advance(60);
-    on.hold('a', late);
-    expect(on.outcomes).toEqual(['late']);
-    on.port.news();
-    on.hold('b', old);
-    on.hold('c', late);
-    expect(on.port.news()).toEqual(['merge k 7:late at b']);
-    expect(on.readBytes.bytes).toBe(0);
   });
 });
