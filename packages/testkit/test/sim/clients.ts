@@ -4,9 +4,10 @@
  *
  * A few keys are hot, and now and then two clients write one of them in the same instant through different nodes.
  * Others are written once and then left alone until the end, so that no later write and no read repairs what went
- * wrong. Some values expire. A few are written whenever a certain node begins to serve: the first that it does with its clock. Half of the
- * keys are never deleted: one of them that is not found is a loss. Every request has a deadline by its coordinator's
- * own clock and must be answered by then, whatever the answer is.
+ * wrong. Some values expire. Some requests ask for other levels than usual (levels.ts). A few keys are written whenever a
+ * certain node begins to serve: the first that it does with its clock. Half of the keys are never deleted: one of them that
+ * is not found is a loss. Every request has a deadline by its coordinator's own clock and must be answered by then,
+ * whatever the answer is.
  */
 import { latin1Decode, latin1Encode, stampHex, type Prng } from '@rkv/core';
 import { VERSION_AT, type QuorumStore } from '@rkv/store';
@@ -14,6 +15,15 @@ import type { World } from '@rkv/testkit';
 import { expectAnswer } from './answers.ts';
 import { placementOf } from './copies.ts';
 import type { Acknowledged, Found, History } from './history.ts';
+import {
+  certaintyOf,
+  drawReadLevels,
+  drawWriteLevels,
+  promisedBy,
+  type ReadLevels,
+  type WriteLevels,
+} from './levels.ts';
+import { LOOK_EVERY_MS } from './peace-watch.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
 export interface ClientsInit {
@@ -45,13 +55,23 @@ const STARTER_GAP_MS = 10;
 /** How long values live that expire. */
 const LIVES_MS = [500, 15_000] as const;
 
+interface WriteOptions {
+  readonly isDelete?: boolean;
+  /** After which it expires; 0: never. */
+  readonly lifeMs?: number;
+  readonly levels?: WriteLevels | undefined;
+  readonly onFailure?: () => void;
+}
+
 export class Clients {
   readonly #init: ClientsInit;
+  readonly #levels: Prng;
   #values = 0;
   #keys = 0;
 
   constructor(init: ClientsInit) {
     this.#init = init;
+    this.#levels = init.world.prng('levels');
     for (let i = 0; i < CLIENTS; i++) this.#begin(init.world.prng(`client ${i}`));
   }
 
@@ -63,10 +83,11 @@ export class Clients {
 
   #writeStart(citizen: SimNode, key: string, triesLeft: number): void {
     if (this.#init.world.now() > this.#init.untilMs) return;
-    this.#write(citizen, key, false, () => {
+    const onFailure = (): void => {
       if (triesLeft > 1)
         citizen.host.setTimer(STARTER_GAP_MS, () => this.#writeStart(citizen, key, triesLeft - 1));
-    });
+    };
+    this.#write(citizen, key, { onFailure });
   }
 
   #begin(dice: Prng): void {
@@ -85,16 +106,21 @@ export class Clients {
     if (dice.chance(0.15)) {
       const lifeMs = dice.chance(0.4) ? dice.between(...LIVES_MS) : 0;
       const key = `${lifeMs === 0 ? 'once' : 'brief'} ${++this.#keys}`;
-      return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, false, undefined, lifeMs));
+      const levels = drawWriteLevels(this.#levels);
+      return this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, { lifeMs, levels }));
     }
     const number = dice.chance(0.5) ? dice.below(HOT_KEYS) : dice.below(KEYS);
     const deletes = isDeleted(number);
     const key = keyOfNumber(number);
-    if (dice.chance(0.4)) return this.#send(dice.pick(doors), (citizen) => this.#read(citizen, key));
+    if (dice.chance(0.4)) {
+      const levels = drawReadLevels(this.#levels);
+      return this.#send(dice.pick(doors), (citizen) => this.#read(citizen, key, levels));
+    }
     for (let times = dice.chance(0.2) ? 2 : 1; times > 0; times--) {
       const isDelete = deletes && dice.chance(0.3);
       const lifeMs = deletes && !isDelete && dice.chance(0.2) ? dice.between(...LIVES_MS) : 0;
-      this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, isDelete, undefined, lifeMs));
+      const levels = drawWriteLevels(this.#levels);
+      this.#send(dice.pick(doors), (citizen) => this.#write(citizen, key, { isDelete, lifeMs, levels }));
     }
   }
 
@@ -103,8 +129,8 @@ export class Clients {
     citizen.host.setTimer(0, () => ask(citizen));
   }
 
-  /** `lifeMs`: after which it expires; 0: never. */
-  #write(citizen: SimNode, key: string, isDelete: boolean, onFailure = (): void => {}, lifeMs = 0): void {
+  #write(citizen: SimNode, key: string, options: WriteOptions): void {
+    const { isDelete = false, lifeMs = 0, levels, onFailure = () => {} } = options;
     const { kv, node } = citizen;
     if (kv === undefined) return;
     const { history, world, onAcknowledged, report } = this.#init;
@@ -122,6 +148,7 @@ export class Clients {
       epoch: node.document.epoch,
       peace,
       placement: placement(),
+      promised: levels && promisedBy(levels),
     });
     const answered = expectAnswer(citizen, `${value ?? 'a delete'} of ${key}`, report);
     const sink: Parameters<QuorumStore['put']>[3] = {
@@ -139,16 +166,17 @@ export class Clients {
         onFailure();
       },
     };
-    if (value === undefined) kv.delete(key, undefined, sink);
-    else kv.put(key, latin1Encode(value), { untilMs }, sink);
+    if (value === undefined) kv.delete(key, levels, sink);
+    else kv.put(key, latin1Encode(value), { ...levels, untilMs }, sink);
   }
 
-  #read(citizen: SimNode, key: string): void {
+  #read(citizen: SimNode, key: string, levels: ReadLevels | undefined): void {
     const { kv } = citizen;
     if (kv === undefined) return;
     const settled = this.#init.isIn(citizen) ? this.#init.history.settledOf(key) : undefined;
     const answered = expectAnswer(citizen, `a read of ${key}`, this.#init.report);
-    const { isIn, peace, clusterTime, history } = this.#init;
+    const { isIn, peace, clusterTime, history, world } = this.#init;
+    const certainty = certaintyOf(levels ?? {});
     const stretch = isIn(citizen) ? peace() : 0;
     const from = clusterTime();
     const judge = (found: Found): void => {
@@ -157,10 +185,16 @@ export class Clients {
       const to = clusterTime();
       const isKnown = stretch !== 0 && stretch === peace() && from !== undefined && to !== undefined;
       const time = isKnown ? { from, to } : undefined;
-      const problem = history.problemOf(key, found, settled, time);
-      if (problem !== undefined) this.#init.report(`read through ${citizen.machine}: ${problem}`);
+      const isMissing = found.value === undefined;
+      const isSure = certainty === 'always' || (certainty === 'at peace' && isMissing && isKnown);
+      const problem = history.problemOf(key, found, isSure ? settled : undefined, time);
+      if (problem === undefined) return;
+      const report = (): void => this.#init.report(`read through ${citizen.machine}: ${problem}`);
+      if (certainty === 'always' || !isMissing) return report();
+      // Whether there was peace is known when it is looked at next.
+      world.schedule(2 * LOOK_EVERY_MS, () => stretch === peace() && report(), 'client');
     };
-    kv.get(key, undefined, {
+    kv.get(key, levels, {
       onValue: (bytes, start, end) =>
         judge({ version: stampHex(bytes, VERSION_AT), value: latin1Decode(bytes, start, end) }),
       onMissing: () => judge({ version: undefined, value: undefined }),

@@ -4,8 +4,8 @@
  * One stamp of a key is one state, on whatever disk and in whatever capacity: two writes under one stamp, or one that was
  * damaged on its way, show here even if nobody reads the key. A value lies under the key that it was written to, and
  * nowhere if its writer was told that it surely was not written. And a write that is acknowledged lies on w
- * partitions of its key at that very moment, as durable as its level says, and on as many nodes as its list allows - before
- * anybody could repair it.
+ * partitions of its key at that very moment, as durable as its level says, and on as many nodes as its list allows; with pw
+ * on so many of those that own them by the ring of whoever counted - before anybody could repair it (levels.ts).
  */
 import {
   latin1Decode,
@@ -14,6 +14,7 @@ import {
   SPACE_ENTRY,
   stampHex,
   stampMs,
+  type NodeId,
   type Place,
   type StoreRecord,
 } from '@rkv/core';
@@ -30,9 +31,12 @@ import {
   VERSION_AT,
 } from '@rkv/store';
 import { digestBytes, type SimCluster } from '@rkv/testkit';
-import { COUNTER_PREFIX, isStrict, N, placementOf, W } from './copies.ts';
+import { COUNTER_PREFIX, isStrict, N, placementOf, primariesOfKey } from './copies.ts';
 import type { Acknowledged, History } from './history.ts';
+import { USUAL } from './levels.ts';
 import type { SimNode } from './rkv-cluster.ts';
+
+type Durability = 'process' | 'power';
 
 export interface DiskWatchInit {
   readonly history: History;
@@ -40,7 +44,7 @@ export interface DiskWatchInit {
   strictStored(key: string, entry: Uint8Array): string | undefined;
   /** Of rings of these sizes the partitions may be; what is acknowledged is so under one of them. */
   readonly ringSizes: ReadonlySet<number>;
-  readonly durability: 'process' | 'power';
+  readonly durability: Durability;
   report(problem: string): void;
 }
 
@@ -48,6 +52,8 @@ export class DiskWatch {
   readonly #init: DiskWatchInit;
   /** By key and stamp: the digest of the entry, and the machines that have ever stored it. */
   readonly #states = new Map<string, { readonly digest: number; readonly machines: Set<string> }>();
+  /** Where each node runs, or ran. */
+  readonly #machineOf = new Map<NodeId, string>();
 
   constructor(init: DiskWatchInit) {
     this.#init = init;
@@ -58,23 +64,32 @@ export class DiskWatch {
       if (space === SPACE_ENTRY && value !== undefined) this.#lies(machine, key, value);
   }
 
+  runs({ node, machine }: SimNode): void {
+    this.#machineOf.set(node.id, machine);
+  }
+
   /** Called as the client hears of it. */
   acknowledged(cluster: SimCluster<SimNode>, write: Acknowledged): void {
-    const { key, value, version } = write;
-    this.#checkNodes(cluster, write);
+    const { copies, isFlushed } = write.promised ?? USUAL;
+    const durability = isFlushed ? 'power' : this.#init.durability;
     const good = Math.max(
-      ...[...this.#init.ringSizes].map((ringSize) => this.#copies(cluster, ringSize, key, version)),
+      ...[...this.#init.ringSizes].map((ringSize) => this.#copies(cluster, ringSize, write, durability)),
     );
-    if (good < W)
-      this.#init.report(
-        `${key}: ${value ?? 'a delete'} was acknowledged when it lay on ${good} partitions, not on ${W}`,
-      );
+    if (good < copies) this.#reportTooFew(write, `${good} partitions, not on ${copies}`);
+    // The ring has changed meanwhile: who knows under which of the two it was counted.
+    if (write.placement === '') return;
+    this.#checkNodes(cluster, write);
+    this.#checkPrimaries(cluster, write);
+  }
+
+  #reportTooFew({ key, value }: Acknowledged, where: string): void {
+    this.#init.report(`${key}: ${value ?? 'a delete'} was acknowledged when it lay on ${where}`);
   }
 
   /** A hint may have been handed over since it was counted, so whoever has stored it counts as well. */
-  #checkNodes(cluster: SimCluster<SimNode>, { key, value, version, placement, through }: Acknowledged): void {
-    // The ring has changed meanwhile: who knows under which of the two it was counted.
-    if (placement === '') return;
+  #checkNodes(cluster: SimCluster<SimNode>, write: Acknowledged): void {
+    const { key, version, placement, through } = write;
+    const { copies } = write.promised ?? USUAL;
     // A change is counted under the ring of its proposer, which may be another than the asked node has.
     const nodes = cluster.running
       .map((machine) => cluster.node(machine)?.node)
@@ -84,37 +99,50 @@ export class DiskWatch {
       .filter(({ document }) => document.clusterId === asked?.document.clusterId)
       .map(({ document }) => placementOf(key, document));
     const owners = [placement, ...placements].map((names) => new Set(names.split(' ')).size);
-    const needed = Math.min(W, ...owners);
-    const at = placeKey(key);
-    const holders = new Set(this.#states.get(key + latin1Decode(bytesOf(version), 0, 16))?.machines);
+    const needed = Math.min(copies, ...owners);
+    const holders = this.#everStored(key, version);
     for (const machine of cluster.names) {
-      const disk = cluster.disk(machine);
       const isHeld = [...this.#init.ringSizes].some((ringSize) =>
-        placesOf(at.hashHi, ringSize).some((place) => {
-          const entry = disk.survivor('process', SPACE_ENTRY, place, at);
-          return entry !== undefined && stampHex(entry, VERSION_AT) >= version;
-        }),
+        placesOf(key, ringSize).some((place) => liesAt(cluster, machine, place, write, 'process')),
       );
       if (isHeld) holders.add(machine);
     }
-    if (holders.size < needed)
-      this.#init.report(
-        `${key}: ${value ?? 'a delete'} was acknowledged when it lay on ${holders.size} nodes, not on ${needed}`,
-      );
+    if (holders.size < needed) this.#reportTooFew(write, `${holders.size} nodes, not on ${needed}`);
   }
 
-  #copies(cluster: SimCluster<SimNode>, ringSize: number, key: string, version: string): number {
-    const { durability } = this.#init;
-    const at = placeKey(key);
-    let good = 0;
-    for (const place of placesOf(at.hashHi, ringSize)) {
-      const lies = cluster.names.some((machine) => {
-        const entry = cluster.disk(machine).survivor(durability, SPACE_ENTRY, place, at);
-        return entry !== undefined && stampHex(entry, VERSION_AT) >= version;
-      });
-      if (lies) good++;
-    }
-    return good;
+  /** What lay there may have been handed over since it was counted. */
+  #checkPrimaries(cluster: SimCluster<SimNode>, write: Acknowledged): void {
+    const { primaries } = write.promised ?? USUAL;
+    if (primaries === 0) return;
+    const { key, version, through } = write;
+    const document = cluster.node(this.#machineOf.get(through as NodeId) ?? '')?.node.document;
+    if (document === undefined) return;
+    const bits = ringBits(document.ringSize);
+    const stored = this.#everStored(key, version);
+    const good = primariesOfKey(key, document).filter(({ node, partition }) => {
+      const machine = this.#machineOf.get(node);
+      if (machine === undefined) return false;
+      const place = { ringBits: bits, partition };
+      return stored.has(machine) || liesAt(cluster, machine, place, write, 'process');
+    });
+    if (good.length < primaries)
+      this.#reportTooFew(write, `${good.length} of its primaries, not on ${primaries}`);
+  }
+
+  /** The machines that have. */
+  #everStored(key: string, version: string): Set<string> {
+    return new Set(this.#states.get(key + latin1Decode(bytesOf(version), 0, 16))?.machines);
+  }
+
+  #copies(
+    cluster: SimCluster<SimNode>,
+    ringSize: number,
+    write: Acknowledged,
+    durability: Durability,
+  ): number {
+    return placesOf(write.key, ringSize).filter((place) =>
+      cluster.names.some((machine) => liesAt(cluster, machine, place, write, durability)),
+    ).length;
   }
 
   #lies(machine: string, key: string, entry: Uint8Array): void {
@@ -142,10 +170,22 @@ export class DiskWatch {
   }
 }
 
+/** This write, or a later one, as durable as that. */
+function liesAt(
+  cluster: SimCluster<SimNode>,
+  machine: string,
+  place: Place,
+  { key, version }: Acknowledged,
+  durability: Durability,
+): boolean {
+  const entry = cluster.disk(machine).survivor(durability, SPACE_ENTRY, place, placeKey(key));
+  return entry !== undefined && stampHex(entry, VERSION_AT) >= version;
+}
+
 /** Where the copies of a key lie on a ring of this size. */
-function placesOf(hashHi: number, ringSize: number): Place[] {
+function placesOf(key: string, ringSize: number): Place[] {
   const bits = ringBits(ringSize);
-  const first = partitionOf(hashHi, bits);
+  const first = partitionOf(placeKey(key).hashHi, bits);
   return Array.from({ length: N }, (_, i) => ({
     ringBits: bits,
     partition: ((first + i) % ringSize) as typeof first,

@@ -8,6 +8,7 @@
  *     settled            no read that answers finds what was there before, ever again, whatever breaks from then on
  *     definitely failed  never seen by anybody
  *     begun              may be seen; nothing else may
+ *     of w = 1           may lie on one copy alone: settles in the end (levels.ts)
  *     excused            never settles: it went with a disk that was emptied after a minority had been forced (schism.ts)
  *     at peace           a write that began and ended so is stamped above all that was settled before it; a condition was met,
  *                        or not, by what was there
@@ -15,6 +16,8 @@
  * A write that begins later, away from the primaries and by a slow clock, may be stamped below what is settled and be
  * read until its hints come home. That is the price of being always writable (docs/limits), and it is no problem here.
  */
+
+import { USUAL, type Promised } from './levels.ts';
 
 /** What must be there for a write to be made. */
 export type Condition =
@@ -43,6 +46,8 @@ export interface Write {
   readonly isAlone: boolean;
   /** Undefined: it is made whatever is there. */
   readonly condition: Condition | undefined;
+  /** Of its level, once it is acknowledged. Undefined: the usual. */
+  readonly promised?: Promised | undefined;
   /** `unmet`: its condition was not. It may have been once, and have left something that a later write has overruled. */
   outcome: 'open' | 'acknowledged' | 'failed' | 'refused' | 'unmet';
   endedAt: number;
@@ -60,7 +65,8 @@ export interface Write {
 export type Undoable = Pick<Write, 'outcome' | 'endedAt' | 'epoch' | 'through'>;
 
 /** What is looked at of something acknowledged, on the disks and in the end. */
-export type Acknowledged = Undoable & Pick<Write, 'key' | 'value' | 'begunAt' | 'placement' | 'version'>;
+export type Acknowledged = Undoable &
+  Pick<Write, 'key' | 'value' | 'begunAt' | 'placement' | 'version' | 'promised'>;
 
 /** What somebody read. */
 export interface Found {
@@ -121,7 +127,7 @@ export class History {
       Write,
       'key' | 'value' | 'untilMs' | 'through' | 'begunAt' | 'epoch' | 'peace' | 'isAlone' | 'placement'
     > &
-      Partial<Pick<Write, 'condition'>>,
+      Partial<Pick<Write, 'condition' | 'promised'>>,
   ): Write {
     const history = this.#of(write.key);
     const above = history.settled?.version ?? '';
@@ -195,7 +201,7 @@ export class History {
     this.#atPeace = [];
     const waiting: Write[] = [];
     for (const write of this.#unsettled) {
-      if (isIn(write.through)) this.#settle(write, now);
+      if (isIn(write.through) && isFirm(write)) this.#settle(write, now);
       else waiting.push(write);
     }
     this.#unsettled = waiting;
@@ -209,7 +215,7 @@ export class History {
   }
 
   /** Some writes may be lost: they never settle. How many these are. */
-  excuse(mayGo: (write: Undoable) => boolean): number {
+  excuse(mayGo: (write: Write) => boolean): number {
     const before = this.#unsettled.length;
     this.#unsettled = this.#unsettled.filter((write) => !mayGo(write));
     return before - this.#unsettled.length;
@@ -350,6 +356,7 @@ export class History {
    */
   #problemOfOrder(write: Write): string[] {
     if (write.outcome === 'unmet' || write.above === '' || write.version > write.above) return [];
+    if (!isFirm(write)) return [];
     if (this.#isCrowded(write)) return [];
     return [
       `${write.key}: ${write.value ?? 'a delete'} was acknowledged at ${write.version}, below ${write.above}, which was settled before it began: nobody will ever see it`,
@@ -404,6 +411,11 @@ export class History {
       );
     return history;
   }
+}
+
+/** Whether it lay on so many copies that no read of as many as usual misses it. */
+export function isFirm({ promised = USUAL }: Write): boolean {
+  return promised.copies >= USUAL.copies;
 }
 
 /** Whether `other` may have reached a replica while `write` was under way. */

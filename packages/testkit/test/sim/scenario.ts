@@ -38,7 +38,7 @@ import { copiesOf, differingCopies, unreaped, W } from './copies.ts';
 import { drawScenario, type Draw, type DrawOptions } from './draw.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { checkFinalStates } from './final-check.ts';
-import { History, type Acknowledged } from './history.ts';
+import { History, isFirm, type Acknowledged } from './history.ts';
 import type { Latest } from './latest.ts';
 import { Losses } from './losses.ts';
 import { Operator } from './operator.ts';
@@ -150,6 +150,7 @@ class Scenario {
       plant,
       onRing: (citizen, agreed) => {
         if (citizen.machine === machines[0]) this.#clusterId ??= agreed.document.clusterId;
+        this.#disks.runs(citizen);
         this.#watch.adopted(citizen, agreed);
         if (agreed.document.clusterId === this.#clusterId) this.#follow(agreed.document);
       },
@@ -260,6 +261,7 @@ class Scenario {
         `not settled ${SETTLE_WITHIN_MS / 1000} s after the last write: ${this.#unsettled()}`,
       );
     this.#endSchism();
+    if (this.#losses.lastAt >= 0) this.#history.excuse((write) => !isFirm(write));
     for (const problem of this.#conditional.check()) this.#report(problem);
     checkLatest(this.#realm, this.#conditional.latest, this.#report);
     checkStrictKeys(this.#realm, this.#strict, this.#report);
