@@ -20,6 +20,7 @@ export * from './exchange/index.ts';
 export * from './claim/index.ts';
 export * from './ring/describe.ts';
 export { eraOf, isOtherLine } from './ring/era.ts';
+export { leastWindowsWithRepeat } from './claim/spacing.ts';
 export { CLOCK_OFF_MS } from './membership/clock-watch.ts';
 export { isMajority } from './membership/majority.ts';
 export { RecordsDamaged, RecordsUnknown } from './membership/loaded-records.ts';

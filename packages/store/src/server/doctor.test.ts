@@ -133,6 +133,16 @@ describe('a cluster', () => {
       ['look: 3 of 9 preference lists of n=3 have two copies on one node.'],
     ],
     [
+      'but for what no ring of this size could avoid',
+      {
+        document: documentOf(NAMES, {
+          ringSize: 8,
+          owners: [...'12312312'].map((digit) => `n${digit}` as NodeId),
+        }),
+      },
+      [],
+    ],
+    [
       'what is staged, and a ring that not all have',
       { document: documentOf(NAMES, { staged: [{ kind: 'resize', ringSize: 16 }] }), ready: false },
       ['look: 1 change of the ring is staged.', 'look: Not every member that is up has this ring yet.'],

@@ -8,6 +8,7 @@ import {
   bucketsOf,
   CLOCK_OFF_MS,
   isMajority,
+  leastWindowsWithRepeat,
   primariesOf,
   votersOf,
   type LimitUse,
@@ -194,7 +195,8 @@ function copies(document: RingDocument): Finding[] {
     const shared = document.owners.filter(
       (_, first) => nodesOf(first as PartitionId, n, document.owners) < n,
     ).length;
-    if (shared === 0) return [];
+    // With so many partitions and members there may be no better ring; that is known of lists of three.
+    if (shared <= (n === 3 ? leastWindowsWithRepeat(document.ringSize, members) : 0)) return [];
     return [
       look(
         `${shared} of ${document.ringSize} preference lists of n=${n} have two copies on one node.`,
