@@ -100,9 +100,9 @@ describe('transfers, while a fourth node joins', () => {
       { node: 'n3', ...slow },
     ]);
     await n4.tell('transfer-limit', '--in', '1');
-    await n4.tell('cluster', 'join', n2.clusterAddress);
-    await n2.tell('cluster', 'plan');
-    await n2.tell('cluster', 'commit');
+    await n4.tell('cluster', 'join', n1.clusterAddress);
+    await n1.tell('cluster', 'plan');
+    await n1.tell('cluster', 'commit');
     // One at a time comes in, though four could go out.
     await vi.waitFor(async () => {
       const { active, waiting } = await transfersNow();
