@@ -1,5 +1,6 @@
 /**
- * `npm run bench:redis`: how fast a node is beside redis-server, and three nodes beside Redis with two replicas.
+ * `npm run bench:redis`: how fast a node is beside redis-server, and three nodes beside one and beside Redis with two
+ * replicas.
  *
  *     node bench/redis/run.mjs [--quick] [--only one|three|lmdb] [--rounds N]
  *
@@ -102,8 +103,9 @@ async function oneNode({ storage, rounds }) {
 async function threeNodes({ storage, rounds }) {
   return inHousehold(async (household) => {
     const rkv = await household.rkvCluster(3, { storage, n: 3, r: 2, w: 2, 'ring-size': 16 });
+    const lone = await household.rkv({ storage, n: 1, 'ring-size': 16 });
     const redis = await household.redisWithReplicas(2);
-    for (const { port } of [rkv, redis]) await fill(port);
+    for (const { port } of [rkv, lone, redis]) await fill(port);
     const rows = [];
     for (const pipeline of [1, 16]) {
       for (const kind of ['GET', 'SET']) {
@@ -112,7 +114,11 @@ async function threeNodes({ storage, rounds }) {
           pids,
           measure: () => load(port, { kind: request, pipeline, durationMs: MEASURE_MS }),
         });
-        const subjects = [by(rkv, 'rkv', kind), by(redis, `redis-server, ${kind} alone`, kind)];
+        const subjects = [
+          by(rkv, 'rkv', kind),
+          by(lone, 'one rkv node, n=1', kind),
+          by(redis, `redis-server, ${kind} alone`, kind),
+        ];
         if (kind === 'SET') subjects.push(by(redis, '2 replicas, SET; WAIT 1', 'SET; WAIT 1'));
         rows.push(...toRows(kind, pipeline, await compare(rounds, subjects)));
       }

@@ -244,12 +244,15 @@ describe.skipIf(!canMeasureMemory)('a peer that stands still while everybody wri
     return (await figuresOf(n1)).get(reached) ?? 0;
   };
 
+  /** Of all writers together more than a lane takes, so that it is full at once, however slow the machine is. */
+  const atOnce = 20;
+
   /** Round after round until the time is up; every write must be acknowledged. */
   async function write(node: TestNode, who: number, until: number): Promise<number> {
     return withRedis(node, async (client) => {
       let written = 0;
       while (performance.now() < until) {
-        const round = Array.from({ length: 5 }, () => `still ${who} ${written++ % keysEach}`);
+        const round = Array.from({ length: atOnce }, () => `still ${who} ${written++ % keysEach}`);
         expect(await Promise.all(round.map((key) => client.set(key, value)))).toEqual(round.map(() => 'OK'));
       }
       return written;

@@ -24,14 +24,30 @@ export function rkv(...args: readonly string[]): Promise<CliResult> {
 }
 
 /** The same behind a command that runs it elsewhere. */
-export async function rkvAt(enter: readonly string[], ...args: readonly string[]): Promise<CliResult> {
+export function rkvAt(enter: readonly string[], ...args: readonly string[]): Promise<CliResult> {
+  return resultOf(start(enter, args));
+}
+
+/** The same, killed as soon as it has written anything. */
+export function rkvCutShort(...args: readonly string[]): Promise<CliResult> {
+  const child = start([], args);
+  child.stdout.once('data', () => child.kill('SIGKILL'));
+  return resultOf(child);
+}
+
+type Child = ReturnType<typeof start>;
+
+function start(enter: readonly string[], args: readonly string[]) {
   const [command, ...rest] = [...enter, process.execPath, BIN, ...args];
-  const child = spawn(command as string, rest, {
+  return spawn(command as string, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: cleanEnvironment(),
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
   });
+}
+
+async function resultOf(child: Child): Promise<CliResult> {
   const [out, err, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -32,6 +32,8 @@ export interface NodesInit {
   readonly storage?: 'memory' | 'lmdb';
   /** Further flags of `rkv start`, for every node. */
   readonly flags?: readonly string[];
+  /** Of Node.js itself, for every node. */
+  readonly nodeFlags?: readonly string[];
   /** By the name of the node; by default all are on this machine as it is. */
   readonly placeOf?: (name: string) => Place;
 }
@@ -54,7 +56,7 @@ export class Nodes {
 
   /** A node with ports and a data directory of its own, not yet started; of a flag given twice the later one rules. */
   async create(name: string, { flags: ownFlags = [] }: NodeInit = {}): Promise<TestNode> {
-    const { ringSize = 16, storage = 'lmdb', flags = [], placeOf } = this.#init;
+    const { ringSize = 16, storage = 'lmdb', flags = [], nodeFlags = [], placeOf } = this.#init;
     const settings = ['--name', name, '--ring-size', String(ringSize), '--storage', storage];
     const node = new TestNode({
       name,
@@ -64,6 +66,7 @@ export class Nodes {
       place: placeOf?.(name) ?? HERE,
       guard: this.#guard,
     });
+    node.nodeFlags = nodeFlags;
     this.#nodes.push(node);
     return node;
   }
@@ -170,6 +173,10 @@ export class TestNode {
     return `${this.place.host}:${this.#ports.cluster}`;
   }
 
+  get runs(): boolean {
+    return this.#life?.isOver === false;
+  }
+
   get pid(): number {
     return this.#living().pid ?? 0;
   }
@@ -206,7 +213,7 @@ export class TestNode {
 
   /** Starts the process and waits for nothing. */
   spawn(): void {
-    if (this.#life?.isOver === false) throw new Error(`${this.name} runs already`);
+    if (this.runs) throw new Error(`${this.name} runs already`);
     const command = [...this.place.enter, process.execPath, ...this.nodeFlags, BIN, ...this.args];
     this.#beginning = '';
     const onText = (text: string): void => {

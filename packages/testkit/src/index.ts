@@ -80,6 +80,7 @@ export { drawTimeLines } from './check/time-lines.ts';
 export { register, type Register } from './check/register.ts';
 export { counter } from './check/counter.ts';
 export { set } from './check/set.ts';
+export { text } from './check/text.ts';
 export { SimCluster, type NodeLife, type SimClusterInit } from './cluster/cluster.ts';
 export type { Cluster } from './cluster/contract.ts';
 export { NodeLog, type LogLevel, type LogLine } from './cluster/node-log.ts';

@@ -2,16 +2,14 @@
  * Clients at a steady rate, whose every operation goes into the history.
  *
  * Open loop: each operation has a moment at which it is meant to begin, and its time counts from there, so that a store
- * which stands still for a second shows as many slow operations. Each client has one connection; when that breaks or
- * does not answer, it goes on at the next node, as a client of a cluster does. It asks nothing twice.
+ * which stands still for a second shows as many slow operations.
  *
  * A client writes keys of its own, one operation at a time on each, and a few that all clients write, whenever it likes. It
  * reads its own and those of others.
  */
-import type { History, Invocation, OpenOperation, Operation } from '@rkv/testkit';
-import type { Redis } from 'ioredis';
+import type { History, Operation } from '@rkv/testkit';
 import type { TestNode } from '../nodes.ts';
-import { connect } from '../redis-client.ts';
+import { Client } from './client.ts';
 
 export interface LoadInit {
   readonly history: History;
@@ -42,8 +40,6 @@ export interface Asked {
   readonly missed: number;
 }
 
-/** An answer takes a second at most, or the node is not there; ms. */
-const ANSWER_MS = 2_500;
 const TURN_MS = 5;
 /** Those that are late go out in so many at once. */
 const TURN_OPERATIONS = 2;
@@ -69,7 +65,7 @@ export function unpadded(text: string | null, bytes: number): string | null {
 
 export class Load {
   readonly #init: LoadInit;
-  readonly #clients: Client[];
+  readonly #clients: Writer[];
   readonly #shared = Array.from({ length: SHARED_KEYS }, (_, at) => `shared:${at}`);
   readonly #keys: string[] = [...this.#shared];
   #timer: NodeJS.Timeout | undefined;
@@ -85,7 +81,7 @@ export class Load {
 
   constructor(init: LoadInit) {
     this.#init = init;
-    this.#clients = Array.from({ length: init.clients }, (_, at) => new Client(`c${at + 1}`, at, init));
+    this.#clients = Array.from({ length: init.clients }, (_, at) => new Writer(`c${at + 1}`, at, init));
   }
 
   /** Every key that was ever written. */
@@ -95,7 +91,7 @@ export class Load {
 
   /** So many keys more, as fast as they are taken. */
   async fill(keys: number): Promise<void> {
-    const [client] = this.#clients as [Client];
+    const [client] = this.#clients as [Writer];
     const names = Array.from({ length: keys }, (_, at) => `bulk:${at}`);
     this.#keys.push(...names);
     for (let at = 0; at < names.length; at += PIPELINE)
@@ -164,13 +160,13 @@ export class Load {
       if (this.#begun === most) return this.#look();
       const number = this.#begun++;
       const meantAt = this.#startedAt + (number * 1000) / perSecond;
-      const done = this.#one(this.#clients[number % this.#clients.length] as Client, meantAt);
+      const done = this.#one(this.#clients[number % this.#clients.length] as Writer, meantAt);
       this.#open.add(done);
       void done.finally(() => this.#open.delete(done));
     }
   }
 
-  async #one(client: Client, meantAt: number): Promise<void> {
+  async #one(client: Writer, meantAt: number): Promise<void> {
     const { outcome, error, node = '' } = await this.#ask(client);
     this.#spans.push(performance.now() - meantAt);
     const { operations, missed } = this.#byNode.get(node) ?? { operations: 0, missed: 0 };
@@ -181,7 +177,7 @@ export class Load {
   }
 
   /** Of twelve: three new keys, two overwritten, one deleted, one of all clients overwritten or deleted, five read. */
-  #ask(client: Client): Promise<Operation> {
+  #ask(client: Writer): Promise<Operation> {
     const { random } = this.#init;
     const die = Math.floor(random() * 12);
     const oneOf = (keys: readonly string[]): string => keys[Math.floor(random() * keys.length)] as string;
@@ -202,34 +198,22 @@ export class Load {
   }
 }
 
-/** One connection, from the first attempt until it is given up. */
-interface Connection {
-  readonly name: string;
-  readonly node: TestNode;
-  readonly redis: Redis;
-  /** What was asked may have reached the node. */
-  wasReady: boolean;
-}
-
-class Client {
-  readonly #name: string;
+/** A client, and the keys that it alone writes. */
+class Writer {
+  readonly #client: Client;
   readonly #init: LoadInit;
-  #turn: number;
-  #connections = 0;
-  #connection: Connection | undefined;
   #values = 0;
   #keys = 0;
   /** Keys of its own with nothing under way. */
   readonly #idle: string[] = [];
 
   constructor(name: string, turn: number, init: LoadInit) {
-    this.#name = name;
-    this.#turn = turn;
+    this.#client = new Client({ history: init.history, nodes: init.nodes, name, turn });
     this.#init = init;
   }
 
   newKey(): string {
-    return `${this.#name}:${this.#keys++}`;
+    return `${this.#client.name}:${this.#keys++}`;
   }
 
   someOwnKey(): string | undefined {
@@ -237,100 +221,49 @@ class Client {
   }
 
   write(key: string): Promise<Operation> {
-    const value = `${this.#name}-${this.#values++}`;
-    const text = padded(value, this.#init.valueBytes);
-    const asked = { kind: 'write', key, input: value };
-    return this.#change(key, () => this.#perform(asked, (redis) => redis.set(key, text)));
+    const input = `${this.#client.name}-${this.#values++}`;
+    const text = padded(input, this.#init.valueBytes);
+    return this.#change(key, () =>
+      this.#client.perform({
+        ...{ key, kind: 'write', input, isRead: false },
+        ask: (redis) => redis.set(key, text),
+        outputOf: () => undefined,
+      }),
+    );
   }
 
   delete(key: string): Promise<Operation> {
-    return this.#change(key, () => this.#perform({ kind: 'delete', key }, (redis) => redis.del(key)));
+    return this.#change(key, () =>
+      this.#client.perform({
+        ...{ key, kind: 'delete', isRead: false },
+        ask: (redis) => redis.del(key),
+        outputOf: () => undefined,
+      }),
+    );
   }
 
   read(key: string): Promise<Operation> {
-    return this.#perform({ kind: 'read', key }, (redis) => redis.get(key));
+    return this.#client.perform({
+      ...{ key, kind: 'read', isRead: true },
+      ask: (redis) => redis.get(key),
+      outputOf: (answer) => unpadded(answer as string | null, this.#init.valueBytes),
+    });
+  }
+
+  moveTo(node: TestNode): void {
+    this.#client.moveTo(node);
   }
 
   close(): void {
-    this.#connection?.redis.disconnect();
+    this.#client.close();
   }
 
   async #change(key: string, change: () => Promise<Operation>): Promise<Operation> {
     const at = this.#idle.indexOf(key);
     if (at >= 0) this.#idle.splice(at, 1);
     const operation = await change();
-    if (key.startsWith(`${this.#name}:`)) this.#idle.push(key);
+    if (key.startsWith(`${this.#client.name}:`)) this.#idle.push(key);
     if (this.#idle.length > OWN_KEYS) this.#idle.splice(Math.floor(this.#init.random() * OWN_KEYS), 1);
     return operation;
-  }
-
-  async #perform(
-    asked: Pick<Invocation, 'kind' | 'key' | 'input'>,
-    ask: (redis: Redis) => Promise<unknown>,
-  ): Promise<Operation> {
-    const { history, valueBytes } = this.#init;
-    const connection = this.#connected();
-    const open = history.begin({
-      client: connection?.name ?? this.#name,
-      node: connection?.node.name ?? 'nobody',
-      ...asked,
-    });
-    if (connection === undefined) return history.failed(open, 'no node runs');
-    try {
-      const answer = await ask(connection.redis);
-      if (asked.kind !== 'read') return history.ok(open);
-      return history.ok(open, { output: unpadded(answer as string | null, valueBytes) });
-    } catch (error) {
-      return this.#handleFailure(connection, open, error as Error);
-    }
-  }
-
-  /** A reply that is an error tells whether the change surely did not happen; a connection that breaks does not. */
-  #handleFailure(connection: Connection, open: OpenOperation, error: Error): Operation {
-    const { history } = this.#init;
-    const replied = error.name === 'ReplyError';
-    if (!replied) this.#leave(connection);
-    else if (error.message.includes('(stopping:')) this.#moveOn(connection);
-    const definite = replied ? error.message.includes('definite: true') : !connection.wasReady;
-    return open.operation.kind === 'read' || definite
-      ? history.failed(open, String(error))
-      : history.indefinite(open, String(error));
-  }
-
-  #connected(): Connection | undefined {
-    if (this.#connection !== undefined) return this.#connection;
-    const nodes = this.#init.nodes();
-    const node = nodes[this.#turn++ % Math.max(1, nodes.length)];
-    return node === undefined ? undefined : this.#connect(node);
-  }
-
-  /** What is under way is still answered where it was asked. */
-  moveTo(node: TestNode): void {
-    const former = this.#connection;
-    if (former?.node === node) return;
-    this.#connect(node);
-    former?.redis.quit().catch(() => {}); // it breaks, or is closed by the node
-  }
-
-  /** It was told to: what it does next it asks of another node. */
-  #moveOn(connection: Connection): void {
-    if (this.#connection !== connection) return;
-    this.#connection = undefined;
-    connection.redis.quit().catch(() => {}); // the node may be quicker
-  }
-
-  #connect(node: TestNode): Connection {
-    const redis = connect(node, ANSWER_MS);
-    const connection = { name: `${this.#name}/${++this.#connections}`, node, redis, wasReady: false };
-    redis.on('ready', () => (connection.wasReady = true));
-    redis.on('close', () => this.#leave(connection));
-    this.#connection = connection;
-    return connection;
-  }
-
-  #leave(connection: Connection): void {
-    if (this.#connection !== connection) return;
-    this.#connection = undefined;
-    connection.redis.disconnect();
   }
 }

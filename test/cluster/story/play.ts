@@ -1,25 +1,22 @@
 /**
  * Plays a story: step by step under load, what must hold after each, and in the end every key at every node.
  *
- * Prints a line for each step. What is wrong is thrown, and the file with the history stays then; its path is said.
+ * Prints a line for each step. What is wrong is thrown or is in the verdict, and the files with the histories stay then; their paths
+ * are said.
  */
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import {
-  checkSettled,
-  describeSettled,
-  isSettled,
-  readHistory,
-  type OpenOperation,
-  type SettledVerdict,
-} from '@rkv/testkit';
+import { checkSettled, describeSettled, isSettled, readHistory, type OpenOperation } from '@rkv/testkit';
 import { joinAll } from '../nodes.ts';
 import { connect } from '../redis-client.ts';
 import type { TestNode } from '../nodes.ts';
 import { atRest } from './claims.ts';
+import { Client } from './client.ts';
+import { describeVerdict, isRight, judgeStory, type StoryVerdict } from './judge.ts';
 import { type Figures, unpadded } from './load.ts';
 import { eachOf, Stage, type StageInit } from './stage.ts';
 import type { Step } from './steps.ts';
+import { STRICT_PREFIX } from './strict-load.ts';
 
 export interface Story extends StageInit {
   readonly members: readonly string[];
@@ -38,44 +35,58 @@ const SERVED_AGAIN_MS = 30_000;
 /** After a step, of the keys written last. */
 const KEYS_BETWEEN = 300;
 
-export async function play(story: Story, say: (line: string) => void): Promise<SettledVerdict> {
+export async function play(story: Story, say: (line: string) => void): Promise<StoryVerdict> {
   const stage = new Stage(story);
-  let isRight = false;
+  let verdict: StoryVerdict | undefined;
   try {
     const members = await stage.nodes.startLone(...story.members);
     for (const member of members) stage.members.set(member.name, member);
     await joinAll(members);
+    await makeStrictBucket(stage);
     await stage.load.fill(story.keys);
     stage.load.start();
+    stage.strictLoad.start();
     for (let number = 0; ; number++) {
       const step = story.next(stage, number);
       if (step === undefined) break;
       await perform(stage, step, say);
     }
-    await stage.load.stop();
-    const verdict = await lastLook(stage, say);
-    isRight = isSettled(verdict);
+    await stage.stopClients();
+    verdict = await lastLook(stage, say);
     return verdict;
   } catch (error) {
     say(stage.nodes.describeLogs());
     throw error;
   } finally {
-    await stage.load.stop();
+    await stage.stopClients();
     await stage.nodes.end();
     stage.file.close();
-    if (isRight) rmSync(dirname(stage.file.path), { recursive: true });
-    else say(`the history is in ${stage.file.path}; npm run history -- FILE looks at it again`);
+    stage.strictFile.close();
+    if (verdict !== undefined && isRight(verdict)) rmSync(dirname(stage.file.path), { recursive: true });
+    else {
+      say(`the history is in ${stage.file.path}; npm run history -- FILE looks at it again`);
+      say(`that of the strict keys is in ${stage.strictFile.path}: --linearizable`);
+    }
   }
+}
+
+async function makeStrictBucket({ someone }: Stage): Promise<void> {
+  const body = JSON.stringify({ prefix: STRICT_PREFIX, level: 'strict' });
+  const { status, text } = await someone.ask('/api/bucket/set', { method: 'POST', body });
+  if (status !== 200) throw new Error(`there is no strict bucket: ${text}`);
 }
 
 async function perform(stage: Stage, step: Step, say: (line: string) => void): Promise<void> {
   stage.load.figures();
+  stage.strictLoad.figures();
   const startedAt = performance.now();
   try {
     await step.act(stage);
     const figures = stage.load.figures();
+    const strict = stage.strictLoad.figures();
     const seconds = (performance.now() - startedAt) / 1000;
     say(`${step.title} (${seconds.toFixed(1)} s): ${describeFigures(figures)}`);
+    say(`    strict keys: ${strict.operations} operations, ${strict.missed} in vain`);
     for (const failure of figures.failures) say(`    ${failure}`);
     for (const { that, holds } of step.claims) {
       const from = performance.now();
@@ -99,12 +110,14 @@ async function lookBetween(stage: Stage): Promise<void> {
   const keys = stage.load.keys.slice(-KEYS_BETWEEN);
   for (const node of stage.members.values()) await readAll(stage, node, keys, 'between');
   stage.history.addQuiet({ from, to: stage.history.moment() });
-  const verdict = judge(stage);
+  stage.file.flush();
+  const verdict = checkSettled(readHistory(stage.file.path));
   if (!isSettled(verdict)) throw new Error(describeSettled(verdict));
+  await readStrict(stage, stage.strictLoad.keys, 'between');
 }
 
 /** Every key at every node by the quorum that clients have; then by all replicas, which agree afterwards. */
-async function lastLook(stage: Stage, say: (line: string) => void): Promise<SettledVerdict> {
+async function lastLook(stage: Stage, say: (line: string) => void): Promise<StoryVerdict> {
   await atRest.holds(stage, stage.load.figures());
   const from = stage.history.moment();
   const members = [...stage.members.values()];
@@ -113,16 +126,34 @@ async function lastLook(stage: Stage, say: (line: string) => void): Promise<Sett
   const some = [...keys.slice(0, KEYS_BY_ALL / 2), ...keys.slice(-KEYS_BY_ALL / 2)];
   await eachOf(some, (key) => readByAll(stage, stage.oneOf(members), key));
   stage.history.addQuiet({ from, to: stage.history.moment() });
+  const { strictLoad } = stage;
+  await readStrict(stage, strictLoad.allKeys, 'in the end');
   const verdict = judge(stage);
-  say(`${keys.length} keys at ${members.length} nodes: ${describeSettled(verdict)}`);
+  say(`${keys.length} keys and ${strictLoad.allKeys.length} strict ones at ${members.length} nodes:`);
+  say(describeVerdict(verdict));
   const agree = async (): Promise<boolean> => (await stage.oddKeys(some)).length === 0;
   await stage.until('replicas that agree after they were read', agree, AGREE_MS);
   return verdict;
 }
 
-function judge({ file }: Stage): SettledVerdict {
+function judge({ file, strictFile }: Stage): StoryVerdict {
   file.flush();
-  return checkSettled(readHistory(file.path));
+  strictFile.flush();
+  return judgeStory(readHistory(file.path), readHistory(strictFile.path));
+}
+
+/** Each of these at every node, until it has answered. */
+async function readStrict(stage: Stage, keys: readonly string[], who: string): Promise<void> {
+  const { strictHistory: history, strictLoad } = stage;
+  await eachOf([...stage.members.values()], async (node) => {
+    const client = new Client({ history, nodes: () => [node], name: `${who}, ${node.name}`, turn: 0 });
+    const isRead = async (key: string): Promise<boolean> =>
+      (await client.perform(strictLoad.readingOf(key))).outcome === 'ok';
+    await eachOf(keys, (key) =>
+      stage.until(`strict ${key} from ${node.name}`, () => isRead(key), SERVED_AGAIN_MS),
+    );
+    client.close();
+  });
 }
 
 async function readByAll(stage: Stage, node: TestNode, key: string): Promise<void> {

@@ -8,8 +8,8 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { isSettled } from '@rkv/testkit';
 import { drawnStory } from './draw.ts';
+import { isRight } from './judge.ts';
 import { play } from './play.ts';
 
 const { values: flags } = parseArgs({
@@ -37,7 +37,7 @@ try {
     },
     console.log,
   );
-  if (!isSettled(verdict)) process.exitCode = 1;
+  if (!isRight(verdict)) process.exitCode = 1;
 } catch (error) {
   console.error(`seed ${seed}: ${(error as Error).stack}`);
   process.exitCode = 1;

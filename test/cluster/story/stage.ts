@@ -9,14 +9,17 @@ import { Prng } from '@rkv/core';
 import { History, HistoryFile } from '@rkv/testkit';
 import { Nodes, type NodesInit, type TestNode } from '../nodes.ts';
 import { Load } from './load.ts';
+import { StrictLoad } from './strict-load.ts';
 
 export interface StageInit {
   readonly seed: number;
   /** Written before the story begins. */
   readonly keys: number;
   readonly valueBytes?: number;
-  /** Operations a second of all clients together. */
+  /** Operations a second of all clients of eventual keys together. */
   readonly rate?: number;
+  /** Where the histories go; by default into a folder of their own. */
+  readonly folder?: string;
   readonly nodes?: NodesInit;
 }
 
@@ -69,13 +72,21 @@ const VALUE_BYTES = 1024;
 const RATE = 300;
 const POLL_MS = 10;
 
+function historyInto(file: HistoryFile): History {
+  return new History({ now: () => performance.now(), onEvent: (event) => file.add(event), forgets: true });
+}
+
 export class Stage {
   readonly init: StageInit;
   readonly nodes: Nodes;
-  /** Goes into the file as it grows, and is kept nowhere else. */
+  /** Of the eventual keys. Goes into the file as it grows, and is kept nowhere else. */
   readonly history: History;
   readonly file: HistoryFile;
   readonly load: Load;
+  /** The same of the strict ones. */
+  readonly strictHistory: History;
+  readonly strictFile: HistoryFile;
+  readonly strictLoad: StrictLoad;
   readonly valueBytes: number;
   readonly #prng: Prng;
   /** Who should be a member now, by name. */
@@ -91,12 +102,11 @@ export class Stage {
     this.nodes = new Nodes(init.nodes);
     this.valueBytes = init.valueBytes ?? VALUE_BYTES;
     this.#prng = new Prng(init.seed);
-    this.file = new HistoryFile(join(mkdtempSync(join(tmpdir(), 'rkv-story-')), 'history.jsonl'));
-    this.history = new History({
-      now: () => performance.now(),
-      onEvent: (event) => this.file.add(event),
-      forgets: true,
-    });
+    const folder = init.folder ?? mkdtempSync(join(tmpdir(), 'rkv-story-'));
+    this.file = new HistoryFile(join(folder, 'history.jsonl'));
+    this.history = historyInto(this.file);
+    this.strictFile = new HistoryFile(join(folder, 'strict-history.jsonl'));
+    this.strictHistory = historyInto(this.strictFile);
     this.load = new Load({
       history: this.history,
       nodes: () => this.present,
@@ -105,6 +115,16 @@ export class Stage {
       valueBytes: this.valueBytes,
       random: () => this.random(),
     });
+    this.strictLoad = new StrictLoad({
+      history: this.strictHistory,
+      nodes: () => this.present,
+      random: () => this.random(),
+    });
+  }
+
+  /** Resolves when every operation has its outcome. */
+  async stopClients(): Promise<void> {
+    await Promise.all([this.load.stop(), this.strictLoad.stop()]);
   }
 
   random(): number {

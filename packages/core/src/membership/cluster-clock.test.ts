@@ -74,3 +74,10 @@ describe('the lowest clock', () => {
     expect(clockOf(1000, [999]).lowest([peer(0), peer(1)], 0)).toBeUndefined();
   });
 });
+
+it('tells how far each clock is from it', () => {
+  const clock = clockOf(1_000, [1_003, 1_000 - HOUR, 1_000 + HOUR, 1_001], 0);
+  expect(clock.median(0)).toBe(1_001);
+  expect([0, 1, 2].map((at) => clock.offset(peer(at), 500))).toEqual([2, -HOUR - 1, HOUR - 1]);
+  expect(clock.offset(peer(9), 500)).toBeUndefined();
+});

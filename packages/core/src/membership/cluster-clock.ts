@@ -51,6 +51,17 @@ export class ClusterClock {
     return Math.floor(zero + now);
   }
 
+  /** How far this node's clock is ahead of the median, ms, or behind it (below zero); undefined: it was not heard. */
+  offset(node: NodeId, now: number): number | undefined {
+    const zero = this.#zeros.get(node);
+    return zero === undefined ? undefined : Math.round(zero + now - this.median(now));
+  }
+
+  /** The same of ours. */
+  ownOffset(now: number): number {
+    return Math.round(this.#wallClock() - this.median(now));
+  }
+
   #zerosOfVoices(): number[] {
     const zeros = [...this.#zeros].flatMap(([node, zero]) => (this.#voices.has(node) ? [zero] : []));
     return zeros.toSorted((a, b) => a - b);

@@ -3,6 +3,7 @@ import type { NodeId } from '../contracts/ids.ts';
 import { votersOf, type RingDocument } from '../ring/document.ts';
 import { refuse, type Refusal } from './refusal.ts';
 
+/** Whether so many of the voters are more than half of them. */
 export function isMajority(votes: number, voters: number): boolean {
   return votes * 2 > voters;
 }

@@ -149,7 +149,7 @@ export class Membership {
   /** What the peers have said of themselves. */
   get peers(): Pick<
     Peers,
-    'runs' | 'servicesOf' | 'partialOf' | 'diskOf' | 'clusterTime' | 'lowestClock' | 'isSlow'
+    'runs' | 'servicesOf' | 'partialOf' | 'diskOf' | 'clusterTime' | 'clockOffset' | 'lowestClock' | 'isSlow'
   > {
     return this.#peers;
   }

@@ -86,6 +86,11 @@ export class Peers {
     return this.#clock.median(now);
   }
 
+  /** How far this member's wall clock is ahead of the cluster's time, ms, as far as was heard; below zero: behind. */
+  clockOffset(node: NodeId, now: number): number | undefined {
+    return node === this.#init.self ? this.#clock.ownOffset(now) : this.#clock.offset(node, now);
+  }
+
   /** The lowest of the members' wall clocks; undefined: somebody is not up. */
   lowestClock(now: number): number | undefined {
     const nodes = this.#addresses.map(({ id }) => id);

@@ -2,7 +2,8 @@
  * How patient the membership is: every number with its reason and its price in both directions.
  *
  * All are milliseconds of the monotonic clock. What binds them together:
- * tick < heartbeat <= stall < suspect least <= first <= most, and attempt timeout well below proposal limit.
+ * tick < heartbeat <= stall < suspect least <= first <= most, and attempt timeout well below proposal limit;
+ * ready wait + proposal limit <= request timeout, which stays below the minute that the operator's door waits.
  */
 export interface MembershipPreset {
   /** How often the shell calls `tick`. Shorter: finer waits, more idle work. */
@@ -44,11 +45,17 @@ export interface MembershipPreset {
   readonly readyWaitMs: number;
   /** How long a joiner waits for the answer to its request: longer than a proposal may take. */
   readonly joinTimeoutMs: number;
+  /**
+   * How long a node waits for what the claimant makes of an operator's request: as long as members may take to catch up and a
+   * proposal to be agreed, and the way there and back. Shorter: `no_majority` is read though the change was made.
+   */
+  readonly requestTimeoutMs: number;
 }
 
 /**
  * All nodes on one machine: what is late is the process, not the network. Six heartbeats are missed before one is
- * suspected, so that a collection of a second passes unnoticed; four a second cost nothing among so few.
+ * suspected, so that a collection of a second passes unnoticed; four a second cost nothing among so few. The way to the
+ * claimant takes nothing.
  */
 const local: MembershipPreset = {
   tickIntervalMs: 50,
@@ -67,6 +74,7 @@ const local: MembershipPreset = {
   reportIntervalMs: 1_000,
   readyWaitMs: 3_000,
   joinTimeoutMs: 10_000,
+  requestTimeoutMs: 8_000,
 };
 
 /**
@@ -85,6 +93,7 @@ const lan: MembershipPreset = {
   attemptTimeoutMs: 1_500,
   backOffMs: 50,
   finishAfterMs: 4_000,
+  requestTimeoutMs: 10_000,
 };
 
 /**
@@ -109,6 +118,7 @@ const wan: MembershipPreset = {
   reportIntervalMs: 3_000,
   readyWaitMs: 8_000,
   joinTimeoutMs: 30_000,
+  requestTimeoutMs: 30_000,
 };
 
 /** How patient nodes are with each other, by how far apart they stand: one machine, one network, the world. */

@@ -50,6 +50,24 @@ export interface Refusal {
   readonly definite: boolean;
 }
 
+const PASSING: ReadonlySet<string> = new Set<RefusalCode | 'not_claimant'>([
+  'not_reachable',
+  'joining_elsewhere',
+  'node_starting',
+  'ring_not_ready',
+  'no_majority',
+  'superseded',
+  'not_claimant',
+]);
+
+/**
+ * Whether what was refused with this code may be granted to whoever asks again later, with nobody having changed anything: a
+ * node that is not there yet, a claimant that changes, a ring that is on its way. Other refusals want an operator.
+ */
+export function passesByItself(code: string): boolean {
+  return PASSING.has(code);
+}
+
 /** A definite refusal: nothing was sent to anyone. */
 export function refuse(code: RefusalCode, message: string): Refusal {
   return { kind: 'refused', code, message, definite: true };

@@ -3,8 +3,8 @@
  *
  * It looks at one document and names steps; whoever carries them out looks again afterwards. So it does not matter who
  * carries them out, how often, or that some of them were lost on the way: what is so already is never asked for again,
- * and when nothing is left to do the answer is always the same. Nothing is ever forced: a member that is down and not
- * wanted is waited for, and the operator is told what would remove it.
+ * and when nothing is left to do the answer is always the same. Nothing is ever forced: a member that is down and has to
+ * go is waited for, and the operator is told what would remove it.
  */
 import type { NodeId } from '../contracts/ids.ts';
 import { memberNamed, type Member, type RingDocument } from '../ring/document.ts';
@@ -41,20 +41,26 @@ export interface WayToWanted {
 /** Names in `wanted` are distinct. */
 export function wayTo(document: RingDocument, wanted: readonly WantedMember[]): WayToWanted {
   const names = new Set(wanted.map(({ name }) => name));
-  const outcast = document.members.find((member) => names.has(member.name) && goes(document, member));
-  if (outcast !== undefined && changeOf(document, outcast.id) !== undefined) {
+  const outcast = document.members.find(
+    (member) => names.has(member.name) && !isLeaving(member) && changeOf(document, member.id) !== undefined,
+  );
+  if (outcast !== undefined) {
     return doing({ kind: 'ask', request: { kind: 'clear' }, what: `what is staged, ${outcast.name} stays` });
   }
   if (stagedResize(document) !== undefined)
     return waitingFor('a resize of the ring is staged: commit or clear it');
-  const waiting = [...cannotComeYet(document, wanted), ...cannotGo(document, names)];
+  const waiting = [...cannotComeYet(document, wanted), ...cannotGo(document, wanted, names)];
   const steps = [...invitations(document, wanted), ...farewells(document, wanted, names)];
-  const missing = wanted.filter(({ name }) => memberNamed(document, name) === undefined);
   if (steps.length > 0) return { done: false, steps, waiting };
-  if (waiting.length > 0 || missing.length > 0) return { done: false, steps: [], waiting };
-  if (!hasStaged(document)) return { done: true, steps: [], waiting: [] };
+  const isHeldUp = waiting.length > 0 || wanted.some(({ name }) => memberNamed(document, name) === undefined);
+  // All that is wanted is committed together. Whoever was told to leave before that need not wait for it.
+  const isToCommit = hasStaged(document)
+    ? !isHeldUp
+    : document.members.some((member) => isLeftBehind(document, member));
+  if (!isToCommit) return { done: !isHeldUp, steps: [], waiting };
   const pending = pendingRefusal(document);
-  return pending === undefined ? doing({ kind: 'carryOut' }) : waitingFor(pending.message);
+  if (pending === undefined) return { done: false, steps: [{ kind: 'carryOut' }], waiting };
+  return { done: false, steps: [], waiting: [...waiting, pending.message] };
 }
 
 /** It is leaving, or is staged to go one way or another. */
@@ -64,6 +70,16 @@ function goes(document: RingDocument, member: Member): boolean {
 
 function isLeaving(member: Member): boolean {
   return (member.was ?? member.status) === 'leaving';
+}
+
+/**
+ * It is leaving and owns what nothing takes from it: a transfer was dropped when it, or who was to have the partition, was
+ * down. Another plan finishes that. A ring of another size leaves it nothing.
+ */
+function isLeftBehind({ owners, pending, resize }: RingDocument, { id, status }: Member): boolean {
+  if (status !== 'leaving' || resize !== undefined) return false;
+  const taken = new Set(pending.map(({ partition }) => partition as number));
+  return owners.some((owner, partition) => owner === id && !taken.has(partition));
 }
 
 function cannotComeYet(document: RingDocument, wanted: readonly WantedMember[]): string[] {
@@ -78,12 +94,34 @@ function cannotComeYet(document: RingDocument, wanted: readonly WantedMember[]):
   });
 }
 
-function cannotGo(document: RingDocument, names: ReadonlySet<string>): string[] {
-  return document.members
-    .filter((member) => !names.has(member.name) && member.status === 'down' && !goes(document, member))
-    .map(
-      ({ name }) => `${name} is down and can hand nothing over: start it, or cluster force-remove ${name}`,
-    );
+function cannotGo(
+  document: RingDocument,
+  wanted: readonly WantedMember[],
+  names: ReadonlySet<string>,
+): string[] {
+  return document.members.flatMap((member) => {
+    const { id, name, status } = member;
+    const hasToGo = isLeaving(member) || !names.has(name);
+    if (status !== 'down' || !hasToGo || changeOf(document, id) !== undefined) return [];
+    const heir = heirOf(document, wanted, name);
+    const force = heir === undefined ? `force-remove ${name}` : `force-replace ${name} ${heir.name}`;
+    return [`${name} is down and can hand nothing over: start it, or cluster ${force}`];
+  });
+}
+
+/**
+ * Who is wanted in the place of this member and can take it: it takes over when it joins. One that is a member already has
+ * partitions of its own.
+ */
+function heirOf(
+  document: RingDocument,
+  wanted: readonly WantedMember[],
+  name: string,
+): { readonly name: string; readonly joiner: Member | undefined } | undefined {
+  const heir = wanted.find(({ replaces }) => replaces === name)?.name;
+  const member = heir === undefined ? undefined : memberNamed(document, heir);
+  if (heir === undefined || (member !== undefined && member.status !== 'joining')) return undefined;
+  return { name: heir, joiner: member };
 }
 
 function invitations(document: RingDocument, wanted: readonly WantedMember[]): WantedStep[] {
@@ -99,19 +137,15 @@ function farewells(
   wanted: readonly WantedMember[],
   names: ReadonlySet<string>,
 ): WantedStep[] {
-  const successors = new Map(wanted.flatMap(({ name, replaces }) => (replaces ? [[replaces, name]] : [])));
   return document.members.flatMap((member): WantedStep[] => {
     const { id, name, status } = member;
     if (names.has(name) || status === 'down' || goes(document, member)) return [];
     if (status === 'joining') return [leave(id, `the join of ${name}, back`)];
-    const successor = successors.get(name);
-    if (successor === undefined) return [leave(id, `that ${name} leave`)];
-    const by = memberNamed(document, successor);
-    // It takes over when it joins; one that is a member already has partitions of its own.
-    if (by === undefined) return [];
-    if (by.status !== 'joining') return [leave(id, `that ${name} leave`)];
-    const request: AdminRequest = { kind: 'replace', node: id, by: by.id };
-    return [{ kind: 'ask', request, what: `that ${successor} replace ${name}` }];
+    const heir = heirOf(document, wanted, name);
+    if (heir === undefined) return [leave(id, `that ${name} leave`)];
+    if (heir.joiner === undefined) return [];
+    const request: AdminRequest = { kind: 'replace', node: id, by: heir.joiner.id };
+    return [{ kind: 'ask', request, what: `that ${heir.name} replace ${name}` }];
   });
 }
 

@@ -44,7 +44,7 @@ import { Running } from './running.ts';
 import { SaveQueue } from './save-queue.ts';
 import { StoreProof } from './store-proof.ts';
 
-/** How long another node may take to answer a question or a request. */
+/** How long another node may take to answer a question. */
 const QUESTION_MS = 8_000;
 
 const STRANDED =
@@ -197,6 +197,12 @@ export class Node {
     return this.#membership.peers.clusterTime(this.#init.host.monotonic());
   }
 
+  /** How far that member's own clock is ahead of it, ms; below zero: behind. Undefined: it is not up. */
+  clockOffset(node: NodeId): number | undefined {
+    if (!this.isUp(node)) return undefined;
+    return this.#membership.peers.clockOffset(node, this.#init.host.monotonic());
+  }
+
   /** Whether that member is heard and hears this one. It may be wrong: it says only who is worth asking. */
   isUp(node: NodeId): boolean {
     return this.#membership.isUp(node);
@@ -222,7 +228,7 @@ export class Node {
     this.#requestHere(request, (result) => {
       if (result.kind !== 'not_claimant') return done(result);
       const { id, name } = result.claimant;
-      this.#questions.ask(id, 'request', request, QUESTION_MS, (outcome) => {
+      this.#questions.ask(id, 'request', request, this.#preset.requestTimeoutMs, (outcome) => {
         const result = requestResultOf(request.kind, outcome);
         if (result !== undefined) return done(result);
         const why = describeNoResult(outcome);

@@ -17,6 +17,7 @@ import type { ExchangePort } from '../exchange/port.ts';
 import { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { HandoffPort } from '../handoff/port.ts';
 import { Slices } from '../handoff/slices.ts';
+import { ClockWatch, type ClockSeen } from '../membership/clock-watch.ts';
 import type { MembershipEvent } from '../membership/events.ts';
 import type { Membership } from '../membership/membership.ts';
 import { MESSAGE, serviceNumber, type Header } from '../request/message.ts';
@@ -38,7 +39,7 @@ import { RingView, type ListOf } from './ring-view.ts';
 import { Wholeness } from './wholeness.ts';
 
 /** Also how soon a member that was not ready for a step of a round is asked again. */
-const REAP_TICK_MS = 1_000;
+const TICK_MS = 1_000;
 
 export interface RunningParts {
   readonly init: NodeInit;
@@ -78,7 +79,8 @@ export class Running {
   readonly exchange: ExchangeManager;
   readonly reaping: ReapMember;
   readonly #rounds: ReapRounds;
-  #reapTimer: Timer | undefined;
+  readonly #clockWatch: ClockWatch;
+  #tickTimer: Timer | undefined;
   /** In this life of the node. */
   #storeFailures = 0;
   /** Of the exchange's work. */
@@ -98,6 +100,7 @@ export class Running {
     const reapingPort = this.#reapingPort(view);
     this.reaping = new ReapMember(reapingPort, parts.floorRecord);
     this.#rounds = new ReapRounds(reapingPort, this.reaping);
+    this.#clockWatch = new ClockWatch(logger);
     const vnodes = new VnodeManager({
       self,
       host,
@@ -143,11 +146,11 @@ export class Running {
     this.reaping.adopt();
     this.handoff.start();
     this.exchange.start();
-    this.#tickReaping();
+    this.#tick();
   }
 
   stop(): void {
-    this.#reapTimer?.cancel();
+    this.#tickTimer?.cancel();
     this.exchange.stop();
     this.#slices.stop();
     this.handoff.stop();
@@ -196,12 +199,23 @@ export class Running {
     return [...this.data.limits(), ...this.handoff.limits(), ...this.vnodes.limits()];
   }
 
-  #tickReaping(): void {
+  #tick(): void {
     const { host } = this.#parts.init;
     const now = host.monotonic();
     this.reaping.tick(now);
     this.#rounds.tick(now);
-    this.#reapTimer = host.setTimer(REAP_TICK_MS, () => this.#tickReaping());
+    this.#clockWatch.look(this.#clocks(now), now);
+    this.#tickTimer = host.setTimer(TICK_MS, () => this.#tick());
+  }
+
+  #clocks(now: number): ClockSeen[] {
+    const { peers } = this.#parts.membership;
+    return this.view.document.members.map(({ id, name }) => ({
+      id,
+      name,
+      // What was heard last of one that is gone may have been long on its way.
+      offsetMs: this.#parts.membership.isUp(id) ? peers.clockOffset(id, now) : undefined,
+    }));
   }
 
   #whyUnclean(): string | undefined {

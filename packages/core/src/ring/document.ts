@@ -29,7 +29,7 @@ export interface Member {
   readonly status: MemberStatus;
   /** What a member that is `down` was before and becomes again; missing otherwise. */
   readonly was?: 'valid' | 'leaving';
-  /** Failure domain as a path, `rack-1/host-a`; empty when not told. */
+  /** Failure domain, `rack-1`, compared as a whole; empty when not told. */
   readonly location: string;
   /** The store that its vnodes are kept in, by which an exchanged one is known; missing when not told. */
   readonly storeId?: string;

@@ -56,6 +56,8 @@ export interface MemberView {
   readonly services?: readonly string[];
   /** Of the vnodes that it owns, those that cannot prove they hold everything and heal from the others. */
   readonly partialVnodes: number;
+  /** How far its wall clock is ahead of the cluster's time, ms; below zero: behind. Missing: it was not heard. */
+  readonly clockOffsetMs?: number;
   /** `read_only`: its store takes no writes now, `slow`: its commits take long. Missing: nothing is known to be wrong. */
   readonly disk?: string;
 }
@@ -176,7 +178,7 @@ export type ChangeByName =
 
 /** One step towards the members that are wanted. */
 export interface ApplyView {
-  /** The members are the wanted ones, and nothing is staged or moving. */
+  /** The members are the wanted ones, or become so by transfers that are under way. */
   readonly done: boolean;
   /** What was done now, a sentence each. */
   readonly steps: readonly string[];
@@ -357,6 +359,20 @@ export interface KeyView {
   readonly write?: OutlookView;
 }
 
+/** Something that an operator should look at. */
+export interface Finding {
+  /** `wrong`: something is not done, or not safe, until it is set right. `look`: it may become so, or passes by itself. */
+  readonly severity: 'wrong' | 'look';
+  /** A sentence each. */
+  readonly what: string;
+  readonly advice: string;
+}
+
+/** What a node finds when it looks at the cluster, the worst first. */
+export interface DoctorView {
+  readonly findings: readonly Finding[];
+}
+
 /** Whether a node can serve; the reasons are sentences. */
 export interface Readiness {
   readonly ready: boolean;
@@ -395,6 +411,8 @@ export interface ClusterTraffic {
 
 /** What this node has compared with others since it started. */
 export interface ExchangeLoad extends Readonly<ExchangeTotals> {
+  /** Of the pairs of copies that this node compares. */
+  readonly partitions: readonly ComparedPartition[];
   readonly differing: number;
   /** How long ago the copies were found alike that have waited longest for it; undefined: some never were. */
   readonly oldestMs: number | undefined;
@@ -514,6 +532,8 @@ export interface Admin {
   plan(): Promise<PlanView>;
   /** Carry out the plan, this very one when it is named; rejects with `plan_changed` when it would be another. */
   commit(planId: string | undefined): Promise<{ epoch: number }>;
+  /** What an operator should look at, and what to do about it. */
+  doctor(): Promise<DoctorView>;
   /** Whether this node can serve, or why not. */
   readiness(): Readiness;
   /** The figures that `/metrics` shows, of this node. */

@@ -275,6 +275,7 @@ const STATUSES: ReadonlyMap<string, number> = new Map([
   ['overload', 503],
   ['read_only', 503],
   ['stopping', 503],
+  ['busy', 503],
   ['left', 503],
 ]);
 

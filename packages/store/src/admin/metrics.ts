@@ -59,6 +59,13 @@ export async function describeMetrics(admin: Admin, node: string): Promise<strin
       'Owned vnodes that cannot prove they hold everything, by owner.',
       status.members.map(({ name, partialVnodes }) => [{ member: name }, partialVnodes]),
     ),
+    gauge(
+      'rkv_clock_offset_seconds',
+      "How far a member's wall clock is ahead of the cluster's time.",
+      status.members.flatMap(({ name, clockOffsetMs }): [Labels, number][] =>
+        clockOffsetMs === undefined ? [] : [[{ member: name }, clockOffsetMs / 1000]],
+      ),
+    ),
     ...loadFamilies(load),
     ...limitFamilies(load.limits),
     ...processFamilies(),
@@ -107,7 +114,7 @@ function loadFamilies({
 }
 
 function exchangeFamilies(exchange: LoadView['exchange']): Family[] {
-  const { alike, differed, mendedHere, mendedThere, received, differing, oldestMs } = exchange;
+  const { alike, differed, mendedHere, mendedThere, received, differing, oldestMs, partitions } = exchange;
   return [
     counter('rkv_exchange_alike_total', 'Times that this node found a pair of copies alike, or made it so.', [
       [{}, alike],
@@ -127,6 +134,18 @@ function exchangeFamilies(exchange: LoadView['exchange']): Family[] {
       'rkv_exchange_oldest_seconds',
       'How long ago the pair of copies was found alike that has waited longest; nothing: some never were.',
       oldestMs === undefined ? [] : [[{}, oldestMs / 1000]],
+    ),
+    gauge(
+      'rkv_exchange_alike_seconds',
+      'How long ago the copies that this node compares were found alike, by partition; nothing: not yet.',
+      partitions.flatMap(({ service, partition, alikeMs }): [Labels, number][] =>
+        alikeMs === null ? [] : [[{ service, partition: String(partition) }, alikeMs / 1000]],
+      ),
+    ),
+    gauge(
+      'rkv_exchange_mended',
+      'Items that this node had mended since it compares these copies, by partition.',
+      partitions.map(({ service, partition, mended }) => [{ service, partition: String(partition) }, mended]),
     ),
   ];
 }

@@ -144,6 +144,7 @@ const commitBody = v.strictObject({ planId: v.optional(v.string()) });
 function clusterRoutes(admin: Admin, node: string): Rows {
   return [
     ['/api/status', { GET: async () => json({ ...(await admin.status()), node }) }],
+    ['/api/doctor', { GET: async () => json({ node, ...(await admin.doctor()) }) }],
     ['/api/ring', { GET: async () => json(await admin.ring()) }],
     [
       '/api/cluster/join',

@@ -45,10 +45,11 @@ export class AdminClient {
     const { status, text } = await this.#exchange(method, path, question);
     const answer = parseAnswer(text);
     if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
-    const { code, message } = (answer as ErrorAnswer | undefined)?.error ?? {};
+    const { code, message, ...facts } = (answer as ErrorAnswer | undefined)?.error ?? {};
     throw new Refusal(
       code ?? 'no_node',
       message ?? `${this.url} answers, but not as an rkv node does (HTTP ${status})`,
+      facts,
     );
   }
 
@@ -83,7 +84,7 @@ export class AdminClient {
 }
 
 interface ErrorAnswer {
-  readonly error?: { readonly code?: string; readonly message?: string };
+  readonly error?: { readonly code?: string; readonly message?: string; readonly [fact: string]: unknown };
 }
 
 function parseAnswer(text: string): unknown {

@@ -14,7 +14,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { WantedMember } from '@rkv/core';
+import { passesByItself, type WantedMember } from '@rkv/core';
 import * as v from 'valibot';
 import { parse, YAMLParseError } from 'yaml';
 import type { ApplyView } from '../admin/api.ts';
@@ -51,19 +51,10 @@ function parseYaml(path: string): unknown {
 
 const PATIENCE_MS = 120_000;
 const LOOK_AGAIN_MS = 250;
-/** A claimant that changes, a ring that is on its way: the next look may find it done. */
-const PASSING = new Set([
-  'superseded',
-  'ring_not_ready',
-  'plan_changed',
-  'no_majority',
-  'not_claimant',
-  'node_starting',
-  'pending_changes',
-  'nothing_planned',
-]);
+/** Somebody else changed the ring between two steps, or the steps took longer than the door waits: the next look tells. */
+const OVERTAKEN = new Set(['plan_changed', 'pending_changes', 'nothing_planned', 'timeout']);
 
-/** What was done, a sentence each, as it is done. Throws the Refusal `still_waiting` with the reasons when time is over. */
+/** What was done, a sentence each, as it is done; what had to be done again is told once. Throws the Refusal `still_waiting` with the reasons when time is over. */
 export async function apply(
   client: AdminClient,
   members: readonly WantedMember[],
@@ -71,12 +62,14 @@ export async function apply(
   patienceMs = PATIENCE_MS,
 ): Promise<void> {
   const deadline = performance.now() + patienceMs;
+  const told = new Set<string>();
   let reasons: readonly string[] = [];
   while (performance.now() < deadline) {
     const look = await step(client, members);
     if ('refusal' in look) reasons = [look.refusal.message];
     else {
-      for (const line of look.steps) tell(line);
+      for (const line of look.steps) if (!told.has(line)) tell(line);
+      for (const line of look.steps) told.add(line);
       if (look.done) return;
       reasons = look.waiting;
     }
@@ -93,7 +86,8 @@ async function step(
   try {
     return await client.post<ApplyView>('/api/cluster/apply', { body: { members } });
   } catch (error) {
-    if (error instanceof Refusal && PASSING.has(error.code)) return { refusal: error };
+    if (error instanceof Refusal && (passesByItself(error.code) || OVERTAKEN.has(error.code)))
+      return { refusal: error };
     throw error;
   }
 }

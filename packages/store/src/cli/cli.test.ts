@@ -1,44 +1,17 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
-import { rkv } from './program.ts';
+import { ToldNode } from '../../test/cli/told-node.ts';
+import type { ExchangeView, PlanView, RingView, StatusView, TransfersView } from '../admin/api.ts';
 
-/** A node that answers as it is told to, by `METHOD path`, and writes down what it was asked. */
-let answers: Record<string, unknown>;
-let asked: { request: string; body: string }[];
-let door: Server;
-let url: string;
-
+let node: ToldNode;
+const run = (...args: string[]) => node.run(...args);
 beforeEach(async () => {
-  [answers, asked] = [{}, []];
-  door = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += String(chunk);
-    asked.push({ request: `${request.method} ${request.url}`, body });
-    const path = `${request.method} ${request.url?.split('?')[0]}`;
-    const answer = answers[path];
-    const next =
-      Array.isArray(answer) && answer.length > 1
-        ? answer.shift()
-        : Array.isArray(answer)
-          ? answer[0]
-          : answer;
-    const status = (next as { error?: unknown } | undefined)?.error === undefined ? 200 : 409;
-    response.writeHead(next === undefined ? 500 : status).end(JSON.stringify(next));
-  });
-  door.listen(0, '127.0.0.1');
-  await once(door, 'listening');
-  url = `http://127.0.0.1:${(door.address() as AddressInfo).port}`;
+  node = new ToldNode();
+  await node.open();
 });
-afterEach(() => {
-  door.closeAllConnections();
-  door.close();
-});
+afterEach(() => node.close());
 
 const folder = mkdtempSync(join(tmpdir(), 'rkv-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -47,22 +20,6 @@ function file(name: string, content: unknown): string {
   const path = join(folder, name);
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
   return path;
-}
-
-async function run(...args: string[]) {
-  let [out, err] = ['', ''];
-  const terminal = {
-    out: (text: string | Uint8Array) =>
-      void (out += typeof text === 'string' ? text : Buffer.from(text).toString('latin1')),
-    err: (text: string) => void (err += text),
-    env: { RKV_NODE: url },
-    isTty: false,
-  };
-  const code = await rkv(args, {
-    terminal,
-    startServer: () => Promise.reject(new Error('no node is started here')),
-  });
-  return { code, out, err, json: out.startsWith('{') ? (JSON.parse(out) as Record<string, unknown>) : {} };
 }
 
 const members: StatusView['members'] = [
@@ -118,7 +75,17 @@ const plan: PlanView = {
         { partition: 2, from: 'n1', to: 'n2' },
       ],
       pairs: [{ from: 'n1', to: 'n2', count: 2 }],
-      certificate: { counts: [], n3: 3, n4: 4, avoidable: false, moves: 2, leastMoves: 2 },
+      certificate: {
+        counts: [
+          { node: 'n1', count: 3 },
+          { node: 'n2', count: 5 },
+        ],
+        n3: 3,
+        n4: 4,
+        avoidable: false,
+        moves: 2,
+        leastMoves: 2,
+      },
       warnings: ['3 preference lists have a node twice'],
       members: [{ name: 'n1', status: 'valid', ringPercent: 100, pendingPercent: 37.5 }],
     },
@@ -127,7 +94,7 @@ const plan: PlanView = {
 
 describe('exit codes', () => {
   it.each([
-    [['doctor'], /unknown command 'doctor'/],
+    [['cure'], /unknown command 'cure'/],
     [['cluster', 'down'], /missing required argument 'names'/],
     [['cluster', 'replace', 'n1'], /missing required argument 'new'/],
     [['cluster', 'apply', 'no/such/file'], /ENOENT/],
@@ -169,14 +136,28 @@ describe('exit codes', () => {
   });
 
   it('refused: 1, with the reason and its code on stderr', async () => {
-    answers['POST /api/cluster/commit'] = {
+    node.answers['POST /api/cluster/commit'] = {
       error: { code: 'plan_changed', message: 'the plan is another by now' },
     };
-    expect(await run('cluster', 'commit', '--json')).toMatchObject({
+    expect(await run('cluster', 'commit')).toMatchObject({
       code: 1,
       out: '',
       err: 'rkv: plan_changed: the plan is another by now\n',
     });
+  });
+
+  it('refused with --json: the same as the door says it, with all that is known', async () => {
+    const error = {
+      code: 'unreachable',
+      message: 'too few',
+      definite: true,
+      needed: 2,
+      got: 1,
+      from: ['n1'],
+    };
+    node.answers['POST /api/put'] = { error };
+    const { code, out, err } = await run('put', 'k', 'v', '--json');
+    expect({ code, out, err: JSON.parse(err) as unknown }).toEqual({ code: 1, out: '', err: { error } });
   });
 
   it('no node there: 1', async () => {
@@ -216,14 +197,14 @@ describe('exit codes', () => {
 
 describe('keys', () => {
   it('get --json tells what the node told', async () => {
-    answers['GET /api/get'] = { found: true, value: 'grün' };
+    node.answers['GET /api/get'] = { found: true, value: 'grün' };
     expect((await run('get', 'k', '--json')).json).toEqual({ found: true, value: 'grün' });
-    answers['GET /api/get'] = { found: false };
+    node.answers['GET /api/get'] = { found: false };
     expect(await run('get', 'k', '--json')).toMatchObject({ code: 0, out: '{"found":false}\n' });
   });
 
   it('get prints the value alone, byte for byte', async () => {
-    answers['GET /api/get'] = {
+    node.answers['GET /api/get'] = {
       found: true,
       valueBase64: '/wA=',
       where: { node: 'n2', partition: 3, index: '7' },
@@ -232,20 +213,20 @@ describe('keys', () => {
       out: '\xff\0\n',
       err: "at 'n2', partition 3 (7)\n",
     });
-    answers['GET /api/get'] = { found: false };
+    node.answers['GET /api/get'] = { found: false };
     expect(await run('get', 'k')).toMatchObject({ code: 0, out: '', err: 'not found\n' });
   });
 
   it('sends bytes and options as they are', async () => {
-    answers['POST /api/put'] = { result: 'ok' };
-    answers['POST /api/del'] = { result: 'ok', existed: false };
+    node.answers['POST /api/put'] = { result: 'ok' };
+    node.answers['POST /api/del'] = { result: 'ok', existed: false };
     await run('put', 'a b+ü', '-5', '--w', '2', '--pw', '0', '--timeout', '50', '--where');
-    await run('put', '', '', '--node', url);
+    await run('put', '', '', '--node', node.url);
     await run('put', 'k', 'v', '--dw', '2', '--notfound-ok', 'no');
-    answers['GET /api/get'] = { found: false };
+    node.answers['GET /api/get'] = { found: false };
     await run('get', 'k', '--trace', 'a-b_1');
     const deleted = await run('del', '--json', '--', '--json');
-    expect(asked).toEqual([
+    expect(node.asked).toEqual([
       { request: 'POST /api/put?key=a%20b%2B%C3%BC&w=2&pw=0&timeout=50&where=1', body: '-5' },
       { request: 'POST /api/put?key=', body: '' },
       { request: 'POST /api/put?key=k&dw=2&notfoundOk=0', body: 'v' },
@@ -256,17 +237,17 @@ describe('keys', () => {
   });
 
   it('draws a trace id and tells it, or refuses one that is none', async () => {
-    answers['GET /api/get'] = { found: false };
+    node.answers['GET /api/get'] = { found: false };
     const { err } = await run('get', 'k', '--trace');
     const [, drawn] = /^trace ([0-9a-f]{16})\nnot found\n$/.exec(err) ?? [];
-    expect(asked[0]?.request).toBe(`GET /api/get?key=k&trace=${drawn}`);
+    expect(node.asked[0]?.request).toBe(`GET /api/get?key=k&trace=${drawn}`);
     expect(await run('get', 'k', '--trace', 'two words')).toMatchObject({ code: 2 });
   });
 
   it('ping counts on', async () => {
-    answers['GET /api/ping'] = { result: 'pong', n: 4, node: 'n1', partition: 2, index: '9' };
+    node.answers['GET /api/ping'] = { result: 'pong', n: 4, node: 'n1', partition: 2, index: '9' };
     expect(await run('ping', '3')).toMatchObject({ code: 0, out: "pong 4 at 'n1', partition 2 (9)\n" });
-    expect(asked[0]?.request).toBe('GET /api/ping?n=3');
+    expect(node.asked[0]?.request).toBe('GET /api/ping?n=3');
   });
 
   it('key asks the node, in hex', async () => {
@@ -282,11 +263,11 @@ describe('keys', () => {
         { node: 'n2', partition: 1, state: 'none' },
       ],
     };
-    answers['GET /api/key'] = view;
+    node.answers['GET /api/key'] = view;
     expect((await run('key', 'k', '--json')).json).toEqual(view);
     const { out } = await run('key', '6b', '--hex', '--assume-down', 'n2,n3');
     expect(out).toContain("  partition 1 (5) 'n1' primary  value ff\n  partition 1 'n2' also: none\n");
-    expect(asked.map(({ request }) => request)).toEqual([
+    expect(node.asked.map(({ request }) => request)).toEqual([
       'GET /api/key?keyHex=6b',
       'GET /api/key?keyHex=6b&assumeDown=n2%2Cn3',
     ]);
@@ -294,21 +275,24 @@ describe('keys', () => {
 });
 
 describe('cluster', () => {
+  const exchange: ExchangeView = { partitions: [], differing: 0, paused: [], failed: [] };
+
   it('prints JSON as the node gave it', async () => {
-    answers = {
+    node.answers = {
       'GET /api/status': status,
       'GET /api/ring': ring,
       'GET /api/transfers': rest,
+      'GET /api/exchange': exchange,
       'POST /api/cluster/plan': plan,
     };
     expect((await run('cluster', 'status', '--json')).json).toEqual(status);
     expect((await run('ring', '--json')).json).toEqual(ring);
-    expect((await run('transfers', '--json')).json).toEqual(rest);
+    expect((await run('transfers', '--json')).json).toEqual({ ...rest, exchange });
     expect((await run('cluster', 'plan', '--json')).json).toEqual(plan);
   });
 
   it('shows members and ring to people', async () => {
-    answers = { 'GET /api/status': status, 'GET /api/ring': ring };
+    node.answers = { 'GET /api/status': status, 'GET /api/ring': ring };
     const members = (await run('cluster', 'status')).out;
     expect(members).toContain(' Membership ');
     expect(members).toMatch(/^valid {6}37\.5% {6}-- {6}'n1'$/m);
@@ -321,23 +305,28 @@ describe('cluster', () => {
   });
 
   it('shows the plan', async () => {
-    answers['POST /api/cluster/plan'] = plan;
+    node.answers['POST /api/cluster/plan'] = plan;
     const lines = (await run('cluster', 'plan')).out.split('\n');
     expect(lines[0]).toBe('=============================== Staged Changes ================================');
     expect(lines).toContain("join           'n2'");
     expect(lines).toContain("  2 transfers from 'n1' to 'n2'");
     expect(lines).toContain('WARNING: 3 preference lists have a node twice');
+    expect(lines).toContain('Node b: 5 ( 62.5%) n2');
+    expect(lines).toContain('abba|bbab|');
+    expect(lines).toContain('  partitions per member: 3 (1 member), 5 (1 member)');
+    expect(lines).toContain('  successive three partitions with a node twice: 3 (the fewest possible)');
+    expect(lines).toContain('  successive four partitions with a node twice: 4');
     expect(lines.some((line) => line.trim() === 'After cluster transition 1/1')).toBe(true);
     expect(Math.max(...lines.map((line) => line.length))).toBe(79);
   });
 
   it('says when nothing is staged', async () => {
-    answers['POST /api/cluster/plan'] = { id: 'p', changes: [], transitions: [] };
+    node.answers['POST /api/cluster/plan'] = { id: 'p', changes: [], transitions: [] };
     expect((await run('cluster', 'plan')).out).toBe('Nothing is staged.\n');
   });
 
   it('stages by POST', async () => {
-    answers = {
+    node.answers = {
       'POST /api/cluster/join': { claimant: 'n1' },
       'POST /api/cluster/leave': { claimant: 'n1' },
       'POST /api/cluster/clear': { result: 'ok' },
@@ -348,63 +337,13 @@ describe('cluster', () => {
     await run('cluster', 'leave', 'n2');
     await run('cluster', 'clear');
     await run('cluster', 'commit', '--plan', 'p1');
-    expect(asked).toEqual([
+    expect(node.asked).toEqual([
       { request: 'POST /api/cluster/join', body: '{"address":"127.0.0.1:8099"}' },
       { request: 'POST /api/cluster/leave', body: '{}' },
       { request: 'POST /api/cluster/leave', body: '{"name":"n2"}' },
       { request: 'POST /api/cluster/clear', body: '' },
       { request: 'POST /api/cluster/commit', body: '{"planId":"p1"}' },
     ]);
-  });
-
-  it('commit --wait ends when nothing moves any more', async () => {
-    const pending = [{ partition: 1, from: 'n1', to: 'n2', status: 'waiting' }];
-    answers = {
-      'POST /api/cluster/commit': { epoch: 4 },
-      'GET /api/status': [{ ...status, ready: false }, status],
-      'GET /api/ring': [{ ...ring, version: 3 }, { ...ring, pending }, ring],
-      'GET /api/transfers': [
-        rest,
-        rest,
-        { active: [], waiting: [{ ...pending[0], kind: 'hinted', reason: 'full' }] },
-        rest,
-      ],
-    };
-    expect((await run('cluster', 'commit', '--wait')).code).toBe(0);
-    expect(asked.filter(({ request }) => request === 'GET /api/ring')).toHaveLength(4);
-  });
-
-  it('commit --wait at the node that leaves ends when it is gone', async () => {
-    const leaving = { ...status, members: members.map((member) => ({ ...member, status: 'leaving' })) };
-    answers = {
-      'POST /api/cluster/commit': { epoch: 4 },
-      'GET /api/status': leaving,
-      'GET /api/ring': { ...ring, pending: [{ partition: 1, from: 'n1', to: 'n2', status: 'active' }] },
-      'GET /api/transfers': rest,
-    };
-    const committed = run('cluster', 'commit', '--wait');
-    while (!asked.some(({ request }) => request === 'GET /api/transfers')) await once(door, 'request');
-    await once(door, 'request');
-    door.close();
-    door.closeAllConnections();
-    expect(await committed).toMatchObject({
-      code: 0,
-      err: expect.stringContaining('The node that was asked has left'),
-    });
-  });
-
-  it('commit --wait takes the word of a node that has left and still drains', async () => {
-    const left = { error: { code: 'left', message: 'this node has left the cluster and ends' } };
-    answers = {
-      'POST /api/cluster/commit': { epoch: 4 },
-      'GET /api/status': left,
-      'GET /api/ring': left,
-      'GET /api/transfers': left,
-    };
-    expect(await run('cluster', 'commit', '--wait')).toMatchObject({
-      code: 0,
-      err: expect.stringContaining('The node that was asked has left'),
-    });
   });
 });
 
@@ -424,7 +363,7 @@ describe('offline', () => {
     expect((await run('key', '6b', '--hex', '--ring', path, '--json')).out).toBe(
       (await run('key', 'k', '--ring', path, '--json')).out,
     );
-    expect(asked).toEqual([]);
+    expect(node.asked).toEqual([]);
   });
 
   it('key puts fallbacks after the primaries that are up', async () => {

@@ -35,6 +35,7 @@ export function addClusterCommands(program: Command, terminal: Terminal): void {
     .summary('say that members are away and not to be waited for; they come back by themselves')
     .argument('<names...>')
     .option('--force', 'though no majority is there to agree; what the others know may be lost')
+    .option('--wait', WAIT)
     .action((names: string[], _flags, command: Command) => down(new Invocation(command, terminal), names));
   cluster
     .command('apply')
@@ -158,13 +159,17 @@ async function resize(invocation: Invocation<WaitFlags>, size: number | 'abort')
   await settleIfAsked(invocation);
 }
 
-async function down(invocation: Invocation<{ force?: boolean }>, names: readonly string[]): Promise<void> {
+async function down(
+  invocation: Invocation<WaitFlags & { force?: boolean }>,
+  names: readonly string[],
+): Promise<void> {
   const body = { names, force: invocation.flags.force === true };
   type Done = { epoch: number; warnings: readonly string[] };
   const done = await invocation.client().post<Done>('/api/cluster/down', { body });
   const who = names.map((name) => `'${name}'`).join(', ');
   const taken = `${who} counted as down from epoch ${done.epoch} on, until heard again.`;
   invocation.tell(done, () => [taken, ...done.warnings.map((text) => `WARNING: ${text}`)].join('\n'));
+  await settleIfAsked(invocation, done.epoch);
 }
 
 async function applyFile(invocation: Invocation<WaitFlags>, file: string): Promise<void> {

@@ -111,7 +111,7 @@ function describeChange({ action, node, by, from, to }: PlanView['changes'][numb
 type Transition = PlanView['transitions'][number];
 
 function describeTransition(
-  { members, transfers, pairs, reassigned, copies, certificate, warnings }: Transition,
+  { members, owners, transfers, pairs, reassigned, copies, certificate, warnings }: Transition,
   number: number,
   total: number,
 ): string[] {
@@ -134,6 +134,8 @@ function describeTransition(
     ...banner,
     '',
     describeShares(members),
+    '',
+    describeRing(owners),
     ...caveats,
     '',
     ...describeCertificate(certificate),
@@ -158,16 +160,26 @@ function describePairs(moves: Transition['reassigned']): string[] {
 
 /** What claim can say for its ring. */
 function describeCertificate(certificate: Transition['certificate']): string[] {
-  const { n3, avoidable, moves, leastMoves, locationViolations } = certificate;
+  const { counts, n3, n4, avoidable, moves, leastMoves, locationViolations } = certificate;
   const why = n3 === 0 ? '' : avoidable ? ' (fewer would take more moves)' : ' (the fewest possible)';
   const lines = [
     'Certificate of claim:',
+    `  partitions per member: ${describeCounts(counts)}`,
     `  successive three partitions with a node twice: ${n3}${why}`,
+    `  successive four partitions with a node twice: ${n4}`,
     `  partitions that change their owner: ${moves} (at least ${leastMoves} must)`,
   ];
   if (locationViolations !== undefined)
     lines.push(`  successive three in fewer locations than could be: ${locationViolations}`);
   return lines;
+}
+
+/** `5 (2 members), 6 (1 member)`; who has how many stands beside the ring. */
+function describeCounts(counts: Transition['certificate']['counts']): string {
+  const having = new Map<number, number>();
+  for (const { count } of counts) having.set(count, (having.get(count) ?? 0) + 1);
+  const sorted = [...having].toSorted(([a], [b]) => a - b);
+  return sorted.map(([count, members]) => `${count} (${counted(members, 'member')})`).join(', ');
 }
 
 export function counted(count: number, what: string): string {

@@ -1,7 +1,7 @@
 /** The command line and the HTTP door of one node, together: what one asks the other answers. */
 import { silentLogger } from '@rkv/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Admin, AdminError } from '../admin/api.ts';
+import { type Admin, AdminError, type Finding } from '../admin/api.ts';
 import { AdminServer } from '../admin/http.ts';
 import { rkv } from './program.ts';
 
@@ -9,6 +9,7 @@ const values = new Map<string, Uint8Array>();
 const where = { node: 'n1', partition: 3, index: '42' };
 const plan = { id: 'p1', changes: [{ action: 'join', node: 'n2' }], transitions: [] };
 let staged = false;
+let findings: Finding[] = [];
 
 const admin: Admin = {
   ping: async (n) => ({ result: 'pong', n: n + 1, ...where }),
@@ -56,6 +57,7 @@ const admin: Admin = {
   abortResize: async () => ({ epoch: 3 }),
   down: async () => ({ epoch: 3, warnings: [] }),
   apply: async () => ({ done: true, steps: [], waiting: [] }),
+  doctor: async () => ({ findings }),
   buckets: async () => [{ prefix: '', prefixHex: '', n: 3, level: 'eventual' }],
   changeBucket: async (prefix, wanted) => ({
     prefix,
@@ -89,6 +91,7 @@ const admin: Admin = {
       received: 0,
       differing: 0,
       oldestMs: undefined,
+      partitions: [],
     },
     tidied: { swept: 0, reaped: 0 },
     cluster: { framesSent: 0, framesReceived: 0, framesNotTaken: 0, peersUp: 0, peersDown: 0 },
@@ -133,6 +136,25 @@ describe('rkv against a node', () => {
       code: 1,
       err: 'rkv: unreachable: needed 9, got 1\n',
     });
+  });
+
+  it('examines the cluster: 1 when something is wrong', async () => {
+    expect(await run('doctor')).toMatchObject({
+      code: 0,
+      out: 'As n1 sees it, nothing is wrong.\n',
+      err: '',
+    });
+    findings = [
+      { severity: 'wrong', what: 'n3 is not heard.', advice: 'Start it.' },
+      { severity: 'look', what: 'n2 is slow.', advice: 'Help it.' },
+    ];
+    expect(await run('doctor')).toEqual({
+      code: 1,
+      out: 'As n1 sees it:\n\nWRONG  n3 is not heard.\n       Start it.\n\nLOOK   n2 is slow.\n       Help it.\n',
+      err: 'rkv: unwell: 1 thing is wrong\n',
+    });
+    expect(JSON.parse((await run('doctor', '--json')).out)).toEqual({ node: 'n1', findings });
+    findings = [];
   });
 
   it('explains keys of any bytes', async () => {

@@ -9,11 +9,12 @@ import { addClaimCommand } from './claim-command.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { addDevCommand } from './dev/dev.ts';
 import { DEFAULT_NODE } from './invocation.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addScrubCommand } from './scrub-command.ts';
 import { addStartCommand, type StartServer } from './start.ts';
 import { addTransferCommands } from './transfer-commands.ts';
-import { type Terminal, WrongUsage } from './terminal.ts';
+import { Refusal, type Terminal, WrongUsage } from './terminal.ts';
 
 export interface RkvComponents {
   readonly terminal: Terminal;
@@ -28,7 +29,7 @@ export async function rkv(args: readonly string[], components: RkvComponents): P
     await buildProgram(components, args).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    return explainEnd(error, components.terminal);
+    return explainEnd(error, components.terminal, args.includes('--json'));
   }
 }
 
@@ -53,6 +54,7 @@ function buildProgram({ terminal, startServer }: RkvComponents, args: readonly s
   addTransferCommands(program, terminal);
   addBucketCommands(program, terminal);
   addScrubCommand(program, terminal);
+  addDoctorCommand(program, terminal);
   addClaimCommand(program, terminal);
   addBenchCommand(program, terminal, args);
   return program;
@@ -63,11 +65,16 @@ function readVersion(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-function explainEnd(error: unknown, terminal: Terminal): ExitCode {
+function explainEnd(error: unknown, terminal: Terminal, isJson: boolean): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why already
   if (error instanceof BenchEnded) return error.exitCode;
-  terminal.err(`${describeError(error)}\n`);
+  terminal.err(`${isJson && error instanceof Refusal ? jsonOf(error) : describeError(error)}\n`);
   return error instanceof WrongUsage ? 2 : 1;
+}
+
+/** With the fields of the HTTP door. */
+function jsonOf({ code, message, facts }: Refusal): string {
+  return JSON.stringify({ error: { code, message, ...facts } });
 }
 
 /** Outcomes for an operator are one sentence with their code; what should not happen comes with its stack. */

@@ -1,7 +1,11 @@
 /**
  * Waiting until a cluster has come to rest: the ring agreed, nothing pending, no transfer of any kind active or waiting.
+ *
+ * A node that has asked to join is in no ring of others until somebody commits. Asked for nothing that was committed, it
+ * waits for its own transfers alone.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { MemberStatus } from '@rkv/core';
 import type { RingView, StatusView, TransfersView } from '../admin/api.ts';
 import type { AdminClient } from './admin-client.ts';
 import { describeWaiting } from './describe-transfers.ts';
@@ -39,9 +43,7 @@ export async function settle(client: AdminClient, init: SettleInit = {}): Promis
       const after = `not settled after ${timeoutMs / 1000} s, still waiting for:`;
       throw new Refusal('still_waiting', [after, ...reasons].join('\n'));
     }
-    leaving ||= look.status.members.some(
-      ({ name, status }) => name === look.status.node && status === 'leaving',
-    );
+    leaving ||= ownStatus(look) === 'leaving';
     await pause(POLL_MS, undefined, { signal });
   }
 }
@@ -61,11 +63,18 @@ async function lookAt(client: AdminClient, signal: AbortSignal | undefined): Pro
   return { status, ring, transfers };
 }
 
+/** Of the node that is asked. */
+function ownStatus({ status: { members, node } }: Look): MemberStatus | undefined {
+  return members.find(({ name }) => name === node)?.status;
+}
+
 /** One line each, none when the cluster is at rest. */
-function reasonsToWait({ status, ring, transfers }: Look, epoch: number): string[] {
+function reasonsToWait(look: Look, epoch: number): string[] {
+  const { status, ring, transfers } = look;
   const reasons: string[] = [];
   if (ring.version < epoch) reasons.push(`  the ring of epoch ${epoch}, this node has ${ring.version}`);
-  if (!status.ready) reasons.push('  all live members to hold the same ring');
+  const isOutside = epoch === 0 && ownStatus(look) === 'joining';
+  if (!status.ready && !isOutside) reasons.push('  all live members to hold the same ring');
   if (transfers.active.length > 0) reasons.push(`  active transfers: ${transfers.active.length}`);
   reasons.push(...describeWaiting(transfers.waiting));
   if (ring.resize !== undefined) reasons.push(`  the ring to take its size of ${ring.resize.ringSize}`);

@@ -23,10 +23,13 @@ export function processTerminal(): Terminal {
 /** The request was understood and refused: exit 1. The code is for scripts, the message for people. */
 export class Refusal extends Error {
   readonly code: string;
-  constructor(code: string, message: string) {
+  /** What else the node told of it: `definite`, and what a quorum needed and got. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  constructor(code: string, message: string, facts: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.name = 'Refusal';
     this.code = code;
+    this.facts = facts;
   }
 }
 

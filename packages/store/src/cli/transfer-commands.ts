@@ -76,9 +76,11 @@ interface OneNode {
 async function list(invocation: Invocation): Promise<void> {
   const client = invocation.client();
   const transfers = await client.get<TransfersView>('/api/transfers');
-  if (invocation.flags.json === true) return invocation.tell(transfers, () => '');
   const exchange = await client.get<ExchangeView>('/api/exchange');
-  invocation.tell(transfers, () => `${describeTransfers(transfers)}\n\n${describeExchange(exchange)}`);
+  invocation.tell(
+    { ...transfers, exchange },
+    () => `${describeTransfers(transfers)}\n\n${describeExchange(exchange)}`,
+  );
 }
 
 async function listExchange(invocation: Invocation): Promise<void> {

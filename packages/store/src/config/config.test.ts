@@ -158,7 +158,7 @@ describe('a bad value is refused with its place', () => {
     ['level', 'strong', /must be eventual or strict/],
     ['r', '-1', /must be a whole number/],
     ['preset', 'moon', /must be local, lan or wan, not "moon"/],
-    ['location', 'a b', /must be a path of printable characters/],
+    ['location', 'a b', /must be up to 255 printable characters/],
     ['join', 'nowhere', /must be an address/],
   ] as const)('--%s %s', (setting, value, why) => {
     const problems = refused({ flags: { [setting]: value } });

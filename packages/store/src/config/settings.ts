@@ -18,7 +18,7 @@ const text = v.pipe(v.string(mustBe('text')), v.nonEmpty('must not be empty'));
 const NAME_WISH = 'up to 64 letters, digits and . _ @ : - beginning with a letter or digit';
 const name = v.pipe(v.string(mustBe(NAME_WISH)), v.regex(/^[A-Za-z0-9][\w.@:-]{0,63}$/, mustBe(NAME_WISH)));
 
-const LOCATION_WISH = 'a path of printable characters such as rack-1/host-a';
+const LOCATION_WISH = 'up to 255 printable characters such as rack-1';
 const location = v.pipe(
   v.string(mustBe(LOCATION_WISH)),
   v.regex(/^[\x21-\x7e]{0,255}$/, mustBe(LOCATION_WISH)),
@@ -106,7 +106,7 @@ export const settingHelp: Readonly<
     argument: 'FILE',
     help: 'secrets shared by the nodes, one a line; the first is used, all are accepted',
   },
-  location: { argument: 'L', help: 'failure domain, such as rack-1/host-a' },
+  location: { argument: 'L', help: 'what fails together, such as rack-1; compared as a whole' },
   preset: {
     argument: 'local|lan|wan',
     help: 'how far apart the nodes are: how soon a silent one is suspected, how long agreement may take',

@@ -7,6 +7,7 @@ export {
   isLive,
   payloadStart,
   PROMISED_BYTES,
+  laterState,
   sameState,
   STRING,
   sumHi,

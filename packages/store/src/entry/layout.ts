@@ -140,3 +140,14 @@ export function putU32(out: Uint8Array, at: number, value: number): void {
   out[at + 2] = value >>> 8;
   out[at + 3] = value;
 }
+
+/** Whether state `a` is the later one. Of two under one stamp, which should not be, the larger sum is taken, by everybody. */
+export function laterState(a: Uint8Array, b: Uint8Array): boolean {
+  const order = compareVersion(a, b);
+  return order > 0 || (order === 0 && !sameState(a, b) && largerSum(a, b));
+}
+
+function largerSum(a: Uint8Array, b: Uint8Array): boolean {
+  for (let at = 24; at < 32; at++) if (a[at] !== b[at]) return (a[at] as number) > (b[at] as number);
+  return false;
+}

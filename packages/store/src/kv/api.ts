@@ -17,6 +17,7 @@ export type FailureCode =
   | 'too_large' // the value is larger than this node allows
   | 'bad_request' // it asks for more replicas than there are of the key
   | 'stopping' // this node is draining
+  | 'busy' // of a strict key: its range is moving, or its replicas heal; try again
   | 'conflict'; // of a strict key: another change came between, and this one may stand beneath it
 
 /** Why a request did not succeed, and what is known of it. */
@@ -33,14 +34,21 @@ export interface Failure {
   readonly definite: boolean;
 }
 
-/** Per request, within the n and level of the key's bucket. Left out: the node's defaults. */
-export interface RequestOptions {
+/** How many replicas a request needs. Left out: as the node's defaults say. A strict key has its majority whatever is asked. */
+export interface RequestLevels {
   readonly r?: number;
   readonly w?: number;
   readonly pr?: number;
   readonly pw?: number;
   /** So many replicas must have flushed the write: it survives a power cut there. All of them then answer after the flush. */
   readonly dw?: number;
+}
+
+/** In the order in which they stand on the wire. */
+export const LEVELS = ['r', 'w', 'pr', 'pw', 'dw'] as const satisfies readonly (keyof RequestLevels)[];
+
+/** Per request, within the n and level of the key's bucket. A change reads at r and pr, and writes at w, pw and dw. */
+export interface RequestOptions extends RequestLevels {
   /** False: a replica that holds nothing is no answer to a read while another may hold something. Left out: it is one. */
   readonly notfoundOk?: boolean;
   /** Every node that has to do with the request logs it by this name: up to 32 letters, digits, - and _. */

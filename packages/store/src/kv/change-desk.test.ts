@@ -5,7 +5,7 @@
 import { latin1Decode, latin1Encode, type Refusal, type ReplyToken } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { holding } from '../../test/kv/entries.ts';
-import { coordinatorOn, ManualPort } from '../../test/kv/manual-port.ts';
+import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
 import type { Change } from '../entry/change.ts';
 import { merge } from '../entry/merge.ts';
 import { ChangeDesk } from './change-desk.ts';
@@ -15,6 +15,7 @@ import { placeKey } from './coordinator.ts';
 const LINE_MAX = 1_000;
 const READ: Change = { kind: 'read' };
 const NOTHING = holding(undefined);
+const MERGED: KvReply = { kind: 'merged', existed: false, untilMs: 0, later: undefined };
 
 function changing(key: string, change: Change = READ, timeoutMs = 500): ChangeCommand {
   return { kind: 'change', ...placeKey(key), change, strict: key.startsWith('s'), timeoutMs };
@@ -83,7 +84,7 @@ describe('changes of one key', () => {
     on.run('two', changing('k'));
     on.answer(NOTHING);
     expect(port.news()).toEqual(['get k from a', expect.stringMatching(/^merge k .*:v at a$/)]);
-    on.answer({ kind: 'merged', existed: false, untilMs: 0, later: undefined });
+    on.answer(MERGED);
     expect(told).toEqual(['one: 1 bytes']);
     expect(port.news()).toEqual(['get k from a']);
   });
@@ -248,3 +249,24 @@ function stackDepth(): number {
   Error.stackTraceLimit = limit;
   return lines;
 }
+
+it('a change reads and writes at the levels that it came with', () => {
+  const port = new ManualPort('aabcbcbc');
+  const desk = new ChangeDesk();
+  desk.attach(coordinatorOn(port));
+  const told: string[] = [];
+  const token: ReplyToken<KvReply> = {
+    reply: (reply) => told.push(reply.kind),
+    refuse: (why) => told.push(why),
+    fail: (why) => told.push(why),
+  };
+  const { length } = port.sent;
+  desk.run({ ...changing('k', appending('x')), levels: { r: 3, w: 3 } }, () => undefined, token);
+  for (const sent of port.sent.slice(length)) port.reply(sent, NOTHING);
+  const writes = port.sent.filter(({ command }) => command.kind === 'merge');
+  expect(writes).toHaveLength(3);
+  for (const sent of writes.slice(0, 2)) port.reply(sent, MERGED);
+  expect(told).toEqual([]);
+  port.reply(writes[2] as Sent, MERGED);
+  expect(told).toEqual(['changed']);
+});

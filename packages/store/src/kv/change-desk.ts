@@ -58,12 +58,12 @@ export class ChangeDesk {
 
   #begin(coordinator: Coordinator, waiting: Waiting): void {
     const { command, deadline, held } = waiting;
-    const { key, change, strict } = command;
+    const { key, change, strict, levels } = command;
     if (deadline.isOver)
       return this.#finish(coordinator, waiting, { kind: 'failure', failure: timeoutFailure() });
     const placed = { key, hashHi: command.hashHi, hashLo: command.hashLo };
     const done = (result: ChangeResult): void => this.#finish(coordinator, waiting, result);
-    if (!strict) return new EventualChange({ coordinator, placed, change, deadline, done }).begin();
+    if (!strict) return new EventualChange({ coordinator, placed, change, deadline, levels, done }).begin();
     new StrictChange({
       coordinator,
       confirmed: this.#confirmed,

@@ -9,7 +9,14 @@
  */
 import type { CountedList, Refusal, Replica, ReplicaRequest, RequestId } from '@rkv/core';
 import type { Change } from '../entry/change.ts';
-import type { ChangeSink, FailureCode, RequestOptions } from './api.ts';
+import {
+  LEVELS,
+  type ChangeSink,
+  type Failure,
+  type FailureCode,
+  type RequestLevels,
+  type RequestOptions,
+} from './api.ts';
 import type { KvReply } from './commands.ts';
 import {
   acceptorsOf,
@@ -20,7 +27,7 @@ import {
   type PlacedKey,
 } from './coordinator.ts';
 import { Deadline } from './deadline.ts';
-import { proposerFailure } from './failure.ts';
+import { levelFailure, proposerFailure } from './failure.ts';
 import { codeOf, isFinal } from './refusals.ts';
 
 /** Between two times that all of them are asked, ms. */
@@ -32,6 +39,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   readonly #coordinator: Coordinator;
   readonly #placed: PlacedKey;
   readonly #change: Change;
+  readonly #levels: RequestLevels | undefined;
   readonly #sink: ChangeSink;
   readonly #deadline: Deadline;
   #strict = false;
@@ -53,13 +61,16 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#coordinator = coordinator;
     this.#placed = placeKey(key);
     this.#change = change;
+    this.#levels = levelsOf(options);
     this.#sink = sink;
     const timeoutMs = options?.timeoutMs ?? coordinator.defaults.timeoutMs;
     this.#deadline = new Deadline(coordinator.host, timeoutMs);
   }
 
   begin(): void {
-    this.#start();
+    const failure = this.#levelFailure();
+    if (failure === undefined) this.#start();
+    else this.#sink.onFailure(failure);
   }
 
   onReply(_at: number, reply: KvReply): void {
@@ -104,6 +115,12 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#ask(0);
   }
 
+  #levelFailure(): Failure | undefined {
+    const { level, n } = bucketOfKey(this.#coordinator, this.#placed.key);
+    if (level === 'strict') return undefined;
+    return levelFailure('read', this.#levels, n) ?? levelFailure('write', this.#levels, n);
+  }
+
   /** Under a number of its own: answers to the round before are nobody's any more. */
   #openRound(): void {
     const { port } = this.#coordinator;
@@ -122,6 +139,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
       change: this.#change,
       strict: this.#strict,
       timeoutMs: Math.max(1, remaining - WAY_BACK_MS),
+      ...(this.#levels !== undefined && { levels: this.#levels }),
     };
     port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
   }
@@ -148,4 +166,10 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#done = true;
     this.#coordinator.port.close(this.#id);
   }
+}
+
+/** Those that are asked for; undefined: none. */
+function levelsOf(options: RequestOptions = {}): RequestLevels | undefined {
+  const asked = LEVELS.filter((level) => options[level] !== undefined);
+  return asked.length === 0 ? undefined : Object.fromEntries(asked.map((level) => [level, options[level]]));
 }

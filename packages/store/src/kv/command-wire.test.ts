@@ -82,6 +82,17 @@ const commands: [KvCommand, string][] = [
     { kind: 'change', ...at, strict: true, timeoutMs: 0x1234, change: { kind: 'read' } },
     `08 ${AT} 01 00001234 00`,
   ],
+  [
+    {
+      kind: 'change',
+      ...at,
+      strict: false,
+      timeoutMs: 500,
+      change: { kind: 'read' },
+      levels: { w: 3, pw: 2 },
+    },
+    `0e ${AT} 00 000001f4 0003000200 00`,
+  ],
   ...changes.map(([change, hex]): [KvCommand, string] => [
     { kind: 'change', ...at, strict: false, timeoutMs: 500, change },
     `08 ${AT} 00 000001f4 ${hex}`,
@@ -237,6 +248,8 @@ describe('whatever is asked and answered', () => {
       returns,
     }),
   );
+  const level = fc.integer({ min: 1, max: 255 });
+  const levels = fc.record({ r: level, w: level, pr: level, pw: level, dw: level }, { requiredKeys: [] });
   const command: fc.Arbitrary<KvCommand> = fc.oneof(
     fc
       .tuple(place, stamp, fc.option(fc.uint8Array({ minLength: 24, maxLength: 24 }), { nil: undefined }))
@@ -244,12 +257,17 @@ describe('whatever is asked and answered', () => {
     fc
       .tuple(place, fc.nat(1e6))
       .map(([where, time]) => ({ kind: 'accept', ...where, entry: valueAt(where.key, time, 'v') }) as const),
-    fc
-      .tuple(place, fc.boolean(), fc.nat(0xffff_ffff), change)
-      .map(
-        ([where, strict, timeoutMs, change]) =>
-          ({ kind: 'change', ...where, strict, timeoutMs, change }) as const,
-      ),
+    fc.tuple(place, fc.boolean(), fc.nat(0xffff_ffff), change, levels).map(
+      ([where, strict, timeoutMs, change, asked]) =>
+        ({
+          kind: 'change',
+          ...where,
+          strict,
+          timeoutMs,
+          change,
+          ...(Object.keys(asked).length > 0 && { levels: asked }),
+        }) as const,
+    ),
   );
   const reply: fc.Arbitrary<KvReply> = fc.oneof(
     fc.record({

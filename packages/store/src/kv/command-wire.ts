@@ -13,6 +13,7 @@
  * merge 11, as 1, to be answered once flushed
  * inspect 12, hash 8, key                 -> 12, flags {head, damage, in flight, fallback}, u32 bytes, [u16 length, damage], [head]
  * flush  13, phase, stamp                 -> 13, state, clock, records (flush-wire.ts)
+ * change 14, hash 8, key, u8 strict, u32 ms, levels, change -> as 8; levels r, w, pr, pw, dw: u8 each, 0 none
  * ```
  * key and entry stand behind a 32-bit length. A tally of a node that knows no expiry says nothing of it. Number 3 was a page
  * that each replica read by its own clock.
@@ -29,6 +30,7 @@ import {
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
 import { payloadStart, sectionsAt } from '../entry/layout.ts';
+import { LEVELS, type RequestLevels } from './api.ts';
 import {
   readAnswer,
   readChange,
@@ -123,6 +125,19 @@ function decodeInspected(input: ByteReader): InspectedReply {
   };
 }
 
+function writeLevels(levels: RequestLevels, out: ByteWriter): void {
+  for (const level of LEVELS) out.u8(levels[level] ?? 0);
+}
+
+function readLevels(input: ByteReader): RequestLevels {
+  const levels: { [level in (typeof LEVELS)[number]]?: number } = {};
+  for (const level of LEVELS) {
+    const count = input.u8();
+    if (count > 0) levels[level] = count;
+  }
+  return levels;
+}
+
 /** Whoever looks into it finds its fields within it. */
 function isHead(head: Uint8Array): boolean {
   return head.length >= STATE_END && sectionsAt(head) <= head.length;
@@ -169,10 +184,11 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         out.bytes(command.entry);
         return;
       case 'change':
-        out.u8(KV_COMMAND.change);
+        out.u8(command.levels === undefined ? KV_COMMAND.change : KV_COMMAND.leveledChange);
         writeKey(out, command);
         out.u8(command.strict ? 1 : 0);
         out.u32(command.timeoutMs);
+        if (command.levels !== undefined) writeLevels(command.levels, out);
         writeChange(command.change, out);
         return;
       case 'inspect':
@@ -217,11 +233,14 @@ export const kvCodec: Codec<KvCommand, KvReply> = {
         const { hashHi, hashLo, key } = readKey(input);
         return { kind: 'accept', hashHi, hashLo, key, entry: readEntry(key, input) };
       }
-      case KV_COMMAND.change: {
+      case KV_COMMAND.change:
+      case KV_COMMAND.leveledChange: {
         const { hashHi, hashLo, key } = readKey(input);
         const strict = input.u8() === 1;
         const timeoutMs = input.u32();
-        return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change: readChange(input) };
+        const levels = kind === KV_COMMAND.leveledChange ? readLevels(input) : undefined;
+        const change = readChange(input);
+        return { kind: 'change', hashHi, hashLo, key, strict, timeoutMs, change, ...(levels && { levels }) };
       }
       case KV_COMMAND.inspect:
         return { kind: 'inspect', ...readKey(input) };

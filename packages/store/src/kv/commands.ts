@@ -3,7 +3,7 @@
  */
 import type { PartitionId, RecordKey, VnodeRole } from '@rkv/core';
 import type { Change } from '../entry/change.ts';
-import type { Failure } from './api.ts';
+import type { Failure, RequestLevels } from './api.ts';
 import type { VersionedAnswer } from './change-wire.ts';
 import type { FlushCommand, FlushedReply } from './flush-wire.ts';
 
@@ -31,6 +31,8 @@ export const KV_COMMAND = {
   inspect: 12,
   /** Delete all that the node holds below a stamp. */
   flush: 13,
+  /** A change that asks for levels of its own. */
+  leveledChange: 14,
 } as const;
 
 /** Merge this entry into what is held. `entry` is given away: the vnode keeps it. */
@@ -68,6 +70,8 @@ export interface ChangeCommand extends RecordKey {
   readonly change: Change;
   readonly strict: boolean;
   readonly timeoutMs: number;
+  /** Of its read and its write. Left out: as the defaults of the node say that runs it. */
+  readonly levels?: RequestLevels;
 }
 
 /** Up to `limit` keys of one range - the keys whose first primary is partition `range` - in hash order. */

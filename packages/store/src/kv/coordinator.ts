@@ -14,6 +14,7 @@ import {
   type CountedList,
   type Host,
   type HybridClock,
+  type NodeId,
   type PartitionId,
   type Quorum,
   type ServicePort,
@@ -111,13 +112,13 @@ export function listOf(coordinator: Coordinator, key: PlacedKey, n: number): Cou
 export function acceptorsOf(coordinator: Coordinator, placed: PlacedKey): CountedList {
   const { document, self } = coordinator.port;
   const n = Math.min(bucketOfKey(coordinator, placed.key).n, document.ringSize);
-  const { replicas, owners } = listOf(coordinator, placed, n);
-  return countedList(
-    replicas.filter(({ role }) => role === 'primary'),
-    n,
-    owners,
-    self,
-  );
+  return acceptorsIn(listOf(coordinator, placed, n), self);
+}
+
+/** Those of a list who vote on a strict key. */
+export function acceptorsIn({ replicas, n, owners }: CountedList, self: NodeId): CountedList {
+  const primaries = replicas.filter(({ role }) => role === 'primary');
+  return countedList(primaries, n, owners, self);
 }
 
 /**

@@ -13,7 +13,7 @@ import { compareStamps, STAMP_BYTES, ZERO_STAMP } from '@rkv/core';
 import { applyChange, entryAfter, type Change, type ChangeAnswer } from '../entry/change.ts';
 import { endOf } from '../entry/expiry.ts';
 import { VERSION_AT } from '../entry/layout.ts';
-import type { Failure } from './api.ts';
+import type { Failure, RequestLevels, RequestOptions } from './api.ts';
 import type { ChangeResult } from './commands.ts';
 import type { Coordinator, PlacedKey } from './coordinator.ts';
 import type { Deadline } from './deadline.ts';
@@ -25,6 +25,7 @@ export interface EventualChangeInit {
   readonly placed: PlacedKey;
   readonly change: Change;
   readonly deadline: Deadline;
+  readonly levels: RequestLevels | undefined;
   readonly done: (result: ChangeResult) => void;
 }
 
@@ -81,8 +82,8 @@ export class EventualChange {
     if (compareStamps(stamp, at, this.#floor, 0) > 0) this.#floor = stamp.slice(at, at + STAMP_BYTES);
   }
 
-  get #options(): { readonly timeoutMs: number } {
-    return { timeoutMs: this.#init.deadline.remainingMs };
+  get #options(): RequestOptions {
+    return { ...this.#init.levels, timeoutMs: this.#init.deadline.remainingMs };
   }
 
   #succeed(answer: ChangeAnswer, version: Uint8Array): void {

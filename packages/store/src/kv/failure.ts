@@ -20,6 +20,7 @@ const SENTENCES: Record<FailureCode, string> = {
   too_large: 'the value is too large',
   bad_request: 'there are not so many',
   stopping: 'this node is stopping',
+  busy: 'their range is moving or heals, try again',
   conflict: 'another change came between, and it cannot be told whether it stands on this one',
 };
 

@@ -15,7 +15,6 @@ export * from './outlook.ts';
 export type { FlushCommand, FlushedReply } from './flush-wire.ts';
 export { FlushDesk } from './flush-desk.ts';
 export type { VnodeFlush } from './vnode-flush.ts';
-export { laterState } from './read-request.ts';
 export type { VersionedAnswer } from './change-wire.ts';
 export type { Outcome } from './scan.ts';
 export type { ScrubStatus } from './scrub.ts';

@@ -103,6 +103,7 @@ export class QuorumStore implements KvStore {
   change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void {
     const failure = this.#refusal(key, 'value' in change ? change.value.length : 0);
     if (failure !== undefined) return sink.onFailure(failure);
+    if (options?.trace !== undefined) return this.#tracedChange(key, change, options, options.trace, sink);
     new ChangeRequest(this.#coordinator, key, change, options, sink).begin();
   }
 
@@ -163,6 +164,13 @@ export class QuorumStore implements KvStore {
     const traced = new TracedRequest(this.#coordinator, this.#logger, trace, 'get');
     if (this.#isStrict(key)) new StrictRead(traced.coordinator, key, options, traced.reads(sink)).begin();
     else new ReadRequest(traced.coordinator).begin(key, options, traced.reads(sink));
+  }
+
+  #tracedChange(key: string, change: Change, options: RequestOptions, trace: string, sink: ChangeSink): void {
+    const failure = traceFailure(trace);
+    if (failure !== undefined) return sink.onFailure(failure);
+    const traced = new TracedRequest(this.#coordinator, this.#logger, trace, change.kind);
+    new ChangeRequest(traced.coordinator, key, change, options, traced.changes(sink)).begin();
   }
 
   #tracedWrite(

@@ -4,10 +4,13 @@ import { holding, valueAt } from '../../test/kv/entries.ts';
 import { coordinatorOn, ManualPort } from '../../test/kv/manual-port.ts';
 import { ringFor } from '../../test/kv/ring-for.ts';
 import type { RequestOptions } from './api.ts';
-import { firstPartition, placeKey } from './coordinator.ts';
+import { ConfirmedStates } from './confirmed-states.ts';
+import { acceptorsOf, firstPartition, placeKey } from './coordinator.ts';
+import { Deadline } from './deadline.ts';
 import type { Inspection } from './inspection.ts';
 import { readOutlook, writeOutlook } from './outlook.ts';
 import { ReadRequest } from './read-request.ts';
+import { StrictChange } from './strict-change.ts';
 import { WriteRequest } from './write-request.ts';
 
 const entry = valueAt('k', 7, 'v');
@@ -71,7 +74,7 @@ function outcomesOf(owners: string, mood: readonly (typeof moods)[number][], opt
     } as const;
     return { kind: 'inspected', replica, reply, standIn: how.endsWith('!') };
   });
-  const init = { list, n: 3, defaults: coordinator.defaults, options, found };
+  const init = { list, level: 'eventual' as const, n: 3, defaults: coordinator.defaults, options, found };
   return {
     did: { read, written },
     foretold: { read: readOutlook(init).possible, written: writeOutlook(init).possible },
@@ -91,3 +94,66 @@ describe('the outlook', () => {
     },
   );
 });
+
+/** Of a strict key: what a change comes to, and what is foretold of it when a read or a write asks for one replica, or for all. */
+function strictOutcomes(owners: string, mood: readonly (typeof moods)[number][]) {
+  const port = new ManualPort(ringFor('k', owners));
+  port.setBuckets({ prefix: 'k', n: 3, level: 'strict' });
+  const coordinator = coordinatorOn(port);
+  const list = acceptorsOf(coordinator, placeKey('k'));
+  const did: string[] = [];
+  new StrictChange({
+    coordinator,
+    confirmed: new ConfirmedStates(),
+    placed: placeKey('k'),
+    change: { kind: 'increment', by: 1n },
+    deadline: new Deadline(port.host, 500),
+    held: () => undefined,
+    done: ({ kind }) => did.push(kind),
+  }).begin();
+  const ballot = new Uint8Array(16);
+  for (let next = 0; next < port.sent.length && did.length === 0; next++) {
+    const sent = port.sent[next];
+    if (sent === undefined) continue;
+    const how = mood[sent.at] ?? 'fails';
+    const standIn = how.endsWith('!');
+    if (how === 'fails') port.fail(sent);
+    else if (sent.command.kind === 'accept')
+      port.reply(sent, { kind: 'accepted', accepted: true, ballot }, standIn);
+    else
+      port.reply(sent, { kind: 'promised', granted: true, ballot, entry: undefined, whole: true }, standIn);
+  }
+  port.host.advance(600);
+  const found = list.replicas.map((replica, at): Inspection => {
+    const how = mood[at] ?? 'fails';
+    if (how === 'fails') return { kind: 'silent', replica, why: '' };
+    const reply = {
+      kind: 'inspected',
+      role: 'primary',
+      bytes: 0,
+      head: undefined,
+      damage: undefined,
+    } as const;
+    return { kind: 'inspected', replica, reply: { ...reply, inFlight: false }, standIn: how.endsWith('!') };
+  });
+  const foretold = [1, 3].flatMap((level) => {
+    const options = { r: level, w: level };
+    const init = { list, level: 'strict' as const, n: 3, defaults: coordinator.defaults, options, found };
+    return [readOutlook(init), writeOutlook(init)];
+  });
+  return { did: did[0] === 'answer', foretold };
+}
+
+it.each([...rings, 'abcdabcd'])(
+  'foretells of a strict key what a change does, at any level: %s',
+  (owners) => {
+    for (const a of moods)
+      for (const b of moods)
+        for (const c of moods) {
+          const { did, foretold } = strictOutcomes(owners, [a, b, c]);
+          const possible = foretold.map((outlook) => outlook.possible);
+          expect({ a, b, c, possible }).toEqual({ a, b, c, possible: [did, did, did, did] });
+          expect(foretold[0]?.quorum.needed).toBe(2);
+        }
+  },
+);

@@ -4,10 +4,18 @@
  * The counting is that of the requests themselves (`quorumFor`, `QuorumCount`, `primariesSuffice`), so that the outlook says
  * what they would do. Not promised: that it stays so; and a store that answers but takes no writes is not foreseen.
  */
-import { bitCount, QuorumCount, type CountedList, type NodeId, type Quorum } from '@rkv/core';
+import {
+  bitCount,
+  QuorumCount,
+  quorumOf,
+  type ConsistencyLevel,
+  type CountedList,
+  type NodeId,
+  type Quorum,
+} from '@rkv/core';
 import type { Failure, RequestOptions } from './api.ts';
 import type { RequestDefaults } from './coordinator.ts';
-import { quorumFor } from './coordinator.ts';
+import { majorityOf, quorumFor } from './coordinator.ts';
 import { levelFailure } from './failure.ts';
 import type { Inspection } from './inspection.ts';
 import { primariesSuffice } from './read-request.ts';
@@ -28,7 +36,9 @@ export interface Outlook {
 
 /** The list, what is asked of it, and what each replica said. */
 export interface OutlookInit {
+  /** Of a strict key: its acceptors. */
   readonly list: CountedList;
+  readonly level: ConsistencyLevel;
   readonly n: number;
   readonly defaults: RequestDefaults;
   readonly options: RequestOptions;
@@ -37,7 +47,9 @@ export interface OutlookInit {
 }
 
 /** What a read with these options would come to now. */
-export function readOutlook({ list, n, defaults, options, found }: OutlookInit): Outlook {
+export function readOutlook(init: OutlookInit): Outlook {
+  const { list, level, n, defaults, options, found } = init;
+  if (level === 'strict') return strictOutlook(init);
   const quorum = quorumFor(list, n, options.r, defaults.r, options.pr);
   const count = new QuorumCount();
   count.begin(list, quorum);
@@ -53,7 +65,9 @@ export function readOutlook({ list, n, defaults, options, found }: OutlookInit):
 }
 
 /** What a write with these options would come to now. */
-export function writeOutlook({ list, n, defaults, options, found }: OutlookInit): Outlook {
+export function writeOutlook(init: OutlookInit): Outlook {
+  const { list, level, n, defaults, options, found } = init;
+  if (level === 'strict') return strictOutlook(init);
   const quorum = quorumFor(list, n, options.w, defaults.w, options.pw, options.dw);
   const count = new QuorumCount();
   count.begin(list, quorum);
@@ -62,6 +76,18 @@ export function writeOutlook({ list, n, defaults, options, found }: OutlookInit)
     else count.failed(at);
   });
   return outlookOf(list, quorum, count, false, levelFailure('write', options, n));
+}
+
+/** A majority of the owners votes, whole ones, whatever levels are asked for (strict-change.ts). */
+function strictOutlook({ list, n, found }: OutlookInit): Outlook {
+  const quorum = quorumOf(list, majorityOf(n));
+  const count = new QuorumCount();
+  count.begin(list, quorum);
+  found.forEach((inspection, at) => {
+    if (inspection?.kind === 'inspected' && !inspection.standIn) count.answered(at, true);
+    else count.failed(at);
+  });
+  return outlookOf(list, quorum, count, false, undefined);
 }
 
 function outlookOf(

@@ -3,7 +3,7 @@
  *
  * Asked first are as many replicas as must answer, on distinct nodes, this one among them where it can be; the
  * rest when one of those fails, has nothing to say, or is slow. If the states differ the latest one is fetched, and
- * after the answer the primaries that had an older one are sent it.
+ * after the answer the primaries that had an older one are sent it, those too that answer later (late-answers.ts).
  *
  * A stand-in's value is an answer, its "not found" is none. Where everybody has answered and a quorum cannot be had
  * because one dead node took several copies, the primaries that answered suffice (request/quorum.ts of the core).
@@ -21,9 +21,9 @@ import {
   type RequestId,
 } from '@rkv/core';
 import {
-  compareVersion,
   expiryMs,
   isLive,
+  laterState,
   payloadStart,
   sameState,
   STRING,
@@ -34,12 +34,17 @@ import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
 import { STATE_END, type HeldReply, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
 import { failureOf, levelFailure } from './failure.ts';
+import { LateAnswers } from './late-answers.ts';
 import { sendLate } from './late-copies.ts';
 import { codeOf } from './refusals.ts';
 
 /** How long the first replicas asked may be silent before the others are asked too, ms: many round trips, yet not felt. */
 const HEDGE_MS = 50;
 const RESTARTS_MAX = 2;
+/** How long who has not spoken is waited for once the read is answered, ms, */
+const LATE_MS = 1_000;
+/** and what all reads of the node may hold for that: a small part of what holds up clients. */
+const LATE_BYTES_MAX = 16 * 1024 * 1024;
 const NOBODY: readonly Replica[] = [];
 
 interface Answer {
@@ -77,6 +82,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #valueAsked = false;
   /** The replica asked for the state that won, or -1. */
   #fetching = -1;
+  /** Once the sink was told: those that had not spoken. */
+  #late: LateAnswers | undefined;
   /** Of entries that were copied whole, as the node's budget knows it. */
   #heldBytes = 0;
 
@@ -84,9 +91,9 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
     this.#coordinator = coordinator;
   }
 
-  /** The sink was told. */
+  /** The sink was told, and nobody is waited for any more. */
   get done(): boolean {
-    return this.#done;
+    return this.#done && this.#late === undefined;
   }
 
   /** One that is done when this returns was heard of by nobody else, and may begin another read. */
@@ -114,12 +121,16 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 
   onReply(at: number, reply: KvReply, standIn: boolean): void {
+    if (this.#late !== undefined) return this.#hearLate(this.#late, at, reply);
     if (reply.kind !== 'held') return this.onFailed(at);
 
     const { needed, neededPrimaries } = this.#quorum;
     const isEmpty = reply.entry === undefined && !standIn && this.#options?.notfoundOk === false;
     const isAnswer = reply.entry !== undefined || (!standIn && !isEmpty);
-    if (needed === 1 && neededPrimaries === 0 && reply.whole && isAnswer) return this.#answer(reply.entry);
+    if (needed === 1 && neededPrimaries === 0 && reply.whole && isAnswer) {
+      if (this.#hedged) this.#count.answered(at, true, standIn);
+      return this.#answer(reply.entry);
+    }
     if (this.#fetching === at) {
       // The state that it told before, come a second time: its value is still to be fetched.
       if (!reply.whole) return this.#sendGet(at, true);
@@ -156,6 +167,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 
   onFailed(at: number, _sent = true, crowded = false): void {
+    if (this.#late !== undefined) return this.#hearLate(this.#late, at, undefined);
     if (crowded) this.#refusal = 'overload';
     if (this.#fetching === at) return this.#fetchElsewhere(at);
     this.#count.failed(at);
@@ -163,6 +175,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 
   onAlarm(): void {
+    if (this.#late !== undefined) return this.#end();
     if (this.#hedged || this.#coordinator.host.monotonic() >= this.#deadline) return this.#fail('timeout');
     this.#hedged = true;
     if (!this.#parked && this.#fetching < 0) this.#ask(this.#everybodyElse());
@@ -336,12 +349,44 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #answer(entry: Uint8Array | undefined, whole = true): void {
     if (this.#done) return;
     this.#done = true;
-    this.#coordinator.port.close(this.#id);
-    if (this.#heldBytes > 0) this.#letGo();
     const behind =
       entry !== undefined && whole && this.#answers.length > 0 ? this.#whoIsBehind(entry) : NOBODY;
+    const silent = this.#count.asked & ~this.#count.spent;
+    if (silent !== 0 && this.#hedged && entry !== undefined && whole) this.#waitFor(silent, entry);
+    if (this.#late === undefined) this.#end();
     if (entry !== undefined && behind.length > 0) return this.#answerAndRepair(entry, behind);
     this.#tell(entry, whole);
+  }
+
+  /** Somebody was slow: what was read is kept for those who have not spoken, a moment, and if there is plenty of room. */
+  #waitFor(silent: number, entry: Uint8Array): void {
+    const { readBytes, port } = this.#coordinator;
+    this.#answers = [];
+    this.#letGo();
+    if (readBytes.bytes + entry.length > LATE_BYTES_MAX) return;
+    readBytes.bytes += entry.length;
+    this.#heldBytes = entry.length;
+    const { key, hashHi, hashLo } = this.#command;
+    this.#late = new LateAnswers({
+      coordinator: this.#coordinator,
+      placed: { key, hashHi, hashLo },
+      entry: carveCopy(entry),
+      replicas: this.#list.replicas,
+      answered: this.#count.counted,
+      silent,
+    });
+    port.alarm(this.#id, Math.min(LATE_MS, this.#remainingMs()));
+  }
+
+  #hearLate(late: LateAnswers, at: number, reply: KvReply | undefined): void {
+    late.heard(at, reply);
+    if (late.over) this.#end();
+  }
+
+  #end(): void {
+    this.#late = undefined;
+    this.#coordinator.port.close(this.#id);
+    if (this.#heldBytes > 0) this.#letGo();
   }
 
   /** The entry is borrowed until the sink is told; what repairs with it keeps it longer. */
@@ -376,10 +421,8 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   #fail(code: FailureCode): void {
     if (this.#done) return;
     this.#done = true;
-    const { port } = this.#coordinator;
-    port.close(this.#id);
-    if (this.#heldBytes > 0) this.#letGo();
-    const { document } = port;
+    this.#end();
+    const { document } = this.#coordinator.port;
     this.#sink.onFailure(
       failureOf({ verb: 'read', code, quorum: this.#quorum, count: this.#count, definite: true, document }),
     );
@@ -404,15 +447,4 @@ export function primariesSuffice(
 /** A plain tombstone has nothing beside its state: whoever was told that can repair with it. */
 function isAllState(entry: Uint8Array): boolean {
   return typeOf(entry) === TOMBSTONE && payloadStart(entry) === STATE_END;
-}
-
-/** Whether state `a` is the later one; at one version the larger sum stands for the larger bytes. */
-export function laterState(a: Uint8Array, b: Uint8Array): boolean {
-  const order = compareVersion(a, b);
-  return order > 0 || (order === 0 && !sameState(a, b) && largerSum(a, b));
-}
-
-function largerSum(a: Uint8Array, b: Uint8Array): boolean {
-  for (let at = 24; at < 32; at++) if (a[at] !== b[at]) return (a[at] as number) > (b[at] as number);
-  return false;
 }

@@ -1,6 +1,7 @@
 /** One change among three acceptors, with messages that arrive in the order that the test says, or never. */
 import { countedList, HybridClock, latin1Decode, latin1Encode, type NodeId } from '@rkv/core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { coordinatorOn, ManualPort } from '../../test/kv/manual-port.ts';
 import { ballotOf, isNothing, mayAccept, promise } from '../entry/ballot.ts';
 import { ALWAYS, type Change, type Condition } from '../entry/change.ts';
 import { encodeString, encodeTombstone } from '../entry/codec.ts';
@@ -213,4 +214,29 @@ describe('a change of a strict key', () => {
     stage.deliver('prepare', 'B', 'C');
     expect(second.told()).toBe('conflict, definite: false');
   });
+});
+
+it('while its owners refuse as their range moves it asks again, and says busy when its time is up', () => {
+  const port = new ManualPort('abcabcab');
+  port.setBuckets({ prefix: '', n: 3, level: 'strict' });
+  const results: ChangeResult[] = [];
+  new StrictChange({
+    coordinator: coordinatorOn(port),
+    confirmed: new ConfirmedStates(),
+    placed: placeKey(KEY),
+    change: { kind: 'increment', by: 1n },
+    deadline: new Deadline(port.host, 200),
+    held: () => undefined,
+    done: (outcome) => results.push(outcome),
+  }).begin();
+  let asked = 0;
+  for (let ms = 0; ms < 300 && results.length === 0; ms += 25) {
+    for (const sent of port.sent.splice(0)) {
+      asked++;
+      port.refuse(sent, 'busy');
+    }
+    port.host.advance(25);
+  }
+  expect(asked).toBeGreaterThan(6);
+  expect(results).toMatchObject([{ kind: 'failure', failure: { code: 'busy', definite: true, needed: 2 } }]);
 });

@@ -76,6 +76,8 @@ interface Sent {
   readonly answer: ChangeAnswer;
 }
 
+/** Who finds owners busy with less time left than this, ms, says so while the answer can get back. */
+const LAST_WORDS_MS = 100;
 /** After a refusal that passes by itself: a seal, a full queue, ms. */
 const RETRY_MS = 25;
 /** The longest wait after a higher ballot, ms; it begins with one and doubles. */
@@ -299,6 +301,8 @@ export class StrictChange implements ReplicaRequest<KvReply> {
       return port.alarm(this.#id, remaining);
     }
     if (isFinal(this.#refusal)) return this.#fail(codeOf(this.#refusal));
+    const isBusy = this.#refusal === 'busy' && this.#sent.length === 0;
+    if (isBusy && remaining < LAST_WORDS_MS) return this.#fail('busy');
     let delay = RETRY_MS;
     if (this.#outrun) {
       delay = 1 + (host.random() % Math.min(YIELD_MS_MAX, 1 << Math.min(this.#yields, 6)));

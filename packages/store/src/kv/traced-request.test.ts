@@ -7,6 +7,7 @@ import { ringFor } from '../../test/kv/ring-for.ts';
 import type { KvReply } from './commands.ts';
 import { QuorumStore } from './kv-store.ts';
 
+const FAILURE = { message: 'm', needed: 2, got: 1, from: [], definite: true };
 const merged: KvReply = { kind: 'merged', existed: false, untilMs: 0, later: undefined };
 
 class Traces extends ManualPort {
@@ -35,7 +36,17 @@ function stage() {
     });
   const put = (trace: string): void =>
     kv.put('k', latin1Encode('v'), { trace }, { onWritten: () => outcomes.push('written'), onFailure });
-  return { port, logged, outcomes, get, put };
+  const change = (trace: string): void =>
+    kv.change(
+      'k',
+      { kind: 'delete', when: { kind: 'always' }, returns: false },
+      { trace },
+      {
+        onChanged: () => outcomes.push('changed'),
+        onFailure,
+      },
+    );
+  return { port, logged, outcomes, get, put, change };
 }
 
 /** Partitions are drawn with the ring; who, what and when is what counts here. */
@@ -105,5 +116,17 @@ describe('a traced request', () => {
     get('a\nb');
     expect(outcomes).toEqual(['bad_request']);
     expect(port.sent).toEqual([]);
+  });
+
+  it('may be a change: its id goes along to whoever runs it, and the outcome is told', () => {
+    const { port, logged, outcomes, change } = stage();
+    change('t3');
+    expect(port.traces).toEqual(['t3']);
+    port.reply('a', {
+      kind: 'changed',
+      result: { kind: 'failure', failure: { ...FAILURE, code: 'unreachable' } },
+    });
+    expect(outcomes).toEqual(['unreachable']);
+    expect(logged).toMatchObject([{ trace: 't3', request: 'delete', outcome: 'unreachable: m' }]);
   });
 });

@@ -18,7 +18,7 @@ import {
   type RingDocument,
   type ServicePort,
 } from '@rkv/core';
-import type { Failure, ReadSink } from './api.ts';
+import type { ChangeSink, Failure, ReadSink } from './api.ts';
 import type { KvCommand, KvReply } from './commands.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { WriteWatcher } from './write-request.ts';
@@ -104,6 +104,16 @@ export class TracedRequest implements Port {
       onWritten: (existed, entry) => {
         this.#end('written');
         sink.onWritten(existed, entry);
+      },
+      onFailure: (failure) => this.#fail(failure, sink),
+    };
+  }
+
+  changes(sink: ChangeSink): ChangeSink {
+    return {
+      onChanged: (answer) => {
+        this.#end(answer.applied ? 'changed' : 'not changed');
+        sink.onChanged(answer);
       },
       onFailure: (failure) => this.#fail(failure, sink),
     };

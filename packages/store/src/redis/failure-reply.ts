@@ -6,7 +6,7 @@
  * happen:
  *
  *   CLUSTERDOWN  too few replicas answered or can be reached. Cluster clients wait a little and try again.
- *   TRYAGAIN     this node is full or draining. The same.
+ *   TRYAGAIN     this node is full or draining, or the range of a strict key moves. The same.
  *   MISCONF      too few replicas take writes now (full or failing disks). Redis's own word for that, and no
  *                client retries on it; READONLY would make them reconnect in search of a master.
  *   UNCERTAIN    the write may have happened. No client knows the word, which is the point: they hand it to
@@ -30,6 +30,7 @@ function firstWord(failure: Failure, writes: boolean): string {
       return 'CLUSTERDOWN';
     case 'overload':
     case 'stopping':
+    case 'busy':
       return 'TRYAGAIN';
     case 'read_only':
       return 'MISCONF';

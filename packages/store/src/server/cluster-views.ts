@@ -33,6 +33,7 @@ export function statusView(node: Node): StatusView {
     pendingPercent: percent(target.get(id), document),
     location,
     partialVnodes: node.members.partialOf(id),
+    ...clockOf(node, id),
     ...diskOf(node, id),
     ...servicesOf(node, id),
   }));
@@ -41,6 +42,11 @@ export function statusView(node: Node): StatusView {
   const pending = document.pending.length;
   const resizing = document.resize === undefined ? {} : { resizingTo: document.resize.ringSize };
   return { members, ready, claimant: claimantName(node), epoch, clusterId, ringSize, pending, ...resizing };
+}
+
+function clockOf(node: Node, id: NodeId): Pick<MemberView, 'clockOffsetMs'> {
+  const clockOffsetMs = node.clockOffset(id);
+  return clockOffsetMs === undefined ? {} : { clockOffsetMs };
 }
 
 function diskOf(node: Node, id: NodeId): Pick<MemberView, 'disk'> {

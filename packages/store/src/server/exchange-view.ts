@@ -53,5 +53,5 @@ export function exchangeLoad({ exchange }: Node): ExchangeLoad {
   const { partitions, differing } = exchange.status();
   const ages = partitions.map(({ alikeMs }) => alikeMs);
   const oldestMs = ages.includes(null) ? undefined : Math.max(0, ...(ages as number[]));
-  return { ...exchange.totals, differing, oldestMs };
+  return { ...exchange.totals, partitions, differing, oldestMs };
 }

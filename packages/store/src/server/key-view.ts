@@ -22,6 +22,7 @@ import {
 import type { KeyView, ReplicaView, TransfersView } from '../admin/api.ts';
 import { fieldsOf, isLive } from '../entry/index.ts';
 import {
+  acceptorsIn,
   bucketOfKey,
   firstPartition,
   inspect,
@@ -56,10 +57,16 @@ export async function keyView(
   const { document } = port;
   const placed = placeKey(key);
   const first = firstPartition(coordinator, placed);
-  const { n } = bucketOfKey(coordinator, key);
+  const { n, level } = bucketOfKey(coordinator, key);
   const list = port.list(first, n);
   const primaries = primariesOf(first, n, document.owners);
-  const others = othersThan(list.replicas, primaries, holdersOf(transfers, primaries, document));
+  const supposed = assumeDown.size === 0 ? list : listWithout(assumeDown, coordinator, first, list, isUp);
+  const others = othersThan(
+    list.replicas,
+    supposed.replicas,
+    primaries,
+    holdersOf(transfers, primaries, document),
+  );
   const asked = [...list.replicas, ...others].filter(({ node }) => isUp(node));
   const inspections = await new Promise<readonly Inspection[]>((resolve) =>
     inspect(coordinator, placed, asked, resolve),
@@ -69,16 +76,17 @@ export async function keyView(
     ...inspections,
     ...away.map((replica) => ({ kind: 'silent' as const, replica, why: 'its node is down' })),
   ];
-  const supposed = assumeDown.size === 0 ? list : listWithout(assumeDown, coordinator, first, list, isUp);
+  const counted = level === 'strict' ? acceptorsIn(supposed, port.self) : supposed;
   const init: OutlookInit = {
-    list: supposed,
+    list: counted,
+    level,
     n,
     defaults,
     options,
-    found: supposed.replicas.map((replica) => found.find((other) => isSame(other.replica, replica))),
+    found: counted.replicas.map((replica) => found.find((other) => isSame(other.replica, replica))),
   };
   const names = (node: NodeId): string => memberName(document, node);
-  const words = { names, primaries, found, now: coordinator.host.now() };
+  const words = { names, primaries, found, now: coordinator.clusterTime() };
   const hash = new Uint32Array(5);
   hashKey(key, hash);
   const bytes = Buffer.from(key, 'latin1');

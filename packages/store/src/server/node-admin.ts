@@ -13,6 +13,7 @@ import {
   type StagedChange,
   type WantedMember,
   type WantedStep,
+  passesByItself,
   wayTo,
   describeNoResult,
   transfersOf,
@@ -28,6 +29,7 @@ import {
   type BucketWanted,
   type ChangeByName,
   type ControlView,
+  type DoctorView,
   type ExchangeView,
   type KeyView,
   type KvOptions,
@@ -56,6 +58,7 @@ import {
 } from '../kv/index.ts';
 import { BucketAdmin } from './bucket-admin.ts';
 import { planView, ringView, silentTransfers, statusView, transfersView } from './cluster-views.ts';
+import { diagnose } from './doctor.ts';
 import { exchangeOf } from './exchange-view.ts';
 import { keyView } from './key-view.ts';
 import { answerAboutScrubs, scrubView } from './scrub-view.ts';
@@ -67,6 +70,13 @@ export interface NodeAdminInit {
   readonly kv: KvStore;
   readonly service: Service;
   readonly load: () => LoadView;
+}
+
+/** What came of one step on the way to the members that are wanted. */
+interface Taken {
+  /** A sentence each. */
+  readonly told: readonly string[];
+  readonly waitsFor?: string;
 }
 
 export class NodeAdmin implements Admin {
@@ -242,34 +252,46 @@ export class NodeAdmin implements Admin {
 
   async apply(wanted: readonly WantedMember[]): Promise<ApplyView> {
     const { done, steps, waiting } = wayTo(this.#node.document, wanted);
-    const told: string[] = [];
-    for (const step of steps) told.push(...(await this.#take(step)));
-    return { done, steps: told, waiting };
+    const taken: Taken[] = [];
+    for (const step of steps) taken.push(await this.#take(step));
+    return {
+      done,
+      steps: taken.flatMap(({ told }) => told),
+      waiting: [...waiting, ...taken.flatMap(({ waitsFor }) => waitsFor ?? [])],
+    };
   }
 
   /** Another may have taken the same step meanwhile: what is so already is no failure. */
-  async #take(step: WantedStep): Promise<string[]> {
+  async #take(step: WantedStep): Promise<Taken> {
     switch (step.kind) {
-      case 'invite': {
-        const { name, address } = step;
-        const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
-        if (result.kind === 'staged') return [`${name} is invited and its join is staged`];
-        // Its answer got lost, perhaps with the connection of a stranger that is a member now: the next look tells.
-        if (result.kind === 'refused' && !result.definite) return [`${name} is invited`];
-        throw refusalError(result);
-      }
+      case 'invite':
+        return this.#invite(step);
       case 'ask': {
         const result = await this.#request(step.request);
         if (result.kind === 'refused' && result.code !== 'already_leaving') throw refusalError(result);
-        return [`asked ${step.what}`];
+        return { told: [`asked ${step.what}`] };
       }
       case 'carryOut': {
         const plan = await this.plan();
         const { epoch } = await this.commit(plan.id);
         const warnings = plan.transitions.flatMap((transition) => transition.warnings);
-        return [...warnings.map((text) => `WARNING: ${text}`), `the plan is committed as epoch ${epoch}`];
+        return {
+          told: [...warnings.map((text) => `WARNING: ${text}`), `the plan is committed as epoch ${epoch}`],
+        };
       }
     }
+  }
+
+  /** Who is not up yet holds up nobody else: it is invited again at the next look. */
+  async #invite({ name, address }: Extract<WantedStep, { kind: 'invite' }>): Promise<Taken> {
+    const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
+    if (result.kind === 'staged') return { told: [`${name} is invited and its join is staged`] };
+    const error = refusalError(result);
+    const waitsFor = `${name} to join: ${error.message}`;
+    // Its answer got lost, perhaps with the connection of a stranger that is a member now: the next look tells.
+    if (error.facts.definite === false) return { told: [`${name} is invited`], waitsFor };
+    if (!passesByItself(error.code)) throw error;
+    return { told: [], waitsFor };
   }
 
   buckets(): Promise<readonly BucketView[]> {
@@ -295,6 +317,19 @@ export class NodeAdmin implements Admin {
     const result = await this.#request({ kind: 'commit', planId });
     if (result.kind !== 'committed') throw refusalError(result);
     return { epoch: result.epoch };
+  }
+
+  async doctor(): Promise<DoctorView> {
+    const [status, transfers, exchange, scrub] = await Promise.all([
+      this.status(),
+      this.transfers(),
+      this.exchange(),
+      this.scrub(undefined, false),
+    ]);
+    const { document } = this.#node;
+    const { limits } = this.load();
+    const isOutside = this.#node.prospect !== undefined;
+    return { findings: diagnose({ document, isOutside, status, transfers, exchange, scrub, limits }) };
   }
 
   load(): LoadView {
@@ -364,9 +399,18 @@ function okOrThrow(reply: ServiceReply): ServiceReply {
   return reply;
 }
 
+/** What a vnode that was asked alone may say, beside nothing. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  strict_key: 'a strict key is no affair of one vnode: ask without `where`',
+  too_large: 'the key or the value is too large',
+  overload: 'queues on the way are full, try again later',
+  read_only: 'its store takes no writes now',
+  stopping: 'this node is stopping',
+};
+
 function serviceError({ result, partition }: ServiceReply): AdminError {
   const code = typeof result === 'object' && 'error' in result ? result.error : 'unreachable';
-  return new AdminError(code, `no vnode of partition ${partition} answered`);
+  return new AdminError(code, SENTENCES[code] ?? `no vnode of partition ${partition} answered`);
 }
 
 function failureError(failure: Failure): AdminError {

@@ -1,8 +1,8 @@
 /** The arithmetic of a quorum in words: what a read or a write needs, who answers, what they hold, what comes of it. */
 import { stampHex, stampMs, type NodeId, type Replica } from '@rkv/core';
 import type { OutlookView } from '../admin/api.ts';
-import { isLive, sameState, VERSION_AT } from '../entry/index.ts';
-import { laterState, type Inspection, type Outlook, type OutlookInit } from '../kv/index.ts';
+import { isLive, laterState, sameState, VERSION_AT } from '../entry/index.ts';
+import type { Inspection, Outlook, OutlookInit } from '../kv/index.ts';
 
 export interface OutlookWords {
   readonly names: (node: NodeId) => string;

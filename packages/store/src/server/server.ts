@@ -37,6 +37,7 @@ import { MemoryStableStore } from './memory-stable-store.ts';
 import { loadOf } from './load.ts';
 import { countLocalKeys } from './local-keys.ts';
 import { NodeAdmin } from './node-admin.ts';
+import { StandingJoin } from './standing-join.ts';
 import { StoreKeeper } from './store-keeper.ts';
 import { VERSION } from './version.ts';
 
@@ -188,6 +189,7 @@ class Server implements RunningServer {
   /** What was told of a store that this node goes on with. */
   #unsound: string | undefined;
   #stopping: Promise<void> | undefined;
+  #standingJoin: StandingJoin | undefined;
 
   constructor(parts: Parts) {
     const { config, host, logger, identity, transport, stable, store, clusterPort } = parts;
@@ -278,7 +280,7 @@ class Server implements RunningServer {
       await this.stop();
       throw error;
     }
-    if (config.join !== undefined) this.#stageJoin(formatAddress(config.join), logger);
+    if (config.join !== undefined) this.#join(formatAddress(config.join)).start();
   }
 
   stop(): Promise<void> {
@@ -317,6 +319,7 @@ class Server implements RunningServer {
 
   async #stop(): Promise<void> {
     const { directory, keeper } = this.#parts;
+    this.#standingJoin?.stop();
     if (this.#admin !== undefined) this.#admin.stopping = true;
     this.#http?.drain(this.#ending === 'left' ? 'left' : 'stopping');
     const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
@@ -404,13 +407,16 @@ class Server implements RunningServer {
     );
   }
 
-  #stageJoin(address: string, logger: Logger): void {
-    if (this.#node.document.members.length > 1 || this.#node.prospect !== undefined) return;
-    this.#admin.join(address).then(
-      ({ claimant }) =>
-        logger.info({ claimant }, `a join is staged at ${claimant}: plan and commit it there`),
-      (error: unknown) => logger.error({}, `the join was refused: ${(error as Error).message}`),
-    );
+  #join(address: string): StandingJoin {
+    const { host, logger } = this.#parts;
+    this.#standingJoin = new StandingJoin({
+      address,
+      host,
+      logger,
+      join: (other) => this.#admin.join(other),
+      isOnItsWay: () => this.#node.document.members.length > 1 || this.#node.prospect !== undefined,
+    });
+    return this.#standingJoin;
   }
 }
 

@@ -299,6 +299,25 @@ describe('what unknown outcomes cost', () => {
   });
 });
 
+describe('what unknown appends cost', () => {
+  /** Each may come at any time, and where they stand is seen once all is over: there are 20! orders of them. */
+  const words = Array.from({ length: 20 }, (_, i) => `${i}.`);
+  const told = words.toSorted().join('');
+  const operations = [
+    ...words.map((word, i) => does(`u${i}`, [i, i], 'append', word, undefined, 'indefinite')),
+    does('R', [30, 40], 'text', undefined, told),
+    does('A', [35, 45], 'append', '!', told.length + 1),
+  ];
+
+  it('is little, also when one is there that nobody appended', () => {
+    const placesMax = 1_000;
+    expect(isLinearizable(checkLinearizable({ operations }, { placesMax }))).toBe(true);
+    const foreign = does('R', [50, 60], 'text', undefined, `${told}!?`);
+    const verdict = checkLinearizable({ operations: [...operations, foreign] }, { placesMax });
+    expect([verdict.impossible, verdict.gaveUp]).toEqual([['x'], []]);
+  });
+});
+
 describe('operations of no model', () => {
   it.each([
     [

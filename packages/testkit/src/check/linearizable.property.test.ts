@@ -7,6 +7,7 @@ import { checkLinearizable, isLinearizable } from './linearizable.ts';
 import type { Model, PrimitiveState } from './model.ts';
 import { register } from './register.ts';
 import { set } from './set.ts';
+import { text } from './text.ts';
 
 type Asked = Pick<Operation, 'kind'> & { readonly input?: Json };
 
@@ -21,6 +22,7 @@ interface Subject {
 
 const told = [true, false, undefined];
 const counts = Array.from({ length: 37 }, (_, i) => i - 12);
+const texts = ['', 'a', 'b', 'c', 'aa', 'ab', 'ba', 'bc', 'ca', 'abc', 'cab', 'abab'];
 const subsets = [[], ['a'], ['b'], ['c'], ['a', 'b'], ['a', 'c'], ['c', 'b'], ['a', 'c', 'b']];
 
 const SUBJECTS: readonly Subject[] = [
@@ -57,6 +59,14 @@ const SUBJECTS: readonly Subject[] = [
       some.map((input) => ({ kind: 'remove', input })),
     ),
     answers: { members: subsets, add: told, remove: told },
+  },
+  {
+    model: text as Model,
+    asked: fc.oneof(
+      fc.constant({ kind: 'text' }),
+      some.map((input) => ({ kind: 'append', input })),
+    ),
+    answers: { text: [...texts, null], append: [1, 2, 3, undefined] },
   },
 ];
 

@@ -16,10 +16,11 @@ import { linearize, type SearchInit } from './linearization.ts';
 import type { Model } from './model.ts';
 import { register } from './register.ts';
 import { set } from './set.ts';
+import { text } from './text.ts';
 
 /** Which models there are, and how hard to search. */
 export interface LinearizableInit {
-  /** Register, counter and set when left out. */
+  /** Register, counter, set and text when left out. */
   readonly models?: readonly Model[];
   /**
    * How many places of a search are remembered at most, for one key: some 200 bytes each. A healthy history needs about one
@@ -42,7 +43,7 @@ export interface LinearizableVerdict {
   readonly gaveUp: readonly { readonly key: string; readonly places: number }[];
 }
 
-export const MODELS: readonly Model[] = [register, counter, set] as readonly Model[];
+export const MODELS: readonly Model[] = [register, counter, set, text] as readonly Model[];
 
 const PLACES_MAX = 1_000_000;
 const EXPLANATIONS_MAX = 3;

@@ -165,7 +165,7 @@ class Search {
     const before = this.#choice(at, -1, isForced);
     this.#markDone(number);
     const isMissed = state !== this.#state && this.#demand.isMissed(this.#state);
-    if (isMissed || !this.#enter(state, this.#used)) {
+    if (isMissed || this.#demand.isAstray(state) || !this.#enter(state, this.#used)) {
       this.#demand.undone(number);
       this.#restore(before);
       return isForced ? false : undefined;
@@ -188,7 +188,8 @@ class Search {
       const state = transition(this.#state);
       if (state === undefined || state === this.#state) continue;
       this.#noteStuck(end, state);
-      if (this.#demand.isMissed(this.#state) || !this.#isLookedAt(unknown, state, end)) continue;
+      if (this.#demand.isMissed(this.#state) || this.#demand.isAstray(state)) continue;
+      if (!this.#isLookedAt(unknown, state, end)) continue;
       if (!this.#enter(state, this.#used | bit)) continue;
       this.#choices.push(this.#choice(0, number, false));
       this.#used |= bit;

@@ -48,6 +48,8 @@ export interface Hints<State extends PrimitiveState = PrimitiveState> {
   needs?(operation: Operation): State | undefined;
   /** Where it changes anything, it leaves this state behind. To be told of each operation that may lead back to a state. */
   makes?(operation: Operation): State | undefined;
+  /** Whether this state can still turn into one that some operation `needs`, whatever is done. */
+  canBecome?(state: State, needed: State): boolean;
   /**
    * Whether one of unknown outcome, done in this state, brings it nearer to one that is right for the other. Where it does
    * not, the two must be such that their order does not matter, or that the first is in vain.

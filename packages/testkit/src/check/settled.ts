@@ -30,9 +30,12 @@ import {
   type Operations,
   type QuietTime,
 } from '../history/operation.ts';
-import { modelOf, MODELS } from './linearizable.ts';
+import { counter } from './counter.ts';
+import { modelOf } from './linearizable.ts';
+import type { Model } from './model.ts';
 import { Past, type Change } from './past.ts';
-import { leftBehind } from './register.ts';
+import { leftBehind, register } from './register.ts';
+import { set } from './set.ts';
 
 /** Never written; lost; deleted and back; older than before; not the same on all copies. */
 export type FindingKind = 'phantom' | 'lost' | 'resurrected' | 'wentBack' | 'diverged';
@@ -111,6 +114,9 @@ export function isSettled({ findings }: SettledVerdict): boolean {
   return findings.length === 0;
 }
 
+/** Whose changes it can tell from each other. */
+export const SETTLED_MODELS: readonly Model[] = [register, counter, set] as readonly Model[];
+
 const READS: ReadonlySet<string> = new Set(['read', 'total', 'members']);
 
 /** Reads that were answered and copies, as they came. */
@@ -135,7 +141,7 @@ function contains({ from, to }: QuietTime, { begin, end }: Pick<Look, 'begin' | 
 type JudgeLook = (look: Look, isQuiet: boolean) => readonly Finding[];
 
 function judgeOf(key: string, operations: readonly Operation[]): JudgeLook {
-  const name = operations.length === 0 ? 'register' : modelOf(key, operations, MODELS).name;
+  const name = operations.length === 0 ? 'register' : modelOf(key, operations, SETTLED_MODELS).name;
   if (name === 'counter') return judgeCounter(operations);
   return name === 'set' ? judgeSet(operations) : judgeRegister(operations);
 }

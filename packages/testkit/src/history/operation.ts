@@ -28,6 +28,9 @@ export interface Invocation {
    *                                   or nothing known         set       add v        -> whether it was new, or not known
    *                writeIfAbsent v -> whether it was done                remove v     -> whether it was there, or not known
    *                compareAndSet [from, to] -> whether                   members      -> a list
+   *
+   *     text       append t  -> how long it is then, or nothing known
+   *                text      -> string (null counts as '')
    */
   readonly kind: string;
   readonly input?: Json;

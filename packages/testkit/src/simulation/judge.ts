@@ -6,9 +6,9 @@
  *     linearizable   one client after the other could have been told the same, reads amid faults too: what a vnode without
  *                    a majority for each of its answers does not keep
  */
-import { checkLinearizable, describeLinearizability, isLinearizable, MODELS } from '../check/linearizable.ts';
+import { checkLinearizable, describeLinearizability, isLinearizable } from '../check/linearizable.ts';
 import type { Model } from '../check/model.ts';
-import { checkSettled, describeSettled, isSettled } from '../check/settled.ts';
+import { checkSettled, describeSettled, isSettled, SETTLED_MODELS } from '../check/settled.ts';
 import type { Operation, Operations } from '../history/operation.ts';
 
 /** What a service is held to. */
@@ -20,7 +20,7 @@ export type AnyModel = Model<any>;
 
 export function judge(all: Operations, model: AnyModel, promised: Promised): string[] {
   const history = { ...all, operations: all.operations.filter(({ kind }) => model.kinds.includes(kind)) };
-  if (promised === 'settled' && MODELS.includes(model)) {
+  if (promised === 'settled' && SETTLED_MODELS.includes(model)) {
     const verdict = checkSettled(history);
     return isSettled(verdict) ? [] : [describeSettled(verdict)];
   }

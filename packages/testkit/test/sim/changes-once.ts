@@ -14,13 +14,19 @@ import {
 } from '@rkv/core';
 import { kvCodec, placeKey } from '@rkv/store';
 
-/** What the body of a change begins with. */
-const CHANGE = ((): number => {
+/** What the body of a change begins with, without levels and with some. */
+const CHANGES: readonly number[] = [undefined, { w: 1 }].map((levels) => {
   const out = new Writer();
-  const change = { kind: 'read' as const };
-  kvCodec.encodeCommand({ kind: 'change', ...placeKey(''), change, strict: false, timeoutMs: 1 }, out);
+  const read = {
+    kind: 'change',
+    ...placeKey(''),
+    change: { kind: 'read' },
+    strict: false,
+    timeoutMs: 1,
+  } as const;
+  kvCodec.encodeCommand({ ...read, ...(levels && { levels }) }, out);
   return out.buffer[0] as number;
-})();
+});
 
 export function withChangesOnce(shipped: Transport): Transport {
   const header = newHeader();
@@ -29,7 +35,7 @@ export function withChangesOnce(shipped: Transport): Transport {
   const isSecond = (from: string, bytes: Uint8Array, start: number, end: number): boolean => {
     const input = new Reader(bytes, start, end);
     readHeader(input, header);
-    if (header.type !== MESSAGE.command || input.left === 0 || input.u8() !== CHANGE) return false;
+    if (header.type !== MESSAGE.command || input.left === 0 || !CHANGES.includes(input.u8())) return false;
     const frame = from + latin1Decode(bytes, start, end);
     if (seen.has(frame)) return true;
     seen.add(frame);

@@ -14,9 +14,9 @@ import { runScenario } from './scenario.ts';
 const LIKELY: Readonly<Record<string, number>> = {
   'ring told before persisted': 3,
   "a fallback's not-found counted": 9,
-  'actor reused after a clock step': 5,
-  'hints forgotten before they are acknowledged': 10,
-  'what is handed over brings a deleted key back': 12,
+  'actor reused after a clock step': 25,
+  'hints forgotten before they are acknowledged': 42,
+  'what is handed over brings a deleted key back': 14,
   'a tombstone is reaped before all replicas saw it': 18,
   'a ring takes another size before its places are filled': 5,
   'a member that was put aside keeps its old ring': 3,

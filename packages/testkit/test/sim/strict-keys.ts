@@ -21,13 +21,9 @@ import {
   describeLinearizability,
   History,
   isLinearizable,
-  register,
-  counter,
-  type Model,
   type Operation,
 } from '@rkv/testkit';
 import { StrictOperations, type StrictOperation } from '../strict/strict-operations.ts';
-import { text } from '../strict/text.ts';
 import { expectAnswer } from './answers.ts';
 import type { ClientsInit } from './clients.ts';
 import { hasStrictBucket, placementOf, STRICT_PREFIX } from './copies.ts';
@@ -50,7 +46,6 @@ const CROWD = 3;
 const ASIDE_SHARE = 0.15;
 const REGISTERS = 3;
 const MINUTE_MS = 60_000;
-const MODELS = [register, counter, text] as readonly Model[];
 /** What was written by nobody has this stamp. */
 const NO_VERSION = '0'.repeat(32);
 
@@ -136,7 +131,7 @@ export class StrictKeys {
   check(): string[] {
     const spans = this.#isDivided ? this.#judged : [...this.#judged, this.#span.history.operations];
     return spans.flatMap((operations) => {
-      const verdict = checkLinearizable({ operations }, { models: MODELS });
+      const verdict = checkLinearizable({ operations });
       return isLinearizable(verdict) ? [] : [`strict keys: ${describeLinearizability(verdict)}`];
     });
   }

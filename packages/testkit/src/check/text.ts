@@ -1,5 +1,6 @@
-/** A text: appends, which tell how long it is after them, and readers of the whole. Nobody deletes it. */
-import { toldOf, type Hints, type Model, type Operation, type Transition } from '@rkv/testkit';
+/** A text: appends, which tell how long it is after them or nothing, and readers of the whole. Nobody deletes it. */
+import type { Operation } from '../history/operation.ts';
+import { toldOf, type Hints, type Model, type Transition } from './model.ts';
 
 export const text: Model<string> = {
   name: 'text',
@@ -11,11 +12,12 @@ export const text: Model<string> = {
 /** What was written stays, so what does not begin as it should never will. */
 const GROWING: Hints<string> = {
   needs: (operation) => (operation.kind === 'text' ? textOf(operation) : undefined),
+  canBecome: (state, needed) => needed.startsWith(state),
   mayHelp: (unknown, state, other) => {
     const longer = state + String(unknown.input);
     if (other.kind === 'text') return textOf(other)?.startsWith(longer) === true;
     const told = toldOf(other) as number | undefined;
-    return told !== undefined && longer.length + String(other.input).length <= told;
+    return told === undefined || longer.length + String(other.input).length <= told;
   },
 };
 
