@@ -7,6 +7,9 @@
  *     a condition     was met, or not, by what was there, unless others wrote to the key at that time (history.ts)
  *     a claim         of several who write a new key if nothing is there, at one time, exactly one does
  *     a count         no two increments reach the same number, and a later one reaches a higher
+ *
+ * Conditions are asked for at levels of their own now and then (levels.ts). Claims and counts are not: what is exact of them
+ * rests on reads and writes that meet.
  */
 import { latin1Decode, latin1Encode, stampHex, type Prng } from '@rkv/core';
 import type { Change } from '@rkv/store';
@@ -15,6 +18,7 @@ import { keyOfNumber, KEYS, type ClientsInit } from './clients.ts';
 import { COUNTER_PREFIX, placementOf } from './copies.ts';
 import type { Condition } from './history.ts';
 import { Latest } from './latest.ts';
+import { certaintyOf, drawChangeLevels, promisedBy } from './levels.ts';
 import type { SimNode } from './rkv-cluster.ts';
 
 const GAP_MS = [60, 500] as const;
@@ -40,9 +44,16 @@ interface Claim {
   isKnown: boolean;
 }
 
+interface WriteOptions {
+  readonly condition: Condition;
+  readonly levels?: ReturnType<typeof drawChangeLevels>;
+  readonly onEnd?: (outcome: 'acknowledged' | 'unmet' | 'failed') => void;
+}
+
 export class ConditionalClients {
   readonly #init: ClientsInit;
   readonly #dice: Prng;
+  readonly #levels: Prng;
   readonly #increments: Increment[] = [];
   /** Of each stretch of peace those that were acknowledged while it lasted. */
   readonly #exact = new Map<string, Increment[]>();
@@ -57,6 +68,7 @@ export class ConditionalClients {
   constructor(init: ClientsInit) {
     this.#init = init;
     this.#dice = init.world.prng('conditional client');
+    this.#levels = init.world.prng('levels of conditions');
     init.world.schedule(this.#dice.between(100, 300), this.#step, 'client');
   }
 
@@ -115,7 +127,7 @@ export class ConditionalClients {
         : roll === 1 || known === undefined
           ? { kind: 'present' }
           : { kind: 'equals', value: this.#dice.chance(0.7) ? known : 'nobody wrote this' };
-    this.#write(citizen, key, condition);
+    this.#write(citizen, key, { condition, levels: drawChangeLevels(this.#levels) });
   }
 
   #claim(members: readonly SimNode[]): void {
@@ -124,31 +136,31 @@ export class ConditionalClients {
     this.#claims.push(claim);
     for (let i = 0; i < CLAIMANTS; i++)
       this.#send(this.#dice.pick(members), (citizen) =>
-        this.#write(citizen, key, { kind: 'absent' }, (outcome) => {
-          claim.open--;
-          if (outcome === 'acknowledged') claim.made++;
-          if (outcome === 'failed') claim.isKnown = false;
+        this.#write(citizen, key, {
+          condition: { kind: 'absent' },
+          onEnd: (outcome) => {
+            claim.open--;
+            if (outcome === 'acknowledged') claim.made++;
+            if (outcome === 'failed') claim.isKnown = false;
+          },
         }),
       );
   }
 
-  #write(
-    citizen: SimNode,
-    key: string,
-    condition: Condition,
-    then: (outcome: 'acknowledged' | 'unmet' | 'failed') => void = () => {},
-  ): void {
+  #write(citizen: SimNode, key: string, { condition, levels, onEnd = () => {} }: WriteOptions): void {
     const { kv, node } = citizen;
     const { history, world, report } = this.#init;
-    if (kv === undefined) return then('failed');
+    if (kv === undefined) return onEnd('failed');
     const value = `if ${++this.#values}`;
     const placement = (): string => placementOf(key, node.document);
     const write = history.begin({
       ...{ key, value, condition, untilMs: 0, through: node.id, begunAt: world.now() },
       isAlone: node.document.members.length === 1,
       epoch: node.document.epoch,
-      peace: this.#init.isIn(citizen) ? this.#init.peace() : 0,
+      // Who reads less is not sure of what was there.
+      peace: this.#init.isIn(citizen) && certaintyOf(levels ?? {}) === 'always' ? this.#init.peace() : 0,
       placement: placement(),
+      promised: levels && promisedBy(levels),
     });
     const when =
       condition.kind === 'equals' ? { ...condition, value: latin1Encode(condition.value) } : condition;
@@ -157,7 +169,7 @@ export class ConditionalClients {
     const tell = (problem: string | undefined): void => {
       if (problem !== undefined) report(problem);
     };
-    kv.change(key, change, undefined, {
+    kv.change(key, change, levels, {
       onChanged: ({ applied, version }) => {
         answered();
         if (applied) {
@@ -165,12 +177,12 @@ export class ConditionalClients {
           tell(history.acknowledged(write, outcome, world.now()));
           this.#init.onAcknowledged(write);
         } else history.unmet(write, world.now());
-        then(applied ? 'acknowledged' : 'unmet');
+        onEnd(applied ? 'acknowledged' : 'unmet');
       },
       onFailure: ({ definite }) => {
         answered();
         tell(history.failed(write, definite, world.now()));
-        then('failed');
+        onEnd('failed');
       },
     });
   }

@@ -16,6 +16,7 @@ import {
   stampMs,
   type NodeId,
   type Place,
+  type RingDocument,
   type StoreRecord,
 } from '@rkv/core';
 import {
@@ -88,16 +89,9 @@ export class DiskWatch {
 
   /** A hint may have been handed over since it was counted, so whoever has stored it counts as well. */
   #checkNodes(cluster: SimCluster<SimNode>, write: Acknowledged): void {
-    const { key, version, placement, through } = write;
+    const { key, version, placement } = write;
     const { copies } = write.promised ?? USUAL;
-    // A change is counted under the ring of its proposer, which may be another than the asked node has.
-    const nodes = cluster.running
-      .map((machine) => cluster.node(machine)?.node)
-      .filter((node) => node?.ready === true) as SimNode['node'][];
-    const asked = nodes.find(({ id }) => id === through);
-    const placements = nodes
-      .filter(({ document }) => document.clusterId === asked?.document.clusterId)
-      .map(({ document }) => placementOf(key, document));
+    const placements = ringsOf(cluster, write).map((ring) => placementOf(key, ring));
     const owners = [placement, ...placements].map((names) => new Set(names.split(' ')).size);
     const needed = Math.min(copies, ...owners);
     const holders = this.#everStored(key, version);
@@ -114,19 +108,21 @@ export class DiskWatch {
   #checkPrimaries(cluster: SimCluster<SimNode>, write: Acknowledged): void {
     const { primaries } = write.promised ?? USUAL;
     if (primaries === 0) return;
-    const { key, version, through } = write;
-    const document = cluster.node(this.#machineOf.get(through as NodeId) ?? '')?.node.document;
-    if (document === undefined) return;
-    const bits = ringBits(document.ringSize);
+    const { key, version } = write;
     const stored = this.#everStored(key, version);
-    const good = primariesOfKey(key, document).filter(({ node, partition }) => {
-      const machine = this.#machineOf.get(node);
-      if (machine === undefined) return false;
-      const place = { ringBits: bits, partition };
-      return stored.has(machine) || liesAt(cluster, machine, place, write, 'process');
+    const good = ringsOf(cluster, write).map((ring) => {
+      const bits = ringBits(ring.ringSize);
+      const holders = primariesOfKey(key, ring).filter(({ node, partition }) => {
+        const machine = this.#machineOf.get(node);
+        if (machine === undefined) return false;
+        return (
+          stored.has(machine) || liesAt(cluster, machine, { ringBits: bits, partition }, write, 'process')
+        );
+      });
+      return holders.length;
     });
-    if (good.length < primaries)
-      this.#reportTooFew(write, `${good.length} of its primaries, not on ${primaries}`);
+    const most = Math.max(...good);
+    if (most < primaries) this.#reportTooFew(write, `${most} of its primaries, not on ${primaries}`);
   }
 
   /** The machines that have. */
@@ -168,6 +164,20 @@ export class DiskWatch {
       : history.stored(key, latin1Decode(entry, payloadStart(entry), entry.length));
     if (problem !== undefined) report(`on the disk of ${machine}, ${problem}`);
   }
+}
+
+/**
+ * Under which it may have been counted: the rings that the nodes of its cluster have. A change is counted under that of its
+ * proposer, which may be another than the asked node has.
+ */
+function ringsOf(cluster: SimCluster<SimNode>, { through }: Acknowledged): RingDocument[] {
+  const nodes = cluster.running
+    .map((machine) => cluster.node(machine)?.node)
+    .filter((node) => node?.ready === true) as SimNode['node'][];
+  const asked = nodes.find(({ id }) => id === through);
+  return nodes
+    .map(({ document }) => document)
+    .filter(({ clusterId }) => clusterId === asked?.document.clusterId);
 }
 
 /** This write, or a later one, as durable as that. */

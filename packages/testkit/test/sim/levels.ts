@@ -52,6 +52,17 @@ export function drawReadLevels(dice: Prng): ReadLevels | undefined {
   };
 }
 
+/** Of a write that depends on what it reads. */
+export function drawChangeLevels(dice: Prng): (WriteLevels & ReadLevels) | undefined {
+  const writes = drawWriteLevels(dice);
+  if (writes === undefined) return undefined;
+  return {
+    ...writes,
+    ...(dice.chance(0.5) && { r: dice.between(1, N) }),
+    ...(dice.chance(0.3) && { pr: dice.between(1, N) }),
+  };
+}
+
 export function promisedBy({ w = W, pw = 0, dw = 0 }: WriteLevels): Promised {
   return { copies: Math.max(w, pw, dw), primaries: pw, isFlushed: dw > 0 };
 }
