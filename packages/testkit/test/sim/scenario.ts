@@ -55,6 +55,8 @@ export interface ScenarioOptions extends DrawOptions {
   readonly plant?: Plant | undefined;
   /** Tell what happened also when nothing broke. */
   readonly describe?: boolean;
+  /** It need not go on once there is a problem like this. */
+  readonly enough?: RegExp | undefined;
 }
 
 export interface ScenarioResult {
@@ -114,6 +116,8 @@ class Scenario {
   readonly #conditional: ConditionalClients;
   readonly #problems: string[] = [];
   readonly #describes: boolean;
+  readonly #enough: RegExp | undefined;
+  #hasEnough = false;
   readonly #losses: Losses;
   readonly #peace: PeaceWatch;
   readonly #clocks: ClusterClocks;
@@ -125,12 +129,13 @@ class Scenario {
   /** Of the cluster's rings that anybody has adopted the one that wins. */
   #latest: RingDocument | undefined;
 
-  constructor({ seed, plant, describe = false, ...options }: ScenarioOptions) {
+  constructor({ seed, plant, describe = false, enough, ...options }: ScenarioOptions) {
     const world = new World({ seed });
     const draw = drawScenario(world, options);
     this.#world = world;
     this.#draw = draw;
     this.#describes = describe;
+    this.#enough = enough;
     this.#watch = new RingWatch(this.#report);
     const { ringSize, durability, machines, atFirst, link, skewMsMax } = draw;
     const { ringSizes } = this.#watch;
@@ -249,9 +254,10 @@ class Scenario {
     this.#skewOneClock();
     unleash(this.#victim(), this.#draw.faults);
     world.schedule(LOOK_EVERY_MS, this.#look, 'look');
-    world.runUntil(this.#draw.healedAt);
+    this.#runUntil(this.#draw.healedAt);
     this.#heal();
-    world.runUntil(this.#draw.clientsUntil + 2_000);
+    this.#runUntil(this.#draw.clientsUntil + 2_000);
+    if (this.#hasEnough) return;
     const settled = world.runUntilHolds(
       this.#every(LOOK_EVERY_MS, () => this.#unsettled() === undefined),
       SETTLE_WITHIN_MS,
@@ -266,6 +272,12 @@ class Scenario {
     checkLatest(this.#realm, this.#conditional.latest, this.#report);
     checkStrictKeys(this.#realm, this.#strict, this.#report);
     checkFinalStates(this.#realm, this.#history, () => this.#clocks.median, this.#report);
+  }
+
+  #runUntil(ms: number): void {
+    const world = this.#world;
+    if (this.#enough === undefined) world.runUntil(ms);
+    else world.runUntilHolds(() => this.#hasEnough, ms - world.now());
   }
 
   /** By an hour, from the beginning until all is healed. */
@@ -430,8 +442,9 @@ class Scenario {
   }
 
   readonly #report = (problem: string): void => {
-    if (this.#problems.length < PROBLEMS_MAX)
-      this.#problems.push(`${(this.#world.now() / 1000).toFixed(3)} s: ${problem}`);
+    if (this.#problems.length >= PROBLEMS_MAX) return;
+    this.#problems.push(`${(this.#world.now() / 1000).toFixed(3)} s: ${problem}`);
+    this.#hasEnough ||= this.#enough?.test(problem) === true;
   };
 
   /** Ask a costly question only every so often of virtual time. */
