@@ -33,7 +33,12 @@ import {
 import { digestBytes, type FaultKind } from '@rkv/testkit';
 import { PLANTED_CHANGES } from './planted-changes.ts';
 import { withoutComparing, withoutExchange, withoutFilling } from './planted-frames.ts';
-import { withChangesAskedAgain, withFreshStarts, withStandInsAsPrimaries } from './planted-requests.ts';
+import {
+  withChangesAskedAgain,
+  withFreshStarts,
+  withoutFlushes,
+  withStandInsAsPrimaries,
+} from './planted-requests.ts';
 import { ForgetfulStandIn, StaleLeafVnode } from './planted-vnodes.ts';
 import { portWith, requestWith } from './port-with.ts';
 import type { Plant } from './rkv-cluster.ts';
@@ -367,6 +372,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'hints are dropped at a restart': {
     plant: { openVnode: (context, clock, desk) => new ForgetfulStandIn(context, clock, desk) },
     shows: LOST_COPY,
+    kinds: ['cut', 'crash'],
   },
 
   'the leaf of what is removed stays as it was': {
@@ -377,6 +383,11 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'a fallback counted as a primary': {
     plant: { port: withStandInsAsPrimaries },
     shows: /was acknowledged when it lay on \d of its primaries/,
+  },
+
+  'that a write is to be flushed is forgotten': {
+    plant: { port: withoutFlushes },
+    shows: TOO_FEW,
   },
 
   'a write starts afresh where the copy here cannot be read': {

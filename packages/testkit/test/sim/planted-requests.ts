@@ -20,6 +20,16 @@ export function withStandInsAsPrimaries(shipped: KvPort): KvPort {
   });
 }
 
+/** Of a write that is to be flushed nobody is told that it is. */
+export function withoutFlushes(shipped: KvPort): KvPort {
+  return portWith(shipped, {
+    send: (id, at, replica, command, remainingMs) => {
+      const unflushed = command.kind === 'merge' ? { ...command, flushed: false } : command;
+      shipped.send(id, at, replica, unflushed, remainingMs);
+    },
+  });
+}
+
 /** When the node that was to make a change is not heard of any more another is asked to, whether the first has made it or not. */
 export function withChangesAskedAgain(shipped: KvPort): KvPort {
   const changes = new Set<RequestId>();
