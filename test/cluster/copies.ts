@@ -10,18 +10,28 @@ interface Compared {
 
 /** Whether all copies of all partitions were found alike after that moment. */
 export async function isAlike(node: TestNode, since: number): Promise<boolean> {
-  const { partitions, differing } = await node.tell<Compared>('exchange');
+  const { status, text } = await node.ask('/api/exchange');
+  if (status !== 200) throw new Error(`${node.name} does not tell of its copies: ${text}`);
+  const { partitions, differing } = JSON.parse(text) as Compared;
   const agoMs = Date.now() - since;
   return differing === 0 && partitions.every(({ alikeMs }) => alikeMs !== null && alikeMs < agoMs);
 }
 
 /** How many items exchange has mended on these nodes, each since it started, whoever asked. */
-export async function mendedAt(...nodes: readonly TestNode[]): Promise<number> {
+export function mendedAt(...nodes: readonly TestNode[]): Promise<number> {
+  return itemsOf(nodes, ['at="here",asked="by_this_node"', 'at="here",asked="by_others"']);
+}
+
+/** The same in a whole cluster of these nodes: each item is counted once, by the one who asked. */
+export function mendedIn(nodes: readonly TestNode[]): Promise<number> {
+  return itemsOf(nodes, ['at="here",asked="by_this_node"', 'at="there",asked="by_this_node"']);
+}
+
+async function itemsOf(nodes: readonly TestNode[], labels: readonly string[]): Promise<number> {
   let sum = 0;
   for (const node of nodes) {
     const figures = await figuresOf(node);
-    for (const by of ['by_this_node', 'by_others'])
-      sum += figures.get(`rkv_exchange_items_total{at="here",asked="${by}"}`) ?? 0;
+    for (const label of labels) sum += figures.get(`rkv_exchange_items_total{${label}}`) ?? 0;
   }
   return sum;
 }

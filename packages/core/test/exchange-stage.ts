@@ -1,9 +1,9 @@
-/** Nodes that compare their copies: real managers, vnodes that are tables, and a wire that counts and that a test can cut. */
+/** Nodes that compare their copies: real managers, vnodes of a test's own, and a wire that counts and that a test can cut. */
 import { Reader, Writer } from '../src/base/bytes.ts';
 import type { Epoch, NodeId, PartitionId } from '../src/contracts/ids.ts';
 import { silentLogger } from '../src/contracts/logger.ts';
 import { ExchangeManager } from '../src/exchange/exchange-manager.ts';
-import type { ExchangePort } from '../src/exchange/port.ts';
+import type { ComparableVnode, ExchangePort } from '../src/exchange/port.ts';
 import { birthDocument, type RingDocument } from '../src/ring/document.ts';
 import { covers, rangesHeld } from '../src/ring/ranges.ts';
 import { ManualHost } from './manual-host.ts';
@@ -21,10 +21,10 @@ export function ringOf(owners: string, epoch = 1, n = 3): RingDocument {
   return { ...birth, epoch: epoch as Epoch, members, owners: [...owners] as NodeId[] };
 }
 
-export class ExchangeStage {
+export class ExchangeNodes<Held extends ComparableVnode> {
   readonly host = new ManualHost();
   readonly managers = new Map<string, ExchangeManager>();
-  readonly vnodes = new Map<number, ModelVnode>();
+  readonly vnodes = new Map<number, Held>();
   readonly documents = new Map<string, RingDocument>();
   readonly down = new Set<string>();
   /** Lanes that take nothing. */
@@ -41,9 +41,10 @@ export class ExchangeStage {
   /** Frames that do not arrive. */
   isLost: (from: string, to: string, kind: string) => boolean = () => false;
 
-  constructor(owners = 'abcabcab', n = 3) {
+  /** `open`: the vnode of each partition. */
+  constructor(owners: string, n: number, open: (partition: number) => Held) {
     const document = ringOf(owners, 1, n);
-    for (let p = 0; p < SIZE; p++) this.vnodes.set(p, new ModelVnode());
+    for (let p = 0; p < SIZE; p++) this.vnodes.set(p, open(p));
     for (const node of new Set(owners)) {
       this.documents.set(node, document);
       this.managers.set(node, new ExchangeManager(this.#portOf(node)));
@@ -55,19 +56,8 @@ export class ExchangeStage {
     return this.managers.get(node) as ExchangeManager;
   }
 
-  vnode(partition: number): ModelVnode {
-    return this.vnodes.get(partition) as ModelVnode;
-  }
-
-  /** At these partitions, or at all that should hold it. */
-  put(item: ModelItem, at?: readonly number[], n = 3): void {
-    for (const [partition, vnode] of this.vnodes) {
-      const holds = covers(
-        rangesHeld({ ringBits: RING_BITS, partition: partition as PartitionId }, n),
-        item.hashHi,
-      );
-      if (holds && (at === undefined || at.includes(partition))) vnode.put(item);
-    }
+  vnode(partition: number): Held {
+    return this.vnodes.get(partition) as Held;
   }
 
   adopt(node: string, document: RingDocument): void {
@@ -85,14 +75,6 @@ export class ExchangeStage {
     this.down.delete(node);
     for (const [other, manager] of this.managers)
       if (other !== node) manager.onUpChanged(node as NodeId, true);
-  }
-
-  /** Items of one range at one partition, as text. */
-  content(partition: number, { start, end }: { start: number; end: number }): string {
-    return this.vnode(partition)
-      .items.filter(({ hashHi }) => hashHi >= start && hashHi < end)
-      .map(({ name, version }) => `${name}=${version}`)
-      .join(' ');
   }
 
   #portOf(node: string): ExchangePort {
@@ -130,5 +112,31 @@ export class ExchangeStage {
         });
       },
     };
+  }
+}
+
+/** Their vnodes are tables. */
+export class ExchangeStage extends ExchangeNodes<ModelVnode> {
+  constructor(owners = 'abcabcab', n = 3) {
+    super(owners, n, () => new ModelVnode());
+  }
+
+  /** At these partitions, or at all that should hold it. */
+  put(item: ModelItem, at?: readonly number[], n = 3): void {
+    for (const [partition, vnode] of this.vnodes) {
+      const holds = covers(
+        rangesHeld({ ringBits: RING_BITS, partition: partition as PartitionId }, n),
+        item.hashHi,
+      );
+      if (holds && (at === undefined || at.includes(partition))) vnode.put(item);
+    }
+  }
+
+  /** Items of one range at one partition, as text. */
+  content(partition: number, { start, end }: { start: number; end: number }): string {
+    return this.vnode(partition)
+      .items.filter(({ hashHi }) => hashHi >= start && hashHi < end)
+      .map(({ name, version }) => `${name}=${version}`)
+      .join(' ');
   }
 }

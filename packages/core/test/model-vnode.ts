@@ -18,7 +18,7 @@ export function encodeModelItem({ hashHi, hashLo, name, version }: ModelItem): U
   return new TextEncoder().encode(JSON.stringify([hashHi, hashLo, name, version]));
 }
 
-function decodeModelItem(bytes: Uint8Array): ModelItem {
+export function decodeModelItem(bytes: Uint8Array): ModelItem {
   const [hashHi, hashLo, name, version] = JSON.parse(new TextDecoder().decode(bytes)) as [
     number,
     number,
