@@ -119,7 +119,7 @@ export interface CountSink {
 
 /** The store as a door sees it: keys are latin1 strings, a byte each, and answers come to sinks, perhaps within the call. */
 export interface KvStore {
-  /** So much is held for reads under way that who waits for an answer had better not ask for more before it has come. */
+  /** So much is held for requests under way that who waits for an answer had better not ask for more before it has come. */
   readonly crowded: boolean;
   /** The cluster's clock, ms since 1970: keys expire by it. */
   now(): number;

@@ -69,8 +69,9 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
 
   begin(): void {
     const failure = this.#levelFailure();
-    if (failure === undefined) this.#start();
-    else this.#sink.onFailure(failure);
+    if (failure !== undefined) return this.#sink.onFailure(failure);
+    this.#coordinator.values.writeBytes += this.#valueBytes;
+    this.#start();
   }
 
   onReply(_at: number, reply: KvReply): void {
@@ -113,6 +114,10 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     if (this.#list.replicas.length === 0) return this.#fail('unreachable', false);
     this.#refusal = undefined;
     this.#ask(0);
+  }
+
+  get #valueBytes(): number {
+    return 'value' in this.#change ? this.#change.value.length : 0;
   }
 
   #levelFailure(): Failure | undefined {
@@ -164,6 +169,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
 
   #end(): void {
     this.#done = true;
+    this.#coordinator.values.writeBytes -= this.#valueBytes;
     this.#coordinator.port.close(this.#id);
   }
 }

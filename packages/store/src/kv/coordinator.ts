@@ -19,8 +19,8 @@ import {
   type Quorum,
   type ServicePort,
 } from '@rkv/core';
-import { ByteBudget } from './byte-budget.ts';
 import type { KvCommand, KvReply } from './commands.ts';
+import type { ValuesUnderWay } from './values-under-way.ts';
 
 /** What holds for a request that does not say otherwise, and how large a value may be. */
 export interface RequestDefaults {
@@ -39,26 +39,8 @@ export interface Coordinator {
   readonly clusterTime: () => number;
   readonly defaults: RequestDefaults;
   readonly port: ServicePort<KvCommand, KvReply>;
-  /** Copies of values in open reads. */
-  readonly readBytes: ByteBudget;
-}
-
-/**
- * Bytes of copies in open reads from which on clients that wait for answers are not read: some sixty values of one
- * megabyte under way keep every lane busy, and copying as many takes a node some ten milliseconds.
- */
-const READ_BYTES_CROWDED = 64 * 1024 * 1024;
-/** A read that would hold more is refused. Four times the above: what was under way when it was reached may yet come in. */
-const READ_BYTES_MAX = 256 * 1024 * 1024;
-
-/** So much of copies may be held for the reads of one node. */
-export function readBudget(): ByteBudget {
-  return new ByteBudget('read_bytes', READ_BYTES_MAX);
-}
-
-/** Open reads hold so much that no more should be begun before some of them have ended. */
-export function areReadsCrowded({ readBytes }: Coordinator): boolean {
-  return readBytes.bytes > READ_BYTES_CROWDED;
+  /** Of all its requests together. */
+  readonly values: ValuesUnderWay;
 }
 
 /** More than half of n. */

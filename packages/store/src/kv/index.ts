@@ -19,3 +19,4 @@ export type { VersionedAnswer } from './change-wire.ts';
 export type { Outcome } from './scan.ts';
 export type { ScrubStatus } from './scrub.ts';
 export type { TidyCounts } from './tidying.ts';
+export * from './values-under-way.ts';

@@ -12,7 +12,7 @@ import type {
   ScanSink,
   WriteSink,
 } from './api.ts';
-import { areReadsCrowded, bucketOfKey, type Coordinator } from './coordinator.ts';
+import { bucketOfKey, type Coordinator } from './coordinator.ts';
 import type { Change } from '../entry/change.ts';
 import { ALWAYS } from '../entry/change.ts';
 import { VERSION_AT } from '../entry/layout.ts';
@@ -45,7 +45,7 @@ export class QuorumStore implements KvStore {
   }
 
   get crowded(): boolean {
-    return areReadsCrowded(this.#coordinator);
+    return this.#coordinator.values.crowded;
   }
 
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {

@@ -149,15 +149,15 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   /** Take the room for a copy of the entry. */
   #mayHold({ entry, whole }: HeldReply): boolean {
     if (entry === undefined || !whole) return true;
-    const { readBytes } = this.#coordinator;
-    if (!readBytes.fits(entry.length)) return false;
-    readBytes.bytes += entry.length;
+    const { reads } = this.#coordinator.values;
+    if (!reads.fits(entry.length)) return false;
+    reads.bytes += entry.length;
     this.#heldBytes += entry.length;
     return true;
   }
 
   #letGo(): void {
-    this.#coordinator.readBytes.bytes -= this.#heldBytes;
+    this.#coordinator.values.reads.bytes -= this.#heldBytes;
     this.#heldBytes = 0;
   }
 
@@ -360,11 +360,11 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
 
   /** Somebody was slow: what was read is kept for those who have not spoken, a moment, and if there is plenty of room. */
   #waitFor(silent: number, entry: Uint8Array): void {
-    const { readBytes, port } = this.#coordinator;
+    const { values, port } = this.#coordinator;
     this.#answers = [];
     this.#letGo();
-    if (readBytes.bytes + entry.length > LATE_BYTES_MAX) return;
-    readBytes.bytes += entry.length;
+    if (values.reads.bytes + entry.length > LATE_BYTES_MAX) return;
+    values.reads.bytes += entry.length;
     this.#heldBytes = entry.length;
     const { key, hashHi, hashLo } = this.#command;
     this.#late = new LateAnswers({

@@ -85,6 +85,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #sentEpoch = 0;
   /** The sink was told that it is written; the other copies may still be on their way. */
   #written = false;
+  /** Counted as under way, until the sink has its answer. */
+  #openBytes = 0;
   #done = true;
   /** Sends are under way; conclusions wait until all are out. */
   #sending = false;
@@ -194,7 +196,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   }
 
   #begin(key: string, entry: Uint8Array, options: RequestOptions | undefined, sink: WriteWatcher): void {
-    const { port, host } = this.#coordinator;
+    const { port, host, values } = this.#coordinator;
     putPlace(this.#command, key);
     this.#command.entry = entry;
     this.#sink = sink;
@@ -214,6 +216,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#parked = false;
     this.#written = false;
     this.#done = false;
+    this.#openBytes = entry.length;
+    values.writeBytes += entry.length;
     this.#id = port.open(this);
     this.#send();
     if (this.#done) return;
@@ -254,6 +258,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   #giveUp(later: Uint8Array): void {
     this.#done = true;
+    this.#uncount();
     // Copies that are not out yet need not go.
     this.#restamps++;
     this.#coordinator.port.close(this.#id);
@@ -314,8 +319,15 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   #succeed(): void {
     this.#written = true;
+    this.#uncount();
     if (this.#first !== undefined) this.#sink.onFirst?.(this.#first);
     this.#sink.onWritten(this.#existed, this.#command.entry);
+  }
+
+  /** Nobody waits for it any more. */
+  #uncount(): void {
+    this.#coordinator.values.writeBytes -= this.#openBytes;
+    this.#openBytes = 0;
   }
 
   /** Written, and whoever has not taken its copy by now will not. */
@@ -348,6 +360,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   #fail(code: FailureCode): void {
     if (this.#done) return;
     this.#done = true;
+    this.#uncount();
     const { port } = this.#coordinator;
     port.close(this.#id);
     this.#sink.onFailure(

@@ -185,7 +185,7 @@ describe('memory stays bounded', () => {
     expect(await client.receive(25 * 5)).toBe('$-1\r\n'.repeat(25));
   });
 
-  it('takes one command at a time of each client while reads hold too much', async () => {
+  it('takes one command at a time of each client while requests hold too much', async () => {
     await openLate();
     await send('GET 0\r\nGET 1\r\n', 2);
     door.store.crowded = true;

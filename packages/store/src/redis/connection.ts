@@ -7,7 +7,7 @@
  *   - they touch a key that an unanswered command writes, or write one that it reads,
  *   - they concern the whole key space, or change how replies are written, and anything is unanswered,
  *   - too many replies are owed, or too many bytes wait for the client to read them,
- *   - any reply is owed, and the node holds too many bytes for the reads of all clients.
+ *   - any reply is owed, and the node holds too many bytes for the reads and writes of all clients.
  * Then the command waits where it lies, and nothing more is read from the socket. So a client sees the effects
  * of its commands in the order it sent them, and its memory here stays bounded.
  *

@@ -5,7 +5,7 @@
  */
 import type { LimitUse, LoopDelay, Node, Store, TcpTransport } from '@rkv/core';
 import type { AdminServer, LoadView } from '../admin/index.ts';
-import type { ByteBudget, TidyCounts } from '../kv/index.ts';
+import type { TidyCounts, ValuesUnderWay } from '../kv/index.ts';
 import type { RedisServer } from '../redis/index.ts';
 import { isLmdbStore } from '../storage/index.ts';
 import { exchangeLoad } from './exchange-view.ts';
@@ -13,7 +13,7 @@ import { exchangeLoad } from './exchange-view.ts';
 export interface LoadParts {
   readonly node: Node;
   readonly transport: TcpTransport;
-  readonly readBytes: ByteBudget;
+  readonly values: ValuesUnderWay;
   readonly tidied: TidyCounts;
   readonly loopDelay: LoopDelay;
   /** Undefined while that door is not open. */
@@ -23,12 +23,12 @@ export interface LoadParts {
 }
 
 export function loadOf(parts: LoadParts): LoadView {
-  const { node, transport, readBytes, tidied, loopDelay, redis, http, store } = parts;
+  const { node, transport, values, tidied, loopDelay, redis, http, store } = parts;
   return {
     limits: [
       ...node.limits(),
       ...transport.limits(),
-      readBytes.limit,
+      ...values.limits(),
       ...(redis === undefined ? [] : redisLimits(redis)),
       ...(http?.limits() ?? []),
     ],

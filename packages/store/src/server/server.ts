@@ -29,7 +29,7 @@ import {
 } from '@rkv/core';
 import { AdminError, AdminServer, type Admin, type LoadView } from '../admin/index.ts';
 import { formatAddress, type Address, type ServerConfig } from '../config/index.ts';
-import { ChangeDesk, kvModule, readBudget, QuorumStore, Service, type Coordinator } from '../kv/index.ts';
+import { ChangeDesk, kvModule, QuorumStore, Service, ValuesUnderWay, type Coordinator } from '../kv/index.ts';
 import { RedisServer } from '../redis/index.ts';
 import { memoryStore } from '../storage/index.ts';
 import { loadIdentity } from './identity.ts';
@@ -172,7 +172,7 @@ class Server implements RunningServer {
   readonly #module: ReturnType<typeof kvModule>;
   readonly #clock: HybridClock;
   readonly #desk = new ChangeDesk();
-  readonly #readBytes = readBudget();
+  readonly #values = new ValuesUnderWay();
   readonly #tidied = { swept: 0, reaped: 0 };
   readonly #loopDelay = new LoopDelay();
   #admin!: NodeAdmin;
@@ -258,7 +258,7 @@ class Server implements RunningServer {
       clusterTime: () => this.#node.clusterTime(),
       port: this.#node.port(this.#module),
       defaults: { r: config.r, w: config.w, timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: VALUE_BYTES_MAX },
-      readBytes: this.#readBytes,
+      values: this.#values,
     };
     this.#desk.attach(coordinator);
     this.#kv = new QuorumStore(coordinator, logger);
@@ -341,7 +341,7 @@ class Server implements RunningServer {
     return loadOf({
       node: this.#node,
       transport: this.#parts.transport,
-      readBytes: this.#readBytes,
+      values: this.#values,
       tidied: this.#tidied,
       loopDelay: this.#loopDelay,
       redis: this.#redis,

@@ -23,7 +23,7 @@ import {
   type ServicePort,
 } from '@rkv/core';
 import { ManualHost } from '../../../core/test/manual-host.ts';
-import { readBudget, type Coordinator, type KvCommand, type KvReply } from '../../src/kv/index.ts';
+import { ValuesUnderWay, type Coordinator, type KvCommand, type KvReply } from '../../src/kv/index.ts';
 import { describeEntry } from './entries.ts';
 
 export interface Sent {
@@ -180,6 +180,6 @@ export function coordinatorOn(
     clusterTime: () => host.now(),
     port,
     defaults: { timeoutMs: 1_000, valueBytesMax: 1_000, ...defaults },
-    readBytes: readBudget(),
+    values: new ValuesUnderWay(),
   };
 }

@@ -56,5 +56,5 @@ export function reading(
     const sent = typeof node === 'string' ? port.to(node) : node;
     port.reply(sent, holding(entry, sent.command.kind === 'get' && sent.command.whole), standIn);
   };
-  return { port, outcomes, failures, hold, readBytes: coordinator.readBytes };
+  return { port, outcomes, failures, hold, readBytes: coordinator.values.reads };
 }

@@ -14,10 +14,10 @@ import {
 import {
   KV_SERVICE,
   ChangeDesk,
-  readBudget,
   placeKey,
   QuorumStore,
   Service,
+  ValuesUnderWay,
   type Coordinator,
   type HeldReply,
   type PutOptions,
@@ -269,7 +269,7 @@ export class KvCluster {
           clusterTime: () => node.clusterTime(),
           port: plant.port?.(node.port(module)) ?? node.port(module),
           defaults: { timeoutMs: 1_000, valueBytesMax: 1 << 20 },
-          readBytes: readBudget(),
+          values: new ValuesUnderWay(),
         };
         desk.attach(coordinator);
         citizen.kv = new QuorumStore(coordinator);

@@ -26,8 +26,8 @@ import {
 import {
   ChangeDesk,
   kvModule,
-  readBudget,
   QuorumStore,
+  ValuesUnderWay,
   type Coordinator,
   type KvCommand,
   type KvReply,
@@ -189,7 +189,7 @@ function becomeReady(
   desk: ChangeDesk,
 ): void {
   const defaults = { timeoutMs: REQUEST_TIMEOUT_MS, valueBytesMax: 1 << 20 };
-  const coordinator: Coordinator = { ...parts, defaults, readBytes: readBudget() };
+  const coordinator: Coordinator = { ...parts, defaults, values: new ValuesUnderWay() };
   desk.attach(coordinator);
   citizen.kv = new QuorumStore(coordinator);
   const port = portWith(parts.port, {
