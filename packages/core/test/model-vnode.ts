@@ -40,6 +40,8 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
   /** Says what became of an item only when this is called. */
   held: (() => void)[] | undefined;
   readonly #items = new Map<string, ModelItem>();
+  /** All of them in their order, until one changes. */
+  #sorted: readonly ModelItem[] | undefined;
 
   constructor(items: readonly ModelItem[] = []) {
     for (const item of items) this.put(item);
@@ -50,13 +52,14 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
     const key = `${item.hashHi}.${item.hashLo}.${item.name}`;
     if ((this.#items.get(key)?.version ?? -1) >= item.version) return false;
     this.#items.set(key, item);
+    this.#sorted = undefined;
     return true;
   }
 
-  get items(): ModelItem[] {
-    return [...this.#items.values()].toSorted(
+  get items(): readonly ModelItem[] {
+    return (this.#sorted ??= [...this.#items.values()].toSorted(
       (a, b) => a.hashHi - b.hashHi || a.hashLo - b.hashLo || (a.name < b.name ? -1 : 1),
-    );
+    ));
   }
 
   merge(bytes: Uint8Array, done: (merged: Merged) => void): void {
@@ -105,9 +108,10 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
   }
 
   itemsAt(hashHi: number, hashLo: number): Uint8Array[] {
-    return this.items
-      .filter((item) => item.hashHi === hashHi && item.hashLo === hashLo)
-      .map((item) => encodeModelItem(item));
+    const found: ModelItem[] = [];
+    for (const item of this.#items.values())
+      if (item.hashHi === hashHi && item.hashLo === hashLo) found.push(item);
+    return found.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((item) => encodeModelItem(item));
   }
 }
 
@@ -116,9 +120,15 @@ function isMeant(name: string, only: WithCopies): boolean {
   return only.perKey.copiesOf(name) >= only.atLeast;
 }
 
-function stateOf(item: ModelItem): [number, number] {
+const states = new WeakMap<ModelItem, readonly [number, number]>();
+
+function stateOf(item: ModelItem): readonly [number, number] {
+  const known = states.get(item);
+  if (known !== undefined) return known;
   const bytes = encodeModelItem(item);
   const digest = new Uint32Array(2);
   digest64(bytes, 0, bytes.length, digest);
-  return [digest[0] as number, digest[1] as number];
+  const state = [digest[0] as number, digest[1] as number] as const;
+  states.set(item, state);
+  return state;
 }

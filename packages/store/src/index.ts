@@ -28,5 +28,6 @@ export * from './kv/index.ts';
 export * from './entry/index.ts';
 export { loadIdentity } from './server/identity.ts';
 export type * from './admin/api.ts';
-export { AdminError } from './admin/index.ts';
+export type * from './admin/load-view.ts';
+export { AdminError, type ErrorFacts } from './admin/admin-error.ts';
 export { lmdbStore, memoryStore, type LmdbStoreInit } from './storage/index.ts';

@@ -28,6 +28,9 @@ export const STAMP_BYTES = 16;
 /** Below or equal to every stamp. Shared: never written into. */
 export const ZERO_STAMP = new Uint8Array(STAMP_BYTES);
 
+/** How far a stamp may lie ahead of a node's wall clock and still move its hybrid clock, ms: rkv's nodes take this. */
+export const DRIFT_LIMIT_MS = 60_000;
+
 const COUNTER_MAX = 0xffff;
 const MS_END = 2 ** 48;
 

@@ -9,6 +9,7 @@
  * Source: Riak Core's riak_core_handoff_manager; rules 9.
  */
 import type { Reader } from '../base/bytes.ts';
+import { describeBytes } from '../base/quantities.ts';
 import type { Timer } from '../contracts/host.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { LimitUse } from '../contracts/limit.ts';
@@ -28,13 +29,7 @@ import { RunningTransfer, type TransferParts } from './running-transfer.ts';
 import { Slices } from './slices.ts';
 import { withSelf } from './self-frames.ts';
 import { Throttle } from './throttle.ts';
-import {
-  describeBytes,
-  nameOf,
-  statusOf,
-  type TransferStatus,
-  type WaitingTransfer,
-} from './transfer-status.ts';
+import { nameOf, statusOf, type TransferStatus, type WaitingTransfer } from './transfer-status.ts';
 
 const TICK_MS = 250;
 /** Hints that could not be forgotten, or came meanwhile, are handed over after a while. */

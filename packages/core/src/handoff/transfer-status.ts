@@ -91,12 +91,3 @@ export function statusOf(
     note,
   };
 }
-
-/** `10 MB`; decimal, as bandwidths are told. */
-export function describeBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let amount = bytes;
-  let unit = 0;
-  for (; amount >= 1_000 && unit < units.length - 1; unit++) amount /= 1_000;
-  return `${amount >= 10 || unit === 0 ? Math.round(amount) : Math.round(amount * 10) / 10} ${units[unit]}`;
-}

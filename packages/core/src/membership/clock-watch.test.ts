@@ -27,8 +27,8 @@ describe('a clock that is wrong', () => {
     const on = new Watched();
     on.pass(60, { a: 0, b: 12_345, c: -3_600_000 });
     expect(on.said).toEqual([
-      'warning: the clock of b is 12.3 s ahead of that of the cluster',
-      'warning: the clock of c is 3600.0 s behind that of the cluster',
+      'warning: the clock of b is 12 s ahead of that of the cluster',
+      'warning: the clock of c is 60 min behind that of the cluster',
     ]);
     on.pass(60, { a: 0, b: 700, c: -3_600_000 });
     expect(on.said).toHaveLength(2);
@@ -43,6 +43,21 @@ describe('a clock that is wrong', () => {
       on.pass(1, { b: 3, c: undefined });
     }
     expect(on.said).toEqual([]);
+  });
+
+  it('of two may be either', () => {
+    const on = new Watched();
+    on.pass(20, { a: 0, b: 5_000 });
+    expect(on.said).toEqual(['warning: the clock of b is 5.0 s ahead of the other']);
+  });
+
+  it('is not called right again when it is not heard any more', () => {
+    const on = new Watched();
+    on.pass(20, { b: 2_000 });
+    on.pass(20, { b: undefined });
+    expect(on.said).toHaveLength(1);
+    on.pass(20, { b: 2_000 });
+    expect(on.said).toHaveLength(2);
   });
 
   it('is named again when its member was gone meanwhile', () => {

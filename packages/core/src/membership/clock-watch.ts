@@ -7,6 +7,7 @@
  *
  * Source: rules 7.
  */
+import { describeTime } from '../base/quantities.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
 
@@ -15,7 +16,7 @@ export const CLOCK_OFF_MS = 1_000;
 /** For so long before it is named, ms. */
 const CERTAIN_AFTER_MS = 10_000;
 
-/** A member, and how far its clock is ahead of the cluster's time, ms. */
+/** A member, and how far its clock is ahead of the cluster's time, ms; undefined: it is not up, and nothing is known. */
 export interface ClockSeen {
   readonly id: NodeId;
   readonly name: string;
@@ -36,11 +37,14 @@ export class ClockWatch {
   look(members: readonly ClockSeen[], now: number): void {
     const ids = new Set(members.map(({ id }) => id));
     for (const id of this.#offSince.keys()) if (!ids.has(id)) this.#forget(id);
-    for (const member of members) this.#lookAt(member, now);
+    // Of two the lower counts, whichever is right.
+    const whose = members.length === 2 ? 'the other' : 'that of the cluster';
+    for (const member of members) this.#lookAt(member, whose, now);
   }
 
-  #lookAt({ id, name, offsetMs }: ClockSeen, now: number): void {
-    const isOff = offsetMs !== undefined && Math.abs(offsetMs) > CLOCK_OFF_MS / (this.#named.has(id) ? 2 : 1);
+  #lookAt({ id, name, offsetMs }: ClockSeen, whose: string, now: number): void {
+    if (offsetMs === undefined) return this.#forget(id);
+    const isOff = Math.abs(offsetMs) > CLOCK_OFF_MS / (this.#named.has(id) ? 2 : 1);
     if (!isOff) {
       if (this.#named.has(id))
         this.#logger.info({ member: name, offsetMs }, `the clock of ${name} is right again`);
@@ -51,8 +55,10 @@ export class ClockWatch {
     if (now - since < CERTAIN_AFTER_MS || this.#named.has(id)) return;
     this.#named.add(id);
     const way = offsetMs > 0 ? 'ahead of' : 'behind';
-    const text = `the clock of ${name} is ${(Math.abs(offsetMs) / 1000).toFixed(1)} s ${way} that of the cluster`;
-    this.#logger.warn({ member: name, offsetMs }, text);
+    this.#logger.warn(
+      { member: name, offsetMs },
+      `the clock of ${name} is ${describeTime(Math.abs(offsetMs))} ${way} ${whose}`,
+    );
   }
 
   #forget(id: NodeId): void {

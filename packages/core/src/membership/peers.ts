@@ -86,8 +86,12 @@ export class Peers {
     return this.#clock.median(now);
   }
 
-  /** How far this member's wall clock is ahead of the cluster's time, ms, as far as was heard; below zero: behind. */
+  /**
+   * How far this member's wall clock is ahead of the cluster's time, ms; below zero: behind. Undefined for one that is not up: what
+   * was heard of it last may have been long on its way.
+   */
   clockOffset(node: NodeId, now: number): number | undefined {
+    if (!this.isUp(node)) return undefined;
     return node === this.#init.self ? this.#clock.ownOffset(now) : this.#clock.offset(node, now);
   }
 

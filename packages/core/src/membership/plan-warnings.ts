@@ -4,6 +4,7 @@
  * The most important first: data that would be lost, or might be; copies of a key that meet on one node or in one place;
  * who is down, and what waits for them; load.
  */
+import { describeCount } from '../base/quantities.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import { bucketsOf } from '../ring/buckets.ts';
 import type { Member, PendingTransfer, RingDocument } from '../ring/document.ts';
@@ -50,7 +51,7 @@ function lostData(document: RingDocument, { isUp, partialOf }: PlanCircumstances
     `hints that ${names} keeps for members who were away are lost with it: writes whose other copies did not arrive`,
     ...healing.map(
       ({ id, name }) =>
-        `${name} has ${counted(partialOf(id), 'partial vnode')} that may lack what ${names} holds: wait until they have healed`,
+        `${name} has ${describeCount(partialOf(id), 'partial vnode')} that may lack what ${names} holds: wait until they have healed`,
     ),
     ...named
       .filter((member) => isUp(member.id))
@@ -75,7 +76,7 @@ function lostRanges(
     else if (kept + quorum <= n) endangered.push(first);
   });
   const where = (ranges: readonly number[]): string =>
-    `${counted(ranges.length, 'range')} of ${owners.length} (n=${n}; ${listed('partition', ranges)})`;
+    `${describeCount(ranges.length, 'range')} of ${owners.length} (n=${n}; ${listed('partition', ranges)})`;
   return [
     ...(lost.length === 0 ? [] : [`DATA LOSS: every copy of ${where(lost)} lies on ${names}`]),
     ...(endangered.length === 0
@@ -121,7 +122,7 @@ function sharedLocations(n: number, document: RingDocument, owners: readonly Nod
   const count = new Set(holders.map(({ id }) => placeOf(id))).size;
   if (count < n && holders.length >= n) {
     return [
-      `n is ${n} and the members stand in ${counted(count, 'location')}: one location holds several copies of a key, ` +
+      `n is ${n} and the members stand in ${describeCount(count, 'location')}: one location holds several copies of a key, ` +
         'and losing it loses them together',
     ];
   }
@@ -164,11 +165,11 @@ function downMembers(
     if (status === 'down') {
       const owned = owners.filter((owner) => owner === id).length;
       return [
-        `${name} is down: its ${counted(owned, 'partition')} stay, and nothing moves to it, until it is back`,
+        `${name} is down: its ${describeCount(owned, 'partition')} stay, and nothing moves to it, until it is back`,
       ];
     }
     const moves = transfers.filter((transfer) => transfer.from === id || transfer.to === id).length;
-    return moves === 0 ? [] : [`${name} is down: ${counted(moves, 'transfer')} wait until it is back`];
+    return moves === 0 ? [] : [`${name} is down: ${describeCount(moves, 'transfer')} wait until it is back`];
   });
 }
 
@@ -184,7 +185,9 @@ function missingServices(
     const moves = transfers.filter((transfer) => transfer.to === id).length;
     const missing = services.filter((service) => own?.includes(service) === false);
     if (moves === 0 || missing.length === 0) return [];
-    return [`${name} does not run ${missing.join(', ')}: ${counted(moves, 'transfer')} wait until it does`];
+    return [
+      `${name} does not run ${missing.join(', ')}: ${describeCount(moves, 'transfer')} wait until it does`,
+    ];
   });
 }
 
@@ -220,8 +223,4 @@ const LISTED_MAX = 12;
 function listed(what: string, which: readonly number[]): string {
   const more = which.length > LISTED_MAX ? ` and ${which.length - LISTED_MAX} more` : '';
   return `${which.length === 1 ? what : `${what}s`} ${which.slice(0, LISTED_MAX).join(', ')}${more}`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${count === 1 ? what : `${what}s`}`;
 }

@@ -130,6 +130,17 @@ const dice = fc.array(
 const allOfIt = (count: number): Throw[] =>
   Array.from({ length: count }, () => ({ steps: 255, finish: true, back: true }));
 
+it('who is invited and has another name is not let in, and neither sent away nor invited again', () => {
+  const document = ring('a b+');
+  const { address } = info('b');
+  expect(wayTo(document, [{ name: 'a' }, { name: 'c', address }])).toEqual({
+    done: false,
+    steps: [],
+    waiting: [`at ${address} is b, not c: write that name, or start c there`],
+  });
+  expect(wayTo(document, [{ name: 'a' }, { name: 'c', address: info('c').address }]).steps).toHaveLength(2);
+});
+
 describe('the members become the wanted ones', () => {
   it('a hundred times, with steps lost on the way', () =>
     fc.assert(

@@ -90,6 +90,9 @@ function cannotComeYet(document: RingDocument, wanted: readonly WantedMember[]):
         ? [`${name} is leaving; once it is gone it can be started anew and let in`]
         : [];
     }
+    const other = joinerAt(document, address);
+    if (other !== undefined)
+      return [`at ${address} is ${other.name}, not ${name}: write that name, or start ${name} there`];
     return address === undefined ? [`${name} is no member: say its address, host:port`] : [];
   });
 }
@@ -124,9 +127,16 @@ function heirOf(
   return { name: heir, joiner: member };
 }
 
+/** Who has asked to join from this address. */
+function joinerAt({ members }: RingDocument, address: string | undefined): Member | undefined {
+  return members.find((member) => member.status === 'joining' && member.address === address);
+}
+
 function invitations(document: RingDocument, wanted: readonly WantedMember[]): WantedStep[] {
   return wanted.flatMap(({ name, address }): WantedStep[] =>
-    address === undefined || memberNamed(document, name) !== undefined
+    address === undefined ||
+    memberNamed(document, name) !== undefined ||
+    joinerAt(document, address) !== undefined
       ? []
       : [{ kind: 'invite', name, address }],
   );
@@ -140,7 +150,11 @@ function farewells(
   return document.members.flatMap((member): WantedStep[] => {
     const { id, name, status } = member;
     if (names.has(name) || status === 'down' || goes(document, member)) return [];
-    if (status === 'joining') return [leave(id, `the join of ${name}, back`)];
+    if (status === 'joining')
+      // Invited under another name: whoever wrote that is told, and it is not sent away to be invited anew.
+      return wanted.some(({ address }) => address === member.address)
+        ? []
+        : [leave(id, `the join of ${name}, back`)];
     const heir = heirOf(document, wanted, name);
     if (heir === undefined) return [leave(id, `that ${name} leave`)];
     if (heir.joiner === undefined) return [];

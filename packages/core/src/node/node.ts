@@ -199,7 +199,6 @@ export class Node {
 
   /** How far that member's own clock is ahead of it, ms; below zero: behind. Undefined: it is not up. */
   clockOffset(node: NodeId): number | undefined {
-    if (!this.isUp(node)) return undefined;
     return this.#membership.peers.clockOffset(node, this.#init.host.monotonic());
   }
 

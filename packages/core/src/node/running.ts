@@ -38,7 +38,7 @@ import { reapAnswerOf } from './reap-questions.ts';
 import { RingView, type ListOf } from './ring-view.ts';
 import { Wholeness } from './wholeness.ts';
 
-/** Also how soon a member that was not ready for a step of a round is asked again. */
+/** Between two looks at reaping, rounds and clocks, ms; so soon a member that was not ready for a step is asked again. */
 const TICK_MS = 1_000;
 
 export interface RunningParts {
@@ -213,8 +213,7 @@ export class Running {
     return this.view.document.members.map(({ id, name }) => ({
       id,
       name,
-      // What was heard last of one that is gone may have been long on its way.
-      offsetMs: this.#parts.membership.isUp(id) ? peers.clockOffset(id, now) : undefined,
+      offsetMs: peers.clockOffset(id, now),
     }));
   }
 

@@ -4,37 +4,9 @@
  * Shapes that scripts rely on: fields may be added, none is renamed without a major version.
  */
 
-import type {
-  ComparedPartition,
-  ConsistencyLevel,
-  ExchangeTotals,
-  LimitUse,
-  LoopDelayFigures,
-  MemberStatus,
-  WantedMember,
-} from '@rkv/core';
-
-/** What is known of a request that did not succeed; fields that do not apply are left out. */
-export interface ErrorFacts {
-  /** True: it surely did not happen. False: it may have, or may yet. */
-  readonly definite?: boolean;
-  /** How many replicas had to answer, how many did, and which nodes those were. */
-  readonly needed?: number;
-  readonly got?: number;
-  readonly from?: readonly string[];
-}
-
-/** An outcome that the operator has to hear about: the code is API, the message is for people. */
-export class AdminError extends Error {
-  readonly code: string;
-  readonly facts: ErrorFacts;
-  constructor(code: string, message: string, facts: ErrorFacts = {}) {
-    super(message);
-    this.name = 'AdminError';
-    this.code = code;
-    this.facts = facts;
-  }
-}
+import type { ComparedPartition, ConsistencyLevel, MemberStatus, WantedMember } from '@rkv/core';
+import type { RequestOptions } from '../kv/api.ts';
+import type { LoadView } from './load-view.ts';
 
 /** A member, as this node sees it. */
 export interface MemberView {
@@ -389,62 +361,6 @@ export interface PingView {
   readonly index: string;
 }
 
-/** Since the door opened, or since CONFIG RESETSTAT. */
-export interface RedisTraffic {
-  readonly connections: number;
-  readonly commands: number;
-  readonly inputBytes: number;
-  readonly outputBytes: number;
-  readonly hits: number;
-  readonly misses: number;
-}
-
-/** Since the start of the node. */
-export interface ClusterTraffic {
-  readonly framesSent: number;
-  readonly framesReceived: number;
-  /** Not taken for want of a connection, or of room in its lane. */
-  readonly framesNotTaken: number;
-  readonly peersUp: number;
-  readonly peersDown: number;
-}
-
-/** What this node has compared with others since it started. */
-export interface ExchangeLoad extends Readonly<ExchangeTotals> {
-  /** Of the pairs of copies that this node compares. */
-  readonly partitions: readonly ComparedPartition[];
-  readonly differing: number;
-  /** How long ago the copies were found alike that have waited longest for it; undefined: some never were. */
-  readonly oldestMs: number | undefined;
-}
-
-/** How busy this node is, known without asking another one. */
-export interface LoadView {
-  readonly limits: readonly LimitUse[];
-  readonly loopDelay: LoopDelayFigures;
-  /** Requests that this node coordinates. */
-  readonly openRequests: number;
-  /** Of this node to others. */
-  readonly transfers: { readonly active: number; readonly waiting: number };
-  readonly exchange: ExchangeLoad;
-  /** Entries that were over, since the node started: expired ones that became tombstones, tombstones that were removed. */
-  readonly tidied: { readonly swept: number; readonly reaped: number };
-  /** While it has a Redis door. */
-  readonly redis?: RedisTraffic;
-  readonly cluster: ClusterTraffic;
-  /** Where the store is on disk. */
-  readonly store?: StoreLoad;
-}
-
-/** What this node's store has committed since it was opened, and how long that took in the last ten seconds. */
-export interface StoreLoad {
-  readonly commits: number;
-  readonly seconds: number;
-  readonly meanMs: number;
-  readonly maxMs: number;
-  readonly trouble: string | undefined;
-}
-
 /** Where a command was answered: the reply of the tutorial's service. */
 export interface Whereabouts {
   readonly node: string;
@@ -452,17 +368,8 @@ export interface Whereabouts {
   readonly index: string;
 }
 
-/** Levels of one request; what is left out is as the node's defaults say. */
-export interface KvOptions {
-  readonly r?: number;
-  readonly w?: number;
-  readonly pr?: number;
-  readonly pw?: number;
-  readonly dw?: number;
-  readonly notfoundOk?: boolean;
-  readonly timeoutMs?: number;
-  /** By this name all nodes that have to do with it log the request. */
-  readonly trace?: string;
+/** Of one request; what is left out is as the node's defaults say. */
+export interface KvOptions extends RequestOptions {
   /** Ask for the vnode that answered (the tutorial's one-vnode service) instead of the quorum path. */
   readonly where?: boolean;
 }

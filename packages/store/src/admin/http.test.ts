@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { type LimitUse, silentLogger } from '@rkv/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { mapAdmin, ring, status } from '../../test/admin/map-admin.ts';
-import { type Admin, AdminError } from './api.ts';
+import { AdminError } from './admin-error.ts';
+import type { Admin } from './api.ts';
 import { AdminServer, type AdminServerLimits } from './http.ts';
 
 let server: AdminServer;

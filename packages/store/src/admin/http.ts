@@ -14,7 +14,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { LimitUse, Logger } from '@rkv/core';
 import { isLoopback } from '../config/address.ts';
-import { type Admin, AdminError, type ErrorFacts } from './api.ts';
+import { AdminError, type ErrorFacts } from './admin-error.ts';
+import type { Admin } from './api.ts';
 import { Query } from './query.ts';
 import { adminRoutes, type Answer, json, type Method, type Routes } from './routes.ts';
 

@@ -8,7 +8,8 @@
 import { uptime } from 'node:process';
 import { getHeapStatistics } from 'node:v8';
 import type { LimitUse } from '@rkv/core';
-import type { Admin, LoadView, RedisTraffic, StoreLoad } from './api.ts';
+import type { Admin } from './api.ts';
+import type { LoadView, RedisTraffic, StoreLoad } from './load-view.ts';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 

@@ -4,7 +4,7 @@
  * A key is bytes, so `%ff` is the byte 0xff and nothing is ever replaced by U+FFFD: values are percent-decoded to
  * latin1 strings, one char per byte, which is what keys are everywhere. Text is those bytes read as UTF-8.
  */
-import { AdminError } from './api.ts';
+import { AdminError } from './admin-error.ts';
 
 export class Query {
   readonly path: string;

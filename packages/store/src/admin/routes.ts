@@ -7,7 +7,8 @@
 import { isUtf8 } from 'node:buffer';
 import * as v from 'valibot';
 import { TIMEOUT_MS_MAX } from '../kv/api.ts';
-import { type Admin, AdminError, type KvOptions } from './api.ts';
+import { AdminError } from './admin-error.ts';
+import type { Admin, KvOptions } from './api.ts';
 import { describeFrontPage } from './front-page.ts';
 import { describeMetrics, METRICS_TYPE } from './metrics.ts';
 import { decodeHex, type Query } from './query.ts';

@@ -1,7 +1,6 @@
 /** Whether copies are alike, as operators read it: in one sentence, and as a table by partition. */
+import { describeCount, describeTime } from '@rkv/core';
 import type { ExchangeView } from '../admin/api.ts';
-import { counted } from './describe.ts';
-import { describeTime } from './describe-transfers.ts';
 
 type Compared = ExchangeView['partitions'][number];
 
@@ -9,7 +8,9 @@ type Compared = ExchangeView['partitions'][number];
 export function describeExchange({ partitions, differing, paused, failed }: ExchangeView): string {
   return [
     capitalized(describeAlike(partitions, failed.length > 0)),
-    ...(differing === 0 ? [] : [`${counted(differing, 'pair')} of copies differ and are being mended.`]),
+    ...(differing === 0
+      ? []
+      : [`${describeCount(differing, 'pair')} of copies differ and are being mended.`]),
     ...(paused.length === 0 ? [] : [`Paused at ${paused.map((name) => `'${name}'`).join(', ')}.`]),
     ...failed.map(({ node, reason }) => `'${node}' was not heard: ${reason}.`),
   ].join('\n');
@@ -19,7 +20,7 @@ function describeAlike(partitions: readonly Compared[], isPart: boolean): string
   const of = isPart ? 'Of what the members that answered compare: ' : '';
   if (partitions.length === 0) return `${of}there are no two copies of anything to compare.`;
   const known = partitions.flatMap(({ alikeMs }) => (alikeMs === null ? [] : [alikeMs]));
-  const mended = `${counted(
+  const mended = `${describeCount(
     partitions.reduce((sum, partition) => sum + partition.mended, 0),
     'item',
   )} mended.`;

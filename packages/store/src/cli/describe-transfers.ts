@@ -1,5 +1,5 @@
 /** Transfers as operators read them: what moves as arrow and bar, what waits with its reason and for how long. */
-import { describeBytes } from '@rkv/core';
+import { describeBytes, describeTime } from '@rkv/core';
 import type { LimitsView, TransfersView } from '../admin/api.ts';
 
 const BAR_WIDTH = 50;
@@ -66,12 +66,6 @@ function describeBar(part: number): string {
 
 function centred(text: string): string {
   return ' '.repeat(Math.max(0, Math.floor((BAR_WIDTH + 2 - text.length) / 2))) + text;
-}
-
-export function describeTime(ms: number): string {
-  const seconds = Math.max(1, Math.round(ms / 1_000));
-  if (seconds < 120) return `${seconds} s`;
-  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }
 
 /** A table of the limits per node. */

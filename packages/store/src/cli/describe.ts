@@ -1,7 +1,7 @@
 /**
  * What operators read: the views of a node as text, in the manner of Riak's console.
  */
-import { describeMembership, describeRing, type MemberStatus } from '@rkv/core';
+import { describeCount, describeMembership, describeRing, type MemberStatus } from '@rkv/core';
 import type { KeyView, PlanView, RingView, StatusView, Whereabouts } from '../admin/api.ts';
 
 const WIDTH = 79;
@@ -143,7 +143,7 @@ function describeTransition(
     '',
     `Transfers of this transition: ${transfers.length}`,
     ...pairs.map(
-      ({ from, to, count }) => `  ${counted(count, 'transfer')} from ${quote(from)} to ${quote(to)}`,
+      ({ from, to, count }) => `  ${describeCount(count, 'transfer')} from ${quote(from)} to ${quote(to)}`,
     ),
     ...copied,
   ];
@@ -155,7 +155,7 @@ function describePairs(moves: Transition['reassigned']): string[] {
     const pair = `from ${quote(from)} to ${quote(to)}`;
     counts.set(pair, (counts.get(pair) ?? 0) + 1);
   }
-  return [...counts].map(([pair, count]) => `  ${counted(count, 'partition')} ${pair}`);
+  return [...counts].map(([pair, count]) => `  ${describeCount(count, 'partition')} ${pair}`);
 }
 
 /** What claim can say for its ring. */
@@ -179,11 +179,7 @@ function describeCounts(counts: Transition['certificate']['counts']): string {
   const having = new Map<number, number>();
   for (const { count } of counts) having.set(count, (having.get(count) ?? 0) + 1);
   const sorted = [...having].toSorted(([a], [b]) => a - b);
-  return sorted.map(([count, members]) => `${count} (${counted(members, 'member')})`).join(', ');
-}
-
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+  return sorted.map(([count, members]) => `${count} (${describeCount(members, 'member')})`).join(', ');
 }
 
 export function describeKey(view: KeyView): string {
@@ -216,7 +212,7 @@ function describeReplica(replica: KeyView['replicas'][number]): string {
   const { state, version, versionAt, valueBytes, expiresAt, expired, vnode, hintFor, damaged, why } = replica;
   const details = [
     versionAt === undefined ? undefined : `of ${versionAt}`,
-    valueBytes === undefined || state !== 'value' ? undefined : counted(valueBytes, 'byte'),
+    valueBytes === undefined || state !== 'value' ? undefined : describeCount(valueBytes, 'byte'),
     expiresAt === undefined ? undefined : `${expired === true ? 'expired' : 'expires'} ${expiresAt}`,
     vnode === 'partial' ? 'partial vnode' : undefined,
     hintFor === undefined || state === 'none' ? undefined : `hint for ${quote(hintFor)}`,

@@ -1,7 +1,7 @@
 /** `rkv doctor`: what is wrong with the cluster, or will be, and what to do about it. */
+import { describeCount } from '@rkv/core';
 import type { Command } from 'commander';
 import type { DoctorView, Finding } from '../admin/api.ts';
-import { counted } from './describe.ts';
 import { Invocation } from './invocation.ts';
 import { Refusal, type Terminal } from './terminal.ts';
 
@@ -17,7 +17,7 @@ async function examine(invocation: Invocation): Promise<void> {
   invocation.tell(view, () => describeFindings(view));
   const wrong = view.findings.filter(({ severity }) => severity === 'wrong').length;
   if (wrong > 0)
-    throw new Refusal('unwell', `${counted(wrong, 'thing')} ${wrong === 1 ? 'is' : 'are'} wrong`);
+    throw new Refusal('unwell', `${describeCount(wrong, 'thing')} ${wrong === 1 ? 'is' : 'are'} wrong`);
 }
 
 /** A paragraph for each finding. */

@@ -1,7 +1,8 @@
 /** The command line and the HTTP door of one node, together: what one asks the other answers. */
 import { silentLogger } from '@rkv/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Admin, AdminError, type Finding } from '../admin/api.ts';
+import { AdminError } from '../admin/admin-error.ts';
+import type { Admin, Finding } from '../admin/api.ts';
 import { AdminServer } from '../admin/http.ts';
 import { rkv } from './program.ts';
 

@@ -1,7 +1,7 @@
 /** `rkv scrub`: have every node look at all that it holds; `rkv scrub status`: what was found. */
+import { describeTime } from '@rkv/core';
 import type { Command } from 'commander';
 import type { ScrubbedVnode, ScrubView } from '../admin/api.ts';
-import { describeTime } from './describe-transfers.ts';
 import { Invocation } from './invocation.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -136,12 +136,12 @@ describe('exchange', () => {
     answer = view;
     expect((await run('exchange')).out).toBe(
       [
-        'Partition  Pairs  Alike    Mended  Service',
-        '0          3      4 s ago  0       rkv',
-        '1          3      9 s ago  12      rkv',
-        '2          3      not yet  0       rkv      n3 is down',
+        'Partition  Pairs  Alike      Mended  Service',
+        '0          3      4.0 s ago  0       rkv',
+        '1          3      9.2 s ago  12      rkv',
+        '2          3      not yet    0       rkv      n3 is down',
         '',
-        'The copies of 2 of 3 partitions were alike within the last 9 s; 12 items mended.',
+        'The copies of 2 of 3 partitions were alike within the last 9.2 s; 12 items mended.',
         '',
       ].join('\n'),
     );

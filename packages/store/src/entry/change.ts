@@ -41,6 +41,13 @@ export type Change =
       readonly returns: boolean;
     };
 
+/** Of values in a change: what it writes, and what it compares with. */
+export function changeBytes(change: Change): number {
+  const written = 'value' in change ? change.value.length : 0;
+  const isCompared = 'when' in change && typeof change.when === 'object' && change.when.kind === 'equals';
+  return isCompared ? written + change.when.value.length : written;
+}
+
 /**
  * What must be of the expiry that is there: none, some, or that the new one is later or earlier; never is later than all.
  * some_earlier: some, and the new one is earlier.

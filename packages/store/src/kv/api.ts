@@ -44,9 +44,6 @@ export interface RequestLevels {
   readonly dw?: number;
 }
 
-/** In the order in which they stand on the wire. */
-export const LEVELS = ['r', 'w', 'pr', 'pw', 'dw'] as const satisfies readonly (keyof RequestLevels)[];
-
 /** Per request, within the n and level of the key's bucket. A change reads at r and pr, and writes at w, pw and dw. */
 export interface RequestOptions extends RequestLevels {
   /** False: a replica that holds nothing is no answer to a read while another may hold something. Left out: it is one. */
@@ -121,6 +118,8 @@ export interface CountSink {
 export interface KvStore {
   /** So much is held for requests under way that who waits for an answer had better not ask for more before it has come. */
   readonly crowded: boolean;
+  /** True: writes under way hold too much for another one; `wake` is called, once, when some of them have ended. */
+  awaitsRoom(wake: () => void): boolean;
   /** The cluster's clock, ms since 1970: keys expire by it. */
   now(): number;
   /** The latest version among r replicas. */

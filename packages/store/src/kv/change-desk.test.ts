@@ -176,6 +176,33 @@ describe('a line', () => {
   });
 });
 
+describe('a line that was left behind', () => {
+  const moved = (on: Desk): void => {
+    on.run('one', changing('k', appending('v')));
+    on.run('two', changing('k', appending('w')));
+    on.run('three', changing('k'));
+    on.port.adopt('bbbbbbbb');
+    on.port.fail(on.port.sent[0] as Sent);
+    on.port.host.endTurn();
+  };
+
+  it('is run no more: others run what comes now, and of two at one time one would be lost', () => {
+    const on = new Desk();
+    moved(on);
+    expect(on.told).toEqual([expect.stringMatching(/^one: /), 'two: refused moved']);
+  });
+
+  it('is run when it comes here all the same: who asks knows no better', () => {
+    const on = new Desk();
+    on.port.adopt('bbbbbbbb');
+    on.run('one', changing('k', appending('v')));
+    on.run('two', changing('k', appending('w')));
+    on.port.fail(on.port.sent[0] as Sent);
+    on.port.host.endTurn();
+    expect(on.port.sent).toHaveLength(2);
+  });
+});
+
 describe('a change is refused', () => {
   it('before the node is up', () => {
     const on = new Desk();

@@ -8,7 +8,7 @@
 import type { ReplyToken } from '@rkv/core';
 import type { ChangeCommand, ChangeResult, KvReply } from './commands.ts';
 import { ConfirmedStates } from './confirmed-states.ts';
-import { bucketOfKey, type Coordinator } from './coordinator.ts';
+import { bucketOfKey, listOf, type Coordinator } from './coordinator.ts';
 import { Deadline } from './deadline.ts';
 import { EventualChange } from './eventual-change.ts';
 import { timeoutFailure } from './failure.ts';
@@ -19,6 +19,8 @@ interface Waiting {
   readonly deadline: Deadline;
   readonly held: () => Uint8Array | undefined;
   readonly token: ReplyToken<KvReply>;
+  /** When it came this node was the first of the key's list that is up. */
+  readonly wasFirst: boolean;
 }
 
 /** Changes of one key that wait for the one that is run: at a millisecond each a second's worth, which is how long they wait. */
@@ -48,7 +50,7 @@ export class ChangeDesk {
     if (coordinator.port.full) return token.refuse('overload');
     const deadline = new Deadline(coordinator.host, command.timeoutMs);
     const line = this.#lines.get(command.key);
-    const waiting = { command, deadline, held, token };
+    const waiting = { command, deadline, held, token, wasFirst: isFirst(coordinator, command) };
     if (line === undefined) {
       this.#lines.set(command.key, [waiting]);
       this.#begin(coordinator, waiting);
@@ -57,8 +59,11 @@ export class ChangeDesk {
   }
 
   #begin(coordinator: Coordinator, waiting: Waiting): void {
-    const { command, deadline, held } = waiting;
+    const { command, deadline, held, token, wasFirst } = waiting;
     const { key, change, strict, levels } = command;
+    // Nothing is done yet, and those that come now are run elsewhere.
+    if (!strict && change.kind !== 'read' && wasFirst && !isFirst(coordinator, command))
+      return this.#next(coordinator, key, () => token.refuse('moved'));
     if (deadline.isOver)
       return this.#finish(coordinator, waiting, { kind: 'failure', failure: timeoutFailure() });
     const placed = { key, hashHi: command.hashHi, hashLo: command.hashLo };
@@ -76,13 +81,22 @@ export class ChangeDesk {
   }
 
   #finish(coordinator: Coordinator, { command, token }: Waiting, result: ChangeResult): void {
-    const { key } = command;
+    this.#next(coordinator, command.key, () => token.reply({ kind: 'changed', result }));
+  }
+
+  /** The first of this line has had its turn. */
+  #next(coordinator: Coordinator, key: string, tell: () => void): void {
     const line = this.#lines.get(key) as Waiting[];
     line.shift();
     const [next] = line;
     if (next === undefined) this.#lines.delete(key);
     // What is answered at once must not pile up on the stack, however long the line.
     else coordinator.host.defer(() => this.#begin(coordinator, next));
-    token.reply({ kind: 'changed', result });
+    tell();
   }
+}
+
+function isFirst(coordinator: Coordinator, command: ChangeCommand): boolean {
+  const { n } = bucketOfKey(coordinator, command.key);
+  return listOf(coordinator, command, n).replicas[0]?.node === coordinator.port.self;
 }

@@ -2,15 +2,15 @@
  * One change, as the node that was asked for it sees it: brought to the key's proposer, and its answer brought back.
  *
  * The proposer is the first node of the key's list that is up, so that the changes of a key mostly meet at one place. Who
- * refuses has done nothing, and the next is asked; when all have, all are asked again after a moment. A
+ * refuses has done nothing, and the next is asked; when all have, all are asked again after a moment. But a change of an eventual
+ * key goes to no second node while the first is up: it ends as overload there, or waits for room on the way. A
  * proposer that took the change and is not heard of any more may have made it: nobody else is asked to, unless it is a read.
  *
  * Source: rules 8.
  */
 import type { CountedList, Refusal, Replica, ReplicaRequest, RequestId } from '@rkv/core';
-import type { Change } from '../entry/change.ts';
+import { changeBytes, type Change } from '../entry/change.ts';
 import {
-  LEVELS,
   type ChangeSink,
   type Failure,
   type FailureCode,
@@ -27,7 +27,8 @@ import {
   type PlacedKey,
 } from './coordinator.ts';
 import { Deadline } from './deadline.ts';
-import { levelFailure, proposerFailure } from './failure.ts';
+import { proposerFailure } from './failure.ts';
+import { levelFailure, levelsOf } from './levels.ts';
 import { codeOf, isFinal } from './refusals.ts';
 
 /** Between two times that all of them are asked, ms. */
@@ -70,7 +71,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
   begin(): void {
     const failure = this.#levelFailure();
     if (failure !== undefined) return this.#sink.onFailure(failure);
-    this.#coordinator.values.writeBytes += this.#valueBytes;
+    this.#coordinator.values.beginWrite(changeBytes(this.#change));
     this.#start();
   }
 
@@ -84,12 +85,20 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
 
   onRefused(_at: number, why: Refusal): void {
     this.#refusal = why;
+    if (why === 'overload' && this.#needsOnePlace) return this.#fail('overload', false);
     this.#askNext();
   }
 
   onFailed(_at: number, sent: boolean): void {
-    if (!sent || this.#change.kind === 'read') return this.#askNext();
-    this.#fail('unreachable', true);
+    if (this.#change.kind === 'read') return this.#askNext();
+    if (sent) return this.#fail('unreachable', true);
+    if (this.#needsOnePlace) this.#askLater();
+    else this.#askNext();
+  }
+
+  /** Of an eventual key: another node would run it beside what stands in line at the first, and one of two would be lost. */
+  get #needsOnePlace(): boolean {
+    return !this.#strict && this.#change.kind !== 'read';
   }
 
   onAlarm(): void {
@@ -116,10 +125,6 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     this.#ask(0);
   }
 
-  get #valueBytes(): number {
-    return 'value' in this.#change ? this.#change.value.length : 0;
-  }
-
   #levelFailure(): Failure | undefined {
     const { level, n } = bucketOfKey(this.#coordinator, this.#placed.key);
     if (level === 'strict') return undefined;
@@ -144,7 +149,8 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
       change: this.#change,
       strict: this.#strict,
       timeoutMs: Math.max(1, remaining - WAY_BACK_MS),
-      ...(this.#levels !== undefined && { levels: this.#levels }),
+      // A strict key has its majority, and a node of an older version does not know such a command.
+      ...(this.#levels !== undefined && !this.#strict && { levels: this.#levels }),
     };
     port.send(this.#id, at, this.#list.replicas[at] as Replica, command, remaining);
   }
@@ -154,10 +160,15 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
     const { port } = this.#coordinator;
     const next = this.#asked + 1;
     if (next < this.#list.replicas.length && this.#refusal !== 'moved') return this.#ask(next);
-    this.#asked = -1;
     if (isFinal(this.#refusal)) return this.#fail(codeOf(this.#refusal), false);
     if (this.#refusal === 'moved' && port.epoch > this.#epoch) return this.#start();
-    port.alarm(this.#id, Math.min(RETRY_MS, this.#deadline.remainingMs));
+    this.#askLater();
+  }
+
+  /** Whoever is first by then. */
+  #askLater(): void {
+    this.#asked = -1;
+    this.#coordinator.port.alarm(this.#id, Math.min(RETRY_MS, this.#deadline.remainingMs));
   }
 
   #fail(code: FailureCode, inDoubt: boolean): void {
@@ -169,13 +180,7 @@ export class ChangeRequest implements ReplicaRequest<KvReply> {
 
   #end(): void {
     this.#done = true;
-    this.#coordinator.values.writeBytes -= this.#valueBytes;
+    this.#coordinator.values.endWrite(changeBytes(this.#change));
     this.#coordinator.port.close(this.#id);
   }
-}
-
-/** Those that are asked for; undefined: none. */
-function levelsOf(options: RequestOptions = {}): RequestLevels | undefined {
-  const asked = LEVELS.filter((level) => options[level] !== undefined);
-  return asked.length === 0 ? undefined : Object.fromEntries(asked.map((level) => [level, options[level]]));
 }

@@ -30,7 +30,6 @@ import {
 } from '@rkv/core';
 import { problemOf } from '../entry/check.ts';
 import { payloadStart, sectionsAt } from '../entry/layout.ts';
-import { LEVELS, type RequestLevels } from './api.ts';
 import {
   readAnswer,
   readChange,
@@ -39,6 +38,7 @@ import {
   writeChange,
   writeFailure,
 } from './change-wire.ts';
+import { readLevels, writeLevels } from './levels.ts';
 import {
   KV_COMMAND,
   STATE_AT,
@@ -123,19 +123,6 @@ function decodeInspected(input: ByteReader): InspectedReply {
     damage,
     inFlight: (flags & IN_FLIGHT) !== 0,
   };
-}
-
-function writeLevels(levels: RequestLevels, out: ByteWriter): void {
-  for (const level of LEVELS) out.u8(levels[level] ?? 0);
-}
-
-function readLevels(input: ByteReader): RequestLevels {
-  const levels: { [level in (typeof LEVELS)[number]]?: number } = {};
-  for (const level of LEVELS) {
-    const count = input.u8();
-    if (count > 0) levels[level] = count;
-  }
-  return levels;
 }
 
 /** Whoever looks into it finds its fields within it. */

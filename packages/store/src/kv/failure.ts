@@ -1,6 +1,6 @@
 /** Saying why a request failed: what it needed, what it got, and whether it surely did nothing. */
 import { isTraceId, memberName, type QuorumCount, type Quorum, type RingDocument } from '@rkv/core';
-import type { Failure, FailureCode, RequestOptions } from './api.ts';
+import type { Failure, FailureCode } from './api.ts';
 
 export interface FailureFacts {
   readonly verb: 'read' | 'write';
@@ -63,25 +63,6 @@ const KEY_BYTES_MAX = 1024 * 1024;
 export function sizeFailure(key: string, valueBytes: number, valueBytesMax: number): Failure | undefined {
   if (key.length > KEY_BYTES_MAX) return tooLarge('key', key.length, KEY_BYTES_MAX);
   return valueBytes > valueBytesMax ? tooLarge('value', valueBytes, valueBytesMax) : undefined;
-}
-
-const READ_LEVELS = ['r', 'pr'] as const;
-const WRITE_LEVELS = ['w', 'pw', 'dw'] as const;
-
-/** Why these levels cannot be had of a key with n replicas, whoever is up; undefined: they can. */
-export function levelFailure(
-  verb: 'read' | 'write',
-  options: RequestOptions | undefined,
-  n: number,
-): Failure | undefined {
-  if (options === undefined) return undefined;
-  for (const level of verb === 'read' ? READ_LEVELS : WRITE_LEVELS) {
-    const needed = options[level] ?? 0;
-    if (needed <= n) continue;
-    const message = `this ${verb} asks for ${level}=${needed}, and n=${n} for this key: there are no more replicas; nothing was done`;
-    return { code: 'bad_request', message, needed, got: 0, from: [], definite: true };
-  }
-  return undefined;
 }
 
 /** Why a request is not traced by this name; undefined: it may be. */

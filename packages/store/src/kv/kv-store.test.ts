@@ -2,6 +2,7 @@ import { latin1Decode, latin1Encode } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { coordinatorOn } from '../../test/kv/manual-port.ts';
 import { VnodePort } from '../../test/kv/vnode-port.ts';
+import type { Change } from '../entry/change.ts';
 import { QuorumStore } from './kv-store.ts';
 
 function stage(owners = 'abcabcab') {
@@ -28,7 +29,9 @@ function stage(owners = 'abcabcab') {
       onMissing: () => told.push('missing'),
       ...failed,
     });
-  return { port, told, put, remove, get };
+  const change = (key: string, wanted: Change): void =>
+    kv.change(key, wanted, undefined, { onChanged: () => told.push('changed'), ...failed });
+  return { port, told, put, remove, get, change };
 }
 
 describe('the store', () => {
@@ -101,6 +104,14 @@ describe('the store', () => {
       'too_large, definite: the key has 1048577 bytes, and this node takes at most 1048576',
       'too_large, definite: the key has 1048577 bytes, and this node takes at most 1048576',
     ]);
+  });
+
+  it('refuses a value and what it is compared with that are too large together: they go in one frame', () => {
+    const { told, change } = stage();
+    const half = latin1Encode('v'.repeat(501));
+    const when = { kind: 'equals' as const, value: half };
+    change('k', { kind: 'set', value: half, when, until: 0, returns: false });
+    expect(told).toEqual(['too_large, definite: the value has 1002 bytes, and this node takes at most 1000']);
   });
 
   it('leaves no request open behind it', () => {

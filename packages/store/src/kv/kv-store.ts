@@ -13,8 +13,7 @@ import type {
   WriteSink,
 } from './api.ts';
 import { bucketOfKey, type Coordinator } from './coordinator.ts';
-import type { Change } from '../entry/change.ts';
-import { ALWAYS } from '../entry/change.ts';
+import { ALWAYS, changeBytes, type Change } from '../entry/change.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import { ChangeRequest } from './change-request.ts';
 import { roomFailure, sizeFailure, traceFailure } from './failure.ts';
@@ -46,6 +45,10 @@ export class QuorumStore implements KvStore {
 
   get crowded(): boolean {
     return this.#coordinator.values.crowded;
+  }
+
+  awaitsRoom(wake: () => void): boolean {
+    return this.#coordinator.values.awaitsRoom(wake);
   }
 
   get(key: string, options: RequestOptions | undefined, sink: ReadSink): void {
@@ -101,7 +104,8 @@ export class QuorumStore implements KvStore {
   }
 
   change(key: string, change: Change, options: RequestOptions | undefined, sink: ChangeSink): void {
-    const failure = this.#refusal(key, 'value' in change ? change.value.length : 0);
+    // Both go to the node that runs it in one frame.
+    const failure = this.#refusal(key, changeBytes(change));
     if (failure !== undefined) return sink.onFailure(failure);
     if (options?.trace !== undefined) return this.#tracedChange(key, change, options, options.trace, sink);
     new ChangeRequest(this.#coordinator, key, change, options, sink).begin();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { holding } from '../../test/kv/entries.ts';
+import type { Sent } from '../../test/kv/manual-port.ts';
 import { dead, late, nothing, old, reading } from '../../test/kv/reading.ts';
 
 describe('who answers after the read was answered', () => {
@@ -68,6 +69,18 @@ describe('who answers after the read was answered', () => {
       expect(on.port.news()).toEqual([]);
       expect([on.port.table.open, on.readBytes.bytes]).toEqual([0, 0]);
     }
+  });
+
+  it('and the request is over then, whatever the ring becomes', () => {
+    const on = reading('bcdbcdbc', { options: { r: 1 } });
+    on.port.host.advance(60);
+    on.port.reply('c', holding(late, false));
+    on.port.refuse(on.port.sent.at(-1) as Sent, 'moved');
+    on.hold('b', late);
+    expect(on.outcomes).toEqual(['late']);
+    on.port.adopt('bcdbcdbc');
+    on.port.host.advance(2_000);
+    expect([on.port.table.open, on.readBytes.bytes]).toEqual([0, 0]);
   });
 
   it('with r=1 it is any of the others', () => {

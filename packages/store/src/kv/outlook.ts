@@ -16,7 +16,7 @@ import {
 import type { Failure, RequestOptions } from './api.ts';
 import type { RequestDefaults } from './coordinator.ts';
 import { majorityOf, quorumFor } from './coordinator.ts';
-import { levelFailure } from './failure.ts';
+import { levelFailure } from './levels.ts';
 import type { Inspection } from './inspection.ts';
 import { primariesSuffice } from './read-request.ts';
 

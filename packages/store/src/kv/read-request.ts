@@ -33,7 +33,8 @@ import {
 import type { FailureCode, ReadSink, RequestOptions } from './api.ts';
 import { STATE_END, type HeldReply, type KvReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
-import { failureOf, levelFailure } from './failure.ts';
+import { failureOf } from './failure.ts';
+import { levelFailure } from './levels.ts';
 import { LateAnswers } from './late-answers.ts';
 import { sendLate } from './late-copies.ts';
 import { codeOf } from './refusals.ts';
@@ -43,7 +44,7 @@ const HEDGE_MS = 50;
 const RESTARTS_MAX = 2;
 /** How long who has not spoken is waited for once the read is answered, ms, */
 const LATE_MS = 1_000;
-/** and what all reads of the node may hold for that: a small part of what holds up clients. */
+/** unless all open reads of the node hold more than this by then: a small part of what holds up clients. */
 const LATE_BYTES_MAX = 16 * 1024 * 1024;
 const NOBODY: readonly Replica[] = [];
 
@@ -183,7 +184,7 @@ export class ReadRequest implements ReplicaRequest<KvReply> {
   }
 
   onRingChanged(): void {
-    if (!this.#parked) return;
+    if (this.#done || !this.#parked) return;
     this.#parked = false;
     this.#startAnew();
   }

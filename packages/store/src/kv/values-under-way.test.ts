@@ -83,9 +83,9 @@ it('a change counts what it brings until its proposer has answered', () => {
 describe('they are crowded', () => {
   it('by more than eight mebibytes of writes', () => {
     const values = new ValuesUnderWay();
-    values.writeBytes = 8 * MEBIBYTE;
+    values.beginWrite(8 * MEBIBYTE);
     expect(values.crowded).toBe(false);
-    values.writeBytes++;
+    values.beginWrite(1);
     expect(values.crowded).toBe(true);
   });
 
@@ -95,5 +95,30 @@ describe('they are crowded', () => {
     expect(values.crowded).toBe(false);
     values.reads.bytes++;
     expect(values.crowded).toBe(true);
+  });
+});
+
+describe('who would write', () => {
+  it('waits while writes are crowded, and is woken once, when they are not any more', () => {
+    const values = new ValuesUnderWay();
+    const woken: string[] = [];
+    const awaits = (name: string): boolean => values.awaitsRoom(() => woken.push(name));
+    values.beginWrite(8 * MEBIBYTE);
+    expect(awaits('nobody')).toBe(false);
+    values.beginWrite(100);
+    values.beginWrite(50);
+    expect([awaits('one'), awaits('two')]).toEqual([true, true]);
+    values.endWrite(50);
+    expect(woken).toEqual([]);
+    values.endWrite(100);
+    expect(woken).toEqual(['one', 'two']);
+    values.endWrite(8 * MEBIBYTE);
+    expect(woken).toHaveLength(2);
+  });
+
+  it('does not wait for reads', () => {
+    const values = new ValuesUnderWay();
+    values.reads.bytes = 100 * MEBIBYTE;
+    expect(values.awaitsRoom(() => undefined)).toBe(false);
   });
 });

@@ -1,9 +1,10 @@
 /**
- * Values that a node holds for requests that are not answered yet: those that reads have been given, and those that writes spread.
+ * Values that a node holds for open requests: those that reads have been given, and those that writes spread.
  *
- * Clients are slowed down by it rather than refused. Who sends many requests and waits for none of them fills
- * the lanes to the other nodes faster than they empty, and a lane that is full takes no frame: a burst of large values
- * would fail although every node is well. So a door that has a choice begins no more while these are crowded.
+ * Clients are slowed down by it first; only a read beyond four times as much is refused. Who sends many requests and waits for
+ * none of them, and many who send one each, fill the lanes to the other nodes faster than they empty, and a lane that is
+ * full takes no frame: a burst of large values would fail although every node is well. So a door begins no more while these are
+ * crowded: of who is owed an answer nothing, and of who is not no write.
  */
 import type { LimitUse } from '@rkv/core';
 import { ByteBudget } from './byte-budget.ts';
@@ -21,12 +22,38 @@ const WRITE_BYTES_CROWDED = 8 * 1024 * 1024;
 export class ValuesUnderWay {
   /** Copies in open reads. */
   readonly reads = new ByteBudget('read_bytes', READ_BYTES_MAX);
+  #writeBytes = 0;
+  readonly #waiting: (() => void)[] = [];
+
   /** Values in open writes, each counted once, bytes. */
-  writeBytes = 0;
+  get writeBytes(): number {
+    return this.#writeBytes;
+  }
+
+  beginWrite(bytes: number): void {
+    this.#writeBytes += bytes;
+  }
+
+  endWrite(bytes: number): void {
+    this.#writeBytes -= bytes;
+    if (this.#waiting.length === 0 || this.#areWritesCrowded) return;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** True: open writes hold too much for another one; `wake` is called, once, when some of them have ended. */
+  awaitsRoom(wake: () => void): boolean {
+    if (!this.#areWritesCrowded) return false;
+    this.#waiting.push(wake);
+    return true;
+  }
 
   /** So much that no more should be begun before some of it has ended. */
   get crowded(): boolean {
-    return this.writeBytes > WRITE_BYTES_CROWDED || this.reads.bytes > READ_BYTES_CROWDED;
+    return this.#areWritesCrowded || this.reads.bytes > READ_BYTES_CROWDED;
+  }
+
+  get #areWritesCrowded(): boolean {
+    return this.#writeBytes > WRITE_BYTES_CROWDED;
   }
 
   limits(): readonly LimitUse[] {

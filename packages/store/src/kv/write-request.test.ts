@@ -1,61 +1,24 @@
-/**
- * One write and its replicas, which say what the test says. This node is a; the key `k` lies on the first three of the
- * ring, and the clock of this node stands at 1000, so that what it writes is `1000:v`.
- */
+/** One write and its replicas, on the stage of test/kv/writing.ts. */
 import { stampMs, type Refusal } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
 import { stampOf } from '../../test/kv/entries.ts';
-import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
+import { coordinatorOn, type ManualPort, type Sent } from '../../test/kv/manual-port.ts';
 import { ringFor } from '../../test/kv/ring-for.ts';
-import { expiryMs, VERSION_AT } from '../entry/layout.ts';
-import type { Failure, PutOptions, RequestOptions } from './api.ts';
+import { existed, laterAt, merged, tooLateAt, writing } from '../../test/kv/writing.ts';
+import { expiryMs } from '../entry/layout.ts';
+import type { RequestOptions } from './api.ts';
 import type { KvReply } from './commands.ts';
-import { WriteRequest, type WriteWatcher } from './write-request.ts';
-
-const merged: KvReply = { kind: 'merged', existed: false, untilMs: 0, later: undefined };
-const existed: KvReply = { ...merged, existed: true };
-const laterAt = (time: number): KvReply => ({ ...merged, later: stampOf(time) });
-const tooLateAt = (time: number): KvReply => ({ ...merged, later: stampOf(time), tooLate: true });
-
-interface Given {
-  readonly n?: number;
-  readonly down?: string;
-  /** Left out: this node's clock. */
-  readonly clusterTime?: number;
-}
-
-function stage(owners = 'abcabcab', { n = 3, down = '', clusterTime }: Given = {}) {
-  const port = new ManualPort(ringFor('k', owners), n);
-  for (const node of down) port.down.add(node);
-  const shipped = coordinatorOn(port);
-  const coordinator =
-    clusterTime === undefined ? shipped : { ...shipped, clusterTime: (): number => clusterTime };
-  const outcomes: string[] = [];
-  const failures: Failure[] = [];
-  const sink: WriteWatcher = {
-    onFirst: (replica) => outcomes.push(`first ${replica.node}`),
-    onWritten: (existed, entry) =>
-      outcomes.push(`written ${stampMs(entry, VERSION_AT)}${existed ? ', existed' : ''}`),
-    onFailure: (failure) => {
-      failures.push(failure);
-      outcomes.push(`${failure.code}${failure.definite ? ', definite' : ''}`);
-    },
-  };
-  const put = (options?: PutOptions): void =>
-    new WriteRequest(coordinator).put('k', Uint8Array.of(118), options, sink);
-  const remove = (options?: RequestOptions): void => new WriteRequest(coordinator).delete('k', options, sink);
-  return { port, outcomes, failures, put, remove, coordinator };
-}
+import { WriteRequest } from './write-request.ts';
 
 describe('a write', () => {
   it('goes to all replicas, the one on this node first, and is done when w count', () => {
-    const { port, put } = stage('bcabcabc');
+    const { port, put } = writing('bcabcabc');
     put();
     expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at b', 'merge k 1000:v at c']);
   });
 
   it('names who answered first, and whether something was there', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     port.reply('c', existed);
     expect(outcomes).toEqual([]);
@@ -67,13 +30,13 @@ describe('a write', () => {
   });
 
   it('of a delete is a tombstone', () => {
-    const { port, remove } = stage();
+    const { port, remove } = writing();
     remove();
     expect(port.news()[0]).toBe('merge k 1000:- at a');
   });
 
   it('goes to all though this node answers at once and is enough', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     port.here = () => merged;
     put({ w: 1 });
     expect(port.news()).toHaveLength(3);
@@ -81,7 +44,7 @@ describe('a write', () => {
   });
 
   it("counts distinct nodes: two copies on one machine are one machine's word", () => {
-    const { port, outcomes, put } = stage('aabaabaa');
+    const { port, outcomes, put } = writing('aabaabaa');
     port.here = () => merged;
     put();
     expect(outcomes).toEqual([]);
@@ -90,7 +53,7 @@ describe('a write', () => {
   });
 
   it('is answered by stand-ins where primaries are down', () => {
-    const { port, put } = stage('abcdabcd', { down: 'bc' });
+    const { port, put } = writing('abcdabcd', { down: 'bc' });
     put();
     expect(port.news()).toEqual(['merge k 1000:v at a', 'merge k 1000:v at a!', 'merge k 1000:v at d!']);
   });
@@ -101,7 +64,7 @@ describe('a write', () => {
     ['more primaries than there are', {}, { w: 1, pw: 4 }, 'bad_request'],
     ['more disks than there are', {}, { w: 1, dw: 4 }, 'bad_request'],
   ])('that cannot succeed is refused at once, and surely did not happen: %s', (_, given, options, code) => {
-    const { port, outcomes, put } = stage('abcdabcd', given);
+    const { port, outcomes, put } = writing('abcdabcd', given);
     put(options);
     expect(outcomes).toEqual([`${code}, definite`]);
     expect(port.sent).toEqual([]);
@@ -109,7 +72,7 @@ describe('a write', () => {
   });
 
   it('waits for primaries where they are asked for; a partial one is none', () => {
-    const { port, outcomes, put } = stage('abcdabcd');
+    const { port, outcomes, put } = writing('abcdabcd');
     put({ w: 2, pw: 2 });
     port.reply('a', merged);
     port.reply('b', merged, true);
@@ -119,7 +82,7 @@ describe('a write', () => {
   });
 
   it('with dw asks everybody to answer once it is flushed, and counts no fewer than dw', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put({ w: 1, dw: 2 });
     expect(port.sent.map(({ command }) => command)).toMatchObject(
       Array.from({ length: 3 }, () => ({ flushed: true })),
@@ -131,7 +94,7 @@ describe('a write', () => {
   });
 
   it('without dw asks nobody for that', () => {
-    const { port, put } = stage();
+    const { port, put } = writing();
     put({ w: 1, dw: 0 });
     expect(port.sent.map(({ command }) => command)).toMatchObject(
       Array.from({ length: 3 }, () => ({ flushed: false })),
@@ -144,7 +107,7 @@ describe('a write', () => {
   ])(
     'that fails of %s says how many were needed, who answered, and that it may be written',
     (_, options, words) => {
-      const { port, failures, put } = stage('abcdabcd');
+      const { port, failures, put } = writing('abcdabcd');
       put(options);
       port.reply('c', merged, options.pw !== undefined);
       port.fail('a');
@@ -157,7 +120,7 @@ describe('a write', () => {
   );
 
   it('whose primaries can no longer suffice fails at once, before the last has spoken', () => {
-    const { port, outcomes, put } = stage('abcdabcd');
+    const { port, outcomes, put } = writing('abcdabcd');
     put({ w: 1, pw: 3 });
     port.reply('a', merged);
     port.fail('b');
@@ -165,7 +128,7 @@ describe('a write', () => {
   });
 
   it('to nobody is no write: at least one replica answers', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put({ w: 0 });
     expect(outcomes).toEqual([]);
     port.reply('c', merged);
@@ -192,27 +155,30 @@ describe('whether it surely did not happen', () => {
       { w: 1 },
       [failUnsent, refuse('read_only'), refuse('read_only')],
     ],
-    ['nobody was sent it', 'unreachable, definite', { w: 1 }, [failUnsent, failUnsent, failUnsent]],
+    ['nobody was sent it', 'overload, definite', { w: 1 }, [failUnsent, failUnsent, failUnsent]],
     ['one may have got it', 'overload', { w: 1 }, [refuse('overload'), failSent, refuse('overload')]],
     ['one stored it', 'overload', { w: 2 }, [say(merged), refuse('overload'), refuse('overload')]],
     ['one holds a later version', 'overload', { w: 3 }, [say(merged), say(merged), refuse('overload')]],
     ['one has not answered yet', 'overload', { w: 2 }, [refuse('overload'), refuse('overload')]],
     ['a store failed under it', 'unreachable', { w: 1 }, [failSent, failSent, failSent]],
     [
-      'an answer of another kind',
-      'unreachable',
+      'an answer of another kind, and no room to the others',
+      'overload',
       { w: 1 },
       [say({ kind: 'pong', n: 1 }), failUnsent, failUnsent],
     ],
   ])('%s: %s', (_, outcome, options, plays) => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put(options);
+    for (const node of 'abc') if (plays['abc'.indexOf(node)] === failUnsent) port.unreachable.add(node);
     plays.forEach((play, i) => play(port, 'abc'[i] as string));
+    // Who was not sent it is tried again until the time is up.
+    if (plays.includes(failUnsent)) port.host.advance(1_000);
     expect(outcomes.at(-1)).toBe(outcome);
   });
 
   it('too few in time: whoever was sent it may yet store it', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     port.reply('a', merged);
     port.host.advance(999);
@@ -223,7 +189,7 @@ describe('whether it surely did not happen', () => {
   });
 
   it('says what it needed, what it got and from whom', () => {
-    const { port, failures, put } = stage();
+    const { port, failures, put } = writing();
     put({ w: 3, timeoutMs: 100 });
     port.reply('b', merged);
     port.host.advance(200);
@@ -243,7 +209,7 @@ describe('whether it surely did not happen', () => {
 
 describe('a later version', () => {
   it('held by a replica: the write is stamped above it and sent anew', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     port.news();
     port.reply('b', laterAt(5_000));
@@ -254,7 +220,7 @@ describe('a later version', () => {
   });
 
   it('held here: nobody else hears of the first stamp', () => {
-    const { port, put } = stage();
+    const { port, put } = writing();
     let first = true;
     port.here = () => {
       const reply = first ? laterAt(5_000) : merged;
@@ -271,7 +237,7 @@ describe('a later version', () => {
   });
 
   it('answers to the first stamp count for nothing', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     const old = port.to('c');
     port.reply('b', laterAt(5_000));
@@ -283,7 +249,7 @@ describe('a later version', () => {
   });
 
   it('is outrun at most twice, then the write stands as it is: the other writer came second', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     for (const time of [5_000, 6_000, 7_000]) port.reply('b', laterAt(time));
     expect(port.news().filter((line) => line.endsWith('at b'))).toEqual([
@@ -296,7 +262,7 @@ describe('a later version', () => {
   });
 
   it('of a replica that did not take it makes no write, however often it was stamped anew', () => {
-    const { port, outcomes, put } = stage('bcabcabc');
+    const { port, outcomes, put } = writing('bcabcabc');
     put();
     port.reply('b', laterAt(2_000));
     port.reply('c', laterAt(3_000));
@@ -311,7 +277,7 @@ describe('a later version', () => {
   });
 
   it('of a late copy that was not taken is left with another replica', () => {
-    const { port } = stage();
+    const { port } = writing();
     const sink = { onWritten: () => {}, onFailure: () => {} };
     new WriteRequest(coordinatorOn(port)).put('k', Uint8Array.of(118), undefined, sink);
     port.reply('a', merged);
@@ -322,7 +288,7 @@ describe('a later version', () => {
   });
 
   it("beyond the clock's limit is outrun all the same, and does not drag the clock along", () => {
-    const { port, coordinator, put } = stage();
+    const { port, coordinator, put } = writing();
     put();
     port.news();
     port.reply('b', laterAt(90_000_000));
@@ -333,7 +299,7 @@ describe('a later version', () => {
   });
 
   it('of a delete as of a value', () => {
-    const { port, remove } = stage();
+    const { port, remove } = writing();
     remove();
     port.news();
     port.reply('b', laterAt(5_000));
@@ -341,7 +307,7 @@ describe('a later version', () => {
   });
 
   it('the deadline stays', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     port.host.advance(600);
     port.reply('b', laterAt(5_000));
@@ -352,7 +318,7 @@ describe('a later version', () => {
   });
 
   it('what was there before is not the write itself', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     port.reply('a', merged);
     port.reply('b', laterAt(5_000));
@@ -370,7 +336,7 @@ describe('a write on a key that has expired', () => {
       [1_000, 'written 1000'],
       [1_001, 'written 1000, existed'],
     ] as const) {
-      const { port, outcomes, put } = stage();
+      const { port, outcomes, put } = writing();
       put();
       for (const node of 'ab') port.reply(node, until(untilMs));
       expect(outcomes.at(-1)).toBe(outcome);
@@ -378,7 +344,7 @@ describe('a write on a key that has expired', () => {
   });
 
   it('by a slow clock is stamped above the moment', () => {
-    const { port, outcomes, put } = stage('abcabcab', { clusterTime: 9_000 });
+    const { port, outcomes, put } = writing('abcabcab', { clusterTime: 9_000 });
     put();
     port.news();
     port.reply('b', until(8_000));
@@ -391,7 +357,7 @@ describe('a write on a key that has expired', () => {
     [5_000, 8_000],
     [8_500, 8_500],
   ])('and a later version at %i held there: one new stamp, %i, is above both', (time, above) => {
-    const { port, put } = stage('abcabcab', { clusterTime: 9_000 });
+    const { port, put } = writing('abcabcab', { clusterTime: 9_000 });
     put();
     port.news();
     port.reply('b', { ...until(8_000), later: stampOf(time) } as KvReply);
@@ -399,7 +365,7 @@ describe('a write on a key that has expired', () => {
   });
 
   it('is a delete like any other', () => {
-    const { port, remove } = stage('abcabcab', { clusterTime: 9_000 });
+    const { port, remove } = writing('abcabcab', { clusterTime: 9_000 });
     remove();
     port.news();
     port.reply('b', until(8_000));
@@ -407,7 +373,7 @@ describe('a write on a key that has expired', () => {
   });
 
   it('by a slow clock, before the moment by that of the cluster, stays', () => {
-    const { port, put } = stage('abcabcab', { clusterTime: 7_999 });
+    const { port, put } = writing('abcabcab', { clusterTime: 7_999 });
     put();
     port.news();
     port.reply('b', until(8_000));
@@ -417,7 +383,7 @@ describe('a write on a key that has expired', () => {
 
 describe('an expiry', () => {
   it('goes with the value, and with it again under another stamp', () => {
-    const { port, put } = stage();
+    const { port, put } = writing();
     put({ untilMs: 2_000 });
     const momentsSent = (): number[] =>
       port.sent.map(({ command }) => (command.kind === 'merge' ? expiryMs(command.entry) : -1));
@@ -431,7 +397,7 @@ describe('an expiry', () => {
 
 describe('a partition that moves', () => {
   it('is followed to the new ring, under the same stamp', () => {
-    const { port, outcomes, put } = stage('abcdabcd');
+    const { port, outcomes, put } = writing('abcdabcd');
     put();
     port.refuse('b', 'moved');
     port.refuse('c', 'moved');
@@ -446,7 +412,7 @@ describe('a partition that moves', () => {
   });
 
   it('a hint kept for the new owner counts for nothing, and makes the outcome unsure', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put({ w: 1 });
     for (const node of 'ab') port.refuse(node, 'moved');
     port.keep('c');
@@ -456,7 +422,7 @@ describe('a partition that moves', () => {
   });
 
   it('whatever the last of the old ring say while the new one is waited for', () => {
-    const { port, outcomes, put } = stage('abcdabcd');
+    const { port, outcomes, put } = writing('abcdabcd');
     put();
     port.refuse('b', 'moved');
     port.refuse('c', 'moved');
@@ -470,7 +436,7 @@ describe('a partition that moves', () => {
 
   it('an answer under the old ring is none under the new one', () => {
     // While d is down the list is 1@b 2@b 0@c!, then 0@d 1@b 2@b: in second place stands b, with another partition.
-    const { port, outcomes, put } = stage('dbbcdbbc', { down: 'd' });
+    const { port, outcomes, put } = writing('dbbcdbbc', { down: 'd' });
     put({ w: 3 });
     const [first, second] = port.sent as [Sent, Sent];
     port.refuse(first, 'moved');
@@ -483,7 +449,7 @@ describe('a partition that moves', () => {
   });
 
   it('as long as there is time, and if nothing was stored anywhere that is sure', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put({ w: 1 });
     for (const node of 'abc') port.refuse(node, 'moved');
     port.host.advance(999);
@@ -493,7 +459,7 @@ describe('a partition that moves', () => {
   });
 
   it('a node that comes or goes is a reason to look again', () => {
-    const { port, outcomes, put } = stage('abcdabcd');
+    const { port, outcomes, put } = writing('abcdabcd');
     put();
     port.refuse('b', 'moved');
     port.refuse('c', 'moved');
@@ -505,7 +471,7 @@ describe('a partition that moves', () => {
   });
 
   it('does not matter where the others are enough', () => {
-    const { port, outcomes, put } = stage();
+    const { port, outcomes, put } = writing();
     put();
     port.refuse('b', 'moved');
     port.reply('a', merged);
@@ -516,7 +482,7 @@ describe('a partition that moves', () => {
 
 describe('a copy that does not come after the others sufficed', () => {
   function written(owners = 'abcdabcd') {
-    const play = stage(owners);
+    const play = writing(owners);
     play.port.here = (_, { role }) => (role === 'primary' ? merged : undefined);
     play.put();
     play.port.reply('b', merged);
@@ -542,7 +508,7 @@ describe('a copy that does not come after the others sufficed', () => {
   });
 
   it('is left with another replica where it is this node that failed', () => {
-    const { port, outcomes, put } = stage('abcdabcd');
+    const { port, outcomes, put } = writing('abcdabcd');
     put();
     port.reply('b', merged);
     port.reply('c', merged);
@@ -553,7 +519,7 @@ describe('a copy that does not come after the others sufficed', () => {
   });
 
   it('is left with a node that has taken a copy, not with one that has not', () => {
-    const { port, put } = stage('bcdbcdbc');
+    const { port, put } = writing('bcdbcdbc');
     put();
     port.reply('b', merged);
     port.reply('c', merged);

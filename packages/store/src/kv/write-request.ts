@@ -8,7 +8,8 @@
  * did not take it, since it comes too late for what was deleted there, acknowledges nothing, however often it was stamped.
  *
  * A write that no longer can succeed fails at once and says whether it surely did nothing. One that was refused
- * because the partition moved waits for the newer ring and goes there under the same stamp.
+ * because the partition moved waits for the newer ring and goes there under the same stamp; one whose copies found no room on the
+ * way to nodes that are up waits for some.
  *
  * Once it is answered it waits for the other copies. One that does not come is left as a hint: with this node where it
  * has taken a copy of its own, or with another that has. Or else the copies that sufficed would be all there is, and the
@@ -33,13 +34,16 @@ import { expiryMs, payloadStart, STRING, typeOf, VERSION_AT } from '../entry/lay
 import type { FailureCode, PutOptions, RequestOptions, WriteSink } from './api.ts';
 import type { KvReply, MergedReply } from './commands.ts';
 import { bucketOfKey, listOf, putPlace, quorumFor, type Coordinator } from './coordinator.ts';
-import { failureOf, levelFailure } from './failure.ts';
+import { failureOf } from './failure.ts';
+import { levelFailure } from './levels.ts';
 import { sendLate } from './late-copies.ts';
 import { codeOf } from './refusals.ts';
 
 const RESTAMPS_MAX = 2;
 /** One that was not taken is no write yet. What it must be above rises every few seconds at most. */
 const LATE_RESTAMPS_MAX = 5;
+/** Between two looks whether a copy that had no room on the way finds some now, ms. */
+const ROOM_MS = 10;
 const NO_ENTRY: Uint8Array = new Uint8Array(0);
 const NO_OPTIONS: RequestOptions = {};
 
@@ -79,6 +83,10 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   /** Some replica may have stored something. */
   #reached = false;
   #refusal: Refusal | undefined;
+  /** Bits of replicas that were not sent it: there was no room, or no connection yet. */
+  #unsent = 0;
+  /** They are to be sent it in a moment. */
+  #awaitsRoom = false;
   /** Waiting for a newer ring: the partition has moved. */
   #parked = false;
   /** The ring that the present round was sent under. */
@@ -161,6 +169,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   onFailed(at: number, sent: boolean, crowded = false): void {
     if (sent) this.#reached = true;
+    else this.#unsent |= 1 << at;
     if (crowded) this.#refusal ??= 'overload';
     this.#count.failed(at);
     this.#judge();
@@ -175,13 +184,17 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
   }
 
   onAlarm(): void {
+    const isOver = this.#coordinator.host.monotonic() >= this.#deadline;
+    if (this.#awaitsRoom && !isOver) return this.#sendUnsent();
     if (this.#written) return this.#end();
+    if (this.#awaitsRoom) this.#count.spent |= this.#unsent;
     if (!this.#count.settled) this.#reached = true;
-    this.#fail('timeout');
+    this.#fail(this.#awaitsRoom ? codeOf(this.#refusal ?? 'overload') : 'timeout');
   }
 
+  /** Or somebody came or went: whoever was waited for may be down. */
   onRingChanged(): void {
-    if (!this.#parked) return;
+    if (!this.#parked && (!this.#awaitsRoom || this.#written)) return;
     this.#parked = false;
     this.#sendAnew();
   }
@@ -217,12 +230,12 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#written = false;
     this.#done = false;
     this.#openBytes = entry.length;
-    values.writeBytes += entry.length;
+    values.beginWrite(entry.length);
     this.#id = port.open(this);
     this.#send();
     if (this.#done) return;
     this.#deadline = host.monotonic() + this.#timeoutMs();
-    port.alarm(this.#id, this.#timeoutMs());
+    this.#setAlarm();
   }
 
   #send(): void {
@@ -230,6 +243,8 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     const { w, pw, dw } = this.#options ?? NO_OPTIONS;
     const list = listOf(this.#coordinator, this.#command, this.#n);
     this.#sending = false;
+    this.#unsent = 0;
+    this.#awaitsRoom = false;
     this.#sentEpoch = port.epoch;
     this.#list = list;
     this.#quorum = quorumFor(list, this.#n, w, defaults.w, pw, dw);
@@ -293,11 +308,36 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
       return;
     }
     // Parked: it is sent anew once the newer ring is here, whatever the last of the old one say.
-    if (this.#count.possible || this.#parked) return;
+    if (this.#count.possible || this.#parked || this.#mayAwaitRoom()) return;
     // It can fail before everybody has spoken: whoever has not may have stored it.
     if (!this.#count.settled) this.#reached = true;
     if (this.#refusal === 'moved') return this.#followTheRing();
     this.#fail(codeOf(this.#refusal));
+  }
+
+  /** Whether it can still succeed if those who were not sent it are sent it in a moment; then they are. */
+  #mayAwaitRoom(): boolean {
+    if (this.#unsent === 0) return false;
+    const { spent } = this.#count;
+    this.#count.spent &= ~this.#unsent;
+    this.#awaitsRoom = this.#count.possible;
+    if (this.#awaitsRoom) this.#setAlarm();
+    else this.#count.spent = spent;
+    return this.#awaitsRoom;
+  }
+
+  #sendUnsent(): void {
+    const { port } = this.#coordinator;
+    const unsent = this.#unsent;
+    this.#unsent = 0;
+    this.#awaitsRoom = false;
+    this.#setAlarm();
+    this.#sending = true;
+    this.#list.replicas.forEach((replica, at) => {
+      if ((unsent & (1 << at)) !== 0) port.send(this.#id, at, replica, this.#command, this.#remainingMs());
+    });
+    this.#sending = false;
+    this.#judge();
   }
 
   /** The newer ring may have come before the refusals of the older one. */
@@ -314,7 +354,12 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     port.close(this.#id);
     this.#id = port.open(this);
     this.#send();
-    if (!this.#done) port.alarm(this.#id, this.#remainingMs());
+    if (!this.#done) this.#setAlarm();
+  }
+
+  #setAlarm(): void {
+    const remaining = this.#remainingMs();
+    this.#coordinator.port.alarm(this.#id, this.#awaitsRoom ? Math.min(ROOM_MS, remaining) : remaining);
   }
 
   #succeed(): void {
@@ -326,8 +371,9 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
 
   /** Nobody waits for it any more. */
   #uncount(): void {
-    this.#coordinator.values.writeBytes -= this.#openBytes;
+    const bytes = this.#openBytes;
     this.#openBytes = 0;
+    this.#coordinator.values.endWrite(bytes);
   }
 
   /** Written, and whoever has not taken its copy by now will not. */

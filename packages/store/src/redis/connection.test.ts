@@ -160,6 +160,19 @@ describe('commands with many keys', () => {
     expect(door.store.values.get('k599')?.toString()).toBe('v599');
   });
 
+  it('with large values begin the next when one has answered, while too much is under way', async () => {
+    await openLate();
+    const value = 'v'.repeat(30_000);
+    door.store.crowded = true;
+    await send(multibulk('MSET', 'a', value, 'b', value, 'c', value), 1);
+    await answer(0, 1);
+    door.store.crowded = false;
+    await answer(0, 1);
+    await answer(0, 0);
+    expect(await client.receive(5)).toBe('+OK\r\n');
+    expect(door.store.values.get('c')?.toString()).toBe(value);
+  });
+
   it('begin nothing more after a failure, wait for what is under way, and say whether anything happened', async () => {
     await openLate();
     const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
@@ -202,6 +215,23 @@ describe('memory stays bounded', () => {
     await answer(1, 2);
     await answer(0, 2);
     expect(begun()).toEqual(['get 3', 'get 5']);
+    other.socket.destroy();
+  });
+
+  it('begins no write while writes hold too much, of nobody, and every other command', async () => {
+    await openLate();
+    door.store.hopers = [];
+    const other = await RawClient.open(door.port);
+    client.send('SET 0 v\r\n');
+    other.send('PING\r\nGET 1\r\nINCR 2\r\n');
+    expect(await other.receive(7)).toBe('+PONG\r\n');
+    await until(() => door.store.waiting.length === 1 && door.store.hopers?.length === 2);
+    expect(begun()).toEqual(['get 1']);
+    const hopers = door.store.hopers;
+    door.store.hopers = undefined;
+    for (const wake of hopers) wake();
+    await until(() => door.store.waiting.length === 3);
+    expect(begun()).toEqual(['get 1', expect.any(String), expect.any(String)]);
     other.socket.destroy();
   });
 

@@ -7,7 +7,8 @@
  *   - they touch a key that an unanswered command writes, or write one that it reads,
  *   - they concern the whole key space, or change how replies are written, and anything is unanswered,
  *   - too many replies are owed, or too many bytes wait for the client to read them,
- *   - any reply is owed, and the node holds too many bytes for the reads and writes of all clients.
+ *   - any reply is owed, and the node holds too many bytes for the reads and writes of all clients,
+ *   - they write, and the writes of all clients hold too many bytes.
  * Then the command waits where it lies, and nothing more is read from the socket. So a client sees the effects
  * of its commands in the order it sent them, and its memory here stays bounded.
  *
@@ -107,6 +108,8 @@ export class Connection implements Session, Guest {
 
   /** A command lies ready in the parser and may not begin yet. */
   #waiting = false;
+  /** The store is to say when there is room for a write. */
+  #awaitsRoom = false;
   /** No more commands are taken; the connection closes when all replies are given. */
   #ending = false;
   /** Commands on keys are answered with `STOPPING`. */
@@ -263,7 +266,7 @@ export class Connection implements Session, Guest {
       if (this.#waiting) break;
     }
     if (this.#waiting && !this.#ending) {
-      if (!this.#socket.isPaused() && this.#mustPause()) this.door.traffic.paused++;
+      if (!this.#socket.isPaused() && (this.#awaitsRoom || this.#mustPause())) this.door.traffic.paused++;
       this.#socket.pause();
     } else if (this.#socket.isPaused()) this.#socket.resume();
   }
@@ -295,11 +298,18 @@ export class Connection implements Session, Guest {
     return replies.owed >= owedRepliesMax || replies.heldBytes > outputPauseBytes;
   }
 
+  #mustAwaitRoom(): boolean {
+    this.#awaitsRoom ||= this.door.kv.awaitsRoom(() => {
+      this.#awaitsRoom = false;
+      this.door.wake(this);
+    });
+    return this.#awaitsRoom;
+  }
+
   #beginKnown(command: Command): boolean {
-    if (this.#refusing && command.kind !== 'local') {
-      const writes = command.kind === 'write' || (command.kind !== 'read' && command.writes);
-      return this.#refuse(failureReply(STOPPING, writes));
-    }
+    if (this.#refusing && command.kind !== 'local')
+      return this.#refuse(failureReply(STOPPING, writesKeys(command)));
+    if (writesKeys(command) && this.#mustAwaitRoom()) return false;
     switch (command.kind) {
       case 'read':
         return this.#beginRead(command, this.#parser.text(1));
@@ -447,4 +457,9 @@ export class Connection implements Session, Guest {
     this.door.traffic.overflowed++;
     this.cut(`${unsent} bytes of output not read`);
   }
+}
+
+function writesKeys(command: Command): boolean {
+  if (command.kind === 'write') return true;
+  return (command.kind === 'many' || command.kind === 'cluster') && command.writes;
 }

@@ -14,6 +14,7 @@ import {
   bucketOf,
   Buckets,
   bucketsAfter,
+  describeCount,
   haveSameProperties,
   type AdminRequest,
   type BucketChange,
@@ -22,21 +23,16 @@ import {
   type RequestResult,
   type RingDocument,
 } from '@rkv/core';
-import {
-  AdminError,
-  type BucketChanged,
-  type BucketView,
-  type BucketWanted,
-  type TransfersView,
-} from '../admin/api.ts';
+import { AdminError } from '../admin/admin-error.ts';
+import type { BucketChanged, BucketView, BucketWanted, TransfersView } from '../admin/api.ts';
 import { findKeys, type Coordinator, type FoundKeys } from '../kv/index.ts';
+import { refusalError } from './refusal-error.ts';
 
 export interface BucketAdminParts {
   readonly node: Pick<Node, 'document' | 'isUp' | 'ringReady'>;
   readonly coordinator: Coordinator;
   transfers(): Promise<TransfersView>;
   request(request: AdminRequest): Promise<RequestResult>;
-  refusalError(result: RequestResult): AdminError;
 }
 
 /** How long the members are waited for, and how often it is looked. */
@@ -60,7 +56,7 @@ export class BucketAdmin {
     const was = bucketOf(document, prefix);
     const to = wanted && { n: wanted.n ?? was.n, level: wanted.level ?? was.level };
     const after = bucketsAfter(document, { prefix, to });
-    if ('kind' in after) throw this.#parts.refusalError(after);
+    if ('kind' in after) throw refusalError(after);
     const will = bucketOf({ buckets: after }, prefix);
     const isOther = !haveSameProperties(was, will);
     const meant = meantBy(document, after, prefix);
@@ -80,7 +76,7 @@ export class BucketAdmin {
 
   async #agree(change: BucketChange, was: BucketProperties): Promise<number> {
     const result = await this.#parts.request({ kind: 'bucket', ...change, was });
-    if (result.kind !== 'done') throw this.#parts.refusalError(result);
+    if (result.kind !== 'done') throw refusalError(result);
     return result.epoch;
   }
 
@@ -103,12 +99,12 @@ export class BucketAdmin {
     if (live > 0)
       throw new AdminError(
         'keys_exist',
-        `${counted(live, 'key')} ${meant.text}, and their properties cannot change; delete them first`,
+        `${describeCount(live, 'key')} ${meant.text}, and their properties cannot change; delete them first`,
       );
     if (stale > 0)
       throw new AdminError(
         'keys_exist',
-        `${counted(stale, 'key')} ${meant.text} no more, but some copy has not heard of it; ` +
+        `${describeCount(stale, 'key')} ${meant.text} no more, but some copy has not heard of it; ` +
           'ask again when the copies have been compared (rkv exchange)',
       );
   }
@@ -142,7 +138,7 @@ export class BucketAdmin {
       const { live, stale } = await this.#find(meant);
       if (live + stale === 0) return [];
       return [
-        `${counted(live + stale, 'key')} ${meant.text}: written while this was agreed, perhaps with the properties of ` +
+        `${describeCount(live + stale, 'key')} ${meant.text}: written while this was agreed, perhaps with the properties of ` +
           'before; write what matters again',
       ];
     } catch (error) {
@@ -187,8 +183,4 @@ function textOf(prefix: string): string {
 
 function hexOf(prefix: string): string {
   return Buffer.from(prefix, 'latin1').toString('hex');
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { tombstoneAt } from '../../test/kv/entries.ts';
 import { coordinatorOn } from '../../test/kv/manual-port.ts';
 import { VnodePort } from '../../test/kv/vnode-port.ts';
-import { AdminError, type BucketChanged, type TransfersView } from '../admin/api.ts';
+import type { AdminError } from '../admin/admin-error.ts';
+import type { BucketChanged, TransfersView } from '../admin/api.ts';
 import { placeKey } from '../kv/index.ts';
 import { BucketAdmin, type BucketAdminParts } from './bucket-admin.ts';
 
@@ -54,7 +55,6 @@ class Stage {
         port.setBuckets({ prefix, n, level: 'eventual' });
         return { kind: 'done', epoch: port.epoch };
       },
-      refusalError: ({ kind }) => new AdminError(kind, 'refused'),
     });
     let outcome: BucketChanged | string | undefined;
     const told = admin.change(prefix, { n }).then(

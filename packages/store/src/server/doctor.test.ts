@@ -166,7 +166,7 @@ describe('a cluster', () => {
           },
         },
       },
-      ['look: 2 transfers (ownership, n1 to n2: n2 is full) wait for 90.0 s.'],
+      ['look: 2 transfers (ownership, n1 to n2: n2 is full) wait for 90 s.'],
     ],
     [
       'copies that are not compared, or not alike for long; not who is away',
@@ -249,6 +249,7 @@ describe('a cluster', () => {
         symptoms: {
           limits: [
             { limit: 'handoff_out', used: 4, max: 4 },
+            { limit: 'write_bytes', used: 9, max: 8 },
             { limit: 'handoff_in', used: 0, max: 0 },
             { limit: 'redis_command_bytes', max: 9 },
           ],
@@ -257,9 +258,19 @@ describe('a cluster', () => {
       [],
     ],
     [
-      'a limit that is nearly reached',
-      { symptoms: { limits: [{ limit: 'redis_clients', used: 95, max: 100 }] } },
-      ['look: redis_clients of this node is at 95 of 100.'],
+      'a limit that is nearly reached, beyond which is refused',
+      {
+        symptoms: {
+          limits: [
+            { limit: 'redis_clients', used: 95, max: 100 },
+            { limit: 'pool_jobs', used: 1_000, max: 1_000 },
+          ],
+        },
+      },
+      [
+        'look: redis_clients of this node is at 95 of 100.',
+        'look: pool_jobs of this node is at 1000 of 1000.',
+      ],
     ],
   ])('%s', (_, ills, expected) => {
     expect(told(ills)).toEqual(expected);

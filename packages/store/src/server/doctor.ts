@@ -2,11 +2,14 @@
  * What an operator should look at, told from what the members say of themselves and what this node sees of them. Pure.
  *
  * Each finding says what is so and what to do. The worst come first: who is missing, what is not safe, what waits, what will not
- * scale. What passes by itself is told when it has lasted; what is as it should be is not told at all.
+ * scale. Transfers that wait and copies that differ are told when it has lasted; what is as it should be is not told at all.
  */
 import {
   bucketsOf,
   CLOCK_OFF_MS,
+  describeCount,
+  describeTime,
+  DRIFT_LIMIT_MS,
   isMajority,
   leastWindowsWithRepeat,
   primariesOf,
@@ -41,11 +44,14 @@ export interface Symptoms {
 const WAITS_LONG_MS = 60_000;
 /** Copies that were not found alike for longer are told, ms: some thirty rounds. */
 const UNLIKE_LONG_MS = 300_000;
-/** By a clock this far off, ms, the others' clocks do not go any more. */
-const FAR_OFF_MS = 60_000;
 const NEARLY_FULL = 0.9;
 /** These are meant to be reached: the rest waits its turn. */
-const THROTTLES: ReadonlySet<string> = new Set(['handoff_in', 'handoff_out', 'pool_jobs']);
+const THROTTLES: ReadonlySet<string> = new Set([
+  'handoff_in',
+  'handoff_out',
+  'redis_owed_replies',
+  'write_bytes',
+]);
 
 /** The worst first. */
 export function diagnose(symptoms: Symptoms): Finding[] {
@@ -129,7 +135,7 @@ function memberFindings(member: MemberView, members: number): Finding[] {
     ...(partialVnodes > 0
       ? [
           look(
-            `${counted(partialVnodes, 'vnode')} of ${name} cannot prove to hold everything (partial).`,
+            `${describeCount(partialVnodes, 'vnode')} of ${name} cannot prove to hold everything (partial).`,
             'They heal from the other copies by themselves; until then they do not vote on strict keys. rkv transfers tells what they wait for.',
           ),
         ]
@@ -142,10 +148,11 @@ function clock(name: string, offsetMs: number | undefined, members: number): Fin
   const way = offsetMs > 0 ? 'ahead of' : 'behind';
   // Of two the lower counts, whichever is right.
   const whose = members === 2 ? 'the other' : 'that of the cluster';
-  const what = `The clock of ${name} is ${seconds(Math.abs(offsetMs))} ${way} ${whose}.`;
+  const what = `The clock of ${name} is ${describeTime(Math.abs(offsetMs))} ${way} ${whose}.`;
   const which = members === 2 ? 'Set right whichever is wrong' : 'Set it right';
   const advice = `${which}, and keep it so (NTP). Of two writes of an eventual key the one by the clock that is ahead wins.`;
-  return [Math.abs(offsetMs) > FAR_OFF_MS ? wrong(what, advice) : look(what, advice)];
+  // The others' clocks do not follow stamps from so far ahead.
+  return [Math.abs(offsetMs) > DRIFT_LIMIT_MS ? wrong(what, advice) : look(what, advice)];
 }
 
 function votes(document: RingDocument, { members }: StatusView): Finding[] {
@@ -169,7 +176,7 @@ function damage({ vnodes, failed }: ScrubView, status: StatusView): Finding[] {
   return [
     ...[...byNode].map(([node, count]) =>
       wrong(
-        `${counted(count, 'entry', 'entries')} on the disk of ${node} cannot be believed and wait for another replica's.`,
+        `${describeCount(count, 'entry', 'entries')} on the disk of ${node} cannot be believed and wait for another replica's.`,
         'They heal by themselves from the other copies. Look at that disk: it has changed what was written.',
       ),
     ),
@@ -214,7 +221,7 @@ function staged({ staged: changes }: RingDocument): Finding[] {
   if (changes.length === 0) return [];
   return [
     look(
-      `${counted(changes.length, 'change')} of the ring ${changes.length === 1 ? 'is' : 'are'} staged.`,
+      `${describeCount(changes.length, 'change')} of the ring ${changes.length === 1 ? 'is' : 'are'} staged.`,
       'rkv cluster plan, then rkv cluster commit; or rkv cluster clear.',
     ),
   ];
@@ -240,7 +247,7 @@ function waiting({ waiting: transfers }: TransfersView): Finding[] {
   }
   return [...byReason].map(([why, since]) =>
     look(
-      `${counted(since.length, 'transfer')} (${why}) ${since.length === 1 ? 'waits' : 'wait'} for ${seconds(Math.max(...since))}.`,
+      `${describeCount(since.length, 'transfer')} (${why}) ${since.length === 1 ? 'waits' : 'wait'} for ${describeTime(Math.max(...since))}.`,
       'rkv transfers shows all of them.',
     ),
   );
@@ -249,7 +256,9 @@ function waiting({ waiting: transfers }: TransfersView): Finding[] {
 function comparisons({ partitions, paused, failed }: ExchangeView, status: StatusView): Finding[] {
   const up = namesUp(status);
   const long = partitions.filter(({ alikeMs }) => alikeMs !== null && alikeMs > UNLIKE_LONG_MS);
-  const never = partitions.filter(({ alikeMs, reason }) => alikeMs === null && reason !== undefined);
+  const reasons = new Map<string, number>();
+  for (const { alikeMs, reason } of partitions)
+    if (alikeMs === null && reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   return [
     ...(paused.length === 0
       ? []
@@ -259,19 +268,17 @@ function comparisons({ partitions, paused, failed }: ExchangeView, status: Statu
       .map(({ node, reason }) =>
         look(`${node} does not say how alike its copies are: ${reason}.`, 'rkv exchange asks again.'),
       ),
-    ...(never.length === 0
-      ? []
-      : [
-          look(
-            `The copies of ${counted(never.length, 'partition')} are not known to be alike: ${never[0]?.reason}.`,
-            'rkv exchange tells why, by partition.',
-          ),
-        ]),
+    ...[...reasons].map(([reason, count]) =>
+      look(
+        `The copies of ${describeCount(count, 'partition')} are not known to be alike: ${reason}.`,
+        'rkv exchange tells it by partition.',
+      ),
+    ),
     ...(long.length === 0
       ? []
       : [
           look(
-            `The copies of ${counted(long.length, 'partition')} were not found alike for more than five minutes.`,
+            `The copies of ${describeCount(long.length, 'partition')} were not found alike for more than five minutes.`,
             'rkv exchange tells why, by partition.',
           ),
         ]),
@@ -293,12 +300,4 @@ function nearlyFull(limits: readonly LimitUse[]): Finding[] {
 
 function namesUp({ members }: StatusView): Set<string> {
   return new Set(members.flatMap(({ name, up }) => (up ? [name] : [])));
-}
-
-function seconds(ms: number): string {
-  return ms < 120_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
-}
-
-function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
 }

@@ -9,7 +9,8 @@ import {
   type Node,
   type NodeId,
 } from '@rkv/core';
-import type { ExchangeLoad, ExchangeView } from '../admin/api.ts';
+import type { ExchangeView } from '../admin/api.ts';
+import type { ExchangeLoad } from '../admin/load-view.ts';
 
 export async function exchangeOf(node: Node): Promise<ExchangeView> {
   const { document } = node;

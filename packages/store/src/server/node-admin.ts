@@ -12,57 +12,48 @@ import {
   type RingDocument,
   type StagedChange,
   type WantedMember,
-  type WantedStep,
-  passesByItself,
-  wayTo,
   describeNoResult,
   transfersOf,
   type TransfersAnswer,
   type TransferWish,
 } from '@rkv/core';
-import {
-  AdminError,
-  type Admin,
-  type ApplyView,
-  type BucketChanged,
-  type BucketView,
-  type BucketWanted,
-  type ChangeByName,
-  type ControlView,
-  type DoctorView,
-  type ExchangeView,
-  type KeyView,
-  type KvOptions,
-  type LimitsView,
-  type LoadView,
-  type PingView,
-  type PlanView,
-  type Readiness,
-  type RepairView,
-  type RingView,
-  type ScrubView,
-  type StatusView,
-  type TransferLimitsWanted,
-  type TransferScope,
-  type TransfersView,
-  type Whereabouts,
+import { AdminError } from '../admin/admin-error.ts';
+import type {
+  Admin,
+  ApplyView,
+  BucketChanged,
+  BucketView,
+  BucketWanted,
+  ChangeByName,
+  ControlView,
+  DoctorView,
+  ExchangeView,
+  KeyView,
+  KvOptions,
+  LimitsView,
+  PingView,
+  PlanView,
+  Readiness,
+  RepairView,
+  RingView,
+  ScrubView,
+  StatusView,
+  TransferLimitsWanted,
+  TransferScope,
+  TransfersView,
 } from '../admin/api.ts';
-import {
-  type Coordinator,
-  type Failure,
-  type KvStore,
-  type PingReply,
-  type RequestOptions,
-  type Service,
-  type ServiceReply,
-} from '../kv/index.ts';
+import type { LoadView } from '../admin/load-view.ts';
+import type { Coordinator, KvStore, Service } from '../kv/index.ts';
 import { BucketAdmin } from './bucket-admin.ts';
 import { planView, ringView, silentTransfers, statusView, transfersView } from './cluster-views.ts';
 import { diagnose } from './doctor.ts';
 import { exchangeOf } from './exchange-view.ts';
+import { KeyAdmin } from './key-admin.ts';
 import { keyView } from './key-view.ts';
+import { refusalError } from './refusal-error.ts';
 import { answerAboutScrubs, scrubView } from './scrub-view.ts';
 import { askMembers } from './transfer-control.ts';
+import { WantedMembers } from './wanted-members.ts';
 
 export interface NodeAdminInit {
   readonly node: Node;
@@ -72,18 +63,10 @@ export interface NodeAdminInit {
   readonly load: () => LoadView;
 }
 
-/** What came of one step on the way to the members that are wanted. */
-interface Taken {
-  /** A sentence each. */
-  readonly told: readonly string[];
-  readonly waitsFor?: string;
-}
-
 export class NodeAdmin implements Admin {
   readonly #node: Node;
   readonly #coordinator: Coordinator;
-  readonly #kv: KvStore;
-  readonly #service: Service;
+  readonly #keys: KeyAdmin;
   readonly #load: () => LoadView;
   readonly #buckets: BucketAdmin;
   /** Drains: said by /readyz before the doors close. */
@@ -93,64 +76,30 @@ export class NodeAdmin implements Admin {
     this.#node = node;
     answerAboutScrubs(node);
     this.#coordinator = coordinator;
-    this.#kv = kv;
-    this.#service = service;
+    this.#keys = new KeyAdmin(kv, service);
     this.#load = load;
     this.#buckets = new BucketAdmin({
       node,
       coordinator,
       transfers: () => this.transfers(),
       request: (request) => this.#request(request),
-      refusalError,
     });
   }
 
-  async ping(n: number): Promise<PingView> {
-    const reply = await this.#service.ping(n);
-    if (reply.result !== 'pong') throw serviceError(reply as ServiceReply);
-    return { result: reply.result, n: (reply as PingReply).n, ...whereabouts(reply) };
+  ping(n: number): Promise<PingView> {
+    return this.#keys.ping(n);
   }
 
-  async get(
-    key: string,
-    options: KvOptions,
-  ): Promise<{ found: boolean; value?: Uint8Array; where?: Whereabouts }> {
-    if (options.where === true) {
-      const reply = await this.#service.get(key);
-      const { result } = reply;
-      if (typeof result === 'object' && 'ok' in result)
-        return { found: true, value: result.ok, where: whereabouts(reply) };
-      if (typeof result === 'object' && result.error === 'not_found')
-        return { found: false, where: whereabouts(reply) };
-      throw serviceError(reply);
-    }
-    return new Promise((resolve, reject) => {
-      this.#kv.get(key, requestOptions(options), {
-        onValue: (bytes, start, end) => resolve({ found: true, value: bytes.slice(start, end) }),
-        onMissing: () => resolve({ found: false }),
-        onFailure: (failure) => reject(failureError(failure)),
-      });
-    });
+  get(key: string, options: KvOptions): ReturnType<Admin['get']> {
+    return this.#keys.get(key, options);
   }
 
-  async put(key: string, value: Uint8Array, options: KvOptions): Promise<{ where?: Whereabouts }> {
-    if (options.where === true) return { where: whereabouts(okOrThrow(await this.#service.put(key, value))) };
-    return new Promise((resolve, reject) => {
-      this.#kv.put(key, value, requestOptions(options), {
-        onWritten: () => resolve({}),
-        onFailure: (failure) => reject(failureError(failure)),
-      });
-    });
+  put(key: string, value: Uint8Array, options: KvOptions): ReturnType<Admin['put']> {
+    return this.#keys.put(key, value, options);
   }
 
-  async delete(key: string, options: KvOptions): Promise<{ existed?: boolean; where?: Whereabouts }> {
-    if (options.where === true) return { where: whereabouts(okOrThrow(await this.#service.delete(key))) };
-    return new Promise((resolve, reject) => {
-      this.#kv.delete(key, requestOptions(options), {
-        onWritten: (existed) => resolve({ existed }),
-        onFailure: (failure) => reject(failureError(failure)),
-      });
-    });
+  delete(key: string, options: KvOptions): ReturnType<Admin['delete']> {
+    return this.#keys.delete(key, options);
   }
 
   async key(key: string, assumeDown: readonly string[], options: KvOptions = {}): Promise<KeyView> {
@@ -158,7 +107,7 @@ export class NodeAdmin implements Admin {
     return keyView(this.#coordinator, (node) => this.#node.isUp(node), {
       key,
       assumeDown: new Set(down),
-      options: requestOptions(options),
+      options: options,
       transfers: await this.transfers(),
     });
   }
@@ -250,48 +199,13 @@ export class NodeAdmin implements Admin {
     return { epoch: result.epoch, warnings: result.warnings ?? [] };
   }
 
-  async apply(wanted: readonly WantedMember[]): Promise<ApplyView> {
-    const { done, steps, waiting } = wayTo(this.#node.document, wanted);
-    const taken: Taken[] = [];
-    for (const step of steps) taken.push(await this.#take(step));
-    return {
-      done,
-      steps: taken.flatMap(({ told }) => told),
-      waiting: [...waiting, ...taken.flatMap(({ waitsFor }) => waitsFor ?? [])],
-    };
-  }
-
-  /** Another may have taken the same step meanwhile: what is so already is no failure. */
-  async #take(step: WantedStep): Promise<Taken> {
-    switch (step.kind) {
-      case 'invite':
-        return this.#invite(step);
-      case 'ask': {
-        const result = await this.#request(step.request);
-        if (result.kind === 'refused' && result.code !== 'already_leaving') throw refusalError(result);
-        return { told: [`asked ${step.what}`] };
-      }
-      case 'carryOut': {
-        const plan = await this.plan();
-        const { epoch } = await this.commit(plan.id);
-        const warnings = plan.transitions.flatMap((transition) => transition.warnings);
-        return {
-          told: [...warnings.map((text) => `WARNING: ${text}`), `the plan is committed as epoch ${epoch}`],
-        };
-      }
-    }
-  }
-
-  /** Who is not up yet holds up nobody else: it is invited again at the next look. */
-  async #invite({ name, address }: Extract<WantedStep, { kind: 'invite' }>): Promise<Taken> {
-    const result = await new Promise<RequestResult>((resolve) => this.#node.invite(address, resolve));
-    if (result.kind === 'staged') return { told: [`${name} is invited and its join is staged`] };
-    const error = refusalError(result);
-    const waitsFor = `${name} to join: ${error.message}`;
-    // Its answer got lost, perhaps with the connection of a stranger that is a member now: the next look tells.
-    if (error.facts.definite === false) return { told: [`${name} is invited`], waitsFor };
-    if (!passesByItself(error.code)) throw error;
-    return { told: [], waitsFor };
+  apply(wanted: readonly WantedMember[]): Promise<ApplyView> {
+    return new WantedMembers({
+      node: this.#node,
+      request: (request) => this.#request(request),
+      plan: () => this.plan(),
+      commit: (planId) => this.commit(planId),
+    }).apply(wanted);
   }
 
   buckets(): Promise<readonly BucketView[]> {
@@ -375,54 +289,4 @@ export class NodeAdmin implements Admin {
       });
     });
   }
-}
-
-function whereabouts(reply: { node: string; partition: number; index: bigint }): Whereabouts {
-  return { node: reply.node, partition: reply.partition, index: reply.index.toString() };
-}
-
-function requestOptions({ r, w, pr, pw, dw, notfoundOk, timeoutMs, trace }: KvOptions): RequestOptions {
-  return {
-    ...(r === undefined ? {} : { r }),
-    ...(w === undefined ? {} : { w }),
-    ...(pr === undefined ? {} : { pr }),
-    ...(pw === undefined ? {} : { pw }),
-    ...(dw === undefined ? {} : { dw }),
-    ...(notfoundOk === undefined ? {} : { notfoundOk }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(trace === undefined ? {} : { trace }),
-  };
-}
-
-function okOrThrow(reply: ServiceReply): ServiceReply {
-  if (reply.result !== 'ok') throw serviceError(reply);
-  return reply;
-}
-
-/** What a vnode that was asked alone may say, beside nothing. */
-const SENTENCES: Readonly<Record<string, string>> = {
-  strict_key: 'a strict key is no affair of one vnode: ask without `where`',
-  too_large: 'the key or the value is too large',
-  overload: 'queues on the way are full, try again later',
-  read_only: 'its store takes no writes now',
-  stopping: 'this node is stopping',
-};
-
-function serviceError({ result, partition }: ServiceReply): AdminError {
-  const code = typeof result === 'object' && 'error' in result ? result.error : 'unreachable';
-  return new AdminError(code, SENTENCES[code] ?? `no vnode of partition ${partition} answered`);
-}
-
-function failureError(failure: Failure): AdminError {
-  const { code, message, definite, needed, got, from } = failure;
-  return new AdminError(code, message, { definite, needed, got, from });
-}
-
-function refusalError(result: RequestResult): AdminError {
-  if (result.kind === 'refused')
-    return new AdminError(result.code, result.message, { definite: result.definite });
-  if (result.kind === 'not_claimant') {
-    return new AdminError('not_claimant', `the claimant is ${result.claimant.name} now; ask again`);
-  }
-  throw new Error(`broken invariant: an unexpected answer ${result.kind}`);
 }

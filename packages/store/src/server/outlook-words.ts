@@ -1,5 +1,5 @@
 /** The arithmetic of a quorum in words: what a read or a write needs, who answers, what they hold, what comes of it. */
-import { stampHex, stampMs, type NodeId, type Replica } from '@rkv/core';
+import { describeTime, stampHex, stampMs, type NodeId, type Replica } from '@rkv/core';
 import type { OutlookView } from '../admin/api.ts';
 import { isLive, laterState, sameState, VERSION_AT } from '../entry/index.ts';
 import type { Inspection, Outlook, OutlookInit } from '../kv/index.ts';
@@ -133,11 +133,6 @@ function describeElsewhere(
     const whose = owner === undefined ? '' : ` for ${words.names(owner)}`;
     return [`${words.names(replica.node)} keeps a hint${whose}, ${age}, and is not asked`];
   });
-}
-
-function describeTime(ms: number): string {
-  if (ms < 1_000) return `${ms} ms`;
-  return ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
 }
 
 function isSame(a: Replica, b: Replica): boolean {

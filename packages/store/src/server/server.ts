@@ -11,6 +11,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeDocument,
+  DRIFT_LIMIT_MS,
   FileStableStore,
   HybridClock,
   LoopDelay,
@@ -69,8 +70,6 @@ export interface RunningServer {
 /** A server may also be wholly in memory, identity and ring included: then there is no data directory. */
 export type ServerInit = Omit<ServerConfig, 'dataDir'> & { readonly dataDir: string | undefined };
 
-/** How far a stamp may lie ahead of this node's clock and still move it. */
-const DRIFT_LIMIT_MS = 60_000;
 /** How long a starting node looks for its peers before its Redis door opens anyway and says what is wrong. */
 const WAIT_FOR_PEERS_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 1_000;

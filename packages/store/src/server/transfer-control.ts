@@ -1,6 +1,6 @@
 /** What an operator wants of transfers or of the exchange, carried to the members that it is about. */
 import { memberName, type ExchangeWish, type Node, type NodeId, type TransferWish } from '@rkv/core';
-import { AdminError } from '../admin/api.ts';
+import { AdminError } from '../admin/admin-error.ts';
 import type { ScrubWish } from './scrub-view.ts';
 
 /** What each of the members answered, and why others did not. */

@@ -1,12 +1,8 @@
 /** What the HTTP door stands on in tests: two members, a ring of eight partitions, and keys in a Map. */
 import type { PartitionId } from '@rkv/core';
-import {
-  type Admin,
-  AdminError,
-  type LoadView,
-  type RingView,
-  type StatusView,
-} from '../../src/admin/api.ts';
+import { AdminError } from '../../src/admin/admin-error.ts';
+import type { Admin, RingView, StatusView } from '../../src/admin/api.ts';
+import type { LoadView } from '../../src/admin/load-view.ts';
 
 export const status: StatusView = {
   members: [

@@ -1,5 +1,6 @@
 /** Nodes of the store in a simulated world, and calls on them that are answered while the world runs. */
 import {
+  DRIFT_LIMIT_MS,
   HybridClock,
   latin1Decode,
   latin1Encode,
@@ -239,7 +240,7 @@ export class KvCluster {
     const clock = new HybridClock({
       now: () => host.now(),
       random: () => host.random(),
-      driftLimitMs: 60_000,
+      driftLimitMs: DRIFT_LIMIT_MS,
     });
     const { plant = {} } = this.#init;
     const desk = new ChangeDesk();

@@ -1,6 +1,6 @@
 /**
- * A simulation that cannot fail proves nothing: each planted bug must be caught within 100 seeds, as itself, the seed
- * that catches it must show it again, and the shipped code must be clean on that seed.
+ * A simulation that cannot fail proves nothing: each planted bug must be caught within 100 seeds, as itself, and the shipped code
+ * must be clean on that seed. One is played twice, and shows itself again.
  */
 import { describe, expect, it } from 'vitest';
 import { PLANTED, type PlantedBug } from './planted-bugs.ts';

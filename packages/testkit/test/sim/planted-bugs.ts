@@ -2,36 +2,11 @@
  * Bugs that the simulation must find: each is the shipped code with one thing wrong, put in through the seams that a
  * node has anyway. `npm run sim -- --planted` and planted-bugs.slow.test.ts show that each is caught.
  */
-import {
-  decodeDocument,
-  eraOf,
-  HybridClock,
-  latin1Encode,
-  memberOf,
-  Prng,
-  SPACE_ENTRY,
-  stampHex,
-  ZERO_STAMP,
-  type CountedList,
-  type HybridClockInit,
-  type NodeId,
-  type StampPlace,
-  type VnodeContext,
-} from '@rkv/core';
-import {
-  decodeItem,
-  encodeItem,
-  KvVnode,
-  merge,
-  stampOfMoment,
-  TOMBSTONE,
-  typeOf,
-  VERSION_AT,
-  type ChangeDesk,
-  type KvCommand,
-} from '@rkv/store';
-import { digestBytes, type FaultKind } from '@rkv/testkit';
+import { decodeDocument, eraOf, memberOf, type CountedList, type NodeId } from '@rkv/core';
+import { KvVnode } from '@rkv/store';
+import type { FaultKind } from '@rkv/testkit';
 import { PLANTED_CHANGES } from './planted-changes.ts';
+import { WallClock, withActorOf } from './planted-clocks.ts';
 import { withoutComparing, withoutExchange, withoutFilling } from './planted-frames.ts';
 import {
   withChangesAskedAgain,
@@ -39,172 +14,18 @@ import {
   withoutFlushes,
   withStandInsAsPrimaries,
 } from './planted-requests.ts';
-import { ForgetfulStandIn, StaleLeafVnode } from './planted-vnodes.ts';
+import {
+  DropsHintsVnode,
+  ForgetsOnSendingVnode,
+  OverwritingVnode,
+  ReapsTooSoonVnode,
+  RevivingVnode,
+  SilentVnode,
+  StaleLeafVnode,
+  VnodeWithoutOverlay,
+} from './planted-vnodes.ts';
 import { portWith, requestWith } from './port-with.ts';
 import type { Plant } from './rkv-cluster.ts';
-
-type VnodeToken = Parameters<KvVnode['handleCommand']>[1];
-
-/** What is handed over takes the place of what is held, instead of being merged with it. */
-class OverwritingVnode extends KvVnode {
-  override handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
-    const { at } = decodeItem(item);
-    this.handleCommand(
-      { kind: 'get', ...at, whole: true },
-      {
-        reply: (reply) => {
-          if (reply.kind === 'held' && reply.entry !== undefined)
-            this.handleItemHandedOff(encodeItem(at, reply.entry));
-        },
-        refuse: () => {},
-        fail: () => {},
-      },
-    );
-    super.handleHandoffItem(item, done);
-  }
-}
-
-/**
- * A write is merged with what is committed and not with what is on its way there: of two in flight the one that came
- * later stays, whatever their versions are.
- */
-class ForgetfulVnode extends KvVnode {
-  readonly #context: VnodeContext;
-
-  constructor(context: VnodeContext, clock: HybridClock, desk: ChangeDesk) {
-    super(context, clock, { desk });
-    this.#context = context;
-  }
-
-  override handleCommand(command: KvCommand, token: VnodeToken): void {
-    if (command.kind !== 'merge') return super.handleCommand(command, token);
-    const { key, hashHi, hashLo, entry } = command;
-    const committed = this.#committed(command);
-    const value = merge(key, committed, entry);
-    if (value !== entry) return super.handleCommand(command, token);
-    super.handleCommand(command, {
-      reply: (reply) => token.reply(reply.kind === 'merged' ? { ...reply, later: undefined } : reply),
-      refuse: (why) => token.refuse(why),
-      fail: (why) => token.fail(why),
-    });
-    const { store, place } = this.#context;
-    store.submit([{ space: SPACE_ENTRY, place, hashHi, hashLo, key, value }]);
-  }
-
-  #committed(at: Extract<KvCommand, { kind: 'merge' }>): Uint8Array | undefined {
-    const { store, place } = this.#context;
-    return store.get(SPACE_ENTRY, place, at)?.slice();
-  }
-}
-
-/** A stand-in forgets what it sends to the owner as it sends it, and not when the owner says that it has it. */
-class HastyVnode extends KvVnode {
-  readonly #context: VnodeContext;
-
-  constructor(context: VnodeContext, clock: HybridClock, desk: ChangeDesk) {
-    super(context, clock, { desk });
-    this.#context = context;
-  }
-
-  override walkItems(...walk: Parameters<KvVnode['walkItems']>): ReturnType<KvVnode['walkItems']> {
-    const page = super.walkItems(...walk);
-    if (this.#context.role() === 'fallback') for (const item of page.items) this.handleItemHandedOff(item);
-    return page;
-  }
-}
-
-/** Where a delete is held, what is handed over takes its place, however old it is. */
-class RevivingVnode extends KvVnode {
-  override handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
-    const { at } = decodeItem(item);
-    this.handleCommand(
-      { kind: 'get', ...at, whole: true },
-      {
-        reply: (reply) => {
-          if (reply.kind === 'held' && reply.entry !== undefined && typeOf(reply.entry) === TOMBSTONE)
-            this.handleItemHandedOff(encodeItem(at, reply.entry));
-        },
-        refuse: () => {},
-        fail: () => {},
-      },
-    );
-    super.handleHandoffItem(item, done);
-  }
-}
-
-/** What it has deleted is removed after a moment, whoever else has heard of it or not. */
-class ForgettingVnode extends KvVnode {
-  constructor(context: VnodeContext, clock: HybridClock, desk: ChangeDesk) {
-    const { host, bounds } = context;
-    super(
-      {
-        ...context,
-        bounds: {
-          lowestClock: () => bounds.lowestClock(),
-          get floor() {
-            return stampOfMoment(host.now() - 1_000);
-          },
-          bar: ZERO_STAMP,
-        },
-      },
-      clock,
-      { desk },
-    );
-  }
-
-  override isReaped(): boolean {
-    return false;
-  }
-}
-
-/** Of an item that is held already the sender never hears that it is. */
-class SilentVnode extends KvVnode {
-  override handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void {
-    const { at, entry } = decodeItem(item);
-    let isHeld = false;
-    this.handleCommand(
-      { kind: 'get', ...at, whole: true },
-      {
-        reply: (reply) => {
-          isHeld =
-            reply.kind === 'held' &&
-            reply.entry !== undefined &&
-            stampHex(reply.entry, VERSION_AT) === stampHex(entry, VERSION_AT);
-        },
-        refuse: () => {},
-        fail: () => {},
-      },
-    );
-    super.handleHandoffItem(item, isHeld ? () => {} : done);
-  }
-}
-
-/** Stamps are the wall clock's reading and nothing else: a clock set back makes stamps anew that were made before. */
-class WallClock extends HybridClock {
-  readonly #init: HybridClockInit;
-
-  constructor(init: HybridClockInit) {
-    super(init);
-    this.#init = init;
-  }
-
-  override write(out: Uint8Array, at: number, _floor?: StampPlace): void {
-    new HybridClock(this.#init).write(out, at);
-  }
-
-  override observe(): boolean {
-    return true;
-  }
-}
-
-/**
- * The random bits of a stamp are the machine's, the same in each life. Alone that does no harm; when the wall clock has been
- * set back between two lives, a stamp that was given out is given out again.
- */
-function withActorOf(init: HybridClockInit, machine: string): HybridClock {
-  const dice = new Prng(digestBytes(latin1Encode(machine)));
-  return new HybridClock({ ...init, random: () => dice.u32() });
-}
 
 /** Two copies on one node count as if they were on two. */
 function withCopiesApart(list: CountedList): CountedList {
@@ -226,7 +47,7 @@ const TOO_FEW = /was acknowledged when it lay on \d partitions/;
 
 export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'overlay left out of merge': {
-    plant: { openVnode: (context, clock, desk) => new ForgetfulVnode(context, clock, desk) },
+    plant: { openVnode: (context, clock, desk) => new VnodeWithoutOverlay(context, clock, desk) },
     shows: LOSS,
   },
 
@@ -278,8 +99,6 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
     shows: /another state under the stamp|are acknowledged under the stamp|bear one stamp/,
   },
 
-  // And some more.
-
   'what is handed over overwrites what is held': {
     plant: { openVnode: (context, clock, desk) => new OverwritingVnode(context, clock, { desk }) },
     shows: LOSS,
@@ -311,7 +130,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
 
   'hints forgotten before they are acknowledged': {
-    plant: { openVnode: (context, clock, desk) => new HastyVnode(context, clock, desk) },
+    plant: { openVnode: (context, clock, desk) => new ForgetsOnSendingVnode(context, clock, desk) },
     shows: LOST_COPY,
   },
 
@@ -321,7 +140,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
 
   'a tombstone is reaped before all replicas saw it': {
-    plant: { openVnode: (context, clock, desk) => new ForgettingVnode(context, clock, desk) },
+    plant: { openVnode: (context, clock, desk) => new ReapsTooSoonVnode(context, clock, desk) },
     shows: /lost the delete/,
   },
 
@@ -370,7 +189,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   },
 
   'hints are dropped at a restart': {
-    plant: { openVnode: (context, clock, desk) => new ForgetfulStandIn(context, clock, desk) },
+    plant: { openVnode: (context, clock, desk) => new DropsHintsVnode(context, clock, desk) },
     shows: LOST_COPY,
     kinds: ['cut', 'crash'],
   },

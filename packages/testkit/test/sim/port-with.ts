@@ -1,3 +1,4 @@
+/** The shipped port of requests, and the requests on it, with something in them replaced: where a bug can be planted. */
 import type { KvPort } from './rkv-cluster.ts';
 
 export type KvRequest = Parameters<KvPort['open']>[0];

@@ -5,6 +5,7 @@
  * are those that the product has anyway: what the node is given, and what is given on to the store.
  */
 import {
+  DRIFT_LIMIT_MS,
   HybridClock,
   Node,
   sha1Hex,
@@ -133,7 +134,7 @@ function bootNode(init: RkvClusterInit, life: NodeLife): SimNode {
   const clockInit: HybridClockInit = {
     now: () => host.now(),
     random: () => host.random(),
-    driftLimitMs: 60_000,
+    driftLimitMs: DRIFT_LIMIT_MS,
   };
   const clock = plant.clock?.(clockInit, life.name) ?? new HybridClock(clockInit);
   const desk = plant.desk?.() ?? new ChangeDesk();

@@ -38,7 +38,7 @@ class AgreeableVnode extends KvVnode {
 }
 
 /** Answers before the store has it, and what was on its way is lost in a crash. */
-class HastyVnode extends KvVnode {
+class VotesBeforeStoredVnode extends KvVnode {
   override handleCommand(command: KvCommand, token: VnodeToken): void {
     if (command.kind !== 'accept') return super.handleCommand(command, token);
     super.handleCommand(command, { reply() {}, refuse() {}, fail() {} });
@@ -62,7 +62,7 @@ export const PLANTED_STRICT: Readonly<Record<string, KvPlant>> = {
     openVnode: (context, clock, desk) => new AgreeableVnode(context, clock, { desk }),
   },
   'votes before it has stored': {
-    openVnode: (context, clock, desk) => new HastyVnode(context, clock, { desk }),
+    openVnode: (context, clock, desk) => new VotesBeforeStoredVnode(context, clock, { desk }),
   },
 };
 

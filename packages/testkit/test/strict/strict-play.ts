@@ -25,6 +25,8 @@ export interface StrictPlayInit {
   /** How long clients are at it, ms. */
   readonly lastsMs?: number;
   readonly kinds?: readonly FaultKind[];
+  /** A node is let in meanwhile. Left out: as the seed says. */
+  readonly late?: boolean;
   /** Faults of its own in the place of those that the seed draws. */
   readonly nemesis?: (scene: Scene) => readonly Fault[];
   readonly plant?: KvPlant | undefined;
@@ -61,10 +63,11 @@ const KEYS = [...REGISTERS, ...COUNTERS];
 const CLIENTS = 5;
 const QUIET_MS = 60_000;
 
-export function playStrict({ seed, lastsMs = 20_000, kinds, nemesis, plant }: StrictPlayInit): StrictResult {
+export function playStrict(init: StrictPlayInit): StrictResult {
+  const { seed, lastsMs = 20_000, kinds, nemesis, plant } = init;
   const dice = new Prng(seed);
   const founders = ['n1', 'n2', 'n3', 'n4', 'n5'].slice(0, dice.between(3, 5));
-  const late = dice.chance(0.6) ? ['late'] : [];
+  const late = (init.late ?? dice.chance(0.6)) ? ['late'] : [];
   const cluster = new KvCluster({
     seed,
     level: 'strict',

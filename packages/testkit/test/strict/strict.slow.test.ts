@@ -1,6 +1,7 @@
 /** Strict keys under faults (strict-play.ts), a few seeds of it; and bugs planted on purpose, each of which is caught. */
 import { describeLinearizability, isLinearizable } from '@rkv/testkit';
 import { describe, expect, it } from 'vitest';
+import type { KvPlant } from '../kv/kv-cluster.ts';
 import { drawLostVoter } from './lost-voter.ts';
 import { PLANTED_STRICT, VOTES_OF_ANYBODY, VOTES_UNDER_ANY_RING } from './planted.ts';
 import { cutOffDuringAJoin } from './stale-ring.ts';
@@ -37,22 +38,30 @@ describe('a planted bug', () => {
 });
 
 /** Each with faults of its own, which hardly ever come together by themselves. */
-const SCENES: Readonly<Record<string, Required<Pick<StrictPlayInit, 'nemesis' | 'plant'>>>> = {
-  'whoever holds a copy votes': { nemesis: drawLostVoter, plant: VOTES_OF_ANYBODY },
+const SCENES: Readonly<Record<string, { scene: Omit<StrictPlayInit, 'seed'>; plant: KvPlant }>> = {
+  'whoever holds a copy votes': { scene: { nemesis: drawLostVoter }, plant: VOTES_OF_ANYBODY },
   'a vote counts under whatever ring it is asked for': {
-    nemesis: cutOffDuringAJoin,
+    scene: { nemesis: cutOffDuringAJoin, late: true },
     plant: VOTES_UNDER_ANY_RING,
   },
 };
 
-describe.each(Object.entries(SCENES))('a planted bug: %s', (_name, { nemesis, plant }) => {
+describe.each(Object.entries(SCENES))('a planted bug: %s', (_name, { scene, plant }) => {
   it('is caught, and the shipped code is not on that seed', { timeout: 300_000 }, () => {
-    const seed = caughtBy({ nemesis, plant });
+    const seed = caughtBy({ ...scene, plant });
     expect(seed, `caught within ${SEEDS_MAX} seeds`).toBeDefined();
-    expectLinearizable({ seed: seed as number, nemesis });
+    expectLinearizable({ seed: seed as number, ...scene });
   });
 
   it.each([1, 2, 3])('is not there: strict keys are linearizable with seed %i', (seed) =>
-    expectLinearizable({ seed, nemesis }),
+    expectLinearizable({ seed, ...scene }),
   );
+});
+
+it('the two who have not heard of the same rings do meet, and are asked', () => {
+  const { scene } = SCENES['a vote counts under whatever ring it is asked for'] as {
+    scene: Omit<StrictPlayInit, 'seed'>;
+  };
+  const { history } = playStrict({ seed: 1, ...scene });
+  expect(history.operations.some(({ client }) => client === 'nemesis')).toBe(true);
 });

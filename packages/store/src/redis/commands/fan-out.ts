@@ -19,6 +19,8 @@ export interface FanOutInit<Result> {
   fail(failure: Failure): void;
   /** When true no more calls are begun. */
   abandoned(): boolean;
+  /** When true no more are begun until one of those under way has answered. */
+  crowded?(): boolean;
 }
 
 export class FanOut<Result> {
@@ -63,7 +65,8 @@ export class FanOut<Result> {
   #mayBegin(): boolean {
     const underWay = this.#begun - this.#answered;
     const wanted = this.#failure === undefined && !this.#init.abandoned();
-    return wanted && this.#begun < this.#init.count && underWay < FAN_OUT_MAX;
+    if (!wanted || this.#begun >= this.#init.count || underWay >= FAN_OUT_MAX) return false;
+    return underWay === 0 || this.#init.crowded?.() !== true;
   }
 
   #finish(): void {

@@ -104,6 +104,7 @@ export const mget: ManyCommand = {
     new FanOut<Uint8Array | undefined>({
       count: keys.length,
       abandoned: () => reply.abandoned,
+      crowded: () => kv.crowded,
       call: (index, fan) => kv.get(keys[index] as string, undefined, new ReadInto(fan, index, reader)),
       fail: (failure) => reply.onFailure(failure),
       finish: (values) =>
@@ -117,6 +118,9 @@ export const mget: ManyCommand = {
     });
   },
 };
+
+/** Values of an MSET that are put without a look at how much is under way. */
+const AT_ONCE_BYTES = 64 * 1024;
 
 export const mset: ManyCommand = {
   name: 'mset',
@@ -136,10 +140,13 @@ export const mset: ManyCommand = {
     // Of a key given twice the last value counts; two puts of it at once could land in either order.
     const values = [...new Map(keys.map((key, i) => [key, 2 + 2 * i]))];
     // Puts that are begun later need the values longer than the request lasts.
-    const source = values.length > FAN_OUT_MAX ? request.detached() : request;
+    const bytes = values.reduce((sum, [, at]) => sum + request.view(at).length, 0);
+    const isLarge = bytes > AT_ONCE_BYTES;
+    const source = isLarge || values.length > FAN_OUT_MAX ? request.detached() : request;
     new FanOut<boolean>({
       count: values.length,
       abandoned: () => false,
+      crowded: () => isLarge && kv.crowded,
       call(index, fan) {
         const [key, at] = values[index] as [string, number];
         kv.put(key, source.view(at), undefined, new WriteInto(fan, index));

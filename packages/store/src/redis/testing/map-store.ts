@@ -35,6 +35,8 @@ export interface LateCall {
 
 export class MapStore implements KvStore {
   crowded = false;
+  /** No room for another write: who is to be told of some. */
+  hopers: (() => void)[] | undefined;
   readonly values = new Map<string, Buffer>();
   /** When some of them expire. */
   readonly untilMs = new Map<string, number>();
@@ -46,6 +48,11 @@ export class MapStore implements KvStore {
 
   constructor({ late = false }: { late?: boolean } = {}) {
     this.#late = late;
+  }
+
+  awaitsRoom(wake: () => void): boolean {
+    this.hopers?.push(wake);
+    return this.hopers !== undefined;
   }
 
   now(): number {
