@@ -22,9 +22,13 @@ interface Applied {
   readonly steps: readonly string[];
 }
 
+/** By name: who of several was let in first is a matter of chance. */
 async function membersAt(node: TestNode): Promise<string> {
   const { members } = await node.tell<Status>('cluster', 'status');
-  return members.map(({ name, status }) => `${name} ${status}`).join(', ');
+  return members
+    .map(({ name, status }) => `${name} ${status}`)
+    .toSorted()
+    .join(', ');
 }
 
 function fileOf(name: string, ...members: readonly (string | TestNode)[]): string {
