@@ -322,7 +322,7 @@ export class WriteRequest implements ReplicaRequest<KvReply> {
     this.#count.spent &= ~this.#unsent;
     this.#awaitsRoom = this.#count.possible;
     if (this.#awaitsRoom) this.#setAlarm();
-    else this.#count.spent = spent;
+    else this.#count.spent = spent | this.#unsent;
     return this.#awaitsRoom;
   }
 

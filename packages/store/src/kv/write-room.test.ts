@@ -41,6 +41,14 @@ describe('a copy that finds no room on the way', () => {
     expect(port.table.open).toBe(0);
   });
 
+  it('is waited for no longer when it would not help, and it surely did not happen if all others have refused', () => {
+    const { port, outcomes } = crowded('b');
+    port.refuse('a', 'overload');
+    expect(outcomes).toEqual([]);
+    port.refuse('c', 'overload');
+    expect(outcomes).toEqual(['overload, definite']);
+  });
+
   it('goes to whoever stands in when its node is down by then', () => {
     const { port } = crowded('b', 'c');
     port.reply('a', merged);
