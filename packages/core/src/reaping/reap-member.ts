@@ -6,7 +6,8 @@
  *   floor   tombstones at or below it may go. It holds once it is durable
  *
  * Both only rise, and belong to one cluster. A node that comes into another one knows neither, until a member that knows
- * them has told it (or all of the others that they know as little); so long it takes nothing over.
+ * them has told it (or all of the others that they know as little); so long it takes nothing over. So it asks all of them
+ * at once: of many that come together most know as little as it does.
  *
  * Source: rules 10, decision 0014. Not here: who asks, and in which order: reap-round.ts.
  */
@@ -85,9 +86,10 @@ export class ReapMember implements Bounds {
   }
 
   tick(now: number): void {
-    if (this.#known && now < this.#spreadAt) return;
+    if (!this.#known) return this.#askAll();
+    if (now < this.#spreadAt) return;
     this.#spreadAt = now + SPREAD_MS;
-    this.#survey();
+    this.#askNext();
   }
 
   answer(question: ReapQuestion, tell: (answer: ReapAnswer) => void): void {
@@ -124,22 +126,35 @@ export class ReapMember implements Bounds {
     });
   }
 
-  #survey(): void {
+  get #others(): readonly NodeId[] {
     const { document, self, isUp } = this.#port;
-    const others = document.members.filter(({ id }) => id !== self && isUp(id));
-    const asked = others[this.#next++ % others.length];
-    if (asked === undefined) return;
-    const { clusterId, epoch } = document;
-    this.#port.ask(asked.id, { step: 'survey', clusterId, epoch, stamp: NO_STAMP }, (answer) => {
+    return document.members.map(({ id }) => id).filter((id) => id !== self && isUp(id));
+  }
+
+  #askAll(): void {
+    for (const id of this.#others) {
+      if (this.#known) return;
+      this.#ask(id);
+    }
+  }
+
+  #askNext(): void {
+    const others = this.#others;
+    const id = others[this.#next++ % others.length];
+    if (id !== undefined) this.#ask(id);
+  }
+
+  #ask(id: NodeId): void {
+    const { clusterId, epoch } = this.#port.document;
+    this.#port.ask(id, { step: 'survey', clusterId, epoch, stamp: NO_STAMP }, (answer) => {
       if (answer?.done !== true || clusterId !== this.#clusterId) return;
       this.learn(answer);
       if (this.#known) return;
       if (answer.known) return this.#becomeKnown();
-      this.#ignorant.add(asked.id);
-      const isEverybody = this.#port.document.members.every(
-        ({ id }) => id === self || this.#ignorant.has(id),
-      );
-      if (isEverybody) this.#becomeKnown();
+      this.#ignorant.add(id);
+      const { document, self } = this.#port;
+      if (document.members.every((member) => member.id === self || this.#ignorant.has(member.id)))
+        this.#becomeKnown();
     });
   }
 

@@ -277,12 +277,23 @@ describe('a member', () => {
     expect(stampMs(newcomer.member.floor)).toBe(FLOOR);
   });
 
+  it('that has come with others asks all at once, until one knows', () => {
+    const [n1, n3] = ['n1', 'n3'].map((name) => new Node(stage, name)) as [Node, Node];
+    stage.nodes.set('n1', n1).set('n3', n3);
+    n3.member.tick(0);
+    expect([stage.asked, n3.member.known]).toEqual([['n1 survey', 'n2 survey'], true]);
+    n1.member.tick(0);
+    expect([stage.asked.slice(2), n1.member.known]).toEqual([['n2 survey'], true]);
+  });
+
   it('believes that there is none when all the others know as little', () => {
     const ignorant = NAMES.map((name) => new Node(stage, name));
     NAMES.forEach((name, at) => stage.nodes.set(name, ignorant[at] as Node));
     const [first] = ignorant as [Node];
+    stage.of('n2').isUp = false;
     first.member.tick(0);
     expect(first.member.known).toBe(false);
+    stage.of('n2').isUp = true;
     first.member.tick(1_000);
     expect(first.member.known).toBe(true);
   });
