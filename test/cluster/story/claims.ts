@@ -87,18 +87,20 @@ const KEYS_LOOKED_AT = 300;
  */
 export const copiesAgree: Claim = {
   that: 'the copies of the keys written last agree',
-  async holds(stage) {
-    const keys = stage.load.keys.slice(-KEYS_LOOKED_AT);
-    let odd: readonly string[] = keys;
-    const agree = async (): Promise<boolean> => {
-      odd = await stage.oddKeys(odd);
-      return odd.length === 0;
-    };
-    await stage.until(`copies that agree`, agree, LATE_COPIES_MS).catch(async (cause: unknown) => {
-      const shown = await stage.replicas(odd[0] as string);
-      throw new Error(`the copies of ${odd.length} keys differ: ${odd[0]}: ${JSON.stringify(shown)}`, {
-        cause,
-      });
-    });
-  },
+  holds: (stage) => agreeSoon(stage, stage.load.keys.slice(-KEYS_LOOKED_AT), LATE_COPIES_MS),
 };
+
+/** The replicas of each of these hold one state within the time, or rejects with one of those that do not. */
+export async function agreeSoon(stage: Stage, keys: readonly string[], limitMs: number): Promise<void> {
+  let odd = keys;
+  const agree = async (): Promise<boolean> => {
+    odd = await stage.oddKeys(odd);
+    return odd.length === 0;
+  };
+  await stage.until('copies that agree', agree, limitMs).catch(async (cause: unknown) => {
+    const shown = await stage.replicas(odd[0] as string);
+    throw new Error(`the copies of ${odd.length} keys differ: ${odd[0]}: ${JSON.stringify(shown)}`, {
+      cause,
+    });
+  });
+}
