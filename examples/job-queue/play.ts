@@ -77,7 +77,7 @@ export const play: SimulateInit = {
 export const calm: SimulateInit = { ...play, faults: [], joins: 0 };
 
 /** And one in which it cannot hold: both halves give jobs out. */
-export const inTwo: SimulateInit = { ...calm, events: '3500..6500 ms cut n1 n2 | n3 n4' };
+export const inTwo: SimulateInit = { ...calm, events: '2000..5000 ms cut n1 n2 | n3 n4' };
 
 /** A set answers whether it was there; who acknowledges a job has it done, whoever did so before. */
 function silently(done: (told: Told) => void): (told: Told) => void {

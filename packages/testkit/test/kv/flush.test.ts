@@ -48,6 +48,12 @@ class Flushing extends KvCluster {
     }
   }
 
+  allHear(): boolean {
+    return NODES.map((name) => this.node(name)).every((node) =>
+      node.document.members.every(({ id }) => node.isUp(id)),
+    );
+  }
+
   expectThere(keys: readonly string[]): void {
     for (const name of NODES)
       expect(keys.filter((key) => this.get(name, key) === 'missing').map((key) => `${name} ${key}`)).toEqual(
@@ -217,6 +223,7 @@ describe('machines that die during a flush', () => {
     expect(outcome).toBe('flushed');
     cluster.machines.restart(victim);
     cluster.until('it is back', () => cluster.citizen(victim)?.kv !== undefined);
+    cluster.until('all hear each other', () => cluster.allHear());
     cluster.expectGone(old);
     cluster.world.runFor(20_000);
     expect(cluster.holdersOf(old)).toEqual([]);

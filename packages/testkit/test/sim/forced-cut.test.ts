@@ -8,7 +8,7 @@ import { runScenario, type ScenarioResult } from './scenario.ts';
 import { parseScript } from './script.ts';
 
 const SCRIPT = `
-seed 21
+seed 42
 22000..36000 ms  forcedCut n1 n2 | n3 n4 n5 n6
 `;
 
