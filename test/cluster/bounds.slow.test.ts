@@ -247,15 +247,14 @@ describe.skipIf(!canMeasureMemory)('a peer that stands still while everybody wri
   /** Of all writers together more than a lane takes, so that it is full at once, however slow the machine is. */
   const atOnce = 20;
 
-  /** Round after round until the time is up; every write must be acknowledged. */
-  async function write(node: TestNode, who: number, until: number): Promise<number> {
-    return withRedis(node, async (client) => {
+  /** Round after round until the time is up and all keys have their turn; every write must be acknowledged. */
+  async function write(node: TestNode, who: number, until: number): Promise<void> {
+    await withRedis(node, async (client) => {
       let written = 0;
-      while (performance.now() < until) {
+      while (performance.now() < until || written <= keysEach) {
         const round = Array.from({ length: atOnce }, () => `still ${who} ${written++ % keysEach}`);
         expect(await Promise.all(round.map((key) => client.set(key, value)))).toEqual(round.map(() => 'OK'));
       }
-      return written;
     });
   }
 
@@ -265,8 +264,7 @@ describe.skipIf(!canMeasureMemory)('a peer that stands still while everybody wri
     n4.signal('SIGSTOP');
     const until = performance.now() + 10_000;
     // All through one node: what it has for the fourth is more than a lane takes before that is suspected.
-    const counts = await Promise.all(Array.from({ length: writers }, (_, who) => write(n1, who, until)));
-    expect(Math.min(...counts)).toBeGreaterThan(keysEach);
+    await Promise.all(Array.from({ length: writers }, (_, who) => write(n1, who, until)));
     // Its lane was full, and frames to it were refused rather than kept.
     expect(await noRoom()).toBeGreaterThan(noRoomBefore);
     // 50 MB of values, of which each holds most; what is under way; 16 MiB of a full lane.
