@@ -250,9 +250,8 @@ describe.skipIf(!canMeasureMemory)('a peer that stands still while everybody wri
   /** Round after round until the time is up and all keys have their turn; every write must be acknowledged. */
   async function write(node: TestNode, who: number, until: number): Promise<void> {
     await withRedis(node, async (client) => {
-      let written = 0;
-      while (performance.now() < until || written <= keysEach) {
-        const round = Array.from({ length: atOnce }, () => `still ${who} ${written++ % keysEach}`);
+      for (let first = 0; performance.now() < until || first < keysEach; first += atOnce) {
+        const round = Array.from({ length: atOnce }, (_, at) => `still ${who} ${(first + at) % keysEach}`);
         expect(await Promise.all(round.map((key) => client.set(key, value)))).toEqual(round.map(() => 'OK'));
       }
     });
