@@ -137,6 +137,8 @@ export class HandoffNode {
   allHave = true;
   /** What waits for the disk, while that is slow. */
   storing: (() => void)[] | undefined;
+  /** Who waits for a flush; undefined: all is flushed at once. */
+  flushing: ((flushed: boolean) => void)[] | undefined;
   readonly reported: string[] = [];
   readonly stage: HandoffStage;
   /** A service whose items it holds and that it does not run. */
@@ -214,6 +216,10 @@ export class HandoffNode {
       whenAllStored: (done) => {
         if (this.storing === undefined) done();
         else this.storing.push(done);
+      },
+      whenFlushed: (done) => {
+        if (this.flushing === undefined) done(true);
+        else this.flushing.push(done);
       },
       send: (to, type, service, place, body) => this.#send(to, type, service, place, body),
       reportComplete: (partition, to) => this.reported.push(`${partition} to ${to}`),

@@ -56,6 +56,18 @@ describe('ownership', () => {
     expect(a.reported).toEqual(['0 to b']);
   });
 
+  it('nor before that is flushed, whatever an acknowledged write waits for', () => {
+    const { stage, a, b } = moving();
+    const flushed = (b.flushing = []) as ((ok: boolean) => void)[];
+    stage.run(1_000);
+    for (const done of flushed.splice(0)) done(true);
+    stage.run(1_000);
+    expect([a.reported, b.manager.receiver.active().length]).toEqual([[], 0]);
+    for (const done of flushed.splice(0)) done(true);
+    stage.deliver();
+    expect(a.reported).toEqual(['0 to b']);
+  });
+
   it('an offer that comes twice begins nothing anew', () => {
     const { stage, a, b, source, target } = moving();
     stage.deliver();
@@ -231,6 +243,20 @@ describe('hints', () => {
     target.storing = 'never';
     stage.run(10_000);
     expect(source.content).toBe(five.join(' '));
+  });
+
+  it('nor what it has not flushed, or cannot: it was perhaps flushed where it lies', () => {
+    const { stage, a, b, source } = hinting();
+    const flushed = (b.flushing = []) as ((ok: boolean) => void)[];
+    stage.run(1_000);
+    expect([source.content, flushed.length > 0]).toEqual([five.join(' '), true]);
+    for (const done of flushed.splice(0)) done(false);
+    stage.deliver();
+    expect(source.content).toBe(five.join(' '));
+    expect(a.waiting()).toEqual(['hinted 0 to b: the receiver could not store an item, next try in 1 s']);
+    b.flushing = undefined;
+    stage.run(2_000);
+    expect(a.vnodes).toEqual([]);
   });
 
   it('nor what it could not store', () => {

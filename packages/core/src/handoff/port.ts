@@ -84,6 +84,8 @@ export interface HandoffPort {
   discard(vnode: TransferableVnode): void;
   /** Call back when everything stored so far is as durable as an acknowledged write. */
   whenAllStored(done: () => void): void;
+  /** Call back when everything committed so far is flushed, whatever an acknowledged write waits for; false: it was lost. */
+  whenFlushed(done: (flushed: boolean) => void): void;
   /** One frame on the bulk lane, about the vnode of `place` over there; false when it could not be taken. */
   send(to: NodeId, type: number, service: string, place: Place, body: (out: Writer) => void): boolean;
   /** Ask the node that holds this copy to send it; `done` with the reason why it does not, or undefined: it will. */

@@ -1,6 +1,6 @@
 /**
  * The receiving side of transfers: takes offers or says why not, merges what comes, says what it holds already, and
- * acknowledges what is durable.
+ * acknowledges what is flushed: the sender forgets it, who may have flushed it long ago.
  *
  * Frames wait here for their turn and are merged in small steps (slices.ts), so that a sender that has much under way
  * holds up no request; how much that is, the sender limits, and it hears of a slow disk by late acknowledgements.
@@ -504,13 +504,15 @@ export class HandoffReceiver {
       vnode.standing === 'receiving' &&
       (kind === 'ownership' ? !partial : kind === 'resize' && this.#isFilled(vnode));
     if (becomesWhole) vnode.become('receiving', this.#port.document.epoch, 'whole');
-    this.#port.whenAllStored(() => {
-      this.#ack(from, vnode, { id, seq, stored: true });
+    const finish = (flushed: boolean): void => {
+      this.#sendAck(from, vnode, { id, seq, stored: flushed });
+      if (!flushed) return;
       if (kind === 'repair' && !inbound.gone) this.#parts.onRepaired(vnode, from, source);
       // Of ownership, and of a coming ring, what is passed on until the switch still comes.
       if (kind === 'ownership' || kind === 'resize') inbound.stored = true;
       else this.#drop(inbound);
-    });
+    };
+    this.#port.whenAllStored(() => this.#port.whenFlushed(finish));
   }
 
   #answer(
@@ -522,6 +524,11 @@ export class HandoffReceiver {
   }
 
   #ack(to: NodeId, vnode: TransferableVnode, ack: Ack): void {
+    if (!ack.stored) return this.#sendAck(to, vnode, ack);
+    this.#port.whenFlushed((flushed) => this.#sendAck(to, vnode, { ...ack, stored: flushed }));
+  }
+
+  #sendAck(to: NodeId, vnode: TransferableVnode, ack: Ack): void {
     this.#send(to, MESSAGE.handoffAck, vnode, (out) => writeAck(out, ack));
   }
 

@@ -297,6 +297,7 @@ export class Running {
       all: () => vnodes.all(),
       discard: (vnode) => vnodes.discard(vnode as VnodeHost),
       whenAllStored: (done) => this.#whenAllStored(done),
+      whenFlushed: (done) => vnodes.whenFlushed(done),
       send: (to, type, service, place, body) => control.bulk(to, type, serviceNumber(service), place, body),
       askForCopy: (to, request, done) => ask(to, 'copy', request, (outcome) => done(refusalOf(outcome))),
       declareWhole: (service, partition) => this.wholeness.declare(service, partition),

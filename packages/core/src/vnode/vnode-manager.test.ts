@@ -379,6 +379,27 @@ describe('the store moves on', () => {
     expect(told).toEqual([]);
   });
 
+  it('a flush is told of when it has come, or is known not to come', () => {
+    const life = new Life({ durability: 'process' }).start(ring(1, 'aaaaaaaa'), FIRST);
+    life.store.flush();
+    const told: string[] = [];
+    const tell = (name: string) => life.manager.whenFlushed((flushed) => told.push(`${name} ${flushed}`));
+    tell('nothing to flush');
+    const one = life.store.submit([]) as number;
+    life.store.submit([]);
+    life.store.commit(one);
+    tell('one');
+    life.store.commit();
+    tell('two');
+    expect(told).toEqual(['nothing to flush true']);
+    life.store.flush(one);
+    expect(told.slice(1)).toEqual(['one true']);
+    life.store.fail(one + 1);
+    expect(told.slice(2)).toEqual(['two false']);
+    life.store.flush();
+    expect(told).toHaveLength(3);
+  });
+
   it('every vnode hears of it, and from where on it failed', () => {
     const life = new Life().start(ring(1, 'aaaaaaaa'), FIRST);
     const vnode = life.vnode(3)?.vnode as unknown as KeyVnode;

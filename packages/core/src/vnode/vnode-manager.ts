@@ -63,6 +63,7 @@ export class VnodeManager {
   /** Of rings of other sizes: by service name and place. */
   readonly #others = new Map<string, VnodeHost>();
   readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
+  #flushed: { readonly seq: number; readonly done: (flushed: boolean) => void }[] = [];
   readonly #pool: WorkerPool;
   #document!: RingDocument;
   #intact = true;
@@ -274,6 +275,13 @@ export class VnodeManager {
     else this.#stored.push({ seq, done });
   }
 
+  /** Call back once all that is committed by now is flushed, whatever an acknowledged write waits for; false: it was lost. */
+  whenFlushed(done: (flushed: boolean) => void): void {
+    const { committedSeq, flushedSeq } = this.#init.store;
+    if (flushedSeq >= committedSeq) done(true);
+    else this.#flushed.push({ seq: committedSeq, done });
+  }
+
   onStoreProgress(failedFrom?: number): void {
     for (const hosts of this.#hosts.values()) for (const host of hosts) host?.onStoreProgress(failedFrom);
     for (const host of this.#others.values()) host.onStoreProgress(failedFrom);
@@ -285,6 +293,16 @@ export class VnodeManager {
       (this.#stored.shift() as { done: () => void }).done();
     }
     if (failedFrom !== undefined) this.#stored.length = 0;
+    this.#tellFlushed(failedFrom);
+  }
+
+  #tellFlushed(failedFrom = Infinity): void {
+    const { flushedSeq } = this.#init.store;
+    const waiting = this.#flushed;
+    this.#flushed = waiting.filter(({ seq }) => seq > flushedSeq && seq < failedFrom);
+    for (const { seq, done } of waiting)
+      if (seq <= flushedSeq) done(true);
+      else if (seq >= failedFrom) done(false);
   }
 
   #durableSeq(): number {
