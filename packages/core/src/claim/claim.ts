@@ -45,9 +45,18 @@ export interface ClaimResult {
 
 /** Pure. Members must be distinct and at least one, the ring at least six partitions long (asserted). */
 export function claim(input: ClaimInput): ClaimResult {
+  const steps = claimInSteps(input);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same a little at a time: it takes a quarter of a second, and more on a large ring. */
+export function* claimInSteps(input: ClaimInput): Generator<void, ClaimResult> {
   const problem = problemOf(input);
   const arranged =
-    problem.memberCount <= STRIPES_DECIDE_MAX ? arrangeStripe(problem) : arrangeFreely(problem);
+    problem.memberCount <= STRIPES_DECIDE_MAX ? arrangeStripe(problem) : yield* arrangeFreely(problem);
   const owners = Array.from(arranged, (member) => input.members[member] as NodeId);
   return { owners, certificate: certify({ ...input, after: owners }) };
 }
@@ -58,7 +67,7 @@ const ZONE_PHASES: readonly number[] = [0, 0.5, 0.25, 0.75, 0.125, 0.375, 0.625,
 const STARTS_IN_VAIN_MAX = 2;
 const STARTS_FOR_ROOM_IN_VAIN_MAX = 3;
 
-function arrangeFreely(problem: Problem): Int32Array {
+function* arrangeFreely(problem: Problem): Generator<void, Int32Array> {
   const least = leastTally(problem);
   if (problem.shares.leastMoves === 0 && isMainReached(tallyOf(problem, problem.before), least))
     return problem.before;
@@ -66,7 +75,8 @@ function arrangeFreely(problem: Problem): Int32Array {
   let best: Arranged | undefined;
   let startsInVain = 0;
   for (const start of startsOf(problem)) {
-    const arranged = withRoom(arrange(problem, start(), least, patience), problem.memberCount);
+    const found = yield* arrange(problem, start(), least, patience);
+    const arranged = withRoom(found, problem.memberCount);
     const isBetter = best === undefined || compareTallies(problem, arranged.tally, best.tally) < 0;
     if (isBetter) best = arranged;
     startsInVain = isBetter ? 0 : startsInVain + 1;

@@ -34,13 +34,23 @@ interface Change {
   readonly price: number;
 }
 
-export function arrange(problem: Problem, start: Int32Array, least: Tally, patience: Patience): Arranged {
+/** Gives others a turn after each small step. */
+export function* arrange(
+  problem: Problem,
+  start: Int32Array,
+  least: Tally,
+  patience: Patience,
+): Generator<void, Arranged> {
   const search = new Search(problem, start);
   const isDone = (): boolean =>
     compareTallies(problem, search.best.tally, least) <= 0 ||
     search.turns === patience.most ||
     search.turnsInVain > (isMainReached(search.best.tally, least) ? patience.last : patience.main);
-  while (!isDone()) search.takeTurn();
+  const turnsPerStep = Math.max(1, Math.floor(STEP_PARTITIONS / problem.size));
+  while (!isDone()) {
+    search.takeTurn();
+    if (search.turns % turnsPerStep === 0) yield;
+  }
   return search.best;
 }
 
@@ -49,6 +59,8 @@ export function isMainReached(tally: Tally, least: Tally): boolean {
   return tally.tooLocal <= least.tooLocal && tally.n3 <= least.n3 && tally.movesOver === 0;
 }
 
+/** A turn looks at the whole ring; so many partitions are looked at in a step, which takes some tenths of a millisecond. */
+const STEP_PARTITIONS = 256;
 /** Locations often cannot be met: one turn in so many goes to what is wrong otherwise. */
 const BESIDES_ONE_IN = 3;
 /** For how many turns a partition may not get back an owner it gave up; by lot, so that no two dead ends resonate. */

@@ -15,7 +15,7 @@ import type { ClaimInput } from '../claim/problem.ts';
 import type { NodeId, PartitionId } from '../contracts/ids.ts';
 import type { Member, PendingTransfer, RingDocument } from '../ring/document.ts';
 import { primariesOf } from '../ring/preference-list.ts';
-import { stayers } from './staging.ts';
+import { stagedResize, stayers } from './staging.ts';
 
 /** Claim as far as the membership needs it; `claim` of claim/ fits. */
 export type ClaimFunction = (input: ClaimInput) => { readonly owners: readonly NodeId[] };
@@ -32,10 +32,9 @@ export interface PlannedRing {
 /** Somebody who is not down must stay. */
 export function plannedRing(document: RingDocument, claim: ClaimFunction): PlannedRing {
   const replaced = ownersAfterReplacing(document);
-  const members = stayers(document);
-  const owners = isClaimNeeded(document, replaced, members)
-    ? withoutMovesOfTheDown(document, replaced, claimFor(replaced, members, claim))
-    : replaced;
+  const asked = claimAskedFor(document);
+  const owners =
+    asked === undefined ? replaced : withoutMovesOfTheDown(document, replaced, claimFor(asked, claim));
   const removed = removedIn(document);
   const moves = movesBetween(document.owners, owners);
   return {
@@ -46,11 +45,17 @@ export function plannedRing(document: RingDocument, claim: ClaimFunction): Plann
 }
 
 export function resizedRing(document: RingDocument, ringSize: number, claim: ClaimFunction): PlannedRing {
-  const members = stayers(document);
-  const first = members[0];
-  assert(first !== undefined, 'somebody stays');
-  const owners = claimFor(new Array<NodeId>(ringSize).fill(first.id), members, claim);
+  const owners = claimFor(freshRing(stayers(document), ringSize), claim);
   return { owners, reassigned: [], transfers: [], copies: copiesOf(document, owners) };
+}
+
+/** What claim is asked when all that is staged is planned; undefined: nothing. Somebody must stay. */
+export function claimAskedFor(document: RingDocument): ClaimInput | undefined {
+  const members = stayers(document);
+  const resize = stagedResize(document);
+  if (resize !== undefined) return freshRing(members, resize.ringSize);
+  const replaced = ownersAfterReplacing(document);
+  return isClaimNeeded(document, replaced, members) ? askedOf(replaced, members) : undefined;
 }
 
 /** Those who are members no more once what is staged is committed. */
@@ -86,17 +91,22 @@ function isClaimNeeded(
   return staged.length === 0 && all.every(({ status }) => status !== 'down');
 }
 
-function claimFor(
-  owners: readonly NodeId[],
-  members: readonly Member[],
-  claim: ClaimFunction,
-): readonly NodeId[] {
+function freshRing(members: readonly Member[], ringSize: number): ClaimInput {
+  const first = members[0];
+  assert(first !== undefined, 'somebody stays');
+  return askedOf(new Array<NodeId>(ringSize).fill(first.id), members);
+}
+
+function askedOf(owners: readonly NodeId[], members: readonly Member[]): ClaimInput {
   const locations = locationsOf(members);
-  const ids = members.map((member) => member.id);
-  const claimed = claim({ owners, members: ids, ...(locations && { locations }) }).owners;
-  assert(claimed.length === owners.length, 'claim gives every partition an owner');
+  return { owners, members: members.map((member) => member.id), ...(locations && { locations }) };
+}
+
+function claimFor(asked: ClaimInput, claim: ClaimFunction): readonly NodeId[] {
+  const claimed = claim(asked).owners;
+  assert(claimed.length === asked.owners.length, 'claim gives every partition an owner');
   assert(
-    claimed.every((owner) => ids.includes(owner)),
+    claimed.every((owner) => asked.members.includes(owner)),
     'claim gives partitions to those who stay only',
   );
   return claimed;

@@ -15,7 +15,6 @@ import type { LimitUse } from '../contracts/limit.ts';
 import { SPACE_ENTRY, type Place } from '../contracts/store.ts';
 import { FEATURES, type Hello, type Lane, type TransportHandler } from '../contracts/transport.ts';
 import type { VnodeModule } from '../contracts/vnode.ts';
-import { claim } from '../claim/claim.ts';
 import type { ExchangeManager } from '../exchange/exchange-manager.ts';
 import type { HandoffManager } from '../handoff/handoff-manager.ts';
 import type { AdminRequest, MembershipEffect, MembershipEvent, RequestResult } from '../membership/events.ts';
@@ -29,6 +28,7 @@ import type { ServicePort } from '../request/port.ts';
 import { RequestTable } from '../request/request-table.ts';
 import { memberOf, type RingDocument } from '../ring/document.ts';
 import type { VnodeHost } from '../vnode/vnode-host.ts';
+import { ClaimAhead } from './claim-ahead.ts';
 import { ControlPlane } from './control-plane.ts';
 import { answerAboutExchange } from './exchange-questions.ts';
 import { answerAboutHandoff } from './handoff-questions.ts';
@@ -57,6 +57,7 @@ export class Node {
   readonly #start: StartNumber;
   readonly #membership: Membership;
   readonly #questions: Questions;
+  readonly #claimAhead: ClaimAhead;
   readonly #table: RequestTable;
   readonly #out = new Writer(64 * 1024);
   readonly #control: ControlPlane;
@@ -87,6 +88,7 @@ export class Node {
       host: init.host,
       send: (to, kind, bytes) => this.#control[kind](to, bytes),
     });
+    this.#claimAhead = new ClaimAhead(init.host);
     this.#neighbours = new Neighbours(this.#neighboursParts());
     this.#joining = new Joining({
       address: init.address,
@@ -138,6 +140,7 @@ export class Node {
     if (this.#stopped) return done();
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#claimAhead.stop();
     this.#running?.stop();
     this.#neighbours.stop();
     this.#questions.stop();
@@ -325,7 +328,7 @@ export class Node {
       self: { id, name, address, location, storeId: store.storeId },
       records: loadRecords(stable),
       birth: { ...birth, clusterId: drawClusterId(host) },
-      claim,
+      claim: this.#claimAhead.claim,
       random: () => host.random(),
       wallClock: () => host.now(),
       services: serviceNames(this.#init),
@@ -416,7 +419,11 @@ export class Node {
   }
 
   #requestHere(request: AdminRequest, done: (result: RequestResult) => void): void {
-    this.#tell({ kind: 'request', requestId: this.#await(done), request });
+    const requestId = this.#await(done);
+    const ask = (): void => this.#tell({ kind: 'request', requestId, request });
+    if (request.kind === 'plan' && this.#running !== undefined && this.claimant === this.id)
+      this.#claimAhead.prepare(this.document, ask);
+    else ask();
   }
 
   #await(done: (result: RequestResult) => void): number {
