@@ -87,11 +87,18 @@ const KEYS_LOOKED_AT = 300;
  */
 export const copiesAgree: Claim = {
   that: 'the copies of the keys written last agree',
-  holds: (stage) => agreeSoon(stage, stage.load.keys.slice(-KEYS_LOOKED_AT), LATE_COPIES_MS),
+  holds: (stage) => untilCopiesAgree(stage, stage.load.keys.slice(-KEYS_LOOKED_AT), LATE_COPIES_MS),
 };
 
-/** The replicas of each of these hold one state within the time, or rejects with one of those that do not. */
-export async function agreeSoon(stage: Stage, keys: readonly string[], limitMs: number): Promise<void> {
+/**
+ * Waits until the replicas of each key have held one state once, not all keys at the same moment: one that did is not looked
+ * at again. Throws with one that did not.
+ */
+export async function untilCopiesAgree(
+  stage: Stage,
+  keys: readonly string[],
+  limitMs: number,
+): Promise<void> {
   let odd = keys;
   const agree = async (): Promise<boolean> => {
     odd = await stage.oddKeys(odd);

@@ -10,7 +10,7 @@ import { checkSettled, describeSettled, isSettled, readHistory, type OpenOperati
 import { joinAll } from '../nodes.ts';
 import { connect } from '../redis-client.ts';
 import type { TestNode } from '../nodes.ts';
-import { agreeSoon, atRest } from './claims.ts';
+import { untilCopiesAgree, atRest } from './claims.ts';
 import { Client } from './client.ts';
 import { describeVerdict, isRight, judgeStory, type StoryVerdict } from './judge.ts';
 import { type Figures, unpadded } from './load.ts';
@@ -29,7 +29,7 @@ const READS_UNDER_WAY = 200;
 const COPIES = 3;
 /** Keys whose replicas are looked at one by one in the end: the first and the last. */
 const KEYS_BY_ALL = 4_000;
-/** A tombstone goes at one replica sooner than at another, as each has its turn (kv/tidying.ts): half a minute under load. */
+/** Replicas drop a tombstone each in its own pass (kv/tidying.ts): under load up to half a minute apart. */
 const AGREE_MS = 60_000;
 /** After a wire that lost packets TCP itself waits, seconds at a time, before it sends again what was lost. */
 const SERVED_AGAIN_MS = 30_000;
@@ -132,7 +132,7 @@ async function lastLook(stage: Stage, say: (line: string) => void): Promise<Stor
   const verdict = judge(stage);
   say(`${keys.length} keys and ${strictLoad.allKeys.length} strict ones at ${members.length} nodes:`);
   say(describeVerdict(verdict));
-  await agreeSoon(stage, some, AGREE_MS);
+  await untilCopiesAgree(stage, some, AGREE_MS);
   return verdict;
 }
 

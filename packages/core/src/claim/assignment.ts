@@ -13,6 +13,7 @@
  */
 import { CRAMPED_MEMBERS } from './room.ts';
 import { LEAVER, countOwners } from './shares.ts';
+import type { Steps } from './steps.ts';
 
 /** One move sets free those within two of it, of which no more than two are a leaver's. */
 const FREED_MAX = 2;
@@ -72,14 +73,15 @@ function stuckIn(owners: Int32Array, memberCount: number): number[] {
 }
 
 /** Of five or six members, how many could not leave with at most one move more than the least (room.ts). */
-export function leaversHeldBack(owners: Int32Array, memberCount: number): number {
+export function* leaversHeldBack(owners: Int32Array, memberCount: number): Steps<number> {
   if (memberCount < CRAMPED_MEMBERS || memberCount > CRAMPED_MEMBERS_MAX) return 0;
-  const canLeave = (leaver: number): boolean => {
+  let held = 0;
+  for (let leaver = 0; leaver < memberCount; leaver++) {
+    yield;
     const others = owners.map((owner) => (owner === leaver ? LEAVER : owner > leaver ? owner - 1 : owner));
-    return assignOpen(others, memberCount - 1, 1) !== undefined;
-  };
-  return Array.from({ length: memberCount }, (_, member) => member).filter((member) => !canLeave(member))
-    .length;
+    if (assignOpen(others, memberCount - 1, 1) === undefined) held++;
+  }
+  return held;
 }
 
 function placesOf(owners: Int32Array, owner: number): number[] {

@@ -7,6 +7,7 @@ import { forEachBalancedRing } from '../../test/balanced-rings.ts';
 import { Prng } from '../base/prng.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import { leaversHeldBack } from './assignment.ts';
+import { toTheEnd } from './steps.ts';
 import { claim } from './claim.ts';
 import { crampedOf } from './room.ts';
 import { leastWindowsWithRepeat, windowsWithRepeat } from './spacing.ts';
@@ -43,7 +44,7 @@ function bestOf(rings: readonly Ranked[], before: readonly NodeId[], members: re
 /** Most of the ring moves: the target comes first, and else room for the next leave. */
 function lastWishes({ owners, n4 }: Ranked, leastMoves: number, members: readonly NodeId[]): number[] {
   const numbers = Int32Array.from(owners, (owner) => members.indexOf(owner));
-  const held = leaversHeldBack(numbers, members.length);
+  const held = toTheEnd(leaversHeldBack(numbers, members.length));
   const cramped = crampedOf(numbers, members.length);
   return leastMoves * 2 > owners.length ? [n4, held, cramped] : [held, cramped, n4];
 }

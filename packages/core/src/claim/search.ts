@@ -11,6 +11,7 @@
 import { Prng } from '../base/prng.ts';
 import { Arrangement, type Severity } from './arrangement.ts';
 import { compareTallies, tallyOf, type Problem, type Tally } from './problem.ts';
+import type { Steps } from './steps.ts';
 
 export interface Arranged {
   readonly owners: Int32Array;
@@ -34,13 +35,13 @@ interface Change {
   readonly price: number;
 }
 
-/** Gives others a turn after each small step. */
+/** Yields after each small step, so that the caller may pause. */
 export function* arrange(
   problem: Problem,
   start: Int32Array,
   least: Tally,
   patience: Patience,
-): Generator<void, Arranged> {
+): Steps<Arranged> {
   const search = new Search(problem, start);
   const isDone = (): boolean =>
     compareTallies(problem, search.best.tally, least) <= 0 ||
@@ -59,7 +60,7 @@ export function isMainReached(tally: Tally, least: Tally): boolean {
   return tally.tooLocal <= least.tooLocal && tally.n3 <= least.n3 && tally.movesOver === 0;
 }
 
-/** A turn looks at the whole ring; so many partitions are looked at in a step, which takes some tenths of a millisecond. */
+/** A turn looks at the whole ring. On small rings several make a step: about so many partitions, some tenths of a millisecond. */
 const STEP_PARTITIONS = 256;
 /** Locations often cannot be met: one turn in so many goes to what is wrong otherwise. */
 const BESIDES_ONE_IN = 3;

@@ -69,13 +69,21 @@ export function leastWindowsWithRepeat(ringSize: number, memberCount: number): n
 export function neighboursOf(owners: Int32Array, memberCount: number): Int32Array {
   const near = new Int32Array(memberCount * memberCount);
   const size = owners.length;
-  owners.forEach((owner, p) => {
-    const around = [p + size - 2, p + size - 1, p + 1, p + 2].map((at) => owners[at % size] as number);
-    for (const other of new Set(around)) {
-      const at = owner * memberCount + other;
-      near[at] = (near[at] as number) + 1;
-    }
-  });
+  const count = (owner: number, other: number): void => {
+    const at = owner * memberCount + other;
+    near[at] = (near[at] as number) + 1;
+  };
+  for (let p = 0; p < size; p++) {
+    const owner = owners[p] as number;
+    const w = owners[(p + size - 2) % size] as number;
+    const x = owners[(p + size - 1) % size] as number;
+    const y = owners[(p + 1) % size] as number;
+    const z = owners[(p + 2) % size] as number;
+    count(owner, w);
+    if (x !== w) count(owner, x);
+    if (y !== w && y !== x) count(owner, y);
+    if (z !== w && z !== x && z !== y) count(owner, z);
+  }
   return near;
 }
 

@@ -11,6 +11,7 @@
  */
 import { tallyOf, type Problem, type Tally } from './problem.ts';
 import { windowsWithRepeat } from './spacing.ts';
+import type { Steps } from './steps.ts';
 
 /** Up to so many members a stripe is the answer; up to so many it can be drawn. */
 export const STRIPES_DECIDE_MAX = 3;
@@ -24,13 +25,16 @@ interface Candidate {
 }
 
 /** The best spaced ring of stripes, and of those the one with the fewest moves. At most `STRIPES_START_MAX` members. */
-export function arrangeStripe(problem: Problem): Int32Array {
+export function* arrangeStripe(problem: Problem): Steps<Int32Array> {
   const orders = permutationsOf(problem.memberCount);
   const at = (seam: number): Candidate[] =>
     orders.map((order) => candidateOf(problem, stripe(problem.size, order, seam)));
   const familiar = at(0).reduce(better);
   let best = familiar;
-  for (let seam = 1; seam < problem.size; seam++) best = at(seam).reduce(better, best);
+  for (let seam = 1; seam < problem.size; seam++) {
+    yield;
+    best = at(seam).reduce(better, best);
+  }
   if (problem.shares.leastMoves === 0) best = better(best, candidateOf(problem, problem.before));
   const slack = problem.movesFree - problem.shares.leastMoves;
   const isClose = familiar.tally.moves - best.tally.moves <= slack;

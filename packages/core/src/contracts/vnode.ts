@@ -249,7 +249,7 @@ export interface Vnode<Command, Reply> {
   ): ItemPage;
   /**
    * Merge an item handed over. `done(true)` once it is as durable as an acknowledged write; false if it was not stored. The
-   * framework waits for the flush of the store besides, before the sender forgets it.
+   * framework also waits for the store to flush before the sender deletes it.
    * The bytes do not change any more, but lie among those of other items: who keeps some for long copies them.
    */
   handleHandoffItem(item: Uint8Array, done: (stored: boolean) => void): void;

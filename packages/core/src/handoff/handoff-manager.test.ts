@@ -68,6 +68,21 @@ describe('ownership', () => {
     expect(a.reported).toEqual(['0 to b']);
   });
 
+  it('begins anew when the store of the receiver fails: what was found there may be lost', () => {
+    const { stage, a, b } = moving();
+    b.storing = [];
+    stage.run(1_000);
+    b.manager.receiver.onStoreFailure();
+    b.storing = undefined;
+    stage.deliver();
+    expect(a.waiting()).toEqual(['ownership 0 to b: b has given it up, next try in 1 s']);
+    stage.run(2_000);
+    expect(a.reported).toEqual(['0 to b']);
+    b.manager.receiver.onStoreFailure();
+    stage.run(2_000);
+    expect(a.reported, 'what is flushed stays so').toEqual(['0 to b']);
+  });
+
   it('an offer that comes twice begins nothing anew', () => {
     const { stage, a, b, source, target } = moving();
     stage.deliver();

@@ -115,7 +115,7 @@ export class HandoffManager {
   }
 
   /** What comes in. */
-  get receiver(): Pick<HandoffReceiver, 'isMerging' | 'reconsider'> {
+  get receiver(): Pick<HandoffReceiver, 'isMerging' | 'reconsider' | 'onStoreFailure'> {
     return this.#receiver;
   }
 

@@ -5,7 +5,7 @@
  * offer    u32 id, u8 version, u8 kind, u8 ring size of the source, log2, u16 its partition   (the target's: header)
  * answer   u32 id, u8 flags {accepted, compare}, u16 length + reason
  * items    u32 id, u32 seq, u8 flags {last, partial}, u32 count, {u32 length, bytes}*
- * ack      u32 id, u32 seq, u8 stored                                                         (flushed)
+ * ack      u32 id, u32 seq, u8 stored                                                         (1: merged and flushed)
  * compare  u32 id, u32 seq, range: u32 first hash, u32 last hash, after: cursor, up to: cursor, u32 count, u32 u32 sum
  * held     u32 id, u32 seq, u32 count, {u32 u32 digest}*
  * end      u32 id                                                                             (the sender gives it up)
@@ -140,7 +140,7 @@ export function readItems(input: Reader): ItemsFrame {
   return { id, seq, last: (flags & LAST) !== 0, partial: (flags & PARTIAL) !== 0, items };
 }
 
-/** All frames up to `seq` are taken; `stored`: and durable. */
+/** All frames up to `seq` are taken; `stored`: and flushed. */
 export interface Ack {
   readonly id: number;
   readonly seq: number;

@@ -79,7 +79,7 @@ export interface Stretch {
 const FRAMES_UNDER_WAY_MAX = 64;
 /**
  * Bytes of those, at which no other is begun: large values are few at a time, and never none. At 20 ms from a frame to
- * its acknowledgement, a disk's commit included, four transfers move 100 MB a second. More fills no link better and
+ * its acknowledgement, a disk's commit and flush included, four transfers move 100 MB a second. More fills no link better and
  * comes in at the receiver in bursts that its requests notice. What is passed on does not count: a partition that is
  * written to faster than its receiver answers would never be walked through.
  */

@@ -82,7 +82,7 @@ export interface HandoffPort {
   all(): readonly TransferableVnode[];
   /** Close an empty vnode that this node does not own. */
   discard(vnode: TransferableVnode): void;
-  /** Call back when everything stored so far is as durable as an acknowledged write. */
+  /** Call back when everything submitted so far is as durable as an acknowledged write; never when the store fails before. */
   whenAllStored(done: () => void): void;
   /** Call back when everything committed so far is flushed, whatever an acknowledged write waits for; false: it was lost. */
   whenFlushed(done: (flushed: boolean) => void): void;

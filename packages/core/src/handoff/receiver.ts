@@ -1,6 +1,6 @@
 /**
  * The receiving side of transfers: takes offers or says why not, merges what comes, says what it holds already, and
- * acknowledges what is flushed: the sender forgets it, who may have flushed it long ago.
+ * acknowledges what is flushed, since the sender, which may have flushed it long ago, deletes it then.
  *
  * Frames wait here for their turn and are merged in small steps (slices.ts), so that a sender that has much under way
  * holds up no request; how much that is, the sender limits, and it hears of a slow disk by late acknowledgements.
@@ -71,7 +71,7 @@ interface Inbound {
   bytes: number;
   /** The last frame came; what still comes was passed on. */
   finished: boolean;
-  /** All of that is durable. */
+  /** All of that is flushed. */
   stored: boolean;
   /** Its source may lack something itself. */
   partial: boolean;
@@ -147,6 +147,11 @@ export class HandoffReceiver {
     for (const inbound of this.#inbound.values()) if (inbound.from === node) this.#drop(inbound);
     this.#early = this.#early.filter((offer) => offer.from !== node);
     this.#latest.delete(node);
+  }
+
+  /** What a comparison found here may be among what was lost: who hands over begins anew, and compares again. */
+  onStoreFailure(): void {
+    for (const inbound of this.#inbound.values()) if (!inbound.stored) this.#giveUp(inbound);
   }
 
   /** So many at a time from now on; those in excess are sent away, the latest first, and come again later. */
@@ -312,7 +317,7 @@ export class HandoffReceiver {
       inbound.items += items.length;
       for (const item of items) inbound.bytes += item.length;
       if (stored && last) this.#finish(from, inbound, { seq, partial });
-      else this.#ack(from, vnode, { id, seq, stored });
+      else this.#ackOnceFlushed(from, vnode, { id, seq, stored });
     };
     const merge = jobForEach(items, STEP_ITEMS, (item) => {
       if (!this.#makesSense(inbound, () => this.#take(inbound, item, settle))) settle(false);
@@ -349,8 +354,7 @@ export class HandoffReceiver {
       let page: ItemPage | undefined;
       this.#makesSense(inbound, () => (page = vnode.vnode.walkItems(cursor, COMPARE_BYTES, within, upTo)));
       if (page === undefined) {
-        this.#answer(from, vnode, { id, refusal: this.#givenUp, compare: false });
-        this.#drop(inbound);
+        this.#giveUp(inbound);
         return false;
       }
       held = joined(held, digestsOf(page.items));
@@ -358,7 +362,7 @@ export class HandoffReceiver {
       const atEnd = cursor === undefined || (upTo !== undefined && compareBytes(cursor, upTo) >= 0);
       const tooMany = held.length / 2 > most;
       if (!atEnd && !tooMany) return true;
-      if (isSameSum(sumOf(held), sum)) this.#ack(from, vnode, { id, seq, stored: true });
+      if (isSameSum(sumOf(held), sum)) this.#ackOnceFlushed(from, vnode, { id, seq, stored: true });
       else this.#sendHeld(from, vnode, { id, seq, digests: tooMany ? new Uint32Array(0) : held });
       return false;
     };
@@ -382,6 +386,12 @@ export class HandoffReceiver {
       );
       return false;
     }
+  }
+
+  #giveUp(inbound: Inbound): void {
+    const { from, vnode, id } = inbound;
+    this.#answer(from, vnode, { id, refusal: this.#givenUp, compare: false });
+    this.#drop(inbound);
   }
 
   #drop(inbound: Inbound): void {
@@ -504,15 +514,16 @@ export class HandoffReceiver {
       vnode.standing === 'receiving' &&
       (kind === 'ownership' ? !partial : kind === 'resize' && this.#isFilled(vnode));
     if (becomesWhole) vnode.become('receiving', this.#port.document.epoch, 'whole');
-    const finish = (flushed: boolean): void => {
-      this.#sendAck(from, vnode, { id, seq, stored: flushed });
+    const onFlushed = (flushed: boolean): void => {
+      this.#ack(from, vnode, { id, seq, stored: flushed });
       if (!flushed) return;
       if (kind === 'repair' && !inbound.gone) this.#parts.onRepaired(vnode, from, source);
       // Of ownership, and of a coming ring, what is passed on until the switch still comes.
       if (kind === 'ownership' || kind === 'resize') inbound.stored = true;
       else this.#drop(inbound);
     };
-    this.#port.whenAllStored(() => this.#port.whenFlushed(finish));
+    // What was submitted is committed first: a flush is awaited only of that.
+    this.#port.whenAllStored(() => this.#port.whenFlushed(onFlushed));
   }
 
   #answer(
@@ -523,12 +534,12 @@ export class HandoffReceiver {
     this.#port.send(to, MESSAGE.handoffAnswer, service, place, (out) => writeAnswer(out, answer));
   }
 
-  #ack(to: NodeId, vnode: TransferableVnode, ack: Ack): void {
-    if (!ack.stored) return this.#sendAck(to, vnode, ack);
-    this.#port.whenFlushed((flushed) => this.#sendAck(to, vnode, { ...ack, stored: flushed }));
+  #ackOnceFlushed(to: NodeId, vnode: TransferableVnode, ack: Ack): void {
+    if (!ack.stored) return this.#ack(to, vnode, ack);
+    this.#port.whenFlushed((flushed) => this.#ack(to, vnode, { ...ack, stored: flushed }));
   }
 
-  #sendAck(to: NodeId, vnode: TransferableVnode, ack: Ack): void {
+  #ack(to: NodeId, vnode: TransferableVnode, ack: Ack): void {
     this.#send(to, MESSAGE.handoffAck, vnode, (out) => writeAck(out, ack));
   }
 

@@ -24,12 +24,15 @@ const STEPS_MAX = 64;
 
 export class Slices {
   readonly #host: Host;
+  readonly #sliceMs: number;
   #jobs: Job[] = [];
   #timer: Timer | undefined;
   #dueAt = 0;
 
-  constructor(host: Host) {
+  /** `sliceMs` is longer where somebody waits for the end of it. */
+  constructor(host: Host, sliceMs = SLICE_MS) {
     this.#host = host;
+    this.#sliceMs = sliceMs;
   }
 
   /** Called again and again until it has no more to do; never within this call. */
@@ -54,7 +57,7 @@ export class Slices {
     for (let steps = 0; steps < STEPS_MAX && this.#jobs.length > 0; steps++) {
       const job = this.#jobs.shift() as Job;
       if (job()) this.#jobs.push(job);
-      if (this.#host.monotonic() - now >= SLICE_MS) break;
+      if (this.#host.monotonic() - now >= this.#sliceMs) break;
     }
     this.#timer = undefined;
     if (this.#jobs.length > 0) this.#pause(Math.min(PAUSE_MS + LATENESS_FACTOR * lateMs, PAUSE_MS_MAX));

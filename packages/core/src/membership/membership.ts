@@ -14,6 +14,7 @@
  * agreed. A node that is removed learns it from any member it can still hear, says `removed`, and falls silent.
  */
 import { assert, unreachable } from '../base/assert.ts';
+import type { ClaimInput } from '../claim/problem.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import {
   birthDocument,
@@ -43,6 +44,7 @@ import type { Heartbeat, JoinRequest, MembershipMessage, NotClaimant } from './m
 import { recollect, type LoadedRecords } from './loaded-records.ts';
 import { majorityRefusal } from './majority.ts';
 import { OutstandingReports } from './outstanding-reports.ts';
+import { claimInputOfPlan } from './plan.ts';
 import type { ClaimFunction } from './planned-ring.ts';
 import { isRefusal, refuse, type Refusal } from './refusal.ts';
 import { describeNameTaken, isOutstanding, type Report } from './reports.ts';
@@ -156,6 +158,12 @@ export class Membership {
 
   actingClaimant(): NodeId {
     return actingClaimant(this.current().document, (node) => this.isUp(node));
+  }
+
+  /** What claim is asked when this node carries out `request` under the ring that it has now; undefined: nothing. */
+  claimInputFor(request: AdminRequest): ClaimInput | undefined {
+    const isPlannedHere = request.kind === 'plan' && this.#notHere() === undefined;
+    return isPlannedHere ? claimInputOfPlan(this.current().document) : undefined;
   }
 
   /** The epoch that this member said last; undefined when it has said none (of this ring) in this life. */

@@ -13,6 +13,7 @@
 import { jsonDecode, jsonEncode, latin1Encode } from '../base/bytes.ts';
 import { sha1Bytes, sha1Hex } from '../base/sha1.ts';
 import { certify } from '../claim/certificate.ts';
+import type { ClaimInput } from '../claim/problem.ts';
 import type { NodeId } from '../contracts/ids.ts';
 import {
   type AgreedDocument,
@@ -21,9 +22,9 @@ import {
   type RingDocument,
 } from '../ring/document.ts';
 import {
+  claimInputFor,
   locationsOf,
   plannedRing,
-  resizedRing,
   type ClaimFunction,
   type PlannedRing,
 } from './planned-ring.ts';
@@ -41,7 +42,7 @@ import {
   isRecord,
   isSentence,
 } from './shape.ts';
-import { changeOf, hasStaged, pendingRefusal, stagedResize, stayers, withClaimant } from './staging.ts';
+import { changeOf, hasStaged, pendingRefusal, stayers, withClaimant } from './staging.ts';
 
 /**
  * What is planned, one each. Beside what is staged:
@@ -110,16 +111,9 @@ export interface PlanInput {
 
 export function makePlan(input: PlanInput): Plan | Refusal {
   const { document, digest } = input.current;
-  const refusal = pendingRefusal(document);
+  const refusal = refusalToPlan(document);
   if (refusal !== undefined) return refusal;
-  if (!stayers(document).some((member) => member.status !== 'down')) {
-    return refuse('only_member', 'nobody who is not down would stay');
-  }
-  const resize = stagedResize(document);
-  const ring =
-    resize === undefined
-      ? plannedRing(document, input.claim)
-      : resizedRing(document, resize.ringSize, input.claim);
+  const ring = plannedRing(document, input.claim);
   const changes = changesOf(document, ring);
   if (changes.length === 0) {
     return refuse('nothing_planned', 'there are no staged changes, and the ring is as good as it can be');
@@ -137,6 +131,18 @@ export function makePlan(input: PlanInput): Plan | Refusal {
     changes,
     transitions: [transition],
   };
+}
+
+/** What `makePlan` asks of claim; undefined: nothing, or it refuses. */
+export function claimInputOfPlan(document: RingDocument): ClaimInput | undefined {
+  return refusalToPlan(document) === undefined ? claimInputFor(document) : undefined;
+}
+
+function refusalToPlan(document: RingDocument): Refusal | undefined {
+  const refusal = pendingRefusal(document);
+  if (refusal !== undefined) return refusal;
+  if (stayers(document).some((member) => member.status !== 'down')) return undefined;
+  return refuse('only_member', 'nobody who is not down would stay');
 }
 
 /** The document that carries out `plan`, or why it cannot be carried out. */

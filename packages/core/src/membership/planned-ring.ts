@@ -31,10 +31,12 @@ export interface PlannedRing {
 
 /** Somebody who is not down must stay. */
 export function plannedRing(document: RingDocument, claim: ClaimFunction): PlannedRing {
+  const input = claimInputFor(document);
+  const claimed = input && claimedOwners(input, claim);
+  if (claimed !== undefined && stagedResize(document) !== undefined)
+    return { owners: claimed, reassigned: [], transfers: [], copies: copiesOf(document, claimed) };
   const replaced = ownersAfterReplacing(document);
-  const asked = claimAskedFor(document);
-  const owners =
-    asked === undefined ? replaced : withoutMovesOfTheDown(document, replaced, claimFor(asked, claim));
+  const owners = claimed === undefined ? replaced : withoutMovesOfTheDown(document, replaced, claimed);
   const removed = removedIn(document);
   const moves = movesBetween(document.owners, owners);
   return {
@@ -44,18 +46,13 @@ export function plannedRing(document: RingDocument, claim: ClaimFunction): Plann
   };
 }
 
-export function resizedRing(document: RingDocument, ringSize: number, claim: ClaimFunction): PlannedRing {
-  const owners = claimFor(freshRing(stayers(document), ringSize), claim);
-  return { owners, reassigned: [], transfers: [], copies: copiesOf(document, owners) };
-}
-
-/** What claim is asked when all that is staged is planned; undefined: nothing. Somebody must stay. */
-export function claimAskedFor(document: RingDocument): ClaimInput | undefined {
+/** What `plannedRing` asks of claim; undefined: nothing. Somebody must stay. */
+export function claimInputFor(document: RingDocument): ClaimInput | undefined {
   const members = stayers(document);
   const resize = stagedResize(document);
-  if (resize !== undefined) return freshRing(members, resize.ringSize);
-  const replaced = ownersAfterReplacing(document);
-  return isClaimNeeded(document, replaced, members) ? askedOf(replaced, members) : undefined;
+  if (resize !== undefined) return inputForFreshRing(members, resize.ringSize);
+  const owners = ownersAfterReplacing(document);
+  return isClaimNeeded(document, owners, members) ? claimInputOf(owners, members) : undefined;
 }
 
 /** Those who are members no more once what is staged is committed. */
@@ -91,25 +88,25 @@ function isClaimNeeded(
   return staged.length === 0 && all.every(({ status }) => status !== 'down');
 }
 
-function freshRing(members: readonly Member[], ringSize: number): ClaimInput {
+function inputForFreshRing(members: readonly Member[], ringSize: number): ClaimInput {
   const first = members[0];
   assert(first !== undefined, 'somebody stays');
-  return askedOf(new Array<NodeId>(ringSize).fill(first.id), members);
+  return claimInputOf(new Array<NodeId>(ringSize).fill(first.id), members);
 }
 
-function askedOf(owners: readonly NodeId[], members: readonly Member[]): ClaimInput {
+function claimInputOf(owners: readonly NodeId[], members: readonly Member[]): ClaimInput {
   const locations = locationsOf(members);
   return { owners, members: members.map((member) => member.id), ...(locations && { locations }) };
 }
 
-function claimFor(asked: ClaimInput, claim: ClaimFunction): readonly NodeId[] {
-  const claimed = claim(asked).owners;
-  assert(claimed.length === asked.owners.length, 'claim gives every partition an owner');
+function claimedOwners(input: ClaimInput, claim: ClaimFunction): readonly NodeId[] {
+  const { owners } = claim(input);
+  assert(owners.length === input.owners.length, 'claim gives every partition an owner');
   assert(
-    claimed.every((owner) => asked.members.includes(owner)),
+    owners.every((owner) => input.members.includes(owner)),
     'claim gives partitions to those who stay only',
   );
-  return claimed;
+  return owners;
 }
 
 /** What a member that is down owns stays; what it would get stays too, or goes to another where it cannot. */

@@ -1,86 +1,78 @@
 import { expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { claim } from '../claim/claim.ts';
+import type { ClaimInput } from '../claim/problem.ts';
 import type { NodeId } from '../contracts/ids.ts';
-import { claimAskedFor } from '../membership/planned-ring.ts';
-import { birthDocument, type Member, type RingDocument } from '../ring/document.ts';
 import { ClaimAhead } from './claim-ahead.ts';
 
-const [n1, ...joiners] = ['n1', 'n2', 'n3', 'n4', 'n5'].map(
-  (name) => ({ id: name as NodeId, name, address: '', location: '', storeId: name }) as Member,
-) as [Member, ...Member[]];
-
-/** A ring of one that so many others ask to join. */
-function ringWith(joining: number): RingDocument {
-  const born = birthDocument({ clusterId: 'c', ringSize: 16, self: n1, n: 3, level: 'eventual' });
-  const others = joiners.slice(0, joining).map((member) => ({ ...member, status: 'joining' as const }));
-  return { ...born, members: [...born.members, ...others] };
+/** The first of so many members has all of a ring of 64. */
+function shared(among: number): ClaimInput {
+  const members = Array.from({ length: among }, (_, i) => `n${i + 1}` as NodeId);
+  return { owners: new Array<NodeId>(64).fill(members[0] as NodeId), members };
 }
 
-function asked(document: RingDocument): NonNullable<ReturnType<typeof claimAskedFor>> {
-  return claimAskedFor(document) as NonNullable<ReturnType<typeof claimAskedFor>>;
-}
-
-function prepared(): {
-  host: ManualHost;
-  ahead: ClaimAhead;
-  done: string[];
-  prepare: (joining: number) => void;
-} {
+function stage(): { host: ManualHost; ahead: ClaimAhead; done: string[]; prepare: (among: number) => void } {
   const host = new ManualHost();
   const ahead = new ClaimAhead(host);
   const done: string[] = [];
-  return { host, ahead, done, prepare: (n) => ahead.prepare(ringWith(n), () => done.push(`${n} joiners`)) };
+  return { host, ahead, done, prepare: (n) => ahead.prepare(shared(n), () => done.push(`${n} members`)) };
 }
 
 it('computes with pauses, and then a plan has it at once', () => {
-  const { host, ahead, done, prepare } = prepared();
-  prepare(4);
+  const { host, ahead, done, prepare } = stage();
+  prepare(5);
+  host.advance(0);
+  expect([done, host.timers], 'not all of it in one slice').toEqual([[], 1]);
+  host.advance(10_000);
+  expect([done, host.timers]).toEqual([['5 members'], 0]);
+  const result = ahead.claim(shared(5));
+  expect(ahead.claim(shared(5)), 'not computed anew').toBe(result);
+  expect(result).toEqual(claim(shared(5)));
+  prepare(5);
+  expect(done).toEqual(['5 members', '5 members']);
+});
+
+it('asked twice about one ring it computes once, and both are told at the end', () => {
+  const { host, done, prepare } = stage();
+  prepare(5);
+  host.advance(0);
+  prepare(5);
   expect([done, host.timers]).toEqual([[], 1]);
   host.advance(10_000);
-  expect([done, host.timers]).toEqual([['4 joiners'], 0]);
-  const result = ahead.claim(asked(ringWith(4)));
-  expect(result).toEqual(claim(asked(ringWith(4))));
-  expect(ahead.claim(asked(ringWith(4))), 'not computed anew').toBe(result);
-  prepare(4);
-  expect(done).toEqual(['4 joiners', '4 joiners']);
+  expect(done).toEqual(['5 members', '5 members']);
 });
 
-it('asked twice about one ring it computes once, and all are told', () => {
-  const { host, done, prepare } = prepared();
+it('asked about another ring it begins anew, and whoever waited waits for that: it is the ring of all of them', () => {
+  const { host, ahead, done, prepare } = stage();
+  prepare(5);
+  host.advance(0);
   prepare(4);
-  prepare(4);
-  expect(host.timers).toBe(1);
+  expect(done).toEqual([]);
   host.advance(10_000);
-  expect(done).toEqual(['4 joiners', '4 joiners']);
+  expect([done, host.timers]).toEqual([['5 members', '4 members'], 0]);
+  expect(ahead.claim(shared(4))).toBe(ahead.claim(shared(4)));
+  expect(ahead.claim(shared(5)), 'was given up').not.toBe(ahead.claim(shared(5)));
 });
 
-it('asked about another ring it tells those who waited, whose plan computes for itself', () => {
-  const { host, ahead, done, prepare } = prepared();
-  prepare(4);
-  prepare(3);
-  expect(done).toEqual(['4 joiners']);
+it('who asks about another ring as soon as it is told is told of that too', () => {
+  const { host, ahead, done, prepare } = stage();
+  ahead.prepare(shared(5), () => prepare(4));
   host.advance(10_000);
-  expect(done).toEqual(['4 joiners', '3 joiners']);
-  expect(ahead.claim(asked(ringWith(4)))).toEqual(claim(asked(ringWith(4))));
+  expect(done).toEqual(['4 members']);
 });
 
 it('has nothing to do where claim is not asked', () => {
-  const { host, ahead } = prepared();
-  const document = {
-    ...ringWith(0),
-    staged: [{ kind: 'replace' as const, node: n1.id, by: 'n2' as NodeId }],
-  };
-  const replacing = { ...document, members: [...document.members, { ...joiners[0], status: 'joining' }] };
+  const { host, ahead } = stage();
   let done = 0;
-  ahead.prepare(replacing as RingDocument, () => done++);
+  ahead.prepare(undefined, () => done++);
   expect([done, host.timers]).toEqual([1, 0]);
 });
 
 it('stopped it does no more, and calls nobody', () => {
-  const { host, ahead, done, prepare } = prepared();
-  prepare(4);
+  const { host, ahead, done, prepare } = stage();
+  prepare(5);
   ahead.stop();
+  prepare(4);
   host.advance(10_000);
   expect([done, host.timers]).toEqual([[], 0]);
 });

@@ -1,85 +1,74 @@
 /**
- * What a plan will ask of claim, computed before it is made and a little at a time, so that the claimant goes on answering
+ * Claim, computed before the plan that will ask for it, and a little at a time, so that the claimant goes on answering
  * everybody else meanwhile.
  *
  * The membership makes a plan in one turn, for the ring of that moment. When the ring is another one by then, what was
- * computed is of no use, and it computes in that turn what it needs.
+ * computed is of no use, and that turn computes what it needs.
  */
 import { claim, claimInSteps, type ClaimResult } from '../claim/claim.ts';
 import type { ClaimInput } from '../claim/problem.ts';
-import type { Host, Timer } from '../contracts/host.ts';
-import { claimAskedFor } from '../membership/planned-ring.ts';
-import { stayers } from '../membership/staging.ts';
-import type { RingDocument } from '../ring/document.ts';
+import type { Steps } from '../claim/steps.ts';
+import type { Host } from '../contracts/host.ts';
+import { Slices } from '../handoff/slices.ts';
 
-/** Of the processor, before everything else has its turn. */
+/** Somebody waits for the plan, and it is some hundred steps: in slices as short as those of the background it took seconds. */
 const SLICE_MS = 4;
-/** On virtual time none passes within a slice. */
-const SLICE_STEPS_MAX = 64;
-/** Between two slices. */
-const PAUSE_MS = 1;
 
 interface Computing {
-  readonly question: string;
-  readonly steps: Generator<void, ClaimResult>;
-  readonly done: (() => void)[];
+  readonly input: string;
+  readonly steps: Steps<ClaimResult>;
+  /** To be called when it is done. */
+  readonly waiting: readonly (() => void)[];
 }
 
 export class ClaimAhead {
-  readonly #host: Host;
+  readonly #slices: Slices;
   #computing: Computing | undefined;
-  #answered: { readonly question: string; readonly result: ClaimResult } | undefined;
-  #timer: Timer | undefined;
+  #prepared: { readonly input: string; readonly result: ClaimResult } | undefined;
+  #stopped = false;
 
   constructor(host: Host) {
-    this.#host = host;
+    this.#slices = new Slices(host, SLICE_MS);
   }
 
-  /** `done` is called when a plan for this ring has nothing left to compute, or when another ring is asked about; perhaps at once. */
-  prepare(document: RingDocument, done: () => void): void {
-    const asked = stayers(document).length === 0 ? undefined : claimAskedFor(document);
-    const question = asked && questionOf(asked);
-    if (asked === undefined || question === undefined || question === this.#answered?.question) return done();
-    if (this.#computing?.question === question) {
-      this.#computing.done.push(done);
+  /** `done` once a plan that asks this of claim has nothing left to compute; perhaps within this call, never after `stop`. */
+  prepare(asked: ClaimInput | undefined, done: () => void): void {
+    if (this.#stopped) return;
+    const input = asked && textOf(asked);
+    if (asked === undefined || input === undefined || input === this.#prepared?.input) return done();
+    const before = this.#computing;
+    const waiting = [...(before?.waiting ?? []), done];
+    if (before?.input === input) {
+      this.#computing = { ...before, waiting };
       return;
     }
-    this.#end();
-    this.#computing = { question, steps: claimInSteps(asked), done: [done] };
-    this.#goOn(this.#computing);
+    // The ring has changed, also for those who waited before.
+    const steps = claimInSteps(asked);
+    this.#computing = { input, steps, waiting };
+    this.#slices.add(() => this.#goOn(steps));
   }
 
-  /** As claim. */
+  /** What was prepared, or else computed in this turn. */
   readonly claim = (asked: ClaimInput): ClaimResult =>
-    this.#answered?.question === questionOf(asked) ? this.#answered.result : claim(asked);
+    this.#prepared?.input === textOf(asked) ? this.#prepared.result : claim(asked);
 
   stop(): void {
-    this.#timer?.cancel();
-    this.#computing = undefined;
+    this.#stopped = true;
+    this.#slices.stop();
   }
 
-  #goOn(computing: Computing): void {
-    const { question, steps } = computing;
-    const begun = this.#host.monotonic();
-    for (let done = 0; done < SLICE_STEPS_MAX; done++) {
-      const step = steps.next();
-      if (step.done === true) {
-        this.#answered = { question, result: step.value };
-        return this.#end();
-      }
-      if (this.#host.monotonic() - begun >= SLICE_MS) break;
-    }
-    this.#timer = this.#host.setTimer(PAUSE_MS, () => this.#goOn(computing));
-  }
-
-  #end(): void {
-    this.#timer?.cancel();
+  #goOn(steps: Steps<ClaimResult>): boolean {
     const computing = this.#computing;
+    if (computing?.steps !== steps) return false;
+    const step = steps.next();
+    if (step.done !== true) return true;
+    this.#prepared = { input: computing.input, result: step.value };
     this.#computing = undefined;
-    for (const done of computing?.done ?? []) done();
+    for (const done of computing.waiting) done();
+    return false;
   }
 }
 
-function questionOf({ owners, members, locations }: ClaimInput): string {
+function textOf({ owners, members, locations }: ClaimInput): string {
   return JSON.stringify([owners, members, locations && [...locations]]);
 }

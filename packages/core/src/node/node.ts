@@ -420,10 +420,9 @@ export class Node {
 
   #requestHere(request: AdminRequest, done: (result: RequestResult) => void): void {
     const requestId = this.#await(done);
-    const ask = (): void => this.#tell({ kind: 'request', requestId, request });
-    if (request.kind === 'plan' && this.#running !== undefined && this.claimant === this.id)
-      this.#claimAhead.prepare(this.document, ask);
-    else ask();
+    this.#claimAhead.prepare(this.#membership.claimInputFor(request), () =>
+      this.#tell({ kind: 'request', requestId, request }),
+    );
   }
 
   #await(done: (result: RequestResult) => void): number {

@@ -138,6 +138,7 @@ export class Running {
         logger.error({ code: error.code }, `the store failed: ${error.message}`);
         this.#storeFailures++;
         vnodes.onStoreProgress(fromSeq);
+        this.handoff.receiver.onStoreFailure();
       },
     });
     vnodes.start(this.view.document, state);

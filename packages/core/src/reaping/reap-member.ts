@@ -6,8 +6,8 @@
  *   floor   tombstones at or below it may go. It holds once it is durable
  *
  * Both only rise, and belong to one cluster. A node that comes into another one knows neither, until a member that knows
- * them has told it (or all of the others that they know as little); so long it takes nothing over. So it asks all of them
- * at once: of many that come together most know as little as it does.
+ * them has told it (or all of the others that they know as little). Until then it takes nothing over, and asks all members that
+ * are up at every tick: of many that come together most know as little as it does.
  *
  * Source: rules 10, decision 0014. Not here: who asks, and in which order: reap-round.ts.
  */
@@ -32,6 +32,8 @@ export class ReapMember implements Bounds {
   #clusterId = '';
   #bar: Uint8Array = ZERO_STAMP;
   #floor: Uint8Array = ZERO_STAMP;
+  /** The highest that was ever given to be saved: no later record may say less. */
+  #floorSaved: Uint8Array = ZERO_STAMP;
   #known = false;
   /** Who has said that it knows no more than we do. */
   readonly #ignorant = new Set<NodeId>();
@@ -49,6 +51,7 @@ export class ReapMember implements Bounds {
     this.#clusterId = saved.clusterId;
     this.#bar = stampFromHex(saved.bar);
     this.#floor = stampFromHex(saved.floor);
+    this.#floorSaved = this.#floor;
     this.#known = true;
   }
 
@@ -79,6 +82,7 @@ export class ReapMember implements Bounds {
       this.#clusterId = clusterId;
       this.#bar = ZERO_STAMP;
       this.#floor = ZERO_STAMP;
+      this.#floorSaved = ZERO_STAMP;
       this.#known = false;
     }
     if (!this.#known && members.length === 1) this.#becomeKnown();
@@ -132,10 +136,7 @@ export class ReapMember implements Bounds {
   }
 
   #askAll(): void {
-    for (const id of this.#others) {
-      if (this.#known) return;
-      this.#ask(id);
-    }
+    for (const id of this.#others) this.#ask(id);
   }
 
   #askNext(): void {
@@ -164,8 +165,14 @@ export class ReapMember implements Bounds {
     this.#port.onKnown();
   }
 
+  /** With this floor, or with a higher one that is on its way to the disk already. */
   #save(floor: Uint8Array, done: () => void): void {
-    const record = { clusterId: this.#clusterId, bar: stampHex(this.#bar), floor: stampHex(floor) };
+    this.#floorSaved = higher(this.#floorSaved, floor);
+    const record = {
+      clusterId: this.#clusterId,
+      bar: stampHex(this.#bar),
+      floor: stampHex(this.#floorSaved),
+    };
     this.#port.save(encodeFloorRecord(record), done);
   }
 

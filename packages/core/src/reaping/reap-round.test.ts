@@ -4,7 +4,7 @@
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
-import { stampMs } from '../base/hybrid-clock.ts';
+import { stampHex, stampMs } from '../base/hybrid-clock.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import { silentLogger } from '../contracts/logger.ts';
 import { birthDocument, type Member, type MemberStatus, type RingDocument } from '../ring/document.ts';
@@ -277,13 +277,24 @@ describe('a member', () => {
     expect(stampMs(newcomer.member.floor)).toBe(FLOOR);
   });
 
-  it('that has come with others asks all at once, until one knows', () => {
+  it('that has just come saves nothing below what is on its way to its disk', () => {
+    stage.tick();
+    const newcomer = new Node(stage, 'n3');
+    const saves = (newcomer.saves = []) as (() => void)[];
+    newcomer.member.tick(0);
+    expect(saves.length).toBeGreaterThan(1);
+    for (const durable of saves) durable();
+    const { floor } = decodeFloorRecord(newcomer.record as Uint8Array) ?? { floor: NO_STAMP };
+    expect([floor, stampMs(newcomer.member.floor)]).toEqual([stampHex(newcomer.member.floor), FLOOR]);
+  });
+
+  it('that has come with others asks all at once, and believes the one that knows', () => {
     const [n1, n3] = ['n1', 'n3'].map((name) => new Node(stage, name)) as [Node, Node];
     stage.nodes.set('n1', n1).set('n3', n3);
     n3.member.tick(0);
     expect([stage.asked, n3.member.known]).toEqual([['n1 survey', 'n2 survey'], true]);
     n1.member.tick(0);
-    expect([stage.asked.slice(2), n1.member.known]).toEqual([['n2 survey'], true]);
+    expect([stage.asked.slice(2), n1.member.known]).toEqual([['n2 survey', 'n3 survey'], true]);
   });
 
   it('believes that there is none when all the others know as little', () => {

@@ -62,8 +62,8 @@ export class VnodeManager {
   readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
   /** Of rings of other sizes: by service name and place. */
   readonly #others = new Map<string, VnodeHost>();
-  readonly #stored: { readonly seq: number; readonly done: () => void }[] = [];
-  #flushed: { readonly seq: number; readonly done: (flushed: boolean) => void }[] = [];
+  readonly #waitingForStored: { readonly seq: number; readonly done: () => void }[] = [];
+  #waitingForFlush: { readonly seq: number; readonly done: (flushed: boolean) => void }[] = [];
   readonly #pool: WorkerPool;
   #document!: RingDocument;
   #intact = true;
@@ -272,14 +272,14 @@ export class VnodeManager {
   /** Call back once everything submitted to the store so far is as durable as an acknowledged write. */
   whenStored(seq: number, done: () => void): void {
     if (this.#durableSeq() >= seq) done();
-    else this.#stored.push({ seq, done });
+    else this.#waitingForStored.push({ seq, done });
   }
 
   /** Call back once all that is committed by now is flushed, whatever an acknowledged write waits for; false: it was lost. */
   whenFlushed(done: (flushed: boolean) => void): void {
     const { committedSeq, flushedSeq } = this.#init.store;
     if (flushedSeq >= committedSeq) done(true);
-    else this.#flushed.push({ seq: committedSeq, done });
+    else this.#waitingForFlush.push({ seq: committedSeq, done });
   }
 
   onStoreProgress(failedFrom?: number): void {
@@ -289,17 +289,20 @@ export class VnodeManager {
       if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity))
         this.#forgotten.delete(key);
     const reached = this.#durableSeq();
-    while (this.#stored.length > 0 && (this.#stored[0] as { seq: number }).seq <= reached) {
-      (this.#stored.shift() as { done: () => void }).done();
+    while (
+      this.#waitingForStored.length > 0 &&
+      (this.#waitingForStored[0] as { seq: number }).seq <= reached
+    ) {
+      (this.#waitingForStored.shift() as { done: () => void }).done();
     }
-    if (failedFrom !== undefined) this.#stored.length = 0;
+    if (failedFrom !== undefined) this.#waitingForStored.length = 0;
     this.#tellFlushed(failedFrom);
   }
 
   #tellFlushed(failedFrom = Infinity): void {
     const { flushedSeq } = this.#init.store;
-    const waiting = this.#flushed;
-    this.#flushed = waiting.filter(({ seq }) => seq > flushedSeq && seq < failedFrom);
+    const waiting = this.#waitingForFlush;
+    this.#waitingForFlush = waiting.filter(({ seq }) => seq > flushedSeq && seq < failedFrom);
     for (const { seq, done } of waiting)
       if (seq <= flushedSeq) done(true);
       else if (seq >= failedFrom) done(false);

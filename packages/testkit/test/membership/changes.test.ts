@@ -29,6 +29,27 @@ function crash(cluster: MemberCluster, name: string): void {
   );
 }
 
+describe('a plan', () => {
+  it('is computed in slices, between which the claimant has its turns, and not where it is refused anyway', () => {
+    const cluster = fourAndOne();
+    const { world } = cluster;
+    const durationOf = (ask: () => unknown): number => {
+      const from = world.now();
+      ask();
+      return world.now() - from;
+    };
+    const slow = durationOf(() => cluster.request('n1', { kind: 'plan' }));
+    const quick = durationOf(() => cluster.request('n1', { kind: 'plan' }));
+    expect(slow - quick, 'what was computed is kept').toBeGreaterThan(10);
+    cluster.planAndCommit('n1');
+    expect(
+      durationOf(() => cluster.request('n1', { kind: 'plan' })),
+      'partitions are moving',
+    ).toBeLessThan(10);
+    cluster.settle(...FIVE);
+  });
+});
+
 describe('replace', () => {
   it('the new node has the places of the old, who leaves', () => {
     const cluster = fourAndOne();

@@ -39,8 +39,8 @@ export interface ScaleRow extends ScaleOptions {
   readonly idle: Span;
   /** From the commit until all is quiet again. */
   readonly join: Span & { readonly epochs: number };
-  /** One more node asks to be let in, and a plan is made for it: the longest turn, milliseconds of the processor. */
-  readonly planMs: number;
+  /** A plan for one more node: milliseconds of the claimant's processor, and the longest turn of its event loop. */
+  readonly plan: { readonly ms: number; readonly longestTurnMs: number };
   /** Ring document, bytes: at rest, and the largest on the way. */
   readonly documentBytes: number;
   readonly documentBytesMax: number;
@@ -74,10 +74,13 @@ export function measure(options: ScaleOptions): ScaleRow {
 
   const newcomer = `n${nodes + 1}`;
   cluster.start(newcomer);
-  reset(cluster);
   cluster.stage([newcomer]);
+  reset(cluster);
   const planId = cluster.plan();
-  const planMs = longestTurnMs(cluster.meters);
+  const plan = {
+    ms: Math.max(...cluster.meters.map(({ busyUs }) => busyUs)) / 1000,
+    longestTurnMs: longestTurnMs(cluster.meters),
+  };
   const epochPlanned = cluster.epoch;
   const joined = join(cluster, planId);
   return {
@@ -85,7 +88,7 @@ export function measure(options: ScaleOptions): ScaleRow {
     formed: { seconds: formed.seconds, epochs: epochsFormed },
     idle,
     join: { ...joined, epochs: cluster.epoch - epochPlanned },
-    planMs,
+    plan,
     documentBytes: cluster.documentBytes,
     documentBytesMax: cluster.documentBytesMax,
     memoryPerNode,

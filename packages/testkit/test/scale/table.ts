@@ -19,8 +19,9 @@ const JOIN: readonly Column[] = [
   ['bytes', ({ join }) => bytes(join.total.bytes)],
   ['a node', ({ join, nodes }) => bytes(join.total.bytes / (nodes + 1))],
   ['the claimant', ({ join }) => bytes(join.busiest.bytes)],
-  ['plan, ms', ({ planMs }) => ms(planMs)],
   ['longest turn, ms', ({ join }) => ms(join.longestTurnMs)],
+  ['plan, ms', ({ plan }) => ms(plan.ms)],
+  ['its longest turn, ms', ({ plan }) => ms(plan.longestTurnMs)],
 ];
 
 const NODE: readonly Column[] = [

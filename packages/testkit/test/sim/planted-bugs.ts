@@ -142,7 +142,7 @@ export const PLANTED: Readonly<Record<string, PlantedBug>> = {
   'a tombstone is reaped before all replicas saw it': {
     plant: { openVnode: (context, clock, desk) => new ReapsTooSoonVnode(context, clock, desk) },
     shows: /lost the delete/,
-    // It takes a replica that is away for longer than a second, and little else that would mend it.
+    // It shows only when a replica is away for more than a second and nothing else repairs it.
     kinds: ['cut', 'crash'],
   },
 

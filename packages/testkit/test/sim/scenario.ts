@@ -95,7 +95,7 @@ export type Count =
 
 /** Virtual milliseconds. */
 const SETTLE_WITHIN_MS = 60_000;
-/** It compares all copies of all keys, which takes more of the processor than a second of the simulation does. */
+/** A look compares all copies of all keys, which costs more of the processor than a simulated second. */
 const LOOK_SETTLED_EVERY_MS = 1_000;
 /** No tombstone is older than this once all is quiet, by the lowest clock. */
 const LIES_MS_MAX = 30_000;
