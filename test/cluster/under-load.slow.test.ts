@@ -49,7 +49,7 @@ it(
   'nothing acknowledged is lost, nothing deleted comes back, nothing is told that nobody wrote',
   async () => {
     const verdict = await play(
-      { seed: 1, keys: 20_000, members: ['n1', 'n2', 'n3'], next: (_stage, number) => STORY[number] },
+      { seed: 1, keys: 10_000, members: ['n1', 'n2', 'n3'], next: (_stage, number) => STORY[number] },
       (line) => process.stdout.write(`${line}\n`),
     );
     expect(isRight(verdict), describeVerdict(verdict)).toBe(true);
