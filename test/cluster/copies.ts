@@ -6,15 +6,17 @@ import type { TestNode } from './nodes.ts';
 interface Compared {
   readonly partitions: readonly { readonly alikeMs: number | null; readonly mended: number }[];
   readonly differing: number;
+  /** Members that have not told of the pairs that they compare. */
+  readonly failed: readonly unknown[];
 }
 
 /** Whether all copies of all partitions were found alike after that moment. */
 export async function isAlike(node: TestNode, since: number): Promise<boolean> {
   const { status, text } = await node.ask('/api/exchange');
   if (status !== 200) throw new Error(`${node.name} does not tell of its copies: ${text}`);
-  const { partitions, differing } = JSON.parse(text) as Compared;
+  const { partitions, differing, failed } = JSON.parse(text) as Compared;
   const agoMs = Date.now() - since;
-  return differing === 0 && partitions.every(({ alikeMs }) => alikeMs !== null && alikeMs < agoMs);
+  return failed.length === 0 && differing === 0 && partitions.every(({ alikeMs }) => alikeMs !== null && alikeMs < agoMs);
 }
 
 /** How many items exchange has mended on these nodes, each since it started, whoever asked. */
