@@ -16,7 +16,11 @@ export async function isAlike(node: TestNode, since: number): Promise<boolean> {
   if (status !== 200) throw new Error(`${node.name} does not tell of its copies: ${text}`);
   const { partitions, differing, failed } = JSON.parse(text) as Compared;
   const agoMs = Date.now() - since;
-  return failed.length === 0 && differing === 0 && partitions.every(({ alikeMs }) => alikeMs !== null && alikeMs < agoMs);
+  return (
+    failed.length === 0 &&
+    differing === 0 &&
+    partitions.every(({ alikeMs }) => alikeMs !== null && alikeMs < agoMs)
+  );
 }
 
 /** How many items exchange has mended on these nodes, each since it started, whoever asked. */
