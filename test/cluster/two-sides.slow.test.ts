@@ -7,7 +7,7 @@
  * waits until all hints are handed over, and finds nothing to mend.
  */
 import { beforeAll, afterAll, expect, it } from 'vitest';
-import { copiesAt, isAlike, mendedIn } from './copies.ts';
+import { copiesAt, isAlike, mendedAt } from './copies.ts';
 import { Network, whyNoNetwork } from './network.ts';
 import { Nodes, type TestNode } from './nodes.ts';
 import { numbered, sendForEach } from './redis-client.ts';
@@ -167,12 +167,12 @@ it.skipIf(lacks !== undefined)(
   async () => {
     const written = await writeOnBothSides('compared');
     await holdBack('transfers');
-    const mendedBefore = await mendedIn(all);
+    const mendedBefore = await mendedAt(...all);
     network.heal('n3');
     const healed = Date.now();
     await untilAlike(healed, ALIKE_WITHIN_MS);
     console.log(`alike ${((Date.now() - healed) / 1000).toFixed(1)} s after the cut`);
-    expect((await mendedIn(all)) - mendedBefore).toBe(written.missed);
+    expect((await mendedAt(...all)) - mendedBefore).toBe(written.missed);
 
     // What only hints have comes by them, and nothing is left to mend.
     await holdBack('exchange');
@@ -180,7 +180,7 @@ it.skipIf(lacks !== undefined)(
     await untilHandedOver(60_000);
     await letGo('exchange');
     await untilAlike(Date.now(), 120_000);
-    expect((await mendedIn(all)) - mendedBefore).toBe(written.missed);
+    expect((await mendedAt(...all)) - mendedBefore).toBe(written.missed);
     await lookAtCopies(written);
   },
   300_000,
@@ -191,14 +191,14 @@ it.skipIf(lacks !== undefined)(
   async () => {
     const written = await writeOnBothSides('handed over');
     await holdBack('exchange');
-    const mendedBefore = await mendedIn(all);
+    const mendedBefore = await mendedAt(...all);
     network.heal('n3');
     const healed = Date.now();
     await untilHandedOver(ALIKE_WITHIN_MS);
     await letGo('exchange');
     await untilAlike(healed, ALIKE_WITHIN_MS - (Date.now() - healed));
     console.log(`alike ${((Date.now() - healed) / 1000).toFixed(1)} s after the cut`);
-    expect((await mendedIn(all)) - mendedBefore).toBe(0);
+    expect((await mendedAt(...all)) - mendedBefore).toBe(0);
     await lookAtCopies(written);
   },
   300_000,

@@ -1,5 +1,6 @@
 /**
- * One range of two copies, compared: down the trees to the leaves that differ, and there item by item.
+ * One range of two copies, compared: down the trees to the leaves that differ, and there item by item. Where few items lie, or
+ * where most of the parts differ, it is walked through instead: each question takes as long as an answer is on its way.
  *
  * A machine with one question open at a time. What differs is fetched and merged first; then our items are given where
  * they still differ, so that of two versions of a key one crosses the wire, if it is theirs that is later.
@@ -19,6 +20,8 @@ import type { Answer, Position, Question } from './exchange-wire.ts';
 const PARTS_MAX = 64;
 /** States on one page: each is of an entry that was read to its end. */
 export const STATES_MAX = 256;
+/** A range of so few items is listed: their states are about as long as the sums of its parts. */
+const SHORT_STATES = 64;
 /** Positions in one question for items: each is looked for in the store. */
 export const POSITIONS_MAX = 64;
 /** Bytes of items in one frame, about; one item may be longer. */
@@ -50,7 +53,7 @@ export interface ComparisonInit {
   readonly leafWidth: number;
 }
 
-/** Still to be compared; `listed`: by their states, for too much of it differs to go down further. */
+/** Still to be compared; `listed`: by its states, for so much of it differs that going down further takes longer. */
 interface Open {
   readonly within: HashRange;
   readonly listed: boolean;
@@ -68,9 +71,6 @@ export class Comparison {
   #theirs: ReadonlySet<string> = new Set();
   #toFetch: Position[] = [];
   #toGive: Position[] = [];
-  /** Items whose merging changed something: here, and there. */
-  mendedHere = 0;
-  mendedThere = 0;
   /** Could not be stored, here or there. */
   failed = 0;
 
@@ -92,10 +92,7 @@ export class Comparison {
       case 'items':
         return this.#handleItems(event.answered, event.items);
       case 'merged':
-        this.mendedHere += event.changed;
-        return this.#goOn(event);
       case 'given':
-        this.mendedThere += event.changed;
         return this.#goOn(event);
       case 'refused':
         return { kind: 'end', reason: event.reason };
@@ -117,7 +114,7 @@ export class Comparison {
     if (open === undefined) return { kind: 'end', reason: undefined };
     this.#current = open.within;
     this.#after = undefined;
-    if (open.listed || this.#isLeaf(open.within)) return this.#askStates();
+    if (open.listed || this.#isLeaf(open.within) || this.#isShort(open.within)) return this.#askStates();
     const { partition } = this.#init;
     return ask({ kind: 'sums', partition, within: open.within, parts: this.#partsOf(open.within) });
   }
@@ -136,11 +133,19 @@ export class Comparison {
       const start = within.start + part * width;
       differing.push({ within: { start, end: start + width }, listed: false });
     }
-    // One walk over all of it is cheaper than one for each leaf.
-    if (width === this.#init.leafWidth && 2 * differing.length > parts)
-      this.#open.push({ within, listed: true });
-    else this.#open.push(...differing);
+    const isWalkShorter = differing.length > 1 && 2 * this.#pagesIn(within) <= differing.length;
+    this.#open.push(...(isWalkShorter ? [{ within, listed: true }] : differing));
     return this.#next();
+  }
+
+  #isShort(within: HashRange): boolean {
+    return this.#init.trees.states(within, undefined, SHORT_STATES).upTo === undefined;
+  }
+
+  /** How many pages of states a walk over all of it takes, by how far the first one reaches here. */
+  #pagesIn(within: HashRange): number {
+    const { upTo } = this.#init.trees.states(within, undefined, STATES_MAX);
+    return upTo === undefined ? 1 : widthOf(within) / (upTo[0] + 1 - within.start);
   }
 
   #askStates(): ComparisonEffect {

@@ -38,7 +38,7 @@ export interface ExchangeTotals {
   alike: number;
   /** How often a pair was found to differ: in each round until it is mended. */
   differed: number;
-  /** Items that were mended: on this node, on others. */
+  /** Items that were mended: on this node, and on others as far as their answers came. */
   mendedHere: number;
   mendedThere: number;
   /** Mended on this node because others asked. */
@@ -131,8 +131,7 @@ export class ExchangeManager {
 
   /** A node came or went. */
   onUpChanged(node: NodeId, up: boolean): void {
-    const soon = this.#port.host.monotonic() + AFTER_RETURN_MS;
-    if (up) this.#dueAt.set(node, Math.min(this.#dueAt.get(node) ?? soon, soon));
+    if (up) this.#dueAt.set(node, this.#port.host.monotonic() + AFTER_RETURN_MS);
     else this.#giveUp((asked) => asked.to === node, `${this.#port.nameOf(node)} is down`);
   }
 
@@ -308,14 +307,25 @@ export class ExchangeManager {
     const { pair, vnode } = running;
     switch (effect.kind) {
       case 'ask':
-        return this.#ask(pair.owner, pair.service, effect.question, (answer) => this.#step(running, answer));
+        return this.#ask(pair.owner, pair.service, effect.question, (answer) => {
+          if (answer.kind === 'given') this.#count(pair, 'mendedThere', answer.changed);
+          this.#step(running, answer);
+        });
       case 'merge':
-        return mergeAll(vnode, effect.items, (changed, failed) =>
-          this.#step(running, { kind: 'merged', changed, failed }),
-        );
+        return mergeAll(vnode, effect.items, (changed, failed) => {
+          this.#count(pair, 'mendedHere', changed);
+          this.#step(running, { kind: 'merged', changed, failed });
+        });
       case 'end':
         return this.#end(running, effect.reason);
     }
+  }
+
+  /** At once: the comparison may be given up before its next step. */
+  #count(pair: ComparedPair, which: 'mendedHere' | 'mendedThere', changed: number): void {
+    pair[which] += changed;
+    this.totals[which] += changed;
+    this.#mendedSinceSaid += changed;
   }
 
   /** In its turn. What it was about may be over by then: another ring, another comparison. */
@@ -331,12 +341,7 @@ export class ExchangeManager {
   }
 
   #end({ pair, machine, begunAt }: CurrentComparison, reason: string | undefined): void {
-    const { mendedHere, mendedThere, failed } = machine;
-    pair.mendedHere += mendedHere;
-    pair.mendedThere += mendedThere;
-    this.totals.mendedHere += mendedHere;
-    this.totals.mendedThere += mendedThere;
-    this.#mendedSinceSaid += mendedHere + mendedThere;
+    const { failed } = machine;
     this.#running = undefined;
     if (reason === undefined && failed === 0) this.#becomeAlike(pair, begunAt);
     else pair.reason = reason ?? `${failed} items could not be stored`;

@@ -11,7 +11,7 @@ export interface ComparedPair extends Pair {
   provenAt: number | undefined;
   /** Why the last attempt came to nothing. */
   reason: string | undefined;
-  /** Items that were mended so far: on this node, and on the other. */
+  /** Items that were mended so far: on this node, and on the other as far as its answers came. */
   mendedHere: number;
   mendedThere: number;
 }

@@ -175,6 +175,17 @@ describe('nodes that come and go', () => {
     expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
   });
 
+  it('are asked only after a while, however long they were away: their hints go first', () => {
+    const stage = new ExchangeStage();
+    stage.goDown('c');
+    stage.host.advance(60_000);
+    stage.comeBack('c');
+    const asked = stage.frames.length;
+    stage.host.advance(2_900);
+    const since = stage.frames.slice(asked);
+    expect(since.filter(({ to, kind }) => to === 'c' && kind === 'ask')).toEqual([]);
+  });
+
   it('are not asked while they are away, and the others compare with each other', () => {
     const stage = new ExchangeStage();
     stage.goDown('b');
@@ -197,6 +208,18 @@ describe('nodes that come and go', () => {
     stage.host.advance(2 * ROUND_MS);
     expect(stage.vnode(1).items).toHaveLength(3_000);
     expect(stage.vnode(3).items).toHaveLength(3_000);
+  });
+
+  it('count what they mended even when their answer is lost', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    stage.put(item('k', 1), [1], 2);
+    stage.isLost = (_, __, kind) => kind === 'tell' && stage.content(2, range) !== '';
+    stage.host.advance(ROUND_MS);
+    stage.isLost = () => false;
+    stage.host.advance(2 * ROUND_MS);
+    const [a, b] = ['a', 'b'].map((node) => stage.manager(node).totals);
+    expect([a?.mendedHere, a?.received, b?.mendedHere, b?.received]).toEqual([0, 1, 0, 0]);
+    expect(b?.mendedThere).toBe(0);
   });
 
   it('whose lane is full, or whose frames are lost, are asked again', () => {
@@ -329,5 +352,15 @@ describe('an operator', () => {
     stage.manager('b').resume();
     stage.host.advance(2 * ROUND_MS);
     expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+  });
+
+  it('pauses it in the middle: what is merged by then is counted all the same', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    stage.put(item('k', 1), [2], 2);
+    stage.vnode(1).held = [];
+    stage.host.advance(ROUND_MS);
+    stage.manager('b').pause();
+    for (const say of stage.vnode(1).held) say();
+    expect(stage.manager('b').totals.mendedHere).toBe(1);
   });
 });
