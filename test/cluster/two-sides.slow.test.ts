@@ -171,7 +171,9 @@ it.skipIf(lacks !== undefined)(
     network.heal('n3');
     const healed = Date.now();
     await untilAlike(healed, ALIKE_WITHIN_MS);
-    console.log(`alike ${((Date.now() - healed) / 1000).toFixed(1)} s after the cut`);
+    console.log(
+      `alike ${((Date.now() - healed) / 1000).toFixed(1)} s after the cut, ${written.missed} copies were missed`,
+    );
     expect((await mendedAt(...all)) - mendedBefore).toBe(written.missed);
 
     // What only hints have comes by them, and nothing is left to mend.

@@ -72,11 +72,19 @@ function questionsBetween(ours: ModelVnode, theirs: ModelVnode): Question['kind'
 
 describe('two copies are compared', () => {
   it('by their states alone where few items lie', () => {
-    expect(questionsBetween(copyOf(50), copyOf(50, (at) => at === 7))).toEqual(['states', 'give']);
+    expect(
+      questionsBetween(
+        copyOf(50),
+        copyOf(50, (at) => at === 7),
+      ),
+    ).toEqual(['states', 'give']);
   });
 
   it('down the tree where one of many items differs', () => {
-    const asked = questionsBetween(copyOf(20_000), copyOf(20_000, (at) => at === 7_777));
+    const asked = questionsBetween(
+      copyOf(20_000),
+      copyOf(20_000, (at) => at === 7_777),
+    );
     expect(asked).toEqual(['sums', 'sums', 'states', 'give']);
   });
 
@@ -90,7 +98,10 @@ describe('two copies are compared', () => {
   });
 
   it('part by part where a walk would be longer', () => {
-    const asked = questionsBetween(copyOf(40_000), copyOf(40_000, (at) => at % 10_000 === 3));
+    const asked = questionsBetween(
+      copyOf(40_000),
+      copyOf(40_000, (at) => at % 10_000 === 3),
+    );
     expect(asked.filter((kind) => kind === 'sums')).toHaveLength(5);
     expect(asked.filter((kind) => kind === 'states')).toHaveLength(4);
   });

@@ -360,7 +360,7 @@ describe('an operator', () => {
     stage.vnode(1).held = [];
     stage.host.advance(ROUND_MS);
     stage.manager('b').pause();
-    for (const say of stage.vnode(1).held) say();
+    for (const say of stage.vnode(1).held ?? []) say();
     expect(stage.manager('b').totals.mendedHere).toBe(1);
   });
 });
