@@ -379,6 +379,20 @@ describe('the store moves on', () => {
     expect(told).toEqual([]);
   });
 
+  it('who waits for the flush of what came before the loss is told of it', () => {
+    const life = new Life({ durability: 'power' }).start(ring(1, 'aaaaaaaa'), FIRST);
+    life.store.flush();
+    const told: string[] = [];
+    const one = life.store.submit([]) as number;
+    life.manager.whenStored(one, () => told.push('one'));
+    life.manager.whenStored(life.store.submit([]) as number, () => told.push('lost'));
+    life.store.commit(one);
+    life.store.fail(one + 1);
+    expect(told).toEqual([]);
+    life.store.flush();
+    expect(told).toEqual(['one']);
+  });
+
   it('a flush is told of when it has come, or is known not to come', () => {
     const life = new Life({ durability: 'process' }).start(ring(1, 'aaaaaaaa'), FIRST);
     life.store.flush();

@@ -21,6 +21,7 @@ import { SPACE_ENTRY, SPACE_META, type Place, type Store } from '../contracts/st
 import type { Bounds, VnodeModule } from '../contracts/vnode.ts';
 import type { RingDocument } from '../ring/document.ts';
 import { ringBits } from '../ring/hash-space.ts';
+import { StoreWaiters } from './store-waiters.ts';
 import { VnodeHost } from './vnode-host.ts';
 import { serviceOfRecord, vnodeRecordKey, type VnodeStanding } from './vnode-record.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -62,8 +63,8 @@ export class VnodeManager {
   readonly #hosts = new Map<string, (VnodeHost | undefined)[]>();
   /** Of rings of other sizes: by service name and place. */
   readonly #others = new Map<string, VnodeHost>();
-  readonly #waitingForStored: { readonly seq: number; readonly done: () => void }[] = [];
-  #waitingForFlush: { readonly seq: number; readonly done: (flushed: boolean) => void }[] = [];
+  readonly #waitingForStored = new StoreWaiters();
+  readonly #waitingForFlush = new StoreWaiters();
   readonly #pool: WorkerPool;
   #document!: RingDocument;
   #intact = true;
@@ -269,43 +270,29 @@ export class VnodeManager {
     else this.#others.delete(key);
   }
 
-  /** Call back once everything submitted to the store so far is as durable as an acknowledged write. */
+  /** Call back once the batch `seq` is as durable as an acknowledged write; never when it is lost before. */
   whenStored(seq: number, done: () => void): void {
-    if (this.#durableSeq() >= seq) done();
-    else this.#waitingForStored.push({ seq, done });
+    if (this.#durableSeq() >= seq) return done();
+    this.#waitingForStored.add(seq, (stored) => {
+      if (stored) done();
+    });
   }
 
   /** Call back once all that is committed by now is flushed, whatever an acknowledged write waits for; false: it was lost. */
   whenFlushed(done: (flushed: boolean) => void): void {
     const { committedSeq, flushedSeq } = this.#init.store;
     if (flushedSeq >= committedSeq) done(true);
-    else this.#waitingForFlush.push({ seq: committedSeq, done });
+    else this.#waitingForFlush.add(committedSeq, done);
   }
 
   onStoreProgress(failedFrom?: number): void {
     for (const hosts of this.#hosts.values()) for (const host of hosts) host?.onStoreProgress(failedFrom);
     for (const host of this.#others.values()) host.onStoreProgress(failedFrom);
+    const { committedSeq, flushedSeq } = this.#init.store;
     for (const [key, seq] of this.#forgotten)
-      if (seq <= this.#init.store.committedSeq || seq >= (failedFrom ?? Infinity))
-        this.#forgotten.delete(key);
-    const reached = this.#durableSeq();
-    while (
-      this.#waitingForStored.length > 0 &&
-      (this.#waitingForStored[0] as { seq: number }).seq <= reached
-    ) {
-      (this.#waitingForStored.shift() as { done: () => void }).done();
-    }
-    if (failedFrom !== undefined) this.#waitingForStored.length = 0;
-    this.#tellFlushed(failedFrom);
-  }
-
-  #tellFlushed(failedFrom = Infinity): void {
-    const { flushedSeq } = this.#init.store;
-    const waiting = this.#waitingForFlush;
-    this.#waitingForFlush = waiting.filter(({ seq }) => seq > flushedSeq && seq < failedFrom);
-    for (const { seq, done } of waiting)
-      if (seq <= flushedSeq) done(true);
-      else if (seq >= failedFrom) done(false);
+      if (seq <= committedSeq || seq >= (failedFrom ?? Infinity)) this.#forgotten.delete(key);
+    this.#waitingForStored.settle(this.#durableSeq(), failedFrom);
+    this.#waitingForFlush.settle(flushedSeq, failedFrom);
   }
 
   #durableSeq(): number {
