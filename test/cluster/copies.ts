@@ -24,8 +24,8 @@ export async function isAlike(node: TestNode, since: number): Promise<boolean> {
 }
 
 /**
- * How many items exchange has mended on these nodes, each since it started, whoever asked. In all nodes of a cluster each item
- * is counted once, where it was mended: who had it mended elsewhere counts it too, but not when the answer was lost.
+ * How many items exchange has merged into these nodes' own copies, each since it started, whoever asked: over all nodes of a
+ * cluster each item once. `at="there"` tells of the same items again, but of none whose answer was lost.
  */
 export async function mendedAt(...nodes: readonly TestNode[]): Promise<number> {
   let sum = 0;

@@ -1,107 +1,51 @@
 /** How many questions two copies need until they are alike: each takes as long as an answer is on its way. */
 import { describe, expect, it } from 'vitest';
-import { ModelVnode } from '../../test/model-vnode.ts';
+import { ExchangeStage, RING_BITS } from '../../test/exchange-stage.ts';
+import { Reader } from '../base/bytes.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import { rangeOf } from '../ring/ranges.ts';
-import { Comparison, type ComparisonEffect, type ComparisonEvent } from './comparison.ts';
-import type { Answer, Question } from './exchange-wire.ts';
-import { leafWidth } from './leaves.ts';
-import { mergeAll } from './merge-all.ts';
+import { readQuestion } from './exchange-wire.ts';
 
-const RING_BITS = 3;
-const range = rangeOf(1 as PartitionId, RING_BITS);
+const ROUND_MS = 12_000;
 
-/** So many items, evenly spread, but for those that are left out. */
-function copyOf(items: number, isLeftOut: (at: number) => boolean = () => false): ModelVnode {
+/** The copies of partition 1, at b, and of partition 2, at a: b asks. */
+const [OURS, THEIRS] = [1, 2];
+const range = rangeOf(OURS as PartitionId, RING_BITS);
+
+/** What is asked, but for roots, until both hold all of so many items, evenly spread, of which either lacks some. */
+function questionsAbout(items: number, isLackedBy: (at: number) => number | undefined): string[] {
+  const stage = new ExchangeStage('abababab', 2);
   const apart = Math.floor((range.end - range.start) / items);
-  const vnode = new ModelVnode();
-  for (let at = 0; at < items; at++)
-    if (!isLeftOut(at))
-      vnode.put({ hashHi: range.start + at * apart, hashLo: 0, name: `k${at}`, version: 1 });
-  return vnode;
-}
-
-function merged(vnode: ModelVnode, items: readonly Uint8Array[]): { changed: number; failed: number } {
-  let result = { changed: 0, failed: 0 };
-  mergeAll(vnode, items, (changed, failed) => (result = { changed, failed }));
-  return result;
-}
-
-function answerOf(vnode: ModelVnode, question: Question): Answer {
-  switch (question.kind) {
-    case 'sums':
-      return { kind: 'sums', sums: vnode.sums(question.within, question.parts) };
-    case 'states':
-      return { kind: 'states', ...vnode.states(question.within, question.after, question.limit) };
-    case 'items': {
-      const items = [];
-      for (let at = 0; at < question.positions.length; at += 2)
-        items.push(...vnode.itemsAt(question.positions[at] as number, question.positions[at + 1] as number));
-      return { kind: 'items', answered: question.positions.length / 2, items };
-    }
-    case 'give':
-      return { kind: 'given', ...merged(vnode, question.items) };
-    case 'roots':
-      throw new Error('roots are asked for before');
+  for (let at = 0; at < items; at++) {
+    const held = [OURS, THEIRS].filter((copy) => copy !== isLackedBy(at));
+    stage.put({ hashHi: range.start + at * apart, hashLo: 0, name: `k${at}`, version: 1 }, held, 2);
   }
-}
-
-/** Makes them alike, and tells what was asked for that. */
-function questionsBetween(ours: ModelVnode, theirs: ModelVnode): Question['kind'][] {
-  const machine = new Comparison({
-    trees: ours,
-    partition: 2 as PartitionId,
-    range,
-    leafWidth: leafWidth(RING_BITS),
-  });
-  const asked: Question['kind'][] = [];
-  let effect: ComparisonEffect = machine.begin();
-  while (effect.kind !== 'end') {
-    let event: ComparisonEvent;
-    if (effect.kind === 'merge') event = { kind: 'merged', ...merged(ours, effect.items) };
-    else {
-      asked.push(effect.question.kind);
-      event = answerOf(theirs, effect.question);
-    }
-    effect = machine.step(event);
-  }
-  expect(effect.reason).toBeUndefined();
-  expect(ours.items).toEqual(theirs.items);
-  return asked;
+  stage.host.advance(ROUND_MS);
+  for (const copy of [OURS, THEIRS]) expect(stage.vnode(copy).items).toHaveLength(items);
+  return stage.frames
+    .filter(({ from, kind }) => from === 'b' && kind === 'ask')
+    .map(({ bytes }) => readQuestion(new Reader(bytes)).question.kind as string)
+    .filter((kind) => kind !== 'roots');
 }
 
 describe('two copies are compared', () => {
   it('by their states alone where few items lie', () => {
-    expect(
-      questionsBetween(
-        copyOf(50),
-        copyOf(50, (at) => at === 7),
-      ),
-    ).toEqual(['states', 'give']);
+    expect(questionsAbout(50, (at) => (at === 7 ? THEIRS : undefined))).toEqual(['states', 'give']);
   });
 
   it('down the tree where one of many items differs', () => {
-    const asked = questionsBetween(
-      copyOf(20_000),
-      copyOf(20_000, (at) => at === 7_777),
-    );
+    const asked = questionsAbout(20_000, (at) => (at === 7_777 ? THEIRS : undefined));
     expect(asked).toEqual(['sums', 'sums', 'states', 'give']);
   });
 
   it('page by page where differences lie all over: in fewer questions than there are parts that differ', () => {
-    const asked = questionsBetween(
-      copyOf(1_000, (at) => at % 10 === 3),
-      copyOf(1_000, (at) => at % 10 === 7),
-    );
+    const asked = questionsAbout(1_000, (at) => ({ 3: OURS, 7: THEIRS })[at % 10]);
     expect(asked.filter((kind) => kind === 'sums')).toHaveLength(1);
     expect(asked.length).toBeLessThan(16);
   });
 
-  it('part by part where a walk would be longer', () => {
-    const asked = questionsBetween(
-      copyOf(40_000),
-      copyOf(40_000, (at) => at % 10_000 === 3),
-    );
+  it('part by part where there are more pages than parts that differ', () => {
+    const asked = questionsAbout(40_000, (at) => (at % 10_000 === 3 ? THEIRS : undefined));
     expect(asked.filter((kind) => kind === 'sums')).toHaveLength(5);
     expect(asked.filter((kind) => kind === 'states')).toHaveLength(4);
   });

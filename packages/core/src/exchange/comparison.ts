@@ -1,6 +1,7 @@
 /**
  * One range of two copies, compared: down the trees to the leaves that differ, and there item by item. Where few items lie, or
- * where most of the parts differ, it is walked through instead: each question takes as long as an answer is on its way.
+ * twice as many parts differ as there are pages of states, a range is listed instead: a question costs a way there and back, and
+ * one is open at a time.
  *
  * A machine with one question open at a time. What differs is fetched and merged first; then our items are given where
  * they still differ, so that of two versions of a key one crosses the wire, if it is theirs that is later.
@@ -20,8 +21,12 @@ import type { Answer, Position, Question } from './exchange-wire.ts';
 const PARTS_MAX = 64;
 /** States on one page: each is of an entry that was read to its end. */
 export const STATES_MAX = 256;
-/** A range of so few items is listed: their states are about as long as the sums of its parts. */
-const SHORT_STATES = 64;
+/** Two of its position and two of its state. */
+const WORDS_PER_STATE = 4;
+/** What fills so much of a page is listed at once: fewer questions than for sums and then states, and its bytes do not matter. */
+const LISTED_PAGES = 1 / 4;
+/** A part that differs costs a question for its states, and mostly one for its sums before. */
+const QUESTIONS_PER_PART = 2;
 /** Positions in one question for items: each is looked for in the store. */
 export const POSITIONS_MAX = 64;
 /** Bytes of items in one frame, about; one item may be longer. */
@@ -53,7 +58,7 @@ export interface ComparisonInit {
   readonly leafWidth: number;
 }
 
-/** Still to be compared; `listed`: by its states, for so much of it differs that going down further takes longer. */
+/** Still to be compared; `listed`: by its states, whatever its width. */
 interface Open {
   readonly within: HashRange;
   readonly listed: boolean;
@@ -63,6 +68,7 @@ export class Comparison {
   readonly #init: ComparisonInit;
   /** The next one last. */
   readonly #open: Open[];
+  readonly #pageWidth: number;
   #current!: HashRange;
   /** Where the next page of states begins. */
   #after: Position | undefined;
@@ -77,6 +83,7 @@ export class Comparison {
   constructor(init: ComparisonInit) {
     this.#init = init;
     this.#open = [{ within: init.range, listed: false }];
+    this.#pageWidth = widthOfPage(init);
   }
 
   begin(): ComparisonEffect {
@@ -114,7 +121,8 @@ export class Comparison {
     if (open === undefined) return { kind: 'end', reason: undefined };
     this.#current = open.within;
     this.#after = undefined;
-    if (open.listed || this.#isLeaf(open.within) || this.#isShort(open.within)) return this.#askStates();
+    const isListed = open.listed || this.#pagesIn(open.within) <= LISTED_PAGES;
+    if (isListed || this.#isLeaf(open.within)) return this.#askStates();
     const { partition } = this.#init;
     return ask({ kind: 'sums', partition, within: open.within, parts: this.#partsOf(open.within) });
   }
@@ -133,19 +141,9 @@ export class Comparison {
       const start = within.start + part * width;
       differing.push({ within: { start, end: start + width }, listed: false });
     }
-    const isWalkShorter = differing.length > 1 && 2 * this.#pagesIn(within) <= differing.length;
-    this.#open.push(...(isWalkShorter ? [{ within, listed: true }] : differing));
+    const isListed = QUESTIONS_PER_PART * Math.ceil(this.#pagesIn(within)) <= differing.length;
+    this.#open.push(...(isListed ? [{ within, listed: true }] : differing));
     return this.#next();
-  }
-
-  #isShort(within: HashRange): boolean {
-    return this.#init.trees.states(within, undefined, SHORT_STATES).upTo === undefined;
-  }
-
-  /** How many pages of states a walk over all of it takes, by how far the first one reaches here. */
-  #pagesIn(within: HashRange): number {
-    const { upTo } = this.#init.trees.states(within, undefined, STATES_MAX);
-    return upTo === undefined ? 1 : widthOf(within) / (upTo[0] + 1 - within.start);
   }
 
   #askStates(): ComparisonEffect {
@@ -210,6 +208,11 @@ export class Comparison {
     );
   }
 
+  /** Of states, by what one covers. */
+  #pagesIn(within: HashRange): number {
+    return widthOf(within) / this.#pageWidth;
+  }
+
   #isLeaf(within: HashRange): boolean {
     return widthOf(within) <= this.#init.leafWidth;
   }
@@ -225,6 +228,13 @@ function ask(question: Question): ComparisonEffect {
   return { kind: 'ask', question };
 }
 
+/** How many values of a hash's first word a page of states covers here: hashes lie evenly, so the first page tells of all. */
+function widthOfPage({ trees, range }: ComparisonInit): number {
+  const { states, upTo } = trees.states(range, undefined, STATES_MAX);
+  if (upTo !== undefined) return upTo[0] + 1 - range.start;
+  return (widthOf(range) * STATES_MAX) / Math.max(1, states.length / WORDS_PER_STATE);
+}
+
 function widthOf({ start, end }: HashRange): number {
   return end - start;
 }
@@ -232,7 +242,7 @@ function widthOf({ start, end }: HashRange): number {
 /** Their names tell both position and state; they stay in hash order. */
 function namesOf(states: Uint32Array): { readonly name: string; readonly position: Position }[] {
   const named = [];
-  for (let i = 0; i + 3 < states.length; i += 4) {
+  for (let i = 0; i + WORDS_PER_STATE <= states.length; i += WORDS_PER_STATE) {
     const position: Position = [states[i] as number, states[i + 1] as number];
     named.push({ name: `${position[0]}.${position[1]}.${states[i + 2]}.${states[i + 3]}`, position });
   }

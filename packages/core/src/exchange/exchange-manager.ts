@@ -121,7 +121,7 @@ export class ExchangeManager {
     this.#watched = services.flatMap((service) =>
       pairs.map((pair) => known.get(pairKey(service, pair)) ?? { ...pair, service, ...nothing }),
     );
-    // Not all nodes of a cluster that was started at once begin at once.
+    // All adopt a ring at about the same time, and shall not ask its new owners at once. One that is not up yet is asked when it is.
     const soon = host.monotonic() + (host.random() % AFTER_RETURN_MS);
     for (const { owner } of pairs) if (!this.#dueAt.has(owner)) this.#dueAt.set(owner, soon);
     this.#asked.clear();
@@ -341,10 +341,9 @@ export class ExchangeManager {
   }
 
   #end({ pair, machine, begunAt }: CurrentComparison, reason: string | undefined): void {
-    const { failed } = machine;
     this.#running = undefined;
-    if (reason === undefined && failed === 0) this.#becomeAlike(pair, begunAt);
-    else pair.reason = reason ?? `${failed} items could not be stored`;
+    if (reason === undefined && machine.failed === 0) this.#becomeAlike(pair, begunAt);
+    else pair.reason = reason ?? `${machine.failed} items could not be stored`;
     this.#maybeBegin();
   }
 
