@@ -35,7 +35,6 @@ interface Change {
   readonly price: number;
 }
 
-/** Yields after each small step, so that the caller may pause. */
 export function* arrange(
   problem: Problem,
   start: Int32Array,

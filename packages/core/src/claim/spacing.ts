@@ -75,14 +75,15 @@ export function neighboursOf(owners: Int32Array, memberCount: number): Int32Arra
   };
   for (let p = 0; p < size; p++) {
     const owner = owners[p] as number;
-    const w = owners[(p + size - 2) % size] as number;
-    const x = owners[(p + size - 1) % size] as number;
-    const y = owners[(p + 1) % size] as number;
-    const z = owners[(p + 2) % size] as number;
-    count(owner, w);
-    if (x !== w) count(owner, x);
-    if (y !== w && y !== x) count(owner, y);
-    if (z !== w && z !== x && z !== y) count(owner, z);
+    const before2 = owners[(p + size - 2) % size] as number;
+    const before1 = owners[(p + size - 1) % size] as number;
+    const after1 = owners[(p + 1) % size] as number;
+    const after2 = owners[(p + 2) % size] as number;
+    // Each once, and without a `Set`: this is counted for every ring that is looked at.
+    count(owner, before2);
+    if (before1 !== before2) count(owner, before1);
+    if (after1 !== before2 && after1 !== before1) count(owner, after1);
+    if (after2 !== before2 && after2 !== before1 && after2 !== after1) count(owner, after2);
   }
   return near;
 }

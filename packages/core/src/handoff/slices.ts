@@ -1,10 +1,11 @@
 /**
- * Work in the background: walking, merging, comparing and forgetting items, a slice at a time, so that requests never
- * wait for long. Jobs take turns; one turn is a small step of each.
+ * Work in the background: walking, merging, comparing and forgetting items, computing a plan, a slice at a time, so that
+ * requests never wait for long. Jobs take turns; one turn is a small step of each.
  *
- * A slice ends when a millisecond has passed, and then everything else has its turn. How long, the clock says: a pause
- * of a millisecond that took longer shows a node, or a machine, with other things to do, and the next pause is longer in
- * proportion. So an idle node spends about half of its time here, and a busy one a small part.
+ * A slice ends after a millisecond, or after some where somebody waits for the end of it, and then everything else has its turn.
+ * How long, the clock says: a pause of a millisecond that took longer shows a node, or a machine, with other things to do, and
+ * the next pause is longer in proportion. So at a millisecond an idle node spends about half of its time here, and a busy one a
+ * small part.
  */
 import type { Host, Timer } from '../contracts/host.ts';
 

@@ -34,8 +34,9 @@ export class ClaimAhead {
   /** `done` once a plan that asks this of claim has nothing left to compute; perhaps within this call, never after `stop`. */
   prepare(asked: ClaimInput | undefined, done: () => void): void {
     if (this.#stopped) return;
-    const input = asked && textOf(asked);
-    if (asked === undefined || input === undefined || input === this.#prepared?.input) return done();
+    if (asked === undefined) return done();
+    const input = textOf(asked);
+    if (input === this.#prepared?.input) return done();
     const before = this.#computing;
     const waiting = [...(before?.waiting ?? []), done];
     if (before?.input === input) {
