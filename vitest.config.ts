@@ -1,8 +1,5 @@
-import { configDefaults, defineConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
-
-/** Projects that are packed, generated and installed: processes of their own too, but nobody measures how long they take. */
-const PACKED = ['test/cluster/create-rkv.slow.test.ts', 'test/tutorial/tutorial.slow.test.ts'];
 
 /** Long ones first: one that begins last has a processor to itself while the other waits for it. */
 class SlowFirst extends BaseSequencer {
@@ -39,15 +36,19 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'packed', include: PACKED, sequence: { groupOrder: 0 } },
+        test: {
+          // What is packed, installed and run as its readers do: processes too, but their limits are minutes.
+          name: 'packed',
+          include: ['test/packed/**/*.test.ts', 'test/tutorial/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
         test: {
           // Real nodes in processes of their own: after all others, one file at a time, as they have deadlines to keep.
           name: 'cluster',
-          include: ['test/cluster/**/*.test.ts', 'test/disk/**/*.test.ts', 'test/tutorial/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PACKED],
+          include: ['test/cluster/**/*.test.ts', 'test/disk/**/*.test.ts'],
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },

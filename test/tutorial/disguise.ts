@@ -7,7 +7,7 @@
  *   8098, 6379, ...         free ports of this machine; in what is printed they are the tutorial's again
  */
 import { freePort } from '@rkv/testkit';
-import type { Packed } from '../cluster/packed.ts';
+import type { Packed } from '../packed/packed.ts';
 
 /** Of node1 to node3: the HTTP door, the cluster, Redis. */
 const PORTS = [8098, 8198, 8298, 8099, 8199, 8299, 6379, 6479, 6579];

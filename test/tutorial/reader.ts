@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Guard, hasEnded } from '@rkv/testkit';
-import { environment } from '../cluster/packed.ts';
+import { environment } from '../packed/packed.ts';
 import type { Block, RunBlock, TerminalBlock } from './blocks.ts';
 import type { Disguise } from './disguise.ts';
 import { edited } from './edit.ts';

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command, isOffline, packInto } from '../cluster/packed.ts';
+import { command, isOffline, packInto } from '../packed/packed.ts';
 import { disguiseFor } from './disguise.ts';
 import { ownLines, sourcesIn, type Sources } from './own-lines.ts';
 import { readChapters } from './pages.ts';
