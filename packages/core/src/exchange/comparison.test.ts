@@ -1,10 +1,14 @@
 /** How many questions two copies need until they are alike: each takes as long as an answer is on its way. */
 import { describe, expect, it } from 'vitest';
 import { ExchangeStage, RING_BITS } from '../../test/exchange-stage.ts';
+import { ModelVnode, type ModelItem } from '../../test/model-vnode.ts';
 import { Reader } from '../base/bytes.ts';
 import type { PartitionId } from '../contracts/ids.ts';
+import type { HashRange } from '../contracts/store.ts';
 import { rangeOf } from '../ring/ranges.ts';
+import { Comparison } from './comparison.ts';
 import { readQuestion } from './exchange-wire.ts';
+import { leafWidth } from './leaves.ts';
 
 const ROUND_MS = 12_000;
 
@@ -15,10 +19,9 @@ const range = rangeOf(OURS as PartitionId, RING_BITS);
 /** What is asked, but for roots, until both hold all of so many items, evenly spread, of which either lacks some. */
 function questionsAbout(items: number, isLackedBy: (at: number) => number | undefined): string[] {
   const stage = new ExchangeStage('abababab', 2);
-  const apart = Math.floor((range.end - range.start) / items);
   for (let at = 0; at < items; at++) {
     const held = [OURS, THEIRS].filter((copy) => copy !== isLackedBy(at));
-    stage.put({ hashHi: range.start + at * apart, hashLo: 0, name: `k${at}`, version: 1 }, held, 2);
+    stage.put(itemAt(at, items, `k${at}`), held, 2);
   }
   stage.host.advance(ROUND_MS);
   for (const copy of [OURS, THEIRS]) expect(stage.vnode(copy).items).toHaveLength(items);
@@ -28,9 +31,24 @@ function questionsAbout(items: number, isLackedBy: (at: number) => number | unde
     .filter((kind) => kind !== 'roots');
 }
 
+/** Evenly spread over the range. */
+function itemAt(at: number, of: number, name: string): ModelItem {
+  const apart = Math.floor((range.end - range.start) / of);
+  return { hashHi: range.start + at * apart, hashLo: 0, name, version: 1 };
+}
+
+function copyOf(items: number): ModelVnode {
+  return new ModelVnode(Array.from({ length: items }, (_, at) => itemAt(at, items, `k${at}`)));
+}
+
+function comparisonOf(trees: ModelVnode): Comparison {
+  return new Comparison({ trees, partition: THEIRS as PartitionId, range, leafWidth: leafWidth(RING_BITS) });
+}
+
 describe('two copies are compared', () => {
-  it('by their states alone where few items lie', () => {
-    expect(questionsAbout(50, (at) => (at === 7 ? THEIRS : undefined))).toEqual(['states', 'give']);
+  it('by their states where few items lie', () => {
+    const asked = questionsAbout(50, (at) => (at === 7 ? THEIRS : undefined));
+    expect(asked).toEqual(['sums', 'states', 'give']);
   });
 
   it('down the tree where one of many items differs', () => {
@@ -48,5 +66,31 @@ describe('two copies are compared', () => {
     const asked = questionsAbout(40_000, (at) => (at % 10_000 === 3 ? THEIRS : undefined));
     expect(asked.filter((kind) => kind === 'sums')).toHaveLength(5);
     expect(asked.filter((kind) => kind === 'states')).toHaveLength(4);
+  });
+
+  it.each([
+    ['part by part where what differs is just being written', true],
+    ['all of them where it lies there', false],
+  ])('%s', (_, isWritten) => {
+    const [ours, theirs] = [copyOf(1_000), copyOf(1_000)];
+    const sums = theirs.sums(range, 64);
+    const machine = comparisonOf(ours);
+    const write = (): void => {
+      for (let part = 0; part < 64; part++) ours.put(itemAt(part, 64, `new ${part}`));
+    };
+    if (!isWritten) write();
+    machine.begin();
+    if (isWritten) write();
+    const effect = machine.step({ kind: 'sums', sums });
+    expect(effect).toMatchObject({ kind: 'ask', question: { kind: 'states' } });
+    const { within } = (effect as { question: { within: HashRange } }).question;
+    expect(within.end === range.end).toBe(!isWritten);
+  });
+
+  it('by one who says what was asked: another answer ends it', () => {
+    const machine = comparisonOf(copyOf(1_000));
+    machine.begin();
+    const reason = 'it was answered something else than was asked';
+    expect(machine.step({ kind: 'given', changed: 3, failed: 0 })).toEqual({ kind: 'end', reason });
   });
 });

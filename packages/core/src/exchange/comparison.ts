@@ -1,7 +1,7 @@
 /**
- * One range of two copies, compared: down the trees to the leaves that differ, and there item by item. Where few items lie, or
- * twice as many parts differ as there are pages of states, a range is listed instead: a question costs a way there and back, and
- * one is open at a time.
+ * One range of two copies, compared: down the trees to the leaves that differ, and there item by item. A part that few items lie
+ * in is listed instead, and so is a range of which twice as many parts differ as it has pages of states: a question costs a way
+ * there and back, and one is open at a time.
  *
  * A machine with one question open at a time. What differs is fetched and merged first; then our items are given where
  * they still differ, so that of two versions of a key one crosses the wire, if it is theirs that is later.
@@ -23,7 +23,7 @@ const PARTS_MAX = 64;
 export const STATES_MAX = 256;
 /** Two of its position and two of its state. */
 const WORDS_PER_STATE = 4;
-/** What fills so much of a page is listed at once: fewer questions than for sums and then states, and its bytes do not matter. */
+/** A part that fills so much of a page is listed at once: fewer questions than sums and then states, and few bytes. */
 const LISTED_PAGES = 1 / 4;
 /** A part that differs costs a question for its states, and mostly one for its sums before. */
 const QUESTIONS_PER_PART = 2;
@@ -68,8 +68,13 @@ export class Comparison {
   readonly #init: ComparisonInit;
   /** The next one last. */
   readonly #open: Open[];
-  readonly #pageWidth: number;
   #current!: HashRange;
+  /** What kind of answer is waited for. */
+  #expected: Answer['kind'] | undefined;
+  /** Our sums when theirs were asked for. */
+  #oursWhenAsked: Uint32Array | undefined;
+  /** How much of the hashes a page of states covers here; read when something first differs. */
+  #pageWidth: number | undefined;
   /** Where the next page of states begins. */
   #after: Position | undefined;
   #more = false;
@@ -83,7 +88,6 @@ export class Comparison {
   constructor(init: ComparisonInit) {
     this.#init = init;
     this.#open = [{ within: init.range, listed: false }];
-    this.#pageWidth = widthOfPage(init);
   }
 
   begin(): ComparisonEffect {
@@ -91,6 +95,9 @@ export class Comparison {
   }
 
   step(event: ComparisonEvent): ComparisonEffect {
+    if (event.kind === 'merged') return this.#goOn(event);
+    if (event.kind === 'refused') return { kind: 'end', reason: event.reason };
+    if (event.kind === 'roots' || event.kind !== this.#expected) return { kind: 'end', reason: OTHER_ANSWER };
     switch (event.kind) {
       case 'sums':
         return this.#handleSums(event.sums);
@@ -98,13 +105,8 @@ export class Comparison {
         return this.#handleStates(event);
       case 'items':
         return this.#handleItems(event.answered, event.items);
-      case 'merged':
       case 'given':
         return this.#goOn(event);
-      case 'refused':
-        return { kind: 'end', reason: event.reason };
-      case 'roots':
-        return { kind: 'end', reason: OTHER_ANSWER };
     }
   }
 
@@ -121,10 +123,11 @@ export class Comparison {
     if (open === undefined) return { kind: 'end', reason: undefined };
     this.#current = open.within;
     this.#after = undefined;
-    const isListed = open.listed || this.#pagesIn(open.within) <= LISTED_PAGES;
-    if (isListed || this.#isLeaf(open.within)) return this.#askStates();
-    const { partition } = this.#init;
-    return ask({ kind: 'sums', partition, within: open.within, parts: this.#partsOf(open.within) });
+    if (open.listed || this.#isLeaf(open.within)) return this.#askStates();
+    const { partition, trees } = this.#init;
+    const parts = this.#partsOf(open.within);
+    this.#oursWhenAsked = trees.sums(open.within, parts);
+    return this.#ask({ kind: 'sums', partition, within: open.within, parts });
   }
 
   #handleSums(theirs: Uint32Array | undefined): ComparisonEffect {
@@ -134,22 +137,32 @@ export class Comparison {
     if (ours === undefined || theirs === undefined)
       return { kind: 'end', reason: 'one of the two is still counting what it holds' };
     if (theirs.length !== 2 * parts) return { kind: 'end', reason: 'the two cut their ranges differently' };
-    const width = widthOf(within) / parts;
-    const differing: Open[] = [];
-    for (let part = parts - 1; part >= 0; part--) {
-      if (ours[2 * part] === theirs[2 * part] && ours[2 * part + 1] === theirs[2 * part + 1]) continue;
-      const start = within.start + part * width;
-      differing.push({ within: { start, end: start + width }, listed: false });
-    }
-    const isListed = QUESTIONS_PER_PART * Math.ceil(this.#pagesIn(within)) <= differing.length;
-    this.#open.push(...(isListed ? [{ within, listed: true }] : differing));
+    const differing = partsThatDiffer(ours, theirs);
+    if (differing.length > 0) this.#openParts(within, widthOf(within) / parts, differing, ours);
     return this.#next();
+  }
+
+  /** Either all of the range, to be listed, or the parts of it. */
+  #openParts(within: HashRange, width: number, parts: readonly number[], ours: Uint32Array): void {
+    this.#pageWidth ??= widthOfPage(this.#init);
+    // What is being written differs for a moment: that is no reason to read everything.
+    const moving = new Set(this.#oursWhenAsked && partsThatDiffer(ours, this.#oursWhenAsked));
+    const settled = parts.filter((part) => !moving.has(part));
+    if (QUESTIONS_PER_PART * Math.ceil(widthOf(within) / this.#pageWidth) <= settled.length) {
+      this.#open.push({ within, listed: true });
+      return;
+    }
+    const listed = width <= LISTED_PAGES * this.#pageWidth;
+    for (const part of parts.toReversed()) {
+      const start = within.start + part * width;
+      this.#open.push({ within: { start, end: start + width }, listed });
+    }
   }
 
   #askStates(): ComparisonEffect {
     const { partition } = this.#init;
     const question = { partition, within: this.#current, after: this.#after, limit: STATES_MAX };
-    return ask({ kind: 'states', ...question });
+    return this.#ask({ kind: 'states', ...question });
   }
 
   #handleStates(theirs: StatePage): ComparisonEffect {
@@ -177,10 +190,10 @@ export class Comparison {
     const { partition } = this.#init;
     if (this.#toFetch.length > 0) {
       const positions = Uint32Array.from(this.#toFetch.slice(0, POSITIONS_MAX).flat());
-      return ask({ kind: 'items', partition, positions });
+      return this.#ask({ kind: 'items', partition, positions });
     }
     const items = this.#itemsToGive();
-    if (items.length > 0) return ask({ kind: 'give', partition, items });
+    if (items.length > 0) return this.#ask({ kind: 'give', partition, items });
     return this.#more ? this.#askStates() : this.#next();
   }
 
@@ -208,9 +221,9 @@ export class Comparison {
     );
   }
 
-  /** Of states, by what one covers. */
-  #pagesIn(within: HashRange): number {
-    return widthOf(within) / this.#pageWidth;
+  #ask(question: Question): ComparisonEffect {
+    this.#expected = question.kind === 'give' ? 'given' : question.kind;
+    return { kind: 'ask', question };
   }
 
   #isLeaf(within: HashRange): boolean {
@@ -224,15 +237,19 @@ export class Comparison {
   }
 }
 
-function ask(question: Question): ComparisonEffect {
-  return { kind: 'ask', question };
-}
-
 /** How many values of a hash's first word a page of states covers here: hashes lie evenly, so the first page tells of all. */
 function widthOfPage({ trees, range }: ComparisonInit): number {
   const { states, upTo } = trees.states(range, undefined, STATES_MAX);
   if (upTo !== undefined) return upTo[0] + 1 - range.start;
   return (widthOf(range) * STATES_MAX) / Math.max(1, states.length / WORDS_PER_STATE);
+}
+
+/** In their order; the sums are two words each. */
+function partsThatDiffer(ours: Uint32Array, theirs: Uint32Array): number[] {
+  const parts: number[] = [];
+  for (let at = 0; at < ours.length; at += 2)
+    if (ours[at] !== theirs[at] || ours[at + 1] !== theirs[at + 1]) parts.push(at / 2);
+  return parts;
 }
 
 function widthOf({ start, end }: HashRange): number {

@@ -41,7 +41,7 @@ export interface ExchangeTotals {
   /** Items that were mended: on this node, and on others as far as their answers came. */
   mendedHere: number;
   mendedThere: number;
-  /** Mended on this node because others asked. */
+  /** Mended on this node because another copy asked: mostly one elsewhere. */
   received: number;
 }
 
@@ -78,6 +78,8 @@ export class ExchangeManager {
   #watched: ComparedPair[] = [];
   /** By node: when its copies are asked about next. */
   readonly #dueAt = new Map<NodeId, number>();
+  /** Nodes that came back since they were last asked. */
+  readonly #putOff = new Set<NodeId>();
   readonly #asked = new Map<number, OpenQuestion>();
   /** Pairs whose sums differ, in the order in which that was found. */
   #differing: ComparedPair[] = [];
@@ -131,8 +133,14 @@ export class ExchangeManager {
 
   /** A node came or went. */
   onUpChanged(node: NodeId, up: boolean): void {
-    if (up) this.#dueAt.set(node, this.#port.host.monotonic() + AFTER_RETURN_MS);
-    else this.#giveUp((asked) => asked.to === node, `${this.#port.nameOf(node)} is down`);
+    if (!up) {
+      this.#differing = this.#differing.filter(({ owner }) => owner !== node);
+      return this.#giveUp((asked) => asked.to === node, `${this.#port.nameOf(node)} is down`);
+    }
+    // Once: one that comes and goes is asked while it is here.
+    if (this.#putOff.has(node)) return;
+    this.#putOff.add(node);
+    this.#dueAt.set(node, this.#port.host.monotonic() + AFTER_RETURN_MS);
   }
 
   onAsk(from: NodeId, service: string, epoch: Epoch, body: Reader): void {
@@ -144,10 +152,7 @@ export class ExchangeManager {
     if (question.kind === undefined)
       return tell({ kind: 'refused', reason: `${this.#port.nameOf(this.#port.self)} ${question.strange}` });
     this.#port.inBackground(() => {
-      answerTo(this.#port, service, epoch, question, (answer) => {
-        if (answer.kind === 'given') this.totals.received += answer.changed;
-        tell(answer);
-      });
+      this.#answer(service, epoch, question, tell);
       return false;
     });
   }
@@ -226,7 +231,9 @@ export class ExchangeManager {
       else pairs.push(pair);
     }
     for (const pairs of due.values()) {
-      this.#dueAt.set((pairs[0] as ComparedPair).owner, now + ROUND_MS);
+      const { owner } = pairs[0] as ComparedPair;
+      this.#putOff.delete(owner);
+      this.#dueAt.set(owner, now + ROUND_MS);
       for (let at = 0; at < pairs.length; at += ROOTS_MAX) this.#askFor(pairs.slice(at, at + ROOTS_MAX));
     }
   }
@@ -372,8 +379,15 @@ export class ExchangeManager {
   /** Of a copy that lies beside the other on this node. */
   #askHere(service: string, epoch: Epoch, question: Question, onAnswer: (answer: Answer) => void): void {
     this.#port.inBackground(() => {
-      if (epoch === this.#port.document.epoch) answerTo(this.#port, service, epoch, question, onAnswer);
+      if (epoch === this.#port.document.epoch) this.#answer(service, epoch, question, onAnswer);
       return false;
+    });
+  }
+
+  #answer(service: string, epoch: Epoch, question: Question, onAnswer: (answer: Answer) => void): void {
+    answerTo(this.#port, service, epoch, question, (answer) => {
+      if (answer.kind === 'given') this.totals.received += answer.changed;
+      onAnswer(answer);
     });
   }
 

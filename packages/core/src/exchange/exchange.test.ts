@@ -75,9 +75,13 @@ describe('a copy that lacks something', () => {
   it('lies on the same node as the other, and is found as well', () => {
     const stage = new ExchangeStage('aaaaaaaa');
     stage.put(item('k', 1), [3]);
-    stage.host.advance(ROUND_MS);
-    expect(copies(stage)).toEqual(['k=1', 'k=1', 'k=1']);
+    stage.put(item('l', 1, 99), [1]);
+    stage.host.advance(2 * ROUND_MS);
+    expect(copies(stage)).toEqual(Array(3).fill('l=1 k=1'));
     expect(stage.frames).toEqual([]);
+    // Each where it was merged.
+    const { mendedHere, received } = stage.manager('a').totals;
+    expect(mendedHere + received).toBe(4);
   });
 
   it('of many items is made whole page by page in one go, and each is counted once', () => {
@@ -184,6 +188,33 @@ describe('nodes that come and go', () => {
     stage.host.advance(2_900);
     const since = stage.frames.slice(asked);
     expect(since.filter(({ to, kind }) => to === 'c' && kind === 'ask')).toEqual([]);
+  });
+
+  it('again and again are asked while they are here', () => {
+    const stage = new ExchangeStage();
+    // The last in its list: it asks nobody about this range.
+    const first = rangeOf(0 as PartitionId, 3);
+    stage.goDown('c');
+    stage.put({ ...item('k', 1), hashHi: first.start }, [0, 1]);
+    for (let times = 0; times < 5; times++) {
+      stage.host.advance(10_000);
+      stage.comeBack('c');
+      stage.host.advance(2_000);
+      stage.goDown('c');
+    }
+    expect(stage.content(2, first)).toBe('k=1');
+  });
+
+  it('are asked anew: what waited for its turn does not begin on their return', () => {
+    const stage = new ExchangeStage();
+    stage.put(item('k', 1), [1]);
+    // The pair with a is found first, and does not end.
+    stage.delayOf = (from) => (from === 'c' ? 50 : 1);
+    stage.vnode(3).held = [];
+    stage.host.advance(ROUND_MS);
+    expect(stage.manager('b').status().differing).toBe(2);
+    stage.goDown('c');
+    expect(stage.manager('b').status().differing).toBe(1);
   });
 
   it('are not asked while they are away, and the others compare with each other', () => {
@@ -362,5 +393,14 @@ describe('an operator', () => {
     stage.manager('b').pause();
     for (const say of stage.vnode(1).held ?? []) say();
     expect(stage.manager('b').totals.mendedHere).toBe(1);
+  });
+
+  it('pauses it in the middle: what was given by then is counted too', () => {
+    const stage = new ExchangeStage('abababab', 2);
+    for (let i = 0; i < 200; i++) stage.put(item(`k${i}`, 1, i), [1], 2);
+    while (stage.vnode(2).items.length < 100) stage.host.advance(1);
+    stage.manager('b').pause();
+    stage.host.advance(10);
+    expect(stage.manager('b').totals.mendedThere).toBe(stage.vnode(2).items.length);
   });
 });

@@ -59,6 +59,19 @@ describe('states', () => {
     expect(statesOf(stage, 1).positions).toEqual([...Array(6).fill('7/7'), '8/0']);
   });
 
+  it('of a few keys among many that are not asked for come page by page', () => {
+    const stage = new VnodeStage();
+    for (let hash = 0; hash < 2_000; hash++) putAt(stage, hash, 0, `k${hash}`);
+    stage.store.commit();
+    const few = {
+      atLeast: 5,
+      perKey: { name: 'few', numbers: [3, 5], copiesOf: (key: string) => (key === 'k1999' ? 5 : 3) },
+    };
+    const first = stage.vnode.trees.states(RANGE, undefined, 100, few);
+    expect([first.states.length, first.upTo?.[0]]).toEqual([0, 511]);
+    expect(stage.vnode.trees.states(RANGE, [1_800, 0], 100, few).states[0]).toBe(1_999);
+  });
+
   it('are the same for the same entry, and others for another version or value', () => {
     const state = (time: number, text: string): string => {
       const stage = new VnodeStage();

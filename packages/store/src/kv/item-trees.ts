@@ -38,6 +38,8 @@ export interface ItemTreesParts extends HeldItems {
 
 /** An engine may copy what it shows, and entries are read to the end to find damage: so many bytes, and a page ends. */
 const PAGE_BYTES = 256 * 1024;
+/** Entries come by for one page of states, those of other buckets included. */
+const PAGE_ENTRIES = 512;
 
 const digest = new Uint32Array(2);
 
@@ -119,13 +121,15 @@ export class KvItemTrees implements ItemTrees {
 
   states(within: HashRange, after: Position | undefined, limit: number, only?: WithCopies): StatePage {
     const found: [hashHi: number, hashLo: number, stateHi: number, stateLo: number][] = [];
+    let entries = 0;
     let bytes = 0;
     const last = visitItems(
       this.#parts,
       within,
       after,
-      () => found.length >= limit || bytes >= PAGE_BYTES,
+      () => found.length >= limit || entries >= PAGE_ENTRIES || bytes >= PAGE_BYTES,
       (hashHi, hashLo, key, entry, isStored) => {
+        entries++;
         bytes += entry.length;
         if (only !== undefined && only.perKey.copiesOf(key) < only.atLeast) return;
         if (this.#isDamaged(hashHi, hashLo, key, entry, isStored)) return;
