@@ -69,8 +69,8 @@ describe('two copies are compared', () => {
   });
 
   it.each([
-    ['part by part where what differs is just being written', true],
-    ['all of them where it lies there', false],
+    ['part by part where what differs was just being written', true],
+    ['page by page where the same was there before', false],
   ])('%s', (_, isWritten) => {
     const [ours, theirs] = [copyOf(1_000), copyOf(1_000)];
     const sums = theirs.sums(range, 64);

@@ -1,10 +1,11 @@
 /**
- * One range of two copies, compared: down the trees to the leaves that differ, and there item by item. A part that few items lie
- * in is listed instead, and so is a range of which twice as many parts differ as it has pages of states: a question costs a way
- * there and back, and one is open at a time.
+ * One range of two copies, compared: down the trees to the leaves that differ, and there item by item.
  *
- * A machine with one question open at a time. What differs is fetched and merged first; then our items are given where
- * they still differ, so that of two versions of a key one crosses the wire, if it is theirs that is later.
+ * A machine with one question open at a time, so each costs a way there and back. A part that few items lie in is therefore
+ * listed at once, and so is a range of which twice as many parts differ as it has pages of states.
+ *
+ * What differs is fetched and merged first; then our items are given where they still differ, so that of two versions of a key
+ * one crosses the wire, if it is theirs that is later.
  *
  * What is being written while the two talk differs for a moment. Each level is asked after the one above was answered, so
  * by then such a difference is gone; where it is not, an item comes twice, which does no harm.

@@ -1,4 +1,5 @@
 /** Who waits until the store has come so far, and is told once: that it has, or that what was waited for is lost. */
+
 interface Waiter {
   readonly seq: number;
   readonly done: (reached: boolean) => void;

@@ -38,7 +38,7 @@ export interface ItemTreesParts extends HeldItems {
 
 /** An engine may copy what it shows, and entries are read to the end to find damage: so many bytes, and a page ends. */
 const PAGE_BYTES = 256 * 1024;
-/** Entries come by for one page of states, those of other buckets included. */
+/** A page is one step of the background, also where the keys that are asked for are few among those of other buckets. */
 const PAGE_ENTRIES = 512;
 
 const digest = new Uint32Array(2);
