@@ -264,7 +264,7 @@ export interface Vnode<Command, Reply> {
   /** Left out: its replicas are not compared, and differ until something else repairs them. */
   readonly trees?: ItemTrees;
   /**
-   * Whether this item of another copy is at or below the reap floor while nothing of its key is held: it was removed here
+   * Whether this item of another copy is over, at or below the reap floor, and nothing of its key is held: it was removed here
    * as one day it will be there, and is not merged. What comes by a transfer is not asked about: below the floor nobody
    * has anything to hand over but a node that has just come, and that was never deleted here.
    */

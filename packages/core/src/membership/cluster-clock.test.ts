@@ -10,7 +10,7 @@ const peer = (n: number): NodeId => `peer ${n}` as NodeId;
 function clockOf(ours: number, others: readonly number[], now = 0): ClusterClock {
   const clock = new ClusterClock(() => ours);
   const peers = new Set(others.map((_, at) => peer(at)));
-  clock.follow(peers, peers);
+  clock.follow(peers, peers, true);
   others.forEach((wallMs, at) => clock.heard(peer(at), wallMs, now));
   return clock;
 }
@@ -48,7 +48,7 @@ describe('the time of a cluster', () => {
   it('does not jump with our own clock', () => {
     let ours = 1_000_000;
     const clock = new ClusterClock(() => ours);
-    clock.follow(new Set([peer(1), peer(2)]), new Set([peer(1), peer(2)]));
+    clock.follow(new Set([peer(1), peer(2)]), new Set([peer(1), peer(2)]), true);
     for (const at of [1, 2]) clock.heard(peer(at), 1_000_000, 100);
     ours += HOUR;
     expect(clock.median(100)).toBe(1_000_000);
@@ -56,10 +56,13 @@ describe('the time of a cluster', () => {
 
   it('is told by those that have a voice', () => {
     const clock = clockOf(1000, [2000, 3000]);
-    clock.follow(new Set([peer(0), peer(1)]), new Set([peer(0)]));
+    clock.follow(new Set([peer(0), peer(1)]), new Set([peer(0)]), true);
     expect(clock.median(0)).toBe(1000);
+    clock.follow(new Set([peer(0), peer(1)]), new Set([peer(0), peer(1)]), false);
+    expect(clock.median(0), 'not by a newcomer itself').toBe(2000);
     expect(clock.lowest([peer(1)], 0)).toBe(1000);
-    clock.follow(new Set(), new Set());
+    clock.follow(new Set(), new Set(), false);
+    expect(clock.median(0), 'but where it has heard nobody').toBe(1000);
     expect(clock.lowest([peer(1)], 0)).toBeUndefined();
   });
 });

@@ -23,6 +23,7 @@ export class ClusterClock {
   readonly #zeros = new Map<NodeId, number>();
   /** Whose clocks count for the median. */
   #voices: ReadonlySet<NodeId> = new Set();
+  #hasOwnVoice = true;
   #inOrder: number[] | undefined;
 
   constructor(wallClock: () => number) {
@@ -34,19 +35,22 @@ export class ClusterClock {
     this.#inOrder = undefined;
   }
 
-  /** Forget what others than these said; the median is of the clocks of `voices` among them, and of ours. */
-  follow(nodes: ReadonlySet<NodeId>, voices: ReadonlySet<NodeId>): void {
+  /** Forget what others than these said; the median is of the clocks of `voices` among them, and of ours if we have one. */
+  follow(nodes: ReadonlySet<NodeId>, voices: ReadonlySet<NodeId>, hasOwnVoice: boolean): void {
     for (const node of this.#zeros.keys()) if (!nodes.has(node)) this.#zeros.delete(node);
     this.#voices = voices;
+    this.#hasOwnVoice = hasOwnVoice;
     this.#inOrder = undefined;
   }
 
-  /** Whole milliseconds since 1970. */
+  /** Whole milliseconds since 1970. Of our own clock, when nobody else's counts that was heard. */
   median(now: number): number {
     const others = (this.#inOrder ??= this.#zerosOfVoices());
     // With our own put in its place among them, this one stands in the middle, or just below it.
     const middle = others.length >> 1;
     const ours = this.#wallClock() - now;
+    if (!this.#hasOwnVoice && others.length > 0)
+      return Math.floor((others[(others.length - 1) >> 1] as number) + now);
     const zero = Math.min(Math.max(ours, others[middle - 1] ?? ours), others[middle] ?? ours);
     return Math.floor(zero + now);
   }

@@ -155,7 +155,8 @@ export class Peers {
     }
     const ids = new Set(peers.keys());
     this.#gossip.keepOnly(ids);
-    this.#clock.follow(ids, voicesOf(documents[0]));
+    const voices = voicesOf(documents[0]);
+    this.#clock.follow(ids, voices, voices.has(this.#init.self));
     const moved =
       peers.size !== this.#addresses.length ||
       this.#addresses.some((peer) => peers.get(peer.id)?.address !== peer.address);

@@ -361,18 +361,33 @@ describe('below the bar', () => {
 });
 
 describe('below the reap floor', () => {
-  it.each<[string, string, number, boolean]>([
-    ['nothing of the key is held', 'none', 7, true],
-    ['it is above', 'none', 8, false],
-    ['something of the key is held', 'held', 7, false],
-    ['something is on its way into the store', 'underway', 7, false],
-  ])('an item of another copy: %s', (_, key, time, isReaped) => {
+  const MOMENT = 50_000;
+  const tombstone = (time: number): Uint8Array => tombstoneAt('none', time);
+  const value = (time: number): Uint8Array => valueAt('none', time, 'v');
+  const expiring = (time: number): Uint8Array => valueAt('none', time, 'v', MOMENT);
+
+  it.each<[string, Uint8Array, number | undefined, boolean]>([
+    ['a tombstone', tombstone(7), MOMENT, true],
+    ['a tombstone above it', tombstone(8), MOMENT, false],
+    ['what has expired', expiring(7), MOMENT, true],
+    ['what has expired, above it', expiring(8), MOMENT, false],
+    ['what may have, by a clock that is not heard', expiring(7), undefined, true],
+    ['what has not on one of the clocks', expiring(7), MOMENT - 1, false],
+    ['a value: nobody deleted it here', value(7), MOMENT, false],
+  ])('of another copy, nothing of the key being held: %s', (_, entry, lowestMs, isReaped) => {
+    const stage = new VnodeStage();
+    stage.bounds.floor = stampOf(7);
+    stage.bounds.lowestMs = lowestMs;
+    expect(stage.vnode.isReaped(encodeItem(placeKey('none'), entry))).toBe(isReaped);
+  });
+
+  it.each(['held', 'underway'])('of another copy, a tombstone of a key that is %s', (key) => {
     const stage = new VnodeStage();
     stage.put('held', 3);
     stage.store.commit();
     stage.put('underway', 3);
     stage.bounds.floor = stampOf(7);
-    expect(stage.vnode.isReaped(encodeItem(placeKey(key), valueAt(key, time, 'v')))).toBe(isReaped);
+    expect(stage.vnode.isReaped(encodeItem(placeKey(key), tombstoneAt(key, 7)))).toBe(false);
   });
 
   it('what makes no sense is left to the merge to refuse', () => {

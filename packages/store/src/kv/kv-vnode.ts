@@ -36,6 +36,8 @@ import {
   isLive,
   payloadStart,
   sameState,
+  TOMBSTONE,
+  typeOf,
   VERSION_AT,
 } from '../entry/layout.ts';
 import { counted, merge, type ClashHandler } from '../entry/merge.ts';
@@ -281,9 +283,9 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (entry.length < HEADER_BYTES) return false;
     // What bears a ballot is never reaped, and so never brought back.
     if (hasFlag(entry, FLAG_PROMISED)) return false;
-    return (
-      compareStamps(entry, VERSION_AT, this.#context.bounds.floor, 0) <= 0 && this.#find(at) === undefined
-    );
+    const { bounds } = this.#context;
+    if (compareStamps(entry, VERSION_AT, bounds.floor, 0) > 0) return false;
+    return this.#mayBeOver(entry) && this.#find(at) === undefined;
   }
 
   reapable(): number {
@@ -448,6 +450,13 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     const held = this.#find(at);
     if (held === undefined || this.#overlay.get(at.key) !== undefined) return held;
     return this.#damage.isInState(at, held) ? undefined : held;
+  }
+
+  /** Deleted, or expired as of the clocks of all members: somebody may have swept it. */
+  #mayBeOver(entry: Uint8Array): boolean {
+    if (typeOf(entry) === TOMBSTONE) return true;
+    const untilMs = expiryMs(entry);
+    return untilMs !== 0 && untilMs <= (this.#context.bounds.lowestClock() ?? Infinity);
   }
 
   /** Its removal is on its way into the store. */

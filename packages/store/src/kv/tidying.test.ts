@@ -139,6 +139,24 @@ describe('a pass', () => {
     expect(talliesOf(stage)).toEqual(recountOf(stage));
   });
 
+  it('is followed by the next one in time, however long it waited for its turn', () => {
+    const waiting: (() => boolean)[] = [];
+    const stage = new VnodeStage({ pool: { run: (_token, step) => void waiting.push(step) } });
+    const work = (): string[] => {
+      for (const step of waiting.splice(0)) while (!step());
+      stage.store.commit();
+      return stage.content;
+    };
+    for (const time of [7, 8]) stage.send(merging(`k${time}`, tombstoneAt(`k${time}`, time)));
+    stage.store.commit();
+    stage.bounds.floor = stampOf(7);
+    stage.host.advance(A_WHILE + 60_000);
+    expect(work()).toEqual(['k8 8:-']);
+    stage.bounds.floor = stampOf(8);
+    stage.host.advance(A_WHILE);
+    expect(work()).toEqual([]);
+  });
+
   it('is not begun while nothing is over, nor by a vnode that is closed', () => {
     const stage = holding();
     tidyUp(stage);

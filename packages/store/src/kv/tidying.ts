@@ -53,7 +53,10 @@ export interface TidyingParts {
 
 /** How long what is over may lie there, about, when nothing else holds it; ms. */
 const PAUSE_MS = 5_000;
-/** A pause is so many times as long as the pass before it: at most a twentieth of the time goes into passes. */
+/**
+ * A pause is so many times as long as the pass before it worked: at most a twentieth of the time goes into passes. What it
+ * waited for its turn does not count, or a node that was busy once would leave for minutes what others have removed.
+ */
 const PAUSES_PER_PASS = 20;
 /** Records visited in one step: some tenths of a millisecond. */
 const STEP_RECORDS = 500;
@@ -74,6 +77,8 @@ export class Tidying {
   #lowestDeletion = 0;
   #timer: Timer | undefined;
   #passing = false;
+  /** How long the steps of this pass have taken, ms. */
+  #workedMs = 0;
   #closed = false;
   #after: RecordKey | undefined;
 
@@ -122,18 +127,19 @@ export class Tidying {
 
   #pass(): void {
     this.#passing = true;
+    this.#workedMs = 0;
     this.#lowestMoment = Infinity;
     this.#lowestDeletion = Infinity;
     this.#after = undefined;
     for (const { entry } of this.#parts.overlay.values()) if (entry !== undefined) this.#keepInMind(entry);
-    this.#goOn(this.#parts.context.host.monotonic());
+    this.#goOn();
   }
 
-  #goOn(begun: number): void {
+  #goOn(): void {
     const { host, pool } = this.#parts.context;
     const end = (): void => {
       this.#passing = false;
-      this.#lookLater(Math.max(PAUSE_MS, PAUSES_PER_PASS * (host.monotonic() - begun)));
+      this.#lookLater(Math.max(PAUSE_MS, PAUSES_PER_PASS * this.#workedMs));
     };
     const giveUp = (): void => {
       this.#lowestMoment = 0;
@@ -143,10 +149,12 @@ export class Tidying {
     let steps = 0;
     pool.run({ refuse: giveUp, fail: giveUp }, () => {
       if (this.#closed) return true;
+      const begunAt = host.monotonic();
       const more = this.#step();
+      this.#workedMs += host.monotonic() - begunAt;
       if (more === true && ++steps < STEPS_PER_JOB) return false;
       if (more === undefined) giveUp();
-      else if (more) this.#goOn(begun);
+      else if (more) this.#goOn();
       else end();
       return true;
     });

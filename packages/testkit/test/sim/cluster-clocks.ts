@@ -1,5 +1,5 @@
 /** What the clocks of a cluster show, for judges who need a time that is the cluster's and not a node's. */
-import { memberOf, type NodeId, type RingDocument } from '@rkv/core';
+import { memberOf, type Member, type NodeId, type RingDocument } from '@rkv/core';
 import type { Fault } from '@rkv/testkit';
 import { citizensOf, type Realm } from './peace.ts';
 
@@ -36,19 +36,23 @@ export class ClusterClocks {
     return this.#wereSet() || this.#haveChanged() || this.#isMemberAway() ? undefined : this.median;
   }
 
+  /** Who has been let in and has not entered yet has no voice. */
   get median(): number {
-    const clocks = this.#walls();
+    const clocks = this.#walls(hasVoice);
     return clocks[(clocks.length - 1) >> 1] ?? 0;
   }
 
   get lowest(): number {
-    return this.#walls()[0] ?? 0;
+    return this.#walls(({ status }) => status !== 'down')[0] ?? 0;
   }
 
-  /** Of those that have a voice: who was put aside has none. The lowest first. */
-  #walls(): number[] {
+  /** Of the members that are such by their own ring. The lowest first. */
+  #walls(isSuch: (member: Member) => boolean): number[] {
     return citizensOf(this.#realm)
-      .filter(({ node }) => memberOf(node.document, node.id)?.status !== 'down')
+      .filter(({ node }) => {
+        const member = memberOf(node.document, node.id);
+        return member !== undefined && isSuch(member);
+      })
       .map(({ machine }) => this.#realm.cluster.clock(machine).wall())
       .toSorted((a, b) => a - b);
   }
@@ -81,5 +85,9 @@ export class ClusterClocks {
 }
 
 function voicesOf({ members }: RingDocument): NodeId[] {
-  return members.filter(({ status }) => status !== 'joining' && status !== 'down').map(({ id }) => id);
+  return members.filter(hasVoice).map(({ id }) => id);
+}
+
+function hasVoice({ status }: Member): boolean {
+  return status !== 'joining' && status !== 'down';
 }

@@ -43,7 +43,7 @@ export interface DiskWatchInit {
   readonly history: History;
   /** Of an entry of a strict key. */
   strictStored(key: string, entry: Uint8Array): string | undefined;
-  /** Of rings of these sizes the partitions may be; what is acknowledged is so under one of them. */
+  /** Of rings of these sizes the partitions may be. */
   readonly ringSizes: ReadonlySet<number>;
   readonly durability: Durability;
   report(problem: string): void;
@@ -73,9 +73,7 @@ export class DiskWatch {
   acknowledged(cluster: SimCluster<SimNode>, write: Acknowledged): void {
     const { copies, isFlushed } = write.promised ?? USUAL;
     const durability = isFlushed ? 'power' : this.#init.durability;
-    const good = Math.max(
-      ...[...this.#init.ringSizes].map((ringSize) => this.#copies(cluster, ringSize, write, durability)),
-    );
+    const good = this.#copies(cluster, write, durability);
     if (good < copies) this.#reportTooFew(write, `${good} partitions, not on ${copies}`);
     // The ring has changed meanwhile: who knows under which of the two it was counted.
     if (write.placement === '') return;
@@ -130,15 +128,17 @@ export class DiskWatch {
     return new Set(this.#states.get(key + latin1Decode(bytesOf(version), 0, 16))?.machines);
   }
 
-  #copies(
-    cluster: SimCluster<SimNode>,
-    ringSize: number,
-    write: Acknowledged,
-    durability: Durability,
-  ): number {
-    return placesOf(write.key, ringSize).filter((place) =>
-      cluster.names.some((machine) => liesAt(cluster, machine, place, write, durability)),
-    ).length;
+  /**
+   * Positions of its list at which it lies. While a ring is resized one of them is at two places, and the copy goes from one to
+   * the other: it is at the one, at both, or already at the other (decision 0009).
+   */
+  #copies(cluster: SimCluster<SimNode>, write: Acknowledged, durability: Durability): number {
+    const lists = [...this.#init.ringSizes].map((ringSize) => placesOf(write.key, ringSize));
+    const isAt = (place: Place | undefined): boolean =>
+      place !== undefined &&
+      cluster.names.some((machine) => liesAt(cluster, machine, place, write, durability));
+    return Array.from({ length: N }, (_, at) => at).filter((at) => lists.some((places) => isAt(places[at])))
+      .length;
   }
 
   #lies(machine: string, key: string, entry: Uint8Array): void {

@@ -334,7 +334,7 @@ class Scenario {
       this.#peace.restless() ??
       this.#operator.unfinished() ??
       (this.#realm.lost.size === 0
-        ? (differingCopies(this.#realm, this.#history.keys, this.#mayLack) ??
+        ? (differingCopies(this.#realm, this.#history.keys, () => false) ??
           differingCopies(this.#realm, this.#strict.latest.keys, (key) => this.#strict.isPast(key)) ??
           differingCopies(this.#realm, this.#conditional.latest.keys, () => this.#wasForced) ??
           this.#unreaped())
@@ -351,18 +351,6 @@ class Scenario {
     if (this.#wasForced) return undefined;
     return unreaped(this.#realm, this.#history.keys, this.#clocks.lowest - LIES_MS_MAX);
   }
-
-  /**
-   * What a newcomer brought with a stamp below the reap floor is not compared between the owners: it hands it to each of
-   * them. When it is lost meanwhile some may have it and others not. And who was let in under a ring that was undone brings
-   * what it has of that, which need not be all copies (decision 0014). Nor has each of its vnodes what it failed to write.
-   */
-  readonly #mayLack = (key: string, version: string): boolean => {
-    if (this.#emptied + this.#losses.disks > 0 && this.#history.isBrought(key, version)) return true;
-    if (this.#history.mayBeHalfBrought(key, version)) return true;
-    const write = this.#history.acknowledgedAt(key, version);
-    return write !== undefined && this.#schism.wasUndone(write);
-  };
 
   readonly #look = (): void => {
     this.#world.schedule(LOOK_EVERY_MS, this.#look, 'look');
