@@ -1,6 +1,6 @@
 /** What is deleted goes, everywhere, once nobody can bring it back; and as long as somebody could, it stays. */
-import type { PartitionId } from '@rkv/core';
-import { TOMBSTONE, typeOf } from '@rkv/store';
+import { latin1Encode, partitionOf, putStampMs, ringBits, STAMP_BYTES, type PartitionId } from '@rkv/core';
+import { encodeItem, encodeString, KV_SERVICE, placeKey, TOMBSTONE, typeOf } from '@rkv/store';
 import { describe, expect, it } from 'vitest';
 import { KvCluster } from './kv-cluster.ts';
 
@@ -91,6 +91,28 @@ describe('a deleted key', () => {
     cluster.world.runFor(30_000);
     expect(NODES.map((name) => cluster.get(name, 'old'))).toEqual(['value v', 'value v', 'value v']);
     expect(copiesOf(cluster, 'old')).toEqual({ tombstones: 0, values: 3 });
+  });
+
+  /** As when its node was lost while it handed it over, or when the others still held a tombstone. */
+  it('below whose floor a newcomer has brought something to one owner only: all have it', () => {
+    const cluster = new KvCluster();
+    cluster.form(...(NODES as ['n1', 'n2', 'n3']));
+    const stamp = new Uint8Array(STAMP_BYTES);
+    putStampMs(stamp, 0, cluster.machines.clock('n1').wall());
+    cluster.world.runFor(10_000);
+    cluster.put('n1', 'k', 'v');
+    remove(cluster, 'n1', 'k');
+    cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
+    const at = placeKey('k');
+    const first = partitionOf(at.hashHi, ringBits(cluster.node('n1').document.ringSize));
+    const owner = NODES.find((name) => cluster.node(name).vnode(KV_SERVICE, first)?.standing === 'owner');
+    const item = encodeItem(at, encodeString('k', stamp, latin1Encode('brought')));
+    cluster
+      .node(owner as string)
+      .vnode(KV_SERVICE, first)
+      ?.vnode.handleHandoffItem(item, () => {});
+    cluster.until('all have it', () => copiesOf(cluster, 'k').values === 3);
+    expect(NODES.map((name) => cluster.get(name, 'k'))).toEqual(Array(3).fill('value brought'));
   });
 
   it('is written anew by a clock that stands below the floor, and deleted by it', () => {

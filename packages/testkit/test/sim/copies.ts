@@ -88,19 +88,13 @@ function digestOf(key: string, entry: Uint8Array): number {
   return digestBytes(isPlain ? entry : entry.subarray(STATE_AT, STATE_END));
 }
 
-/** Of one of these keys, what its primaries hold, if it is not the same. Those that hold nothing may lack some versions. */
-export function differingCopies(
-  realm: Realm,
-  keys: readonly string[],
-  mayLack: (key: string, version: string) => boolean,
-): string | undefined {
+/** Of one of these keys, what its primaries hold, if it is not the same. */
+export function differingCopies(realm: Realm, keys: readonly string[]): string | undefined {
   const citizens = citizensOf(realm);
   const document = citizens[0]?.node.document;
   if (document === undefined) return undefined;
   for (const key of keys) {
-    const copies = copiesOf(realm, key, document, citizens).filter(
-      ({ version }, _at, all) => version !== '' || !all.some((other) => mayLack(key, other.version)),
-    );
+    const copies = copiesOf(realm, key, document, citizens);
     if (new Set(copies.map(({ digest }) => digest)).size <= 1) continue;
     const held = copies.map(({ version, digest }) => `${version || 'nothing'} #${digest}`).join(', ');
     return `the copies of ${key} differ: ${held}`;

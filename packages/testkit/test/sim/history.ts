@@ -319,15 +319,6 @@ export class History {
     return this.acknowledgedAt(key, version)?.isAlone === true;
   }
 
-  /** Whether a node alone may have failed to write this: some of its vnodes have it then, and bring it when it joins. */
-  mayBeHalfBrought(key: string, version: string): boolean {
-    const { acknowledged, writes } = this.#of(key);
-    return (
-      !acknowledged.has(version) &&
-      writes.some(({ isAlone, outcome }) => isAlone && (outcome === 'failed' || outcome === 'open'))
-    );
-  }
-
   acknowledgedAt(key: string, version: string): Write | undefined {
     return this.#of(key).acknowledged.get(version);
   }

@@ -123,8 +123,6 @@ class Scenario {
   readonly #losses: Losses;
   readonly #peace: PeaceWatch;
   readonly #clocks: ClusterClocks;
-  /** Disks of stranded nodes. */
-  #emptied = 0;
   readonly #realm: Realm;
   #clusterId: string | undefined;
   readonly #schism: Schism;
@@ -188,10 +186,7 @@ class Scenario {
       restlessUntilMs: draw.healedAt,
       epochOf: (digest) => this.#watch.epochOf(digest),
       mayEmpty: () => this.#mayEmpty(),
-      onEmptied: () => {
-        this.#emptied++;
-        this.#schism.emptied();
-      },
+      onEmptied: () => this.#schism.emptied(),
       onFreed: (id) => {
         this.#watch.freed(id);
         this.#peace.awaits(id);
@@ -334,10 +329,11 @@ class Scenario {
       this.#peace.restless() ??
       this.#operator.unfinished() ??
       (this.#realm.lost.size === 0
-        ? (differingCopies(this.#realm, this.#history.keys, () => false) ??
-          differingCopies(this.#realm, this.#strict.latest.keys, (key) => this.#strict.isPast(key)) ??
-          differingCopies(this.#realm, this.#conditional.latest.keys, () => this.#wasForced) ??
-          this.#unreaped())
+        ? (differingCopies(this.#realm, [
+            ...this.#history.keys,
+            ...this.#strict.latest.keys,
+            ...this.#conditional.latest.keys,
+          ]) ?? this.#unreaped())
         : undefined)
     );
   }

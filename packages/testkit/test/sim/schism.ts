@@ -31,8 +31,6 @@ export class Schism {
   readonly #histories: readonly Excusing[];
   #era = 0;
   #force: Force | undefined;
-  /** Those of which everybody has come together since. */
-  readonly #past: Force[] = [];
   #isEmptied = false;
   /** Writes that may be lost. */
   excusedCount = 0;
@@ -64,11 +62,6 @@ export class Schism {
     return this.#force !== undefined && isUndone(write, this.#force);
   }
 
-  /** Whether it was made under a ring that a forced one has undone, now or once: who holds it may bring it back late. */
-  wasUndone(write: Undoable): boolean {
-    return this.mayGo(write) || this.#past.some((force) => isUndone(write, force));
-  }
-
   /** The disk of a stranded node is emptied. */
   emptied(): void {
     this.#isEmptied = true;
@@ -78,7 +71,6 @@ export class Schism {
   /** Everybody is a member of the one ring or is nobody any more. */
   end(): void {
     if (this.#isEmptied) this.#excuse();
-    if (this.#force !== undefined) this.#past.push(this.#force);
     this.#force = undefined;
     this.#isEmptied = false;
   }

@@ -93,11 +93,6 @@ export class StrictKeys {
     return this.#isDivided ? [] : [...new Set(this.#span.history.operations.map(({ key }) => key))];
   }
 
-  /** Whether nothing is promised of its order any more. */
-  isPast(key: string): boolean {
-    return this.#isDivided || !key.startsWith(this.#span.prefix);
-  }
-
   /** The ring was forced. What is under way may have ended on either side. */
   divide(): void {
     if (this.#isDivided) return;
