@@ -264,9 +264,9 @@ export interface Vnode<Command, Reply> {
   /** Left out: its replicas are not compared, and differ until something else repairs them. */
   readonly trees?: ItemTrees;
   /**
-   * Whether this item of another copy is over, at or below the reap floor, and nothing of its key is held: it was removed here
-   * as one day it will be there, and is not merged. What comes by a transfer is not asked about: below the floor nobody
-   * has anything to hand over but a node that has just come, and that was never deleted here.
+   * Whether this item of another copy may be over and removed here already: nothing of its key is held, and the reap floor,
+   * where the service goes by it, has passed it. It is not merged then. What comes by a transfer is not asked about: below
+   * the floor nobody has anything to hand over but a node that has just come, and that was never deleted here.
    */
   isReaped?(item: Uint8Array): boolean;
   /** How many items wait for the reap floor. Left out: the service has none, and its replicas do not hold it up. */

@@ -10,7 +10,7 @@ const peer = (n: number): NodeId => `peer ${n}` as NodeId;
 function clockOf(ours: number, others: readonly number[], now = 0): ClusterClock {
   const clock = new ClusterClock(() => ours);
   const peers = new Set(others.map((_, at) => peer(at)));
-  clock.follow(peers, peers, true);
+  clock.follow({ nodes: peers, voices: peers, hasOwnVoice: true });
   others.forEach((wallMs, at) => clock.heard(peer(at), wallMs, now));
   return clock;
 }
@@ -48,7 +48,8 @@ describe('the time of a cluster', () => {
   it('does not jump with our own clock', () => {
     let ours = 1_000_000;
     const clock = new ClusterClock(() => ours);
-    clock.follow(new Set([peer(1), peer(2)]), new Set([peer(1), peer(2)]), true);
+    const peers = new Set([peer(1), peer(2)]);
+    clock.follow({ nodes: peers, voices: peers, hasOwnVoice: true });
     for (const at of [1, 2]) clock.heard(peer(at), 1_000_000, 100);
     ours += HOUR;
     expect(clock.median(100)).toBe(1_000_000);
@@ -56,14 +57,23 @@ describe('the time of a cluster', () => {
 
   it('is told by those that have a voice', () => {
     const clock = clockOf(1000, [2000, 3000]);
-    clock.follow(new Set([peer(0), peer(1)]), new Set([peer(0)]), true);
+    clock.follow({ nodes: new Set([peer(0), peer(1)]), voices: new Set([peer(0)]), hasOwnVoice: true });
     expect(clock.median(0)).toBe(1000);
-    clock.follow(new Set([peer(0), peer(1)]), new Set([peer(0), peer(1)]), false);
-    expect(clock.median(0), 'not by a newcomer itself').toBe(2000);
     expect(clock.lowest([peer(1)], 0)).toBe(1000);
-    clock.follow(new Set(), new Set(), false);
-    expect(clock.median(0), 'but where it has heard nobody').toBe(1000);
+    clock.follow({ nodes: new Set(), voices: new Set(), hasOwnVoice: true });
     expect(clock.lowest([peer(1)], 0)).toBeUndefined();
+  });
+
+  it.each<[string, number[], number]>([
+    ['as long as it has heard none', [], 1000],
+    ['one', [2000], 2000],
+    ['the lower of two', [3000, 2000], 2000],
+    ['the middle of three', [3000, 500, 2000], 2000],
+  ])('is, for a node without a voice, its own or that of others: %s', (_, others, median) => {
+    const clock = clockOf(1000, others);
+    const peers = new Set(others.map((_wallMs, at) => peer(at)));
+    clock.follow({ nodes: peers, voices: peers, hasOwnVoice: false });
+    expect(clock.median(0)).toBe(median);
   });
 });
 

@@ -6,9 +6,10 @@
  * its sender's clock shows. What is kept of it is the sender's clock at the zero of our monotonic one: a wall clock
  * of ours that jumps moves nobody else's.
  *
- * Who has been let in and has not entered yet, or was put aside, has no voice. A member that is silent keeps its own: its clock is a better witness than none, and where two of three are right, one
- * of these going down must not leave the word to the third. Of two that differ the lower counts: a key ends late rather
- * than early.
+ * Who has been let in and has not entered yet, or was put aside, has no voice, not even for itself once it has heard somebody
+ * who has one. A member that is silent keeps its own: its clock is a better witness than none, and where two of three are
+ * right, one of these going down must not leave the word to the third. Of two that differ the lower counts: a key ends late
+ * rather than early.
  *
  * The *lowest* clock is for what must be over on all of them; there a member that is not up has the last word, which is no.
  *
@@ -16,6 +17,14 @@
  * whose clocks are wrong.
  */
 import type { NodeId } from '../contracts/ids.ts';
+
+export interface Electorate {
+  readonly nodes: ReadonlySet<NodeId>;
+  /** The median is of the clocks of these among them, */
+  readonly voices: ReadonlySet<NodeId>;
+  /** and of ours. */
+  readonly hasOwnVoice: boolean;
+}
 
 export class ClusterClock {
   readonly #wallClock: () => number;
@@ -35,22 +44,22 @@ export class ClusterClock {
     this.#inOrder = undefined;
   }
 
-  /** Forget what others than these said; the median is of the clocks of `voices` among them, and of ours if we have one. */
-  follow(nodes: ReadonlySet<NodeId>, voices: ReadonlySet<NodeId>, hasOwnVoice: boolean): void {
+  /** Forget what others than these nodes said. */
+  follow({ nodes, voices, hasOwnVoice }: Electorate): void {
     for (const node of this.#zeros.keys()) if (!nodes.has(node)) this.#zeros.delete(node);
     this.#voices = voices;
     this.#hasOwnVoice = hasOwnVoice;
     this.#inOrder = undefined;
   }
 
-  /** Whole milliseconds since 1970. Of our own clock, when nobody else's counts that was heard. */
+  /** Whole milliseconds since 1970. By our own clock alone, as long as nobody who has a voice was heard. */
   median(now: number): number {
     const others = (this.#inOrder ??= this.#zerosOfVoices());
+    if (!this.#hasOwnVoice && others.length > 0)
+      return Math.floor((others[(others.length - 1) >> 1] as number) + now);
     // With our own put in its place among them, this one stands in the middle, or just below it.
     const middle = others.length >> 1;
     const ours = this.#wallClock() - now;
-    if (!this.#hasOwnVoice && others.length > 0)
-      return Math.floor((others[(others.length - 1) >> 1] as number) + now);
     const zero = Math.min(Math.max(ours, others[middle - 1] ?? ours), others[middle] ?? ours);
     return Math.floor(zero + now);
   }

@@ -156,7 +156,7 @@ export class Peers {
     const ids = new Set(peers.keys());
     this.#gossip.keepOnly(ids);
     const voices = voicesOf(documents[0]);
-    this.#clock.follow(ids, voices, voices.has(this.#init.self));
+    this.#clock.follow({ nodes: ids, voices, hasOwnVoice: voices.has(this.#init.self) });
     const moved =
       peers.size !== this.#addresses.length ||
       this.#addresses.some((peer) => peers.get(peer.id)?.address !== peer.address);

@@ -372,6 +372,12 @@ describe('below the reap floor', () => {
     ['what has expired', expiring(7), MOMENT, true],
     ['what has expired, above it', expiring(8), MOMENT, false],
     ['what may have, by a clock that is not heard', expiring(7), undefined, true],
+    [
+      'what ends in some thousand years, with a clock that is not heard',
+      valueAt('none', 7, 'v', 1e14),
+      undefined,
+      true,
+    ],
     ['what has not on one of the clocks', expiring(7), MOMENT - 1, false],
     ['a value: nobody deleted it here', value(7), MOMENT, false],
   ])('of another copy, nothing of the key being held: %s', (_, entry, lowestMs, isReaped) => {
@@ -381,7 +387,7 @@ describe('below the reap floor', () => {
     expect(stage.vnode.isReaped(encodeItem(placeKey('none'), entry))).toBe(isReaped);
   });
 
-  it.each(['held', 'underway'])('of another copy, a tombstone of a key that is %s', (key) => {
+  it.each(['held', 'underway'])('a tombstone of another copy is merged where the key is %s', (key) => {
     const stage = new VnodeStage();
     stage.put('held', 3);
     stage.store.commit();

@@ -452,7 +452,10 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return this.#damage.isInState(at, held) ? undefined : held;
   }
 
-  /** Deleted, or expired as of the clocks of all members: somebody may have swept it. */
+  /**
+   * Deleted, or past on the clock of every member: somebody may have swept it. While one of them is not heard nobody knows, so
+   * whatever expires at all counts: it waits until that one is back, rather than come back where it was swept.
+   */
   #mayBeOver(entry: Uint8Array): boolean {
     if (typeOf(entry) === TOMBSTONE) return true;
     const untilMs = expiryMs(entry);

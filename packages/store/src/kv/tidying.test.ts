@@ -157,6 +157,37 @@ describe('a pass', () => {
     expect(work()).toEqual([]);
   });
 
+  it('is followed by a pause of twenty times as long as it worked', () => {
+    let stepMs = 0;
+    const stage: VnodeStage = new VnodeStage({
+      pool: {
+        run(_token, step) {
+          stage.host.setTimer(0, () => {
+            while (!step());
+          });
+        },
+      },
+    });
+    const { walk } = stage.store;
+    stage.store.walk = (...args) => {
+      stage.host.advance(stepMs);
+      return walk.apply(stage.store, args);
+    };
+    for (const time of [7, 8]) stage.send(merging(`k${time}`, tombstoneAt(`k${time}`, time)));
+    stage.store.commit();
+    stage.bounds.floor = stampOf(7);
+    stepMs = 1_000;
+    stage.host.advance(6_000);
+    stepMs = 0;
+    stage.bounds.floor = stampOf(8);
+    stage.host.advance(18_000);
+    stage.store.commit();
+    expect(stage.content).toEqual(['k8 8:-']);
+    stage.host.advance(4_000);
+    stage.store.commit();
+    expect(stage.content).toEqual([]);
+  });
+
   it('is not begun while nothing is over, nor by a vnode that is closed', () => {
     const stage = holding();
     tidyUp(stage);

@@ -1,6 +1,14 @@
 /** What is deleted goes, everywhere, once nobody can bring it back; and as long as somebody could, it stays. */
 import { latin1Encode, partitionOf, putStampMs, ringBits, STAMP_BYTES, type PartitionId } from '@rkv/core';
-import { encodeItem, encodeString, KV_SERVICE, placeKey, TOMBSTONE, typeOf } from '@rkv/store';
+import {
+  encodeItem,
+  encodeString,
+  encodeTombstone,
+  KV_SERVICE,
+  placeKey,
+  TOMBSTONE,
+  typeOf,
+} from '@rkv/store';
 import { describe, expect, it } from 'vitest';
 import { KvCluster } from './kv-cluster.ts';
 
@@ -93,26 +101,49 @@ describe('a deleted key', () => {
     expect(copiesOf(cluster, 'old')).toEqual({ tombstones: 0, values: 3 });
   });
 
-  /** As when its node was lost while it handed it over, or when the others still held a tombstone. */
-  it('below whose floor a newcomer has brought something to one owner only: all have it', () => {
-    const cluster = new KvCluster();
-    cluster.form(...(NODES as ['n1', 'n2', 'n3']));
-    const stamp = new Uint8Array(STAMP_BYTES);
-    putStampMs(stamp, 0, cluster.machines.clock('n1').wall());
-    cluster.world.runFor(10_000);
-    cluster.put('n1', 'k', 'v');
-    remove(cluster, 'n1', 'k');
-    cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
-    const at = placeKey('k');
-    const first = partitionOf(at.hashHi, ringBits(cluster.node('n1').document.ringSize));
-    const owner = NODES.find((name) => cluster.node(name).vnode(KV_SERVICE, first)?.standing === 'owner');
-    const item = encodeItem(at, encodeString('k', stamp, latin1Encode('brought')));
-    cluster
-      .node(owner as string)
-      .vnode(KV_SERVICE, first)
-      ?.vnode.handleHandoffItem(item, () => {});
-    cluster.until('all have it', () => copiesOf(cluster, 'k').values === 3);
-    expect(NODES.map((name) => cluster.get(name, 'k'))).toEqual(Array(3).fill('value brought'));
+  describe('of which a newcomer brings an old value', () => {
+    /** The cluster has removed the tombstones of `k`. What `bring` hands over to its i-th owner is older. */
+    function reaped(): {
+      cluster: KvCluster;
+      bring: (i: number, entryAt: (stamp: Uint8Array) => Uint8Array) => void;
+    } {
+      const cluster = new KvCluster();
+      cluster.form(...(NODES as ['n1', 'n2', 'n3']));
+      const stamp = new Uint8Array(STAMP_BYTES);
+      putStampMs(stamp, 0, cluster.machines.clock('n1').wall());
+      cluster.world.runFor(10_000);
+      cluster.put('n1', 'k', 'v');
+      remove(cluster, 'n1', 'k');
+      cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
+      const at = placeKey('k');
+      const { ringSize } = cluster.node('n1').document;
+      const first = partitionOf(at.hashHi, ringBits(ringSize));
+      const bring = (i: number, entryAt: (stamp: Uint8Array) => Uint8Array): void => {
+        const partition = ((first + i) % ringSize) as PartitionId;
+        const owner = NODES.map((name) => cluster.node(name).vnode(KV_SERVICE, partition)).find(
+          (vnode) => vnode?.standing === 'owner',
+        );
+        owner?.vnode.handleHandoffItem(encodeItem(at, entryAt(stamp)), () => {});
+      };
+      return { cluster, bring };
+    }
+
+    const value = (stamp: Uint8Array): Uint8Array => encodeString('k', stamp, latin1Encode('brought'));
+
+    it('is that value again, though it was lost when one owner had it', () => {
+      const { cluster, bring } = reaped();
+      bring(0, value);
+      cluster.until('all have it', () => copiesOf(cluster, 'k').values === 3);
+      expect(NODES.map((name) => cluster.get(name, 'k'))).toEqual(Array(3).fill('value brought'));
+    });
+
+    it('is that value, or gone, with all owners alike, where one of them still had the tombstone', () => {
+      const { cluster, bring } = reaped();
+      bring(1, (stamp) => encodeTombstone('k', stamp.with(STAMP_BYTES - 1, 1)));
+      for (const i of [0, 1, 2]) bring(i, value);
+      cluster.world.runFor(60_000);
+      expect([GONE, { tombstones: 0, values: 3 }]).toContainEqual(copiesOf(cluster, 'k'));
+    });
   });
 
   it('is written anew by a clock that stands below the floor, and deleted by it', () => {

@@ -16,18 +16,19 @@ export function expectAnswer(
   what: string,
   report: (problem: string) => void,
 ): () => void {
-  const at = (ms: number, then: (lateMs: number) => void): Timer => {
+  const after = (ms: number, then: (lateMs: number) => void): Timer => {
     const due = host.monotonic() + ms;
     return host.setTimer(ms, () => then(host.monotonic() - due));
   };
-  // Counted from when the deadline is come upon, which may be late: what was due then has come upon it just now as well.
+  // The slack begins when the timer of the deadline fires: where the process stood still over the deadline, the request's own
+  // timer fires only then as well. And anew, when it has stood still again.
   const expectSoon = (): void => {
-    timer = at(SLACK_MS, (lateMs) => {
+    timer = after(SLACK_MS, (lateMs) => {
       if (lateMs > TIMER_LATENESS_MS_MAX) expectSoon();
       else report(`${what} through ${machine} is not answered ${SLACK_MS} ms after its deadline`);
     });
   };
-  let timer = at(REQUEST_TIMEOUT_MS, expectSoon);
+  let timer = after(REQUEST_TIMEOUT_MS, expectSoon);
   let count = 0;
   return () => {
     timer.cancel();

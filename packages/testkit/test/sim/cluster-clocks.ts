@@ -36,22 +36,22 @@ export class ClusterClocks {
     return this.#wereSet() || this.#haveChanged() || this.#isMemberAway() ? undefined : this.median;
   }
 
-  /** Who has been let in and has not entered yet has no voice. */
   get median(): number {
-    const clocks = this.#walls(hasVoice);
+    const clocks = this.#wallsOf(hasVoice);
     return clocks[(clocks.length - 1) >> 1] ?? 0;
   }
 
+  /** Of all that are not put aside: a sweep waits for one that has not entered yet, too. */
   get lowest(): number {
-    return this.#walls(({ status }) => status !== 'down')[0] ?? 0;
+    return this.#wallsOf(({ status }) => status !== 'down')[0] ?? 0;
   }
 
-  /** Of the members that are such by their own ring. The lowest first. */
-  #walls(isSuch: (member: Member) => boolean): number[] {
+  /** What the clocks of these members show, each judged by its own ring; the lowest first. */
+  #wallsOf(counts: (member: Member) => boolean): number[] {
     return citizensOf(this.#realm)
       .filter(({ node }) => {
         const member = memberOf(node.document, node.id);
-        return member !== undefined && isSuch(member);
+        return member !== undefined && counts(member);
       })
       .map(({ machine }) => this.#realm.cluster.clock(machine).wall())
       .toSorted((a, b) => a - b);
@@ -88,6 +88,7 @@ function voicesOf({ members }: RingDocument): NodeId[] {
   return members.filter(hasVoice).map(({ id }) => id);
 }
 
+/** Neither put aside, nor let in without having entered. */
 function hasVoice({ status }: Member): boolean {
   return status !== 'joining' && status !== 'down';
 }

@@ -43,7 +43,7 @@ export interface DiskWatchInit {
   readonly history: History;
   /** Of an entry of a strict key. */
   strictStored(key: string, entry: Uint8Array): string | undefined;
-  /** Of rings of these sizes the partitions may be. */
+  /** Sizes that a ring has had: a copy may lie under any of them. */
   readonly ringSizes: ReadonlySet<number>;
   readonly durability: Durability;
   report(problem: string): void;
@@ -73,7 +73,7 @@ export class DiskWatch {
   acknowledged(cluster: SimCluster<SimNode>, write: Acknowledged): void {
     const { copies, isFlushed } = write.promised ?? USUAL;
     const durability = isFlushed ? 'power' : this.#init.durability;
-    const good = this.#copies(cluster, write, durability);
+    const good = this.#positionsHolding(cluster, write, durability);
     if (good < copies) this.#reportTooFew(write, `${good} partitions, not on ${copies}`);
     // The ring has changed meanwhile: who knows under which of the two it was counted.
     if (write.placement === '') return;
@@ -129,10 +129,10 @@ export class DiskWatch {
   }
 
   /**
-   * Positions of its list at which it lies. While a ring is resized one of them is at two places, and the copy goes from one to
-   * the other: it is at the one, at both, or already at the other (decision 0009).
+   * At how many positions of the key's list it lies. Each has a place in a ring of each size, and a resize copies from the one
+   * to the other (decision 0009), so either counts.
    */
-  #copies(cluster: SimCluster<SimNode>, write: Acknowledged, durability: Durability): number {
+  #positionsHolding(cluster: SimCluster<SimNode>, write: Acknowledged, durability: Durability): number {
     const lists = [...this.#init.ringSizes].map((ringSize) => placesOf(write.key, ringSize));
     const isAt = (place: Place | undefined): boolean =>
       place !== undefined &&

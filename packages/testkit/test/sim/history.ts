@@ -255,8 +255,8 @@ export class History {
     if (untilMs !== 0 && time !== undefined && time.from > untilMs + CLOCK_SLACK_MS)
       return `${key} has ${value}, which expired ${time.from - untilMs} ms before it was asked for`;
     if (settled === undefined) return undefined;
-    const isOver = settled.value === undefined || settled.untilMs !== 0;
-    if (isOver && version !== undefined && this.isBrought(key, version)) return undefined;
+    if (version !== undefined && this.isBrought(key, version) && this.mayBeGone(key, settled))
+      return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
     if (value === undefined) {
       const isEarly =
@@ -316,11 +316,7 @@ export class History {
    * cluster's own, and does not reach it.
    */
   isBrought(key: string, version: string): boolean {
-    return this.acknowledgedAt(key, version)?.isAlone === true;
-  }
-
-  acknowledgedAt(key: string, version: string): Write | undefined {
-    return this.#of(key).acknowledged.get(version);
+    return this.#of(key).acknowledged.get(version)?.isAlone === true;
   }
 
   /** Whether it is no loss that nobody holds anything of a key, though this was settled. */

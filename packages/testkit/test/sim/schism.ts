@@ -58,8 +58,10 @@ export class Schism {
   }
 
   /** Whether this write may be lost with a stranded disk. */
-  mayGo(write: Undoable): boolean {
-    return this.#force !== undefined && isUndone(write, this.#force);
+  mayGo({ outcome, endedAt, epoch, through }: Undoable): boolean {
+    if (this.#force === undefined || outcome !== 'acknowledged') return false;
+    const { at, epoch: forced, few } = this.#force;
+    return endedAt >= at && epoch < forced && !few.has(through as NodeId);
   }
 
   /** The disk of a stranded node is emptied. */
@@ -78,11 +80,4 @@ export class Schism {
   #excuse(): void {
     for (const history of this.#histories) this.excusedCount += history.excuse((write) => this.mayGo(write));
   }
-}
-
-function isUndone(
-  { outcome, endedAt, epoch, through }: Undoable,
-  { at, epoch: forced, few }: Force,
-): boolean {
-  return outcome === 'acknowledged' && endedAt >= at && epoch < forced && !few.has(through as NodeId);
 }
