@@ -121,10 +121,6 @@ export class ReapsTooSoonVnode extends KvVnode {
       { desk },
     );
   }
-
-  override isReaped(): boolean {
-    return false;
-  }
 }
 
 /** Of an item that is held already the sender never hears that it is. */
