@@ -1,5 +1,6 @@
 /** Nodes that compare their copies: real managers, vnodes of a test's own, and a wire that counts and that a test can cut. */
 import { Reader, Writer } from '../src/base/bytes.ts';
+import { ZERO_STAMP } from '../src/base/hybrid-clock.ts';
 import type { Epoch, NodeId, PartitionId } from '../src/contracts/ids.ts';
 import { silentLogger } from '../src/contracts/logger.ts';
 import { ExchangeManager } from '../src/exchange/exchange-manager.ts';
@@ -87,6 +88,7 @@ export class ExchangeNodes<Held extends ComparableVnode> {
       get document() {
         return documentOf();
       },
+      floor: ZERO_STAMP,
       services: [SERVICE],
       runs: (other) => !this.down.has(other) && !this.down.has(node),
       nameOf: (other) => `node ${other}`,

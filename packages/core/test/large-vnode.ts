@@ -57,7 +57,7 @@ export class LargeVnode implements ComparableVnode, ItemTrees {
     this.set(number, NOTHING);
   }
 
-  merge(bytes: Uint8Array, done: (merged: Merged) => void): void {
+  merge(bytes: Uint8Array, _asOf: Uint8Array, done: (merged: Merged) => void): void {
     const { hashLo, version } = decodeModelItem(bytes);
     const isLater = version > (this.versions[hashLo] as number);
     if (isLater) this.set(hashLo, version);

@@ -62,7 +62,7 @@ export class ModelVnode implements ComparableVnode, ItemTrees {
     ));
   }
 
-  merge(bytes: Uint8Array, done: (merged: Merged) => void): void {
+  merge(bytes: Uint8Array, _asOf: Uint8Array, done: (merged: Merged) => void): void {
     const merged = this.isFull ? 'failed' : this.put(decodeModelItem(bytes)) ? 'changed' : 'same';
     if (this.held === undefined) done(merged);
     else this.held.push(() => done(merged));

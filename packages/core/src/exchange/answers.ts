@@ -68,7 +68,9 @@ export function answerTo(
     case 'items':
       return done({ kind: 'items', ...itemsAt(trees, question.positions) });
     case 'give':
-      return mergeAll(vnode, question.items, (changed, failed) => done({ kind: 'given', changed, failed }));
+      return mergeAll(vnode, question.items, question.asOf, (changed, failed) =>
+        done({ kind: 'given', changed, failed }),
+      );
   }
 }
 

@@ -1,8 +1,9 @@
 /** How many questions two copies need until they are alike: each takes as long as an answer is on its way. */
 import { describe, expect, it } from 'vitest';
 import { ExchangeStage, RING_BITS } from '../../test/exchange-stage.ts';
-import { ModelVnode, type ModelItem } from '../../test/model-vnode.ts';
+import { encodeModelItem, ModelVnode, type ModelItem } from '../../test/model-vnode.ts';
 import { Reader } from '../base/bytes.ts';
+import { putStampMs, STAMP_BYTES } from '../base/hybrid-clock.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';
 import { rangeOf } from '../ring/ranges.ts';
@@ -41,8 +42,20 @@ function copyOf(items: number): ModelVnode {
   return new ModelVnode(Array.from({ length: items }, (_, at) => itemAt(at, items, `k${at}`)));
 }
 
-function comparisonOf(trees: ModelVnode): Comparison {
-  return new Comparison({ trees, partition: THEIRS as PartitionId, range, leafWidth: leafWidth(RING_BITS) });
+function comparisonOf(trees: ModelVnode, floor = (): Uint8Array => stampOf(0)): Comparison {
+  return new Comparison({
+    trees,
+    partition: THEIRS as PartitionId,
+    range,
+    leafWidth: leafWidth(RING_BITS),
+    floor,
+  });
+}
+
+function stampOf(ms: number): Uint8Array {
+  const stamp = new Uint8Array(STAMP_BYTES);
+  putStampMs(stamp, 0, ms);
+  return stamp;
 }
 
 describe('two copies are compared', () => {
@@ -85,6 +98,24 @@ describe('two copies are compared', () => {
     expect(effect).toMatchObject({ kind: 'ask', question: { kind: 'states' } });
     const { within } = (effect as { question: { within: HashRange } }).question;
     expect(within.end === range.end).toBe(!isWritten);
+  });
+
+  it('with the reap floor under which items were asked for, or read to be given', () => {
+    const [ours, theirs] = [copyOf(10), copyOf(10)];
+    theirs.put(itemAt(1, 100, 'theirs'));
+    ours.put(itemAt(2, 100, 'ours'));
+    let floorMs = 1;
+    const machine = comparisonOf(ours, () => stampOf(floorMs));
+    machine.begin();
+    machine.step({ kind: 'sums', sums: theirs.sums(range, 64) });
+    let effect = machine.step({ kind: 'states', ...theirs.states(range, undefined, 256) });
+    expect(effect).toMatchObject({ question: { kind: 'items' } });
+    floorMs = 2;
+    const items = [encodeModelItem(itemAt(1, 100, 'theirs'))];
+    effect = machine.step({ kind: 'items', answered: 1, items });
+    expect(effect).toEqual({ kind: 'merge', items, asOf: stampOf(1) });
+    effect = machine.step({ kind: 'merged', changed: 1, failed: 0 });
+    expect(effect).toMatchObject({ question: { kind: 'give', asOf: stampOf(2) } });
   });
 
   it('by one who says what was asked: another answer ends it', () => {

@@ -13,6 +13,7 @@
  * Source: Merkle trees as in Dynamo 4.7; Riak's hashtree exchange. rules 11.
  */
 import { assert } from '../base/assert.ts';
+import { ZERO_STAMP } from '../base/hybrid-clock.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';
 import type { ItemTrees, StatePage } from '../contracts/vnode.ts';
@@ -45,7 +46,8 @@ export type ComparisonEvent =
 
 export type ComparisonEffect =
   | { readonly kind: 'ask'; readonly question: Question }
-  | { readonly kind: 'merge'; readonly items: readonly Uint8Array[] }
+  /** `asOf`: the reap floor here when they were asked for. */
+  | { readonly kind: 'merge'; readonly items: readonly Uint8Array[]; readonly asOf: Uint8Array }
   /** `reason`: why it was given up; undefined: all of the range was compared. */
   | { readonly kind: 'end'; readonly reason: string | undefined };
 
@@ -57,6 +59,8 @@ export interface ComparisonInit {
   readonly range: HashRange;
   /** Of all replicas of the range. */
   readonly leafWidth: number;
+  /** The reap floor here, now. */
+  floor(): Uint8Array;
 }
 
 /** Still to be compared; `listed`: by its states, whatever its width. */
@@ -70,6 +74,8 @@ export class Comparison {
   /** The next one last. */
   readonly #open: Open[];
   #current!: HashRange;
+  /** The reap floor when that was asked. */
+  #asOf: Uint8Array = ZERO_STAMP;
   /** What kind of answer is waited for. */
   #expected: Answer['kind'] | undefined;
   /** Our sums when theirs were asked for. */
@@ -183,18 +189,18 @@ export class Comparison {
   #handleItems(answered: number, items: readonly Uint8Array[]): ComparisonEffect {
     // Whoever answers none of them will not do better when asked again.
     this.#toFetch.splice(0, answered === 0 ? this.#toFetch.length : answered);
-    return items.length > 0 ? { kind: 'merge', items } : this.#mend();
+    return items.length > 0 ? { kind: 'merge', items, asOf: this.#asOf } : this.#mend();
   }
 
   /** What is left to do for the present page. */
   #mend(): ComparisonEffect {
-    const { partition } = this.#init;
+    const { partition, floor } = this.#init;
     if (this.#toFetch.length > 0) {
       const positions = Uint32Array.from(this.#toFetch.slice(0, POSITIONS_MAX).flat());
       return this.#ask({ kind: 'items', partition, positions });
     }
     const items = this.#itemsToGive();
-    if (items.length > 0) return this.#ask({ kind: 'give', partition, items });
+    if (items.length > 0) return this.#ask({ kind: 'give', partition, asOf: floor(), items });
     return this.#more ? this.#askStates() : this.#next();
   }
 
@@ -223,6 +229,7 @@ export class Comparison {
   }
 
   #ask(question: Question): ComparisonEffect {
+    this.#asOf = this.#init.floor();
     this.#expected = question.kind === 'give' ? 'given' : question.kind;
     return { kind: 'ask', question };
   }

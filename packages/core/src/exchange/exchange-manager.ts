@@ -291,6 +291,7 @@ export class ExchangeManager {
         partition: pair.theirs,
         range: rangeOf(pair.range, bits),
         leafWidth: leafWidth(bits),
+        floor: () => this.#port.floor,
       });
       const now = this.#port.host.monotonic();
       const running = { begunAt: now, at: now, pair, vnode, machine };
@@ -319,7 +320,7 @@ export class ExchangeManager {
           this.#step(running, answer);
         });
       case 'merge':
-        return mergeAll(vnode, effect.items, (changed, failed) => {
+        return mergeAll(vnode, effect.items, effect.asOf, (changed, failed) => {
           this.#count(pair, 'mendedHere', changed);
           this.#step(running, { kind: 'merged', changed, failed });
         });

@@ -29,7 +29,7 @@ const questions: Question[] = [
   { kind: 'states', partition: p(2), within, after: undefined, limit: 500 },
   { kind: 'states', partition: p(2), within, after: [2 ** 32 - 1, 0], limit: 1 },
   { kind: 'items', partition: p(2), positions: Uint32Array.of(1, 2, 3, 4) },
-  { kind: 'give', partition: p(2), items },
+  { kind: 'give', partition: p(2), asOf: Uint8Array.from({ length: 16 }, (_, at) => at), items },
 ];
 const answers: Answer[] = [
   { kind: 'roots', sums: [Uint32Array.of(1, 2), undefined] },

@@ -8,7 +8,7 @@
  *   sums    copy, within, u16 parts
  *   states  copy, within, u8 there is one {u32 u32 after}, u16 limit
  *   items   copy, u16 count, {u32 u32 position}*
- *   give    copy, u16 count, {u32 length, bytes}*
+ *   give    copy, {16 bytes} reap floor when they were read, u16 count, {u32 length, bytes}*
  * tell    u32 id, u8 kind, then by kind:
  *   roots   u16 count, {u8 known, u32 u32 sum}*
  *   sums    u8 known, u16 parts, {u32 u32 sum}*
@@ -23,6 +23,7 @@
  * answer needs none: it is of the version of its question.
  */
 import { Reader, WireError, type Writer } from '../base/bytes.ts';
+import { STAMP_BYTES } from '../base/hybrid-clock.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';
 
@@ -55,7 +56,13 @@ export type Question =
     }
   /** Two words for each position. */
   | { readonly kind: 'items'; readonly partition: PartitionId; readonly positions: Uint32Array }
-  | { readonly kind: 'give'; readonly partition: PartitionId; readonly items: readonly Uint8Array[] };
+  | {
+      readonly kind: 'give';
+      readonly partition: PartitionId;
+      /** The reap floor at the giver when it read them. */
+      readonly asOf: Uint8Array;
+      readonly items: readonly Uint8Array[];
+    };
 
 export type Answer =
   /** Two words each; undefined: not known. */
@@ -91,6 +98,7 @@ export function writeQuestion(out: Writer, id: number, question: Question): void
       out.u16(question.positions.length / 2);
       return writeWords(out, question.positions);
     case 'give':
+      out.bytes(question.asOf);
       return writeItems(out, question.items);
   }
 }
@@ -134,7 +142,7 @@ function readBody(input: Reader, kind: Question['kind']): Question {
     case 'items':
       return { kind, partition, positions: readWords(input, 2 * input.u16()) };
     case 'give':
-      return { kind, partition, items: readItems(input) };
+      return { kind, partition, asOf: input.view(STAMP_BYTES).slice(), items: readItems(input) };
   }
 }
 

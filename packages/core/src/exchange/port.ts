@@ -14,8 +14,11 @@ export interface ComparableVnode {
   /** An owner that holds everything it should: what it lacks is a difference and not a lack of its own. */
   readonly comparable: boolean;
   readonly trees: ItemTrees | undefined;
-  /** `done` once it is as durable as an acknowledged write. */
-  merge(item: Uint8Array, done: (merged: Merged) => void): void;
+  /**
+   * `asOf`: the reap floor when it was read. Where that has risen since, what is below it and not held is not merged, and
+   * fails: it may be of what has been removed here meanwhile. `done` once it is as durable as an acknowledged write.
+   */
+  merge(item: Uint8Array, asOf: Uint8Array, done: (merged: Merged) => void): void;
 }
 
 export interface ExchangePort {
@@ -23,6 +26,8 @@ export interface ExchangePort {
   readonly host: Host;
   readonly logger: Logger;
   readonly document: RingDocument;
+  /** The reap floor, as this node knows it. */
+  readonly floor: Uint8Array;
   readonly services: readonly string[];
   /** Up, and runs vnodes of this service. */
   runs(node: NodeId, service: string): boolean;

@@ -226,8 +226,17 @@ export class Running {
       foreign: vnodes.all().filter(({ standing, vnode }) => standing !== 'owner' && !vnode.isEmpty()).length,
       outbound: handoff.active().length,
       isMerging: handoff.receiver.isMerging,
+      unfinished: this.#unfinished(),
       unserved: vnodes.unserved(undefined, (service) => this.#isRun(service)),
     });
+  }
+
+  #unfinished(): string | undefined {
+    for (const { vnode } of this.vnodes.all()) {
+      const why = vnode.unfinished?.();
+      if (why !== undefined) return why;
+    }
+    return undefined;
   }
 
   /** Services whose replicas have something to reap. */
@@ -251,6 +260,7 @@ export class Running {
       leads: () => membership.actingClaimant() === self,
       lowestClock: () => membership.peers.lowestClock(host.monotonic()),
       tombstones: () => this.vnodes.all().reduce((sum, { vnode }) => sum + (vnode.reapable?.() ?? 0), 0),
+      unfinished: () => this.#unfinished(),
       unclean: () => this.#whyUnclean(),
       compareSoon: () => this.exchange.hurry(),
       comparedSince: (at) =>
@@ -313,6 +323,7 @@ export class Running {
     const { init, membership, control } = this.#parts;
     const { id: self, host, logger, modules } = init;
     const { view, vnodes } = this;
+    const { reaping } = this;
     const types = { ask: MESSAGE.exchangeAsk, tell: MESSAGE.exchangeTell };
     return {
       self,
@@ -320,6 +331,9 @@ export class Running {
       logger,
       get document() {
         return view.document;
+      },
+      get floor() {
+        return reaping.floor;
       },
       services: modules.map((module) => module.name),
       runs: (node, service) => membership.peers.runs(node, service),

@@ -16,6 +16,8 @@ export interface Holdings {
   readonly outbound: number;
   /** Something that has come in is not merged yet; until it is, its sender has it as well. */
   readonly isMerging: boolean;
+  /** What its vnodes are about that writes under a stamp of its own. */
+  readonly unfinished: string | undefined;
   /** A service that this member does not run, and of which its store holds items. */
   readonly unserved: string | undefined;
 }
@@ -27,11 +29,13 @@ export function whyUnclean({
   foreign,
   outbound,
   isMerging,
+  unfinished,
   unserved,
 }: Holdings): string | undefined {
   if (document.pending.length > 0 || document.resize !== undefined) return 'partitions are moving';
   if (partial > 0) return 'some of its vnodes are partial';
   if (foreign > 0) return 'it holds copies for others';
   if (outbound > 0 || isMerging) return 'transfers run';
+  if (unfinished !== undefined) return unfinished;
   return unserved === undefined ? undefined : `it holds items of ${unserved}, which it does not run`;
 }

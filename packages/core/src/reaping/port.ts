@@ -19,6 +19,8 @@ export interface ReapingPort {
   lowestClock(): number | undefined;
   /** Items here that could go. */
   tombstones(): number;
+  /** Why no bar may rise now: something is being written here under a stamp of its own. */
+  unfinished(): string | undefined;
   /** Why this node may hold something that not every replica of it has been sent; undefined: it does not. */
   unclean(): string | undefined;
   /** Compare all pairs again, soon. */

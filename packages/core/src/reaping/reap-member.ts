@@ -105,8 +105,11 @@ export class ReapMember implements Bounds {
     if (!this.#known) return tell(this.#say('it has just come and does not know the floor yet'));
     if (question.epoch !== epoch) return tell(this.#say(`it has the ring of epoch ${epoch}`));
     switch (step) {
-      case 'bar':
+      case 'bar': {
+        const unfinished = this.#port.unfinished();
+        if (unfinished !== undefined) return tell(this.#say(unfinished));
         return this.learn({ bar: stamp, floor: NO_STAMP }, () => tell(this.#say()));
+      }
       case 'clean':
         return tell(this.#say(this.#port.unclean()));
       case 'compare':

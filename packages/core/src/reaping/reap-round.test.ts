@@ -36,6 +36,7 @@ class Node {
   isUp = true;
   tombstones = 1;
   unclean: string | undefined;
+  unfinished: string | undefined;
   isCompared = true;
   isFlushed = true;
   /** Saves that are not durable yet; undefined: each is at once. */
@@ -83,6 +84,7 @@ class Stage {
       lowestClock: () => this.lowest,
       tombstones: () => node.tombstones,
       unclean: () => node.unclean,
+      unfinished: () => node.unfinished,
       compareSoon: () => node.timesHurried++,
       comparedSince: (at) => {
         node.comparedSince.push(at);
@@ -187,6 +189,16 @@ describe('a round', () => {
     expect(stage.asked.at(-1)?.endsWith(step)).toBe(true);
     expect([stage.floors, stage.bars]).toEqual([all(0), all(FLOOR)]);
     end();
+    stage.tick();
+    expect(stage.floors).toEqual(all(FLOOR));
+  });
+
+  it('raises no bar while members write under a stamp of their past', () => {
+    for (const name of NAMES) stage.of(name).unfinished = 'a flush goes on';
+    stage.tick(10);
+    expect(stage.asked.at(-1)).toBe('n3 bar');
+    expect([stage.floors, stage.bars]).toEqual([all(0), all(0)]);
+    for (const name of NAMES) stage.of(name).unfinished = undefined;
     stage.tick();
     expect(stage.floors).toEqual(all(FLOOR));
   });

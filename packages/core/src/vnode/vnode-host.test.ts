@@ -5,6 +5,7 @@ import { ManualStore } from '../../test/manual-store.ts';
 import { noBounds } from '../../test/no-bounds.ts';
 import { BrokenInvariant } from '../base/assert.ts';
 import { WireError } from '../base/bytes.ts';
+import { putStampMs, STAMP_BYTES, ZERO_STAMP } from '../base/hybrid-clock.ts';
 import type { Epoch, NodeId, PartitionId } from '../contracts/ids.ts';
 import { silentLogger, type Logger } from '../contracts/logger.ts';
 import { SPACE_ENTRY, SPACE_META } from '../contracts/store.ts';
@@ -89,6 +90,10 @@ class Asker extends VnodeToken {
   }
 }
 
+const FLOOR_MS = 7;
+const floor = new Uint8Array(STAMP_BYTES);
+putStampMs(floor, 0, FLOOR_MS);
+
 let host: VnodeHost;
 let clock: ManualHost;
 let pool: WorkerPool;
@@ -113,7 +118,7 @@ function start(reopens: boolean, { whole = true, fencedForMs = 0 } = {}): void {
   const open = (context: VnodeContext): Parrot => new Parrot(context);
   const module = { name: 'parrot', codec: {}, reopens, fencedForMs, open };
   host = new VnodeHost({
-    bounds: noBounds,
+    bounds: { ...noBounds, floor },
     self: 'a' as NodeId,
     place: { ringBits: 3, partition: 0 as PartitionId },
     module: module as unknown as VnodeModule<unknown, unknown>,
@@ -184,8 +189,23 @@ it('takes no item of another copy while it waits for that', () => {
   open(true);
   for (let i = 0; i < 3; i++) ask('throw');
   const told: string[] = [];
-  host.merge(Uint8Array.of(1), (merged) => told.push(merged));
+  host.merge(Uint8Array.of(1), ZERO_STAMP, (merged) => told.push(merged));
   expect(told).toEqual(['failed']);
+});
+
+it('an item of another copy below a reap floor that has risen since it was read fails, for nothing is proven by it', () => {
+  open(false);
+  const late: boolean[] = [];
+  host.vnode.isReaped = (_item, isLate): boolean => {
+    late.push(isLate);
+    return true;
+  };
+  const told: string[] = [];
+  const early = new Uint8Array(STAMP_BYTES);
+  putStampMs(early, 0, FLOOR_MS - 1);
+  for (const asOf of [early, floor]) host.merge(Uint8Array.of(1), asOf, (merged) => told.push(merged));
+  expect(late).toEqual([true, false]);
+  expect(told).toEqual(['failed', 'same']);
 });
 
 it('an item of another copy that makes no sense is not stored, and that is said', () => {
@@ -194,7 +214,7 @@ it('an item of another copy that makes no sense is not stored, and that is said'
     throw new WireError('cut short');
   });
   const told: string[] = [];
-  host.merge(Uint8Array.of(1), (merged) => told.push(merged));
+  host.merge(Uint8Array.of(1), ZERO_STAMP, (merged) => told.push(merged));
   expect(told).toEqual(['failed']);
   expect(errors).toEqual(['an item made no sense; it was not stored']);
 });

@@ -10,6 +10,7 @@
  */
 import { BrokenInvariant } from '../base/assert.ts';
 import { WireError } from '../base/bytes.ts';
+import { compareStamps } from '../base/hybrid-clock.ts';
 import type { Host, Timer } from '../contracts/host.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { Logger } from '../contracts/logger.ts';
@@ -181,14 +182,18 @@ export class VnodeHost {
     return this.#vnode.trees;
   }
 
-  /** Merge an item of another copy. `done` once it is as durable as an acknowledged write; `same`: nothing was to be done. */
-  merge(item: Uint8Array, done: (merged: 'changed' | 'same' | 'failed') => void): void {
+  /**
+   * Merge an item of another copy, read when the reap floor was `asOf`. `done` once it is as durable as an acknowledged write;
+   * `same`: nothing was to be done.
+   */
+  merge(item: Uint8Array, asOf: Uint8Array, done: (merged: 'changed' | 'same' | 'failed') => void): void {
     // What goes into a vnode that another is about to take the place of, that one knows nothing of.
     if (this.#reopensAt !== undefined) return done('failed');
     const before = this.#changes;
     let changed: boolean | undefined;
     try {
-      if (this.#vnode.isReaped?.(item) === true) return done('same');
+      const isLate = compareStamps(this.#init.bounds.floor, 0, asOf, 0) > 0;
+      if (this.#vnode.isReaped?.(item, isLate) === true) return done(isLate ? 'failed' : 'same');
       this.#vnode.handleHandoffItem(item, (stored) => {
         const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
         done(stored ? merged : 'failed');

@@ -84,6 +84,11 @@ export class FlushDesk {
     });
   }
 
+  /** Until whoever began it has said that it ended, or says nothing any more. */
+  get isOn(): boolean {
+    return this.#flush !== undefined;
+  }
+
   /** The stamp of the flush that goes on, where this entry is stamped below it. Borrowed. */
   floorAbove(entry: Uint8Array): Uint8Array | undefined {
     const stamp = this.#flush?.stamp;

@@ -34,6 +34,7 @@ import {
   type Refusal,
   type Replica,
   type ReplicaRequest,
+  type Timer,
 } from '@rkv/core';
 import type { Failure, FlushSink } from './api.ts';
 import type { KvReply } from './commands.ts';
@@ -80,6 +81,7 @@ export class FlushRequest {
   #movedMs = 0;
   /** When members were last asked to go on with it. */
   #ranMs = 0;
+  #keeping: Timer | undefined;
 
   constructor(parts: FlushParts, sink: FlushSink) {
     this.#parts = parts;
@@ -157,6 +159,7 @@ export class FlushRequest {
     if (lack !== undefined) return this.#fail({ ...lack, code: codeOf(round.refusal), definite: false });
     const fail = (failure: Failure): void => this.#end(() => this.#sink.onFailure(failure));
     const ranges = this.#rangesLacking(done);
+    this.#keepOn();
     spreadTombstones(coordinator, this.#stamp, ranges, (failure) => {
       if (failure !== undefined) return fail(failure);
       const isStrict = coordinator.port.document.buckets.some(({ level }) => level === 'strict');
@@ -168,9 +171,20 @@ export class FlushRequest {
     });
   }
 
+  /** What is done afterwards may take longer than members wait, and they are to go by the flush until it ends. */
+  #keepOn(): void {
+    const { host } = this.#parts.coordinator;
+    this.#keeping = host.setTimer(LEASE_MS / 4, () => {
+      this.#ranMs = host.monotonic();
+      this.#ask('run', () => {});
+      this.#keepOn();
+    });
+  }
+
   /** Nobody is answered before no member goes on with it any more: those that do not say so give it up by themselves. */
   #end(done: () => void): void {
     const { host } = this.#parts.coordinator;
+    this.#keeping?.cancel();
     this.#ask('end', ({ failed }) => {
       const isLeft = [...failed].some((node) => this.#heard.has(node));
       if (!isLeft || host.monotonic() - this.#ranMs > LEASE_MS) done();

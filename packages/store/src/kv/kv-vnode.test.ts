@@ -384,8 +384,20 @@ describe('below the reap floor', () => {
     const stage = new VnodeStage();
     stage.bounds.floor = stampOf(7);
     stage.bounds.lowestMs = lowestMs;
-    expect(stage.vnode.isReaped(encodeItem(placeKey('none'), entry))).toBe(isReaped);
+    expect(stage.vnode.isReaped(encodeItem(placeKey('none'), entry), false)).toBe(isReaped);
   });
+
+  it.each([
+    ['at it', 7, true],
+    ['above it', 8, false],
+  ])(
+    'of another copy, read before the floor rose, nothing of the key being held: a value %s',
+    (_, time, isReaped) => {
+      const stage = new VnodeStage();
+      stage.bounds.floor = stampOf(7);
+      expect(stage.vnode.isReaped(encodeItem(placeKey('none'), value(time)), true)).toBe(isReaped);
+    },
+  );
 
   it.each(['held', 'underway'])('a tombstone of another copy is merged where the key is %s', (key) => {
     const stage = new VnodeStage();
@@ -393,13 +405,13 @@ describe('below the reap floor', () => {
     stage.store.commit();
     stage.put('underway', 3);
     stage.bounds.floor = stampOf(7);
-    expect(stage.vnode.isReaped(encodeItem(placeKey(key), tombstoneAt(key, 7)))).toBe(false);
+    expect(stage.vnode.isReaped(encodeItem(placeKey(key), tombstoneAt(key, 7)), true)).toBe(false);
   });
 
   it('what makes no sense is left to the merge to refuse', () => {
     const stage = new VnodeStage();
     stage.bounds.floor = stampOf(7);
-    expect(stage.vnode.isReaped(encodeItem(placeKey('k'), new Uint8Array(3)))).toBe(false);
+    expect(stage.vnode.isReaped(encodeItem(placeKey('k'), new Uint8Array(3)), true)).toBe(false);
   });
 
   it('tombstones are counted', () => {

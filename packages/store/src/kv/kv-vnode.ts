@@ -277,7 +277,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#store(at, held, undefined);
   }
 
-  isReaped(item: Uint8Array): boolean {
+  isReaped(item: Uint8Array, isLate: boolean): boolean {
     const { at, entry } = decodeItem(item);
     // Not looked at closely: what is damaged is refused when it is merged.
     if (entry.length < HEADER_BYTES) return false;
@@ -285,7 +285,12 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (hasFlag(entry, FLAG_PROMISED)) return false;
     const { bounds } = this.#context;
     if (compareStamps(entry, VERSION_AT, bounds.floor, 0) > 0) return false;
-    return this.#mayBeOver(entry) && this.#find(at) === undefined;
+    return (isLate || this.#mayBeOver(entry)) && this.#find(at) === undefined;
+  }
+
+  /** Its tombstones bear the stamp of its beginning, wherever and whenever they are made. */
+  unfinished(): string | undefined {
+    return this.#flushes.isOn ? 'a flush goes on' : undefined;
   }
 
   reapable(): number {

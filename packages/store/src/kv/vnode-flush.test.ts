@@ -43,6 +43,17 @@ describe('a flush', () => {
     expect(talliesOf(stage)).toEqual(recountOf(stage));
   });
 
+  it('holds bar and floor down until it has ended', () => {
+    const stage = new VnodeStage();
+    expect(stage.vnode.unfinished()).toBeUndefined();
+    flush(stage, 9);
+    settle(stage);
+    expect(states(stage)).toEqual(['done']);
+    expect(stage.vnode.unfinished()).toBe('a flush goes on');
+    end(stage, 9);
+    expect(stage.vnode.unfinished()).toBeUndefined();
+  });
+
   it('waits for what is on its way into the store', () => {
     const stage = new VnodeStage();
     stage.put('old', 7);

@@ -82,7 +82,8 @@ function problemOfCopies(realm: Realm, key: string, history: History): string | 
   const mayBeGone = history.mayBeGone(key, settled);
   const good = copies.filter(
     ({ version }) =>
-      version >= settled.version || (mayBeGone && (version === '' || history.isBrought(key, version))),
+      version >= settled.version ||
+      (mayBeGone && (version === '' || history.isBrought(key, version, settled))),
   );
   const nodes = distinctNodes(good);
   const unmoved = settled.placement === placementOf(key, document);

@@ -255,7 +255,7 @@ export class History {
     if (untilMs !== 0 && time !== undefined && time.from > untilMs + CLOCK_SLACK_MS)
       return `${key} has ${value}, which expired ${time.from - untilMs} ms before it was asked for`;
     if (settled === undefined) return undefined;
-    if (version !== undefined && this.isBrought(key, version) && this.mayBeGone(key, settled))
+    if (version !== undefined && this.isBrought(key, version, settled) && this.mayBeGone(key, settled))
       return undefined;
     const lost = `${settled.value === undefined ? 'the delete' : `the write of ${settled.value}`} acknowledged at ${settled.version}`;
     if (value === undefined) {
@@ -312,11 +312,12 @@ export class History {
   }
 
   /**
-   * Whether a node wrote this alone, and brought it when it joined. A delete that was reaped before then was one of the
-   * cluster's own, and does not reach it.
+   * Whether a node wrote this alone, and brought it when it joined, later than `settled` began: what had settled before is
+   * overruled for good. A delete that was reaped before it came was one of the cluster's own, and does not reach it.
    */
-  isBrought(key: string, version: string): boolean {
-    return this.#of(key).acknowledged.get(version)?.isAlone === true;
+  isBrought(key: string, version: string, settled: Write): boolean {
+    const write = this.#of(key).acknowledged.get(version);
+    return write?.isAlone === true && write.settledAt >= settled.begunAt;
   }
 
   /** Whether it is no loss that nobody holds anything of a key, though this was settled. */
