@@ -74,7 +74,7 @@ export class Comparison {
   /** The next one last. */
   readonly #open: Open[];
   #current!: HashRange;
-  /** The reap floor when that was asked. */
+  /** The reap floor when the question was asked that is open. */
   #asOf: Uint8Array = ZERO_STAMP;
   /** What kind of answer is waited for. */
   #expected: Answer['kind'] | undefined;

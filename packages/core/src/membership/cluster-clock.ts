@@ -19,10 +19,11 @@
 import type { NodeId } from '../contracts/ids.ts';
 
 export interface Electorate {
+  /** What these said is kept. */
   readonly nodes: ReadonlySet<NodeId>;
-  /** The median is of the clocks of these among them, */
+  /** Of the clocks of these the median is. */
   readonly voices: ReadonlySet<NodeId>;
-  /** and of ours. */
+  /** Whether ours is among them. */
   readonly hasOwnVoice: boolean;
 }
 

@@ -232,11 +232,8 @@ export class Running {
   }
 
   #unfinished(): string | undefined {
-    for (const { vnode } of this.vnodes.all()) {
-      const why = vnode.unfinished?.();
-      if (why !== undefined) return why;
-    }
-    return undefined;
+    const reasons = this.vnodes.all().map(({ vnode }) => vnode.unfinished?.());
+    return reasons.find((why) => why !== undefined);
   }
 
   /** Services whose replicas have something to reap. */
@@ -322,8 +319,7 @@ export class Running {
   #exchangePort(): ExchangePort {
     const { init, membership, control } = this.#parts;
     const { id: self, host, logger, modules } = init;
-    const { view, vnodes } = this;
-    const { reaping } = this;
+    const { view, vnodes, reaping } = this;
     const types = { ask: MESSAGE.exchangeAsk, tell: MESSAGE.exchangeTell };
     return {
       self,

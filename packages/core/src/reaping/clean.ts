@@ -16,7 +16,7 @@ export interface Holdings {
   readonly outbound: number;
   /** Something that has come in is not merged yet; until it is, its sender has it as well. */
   readonly isMerging: boolean;
-  /** What its vnodes are about that writes under a stamp of its own. */
+  /** Why one of its vnodes may write under a stamp that was drawn before this round. */
   readonly unfinished: string | undefined;
   /** A service that this member does not run, and of which its store holds items. */
   readonly unserved: string | undefined;

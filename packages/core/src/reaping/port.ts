@@ -19,7 +19,7 @@ export interface ReapingPort {
   lowestClock(): number | undefined;
   /** Items here that could go. */
   tombstones(): number;
-  /** Why no bar may rise now: something is being written here under a stamp of its own. */
+  /** Why no bar may rise now: something goes on here that writes under a stamp drawn earlier. */
   unfinished(): string | undefined;
   /** Why this node may hold something that not every replica of it has been sent; undefined: it does not. */
   unclean(): string | undefined;

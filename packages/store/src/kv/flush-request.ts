@@ -54,6 +54,8 @@ const CLOCK_TRIES = 3;
 const MISSES_MAX = 5;
 /** What the flush must be stamped above lies so far ahead at most; ms. */
 const FOLLOWED_MS_MAX = 86_400_000;
+/** One may be lost, and one late. */
+const RENEWALS_PER_LEASE = 4;
 /** Nobody has come any further for so long. */
 const STALLED_MS = 30_000;
 
@@ -81,7 +83,8 @@ export class FlushRequest {
   #movedMs = 0;
   /** When members were last asked to go on with it. */
   #ranMs = 0;
-  #keeping: Timer | undefined;
+  /** Until it ends members are asked before they would give it up. */
+  #renewal: Timer | undefined;
 
   constructor(parts: FlushParts, sink: FlushSink) {
     this.#parts = parts;
@@ -159,7 +162,7 @@ export class FlushRequest {
     if (lack !== undefined) return this.#fail({ ...lack, code: codeOf(round.refusal), definite: false });
     const fail = (failure: Failure): void => this.#end(() => this.#sink.onFailure(failure));
     const ranges = this.#rangesLacking(done);
-    this.#keepOn();
+    this.#renewLater();
     spreadTombstones(coordinator, this.#stamp, ranges, (failure) => {
       if (failure !== undefined) return fail(failure);
       const isStrict = coordinator.port.document.buckets.some(({ level }) => level === 'strict');
@@ -171,20 +174,20 @@ export class FlushRequest {
     });
   }
 
-  /** What is done afterwards may take longer than members wait, and they are to go by the flush until it ends. */
-  #keepOn(): void {
+  /** What is left to do may take longer than their lease, and members are to go by the flush until it ends. */
+  #renewLater(): void {
     const { host } = this.#parts.coordinator;
-    this.#keeping = host.setTimer(LEASE_MS / 4, () => {
+    this.#renewal = host.setTimer(LEASE_MS / RENEWALS_PER_LEASE, () => {
       this.#ranMs = host.monotonic();
       this.#ask('run', () => {});
-      this.#keepOn();
+      this.#renewLater();
     });
   }
 
   /** Nobody is answered before no member goes on with it any more: those that do not say so give it up by themselves. */
   #end(done: () => void): void {
     const { host } = this.#parts.coordinator;
-    this.#keeping?.cancel();
+    this.#renewal?.cancel();
     this.#ask('end', ({ failed }) => {
       const isLeft = [...failed].some((node) => this.#heard.has(node));
       if (!isLeft || host.monotonic() - this.#ranMs > LEASE_MS) done();

@@ -288,7 +288,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     return (isLate || this.#mayBeOver(entry)) && this.#find(at) === undefined;
   }
 
-  /** Its tombstones bear the stamp of its beginning, wherever and whenever they are made. */
+  /** The tombstones of a flush bear the stamp that it was begun with, however late they are made. */
   unfinished(): string | undefined {
     return this.#flushes.isOn ? 'a flush goes on' : undefined;
   }

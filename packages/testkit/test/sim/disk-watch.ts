@@ -3,8 +3,8 @@
  *
  * One stamp of a key is one state, on whatever disk and in whatever capacity: two writes under one stamp, or one that was
  * damaged on its way, show here even if nobody reads the key. A value lies under the key that it was written to, and
- * nowhere if its writer was told that it surely was not written. And a write that is acknowledged lies on w
- * partitions of its key at that very moment, as durable as its level says, and on as many nodes as its list allows; with pw
+ * nowhere if its writer was told that it surely was not written. And a write that is acknowledged lies at w
+ * positions of its key's list at that very moment, as durable as its level says, and on as many nodes as its list allows; with pw
  * on so many of those that own them by the ring of whoever counted - before anybody could repair it (levels.ts).
  */
 import {
