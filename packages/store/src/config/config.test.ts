@@ -93,6 +93,16 @@ describe('configuration', () => {
     });
   });
 
+  it('takes each setting of a ring at its birth', () => {
+    const birth = { ringSize: 8, n: 5, level: 'strict' };
+    const [ringSize, n] = [String(birth.ringSize), String(birth.n)];
+    expect(accepted({ flags: { ringSize, n, level: 'strict' } })).toMatchObject(birth);
+    expect(accepted({ env: { RKV_RING_SIZE: ringSize, RKV_N: n, RKV_LEVEL: 'strict' } })).toMatchObject(
+      birth,
+    );
+    expect(accepted({ file: file('birth.json', JSON.stringify(birth)) })).toMatchObject(birth);
+  });
+
   it('takes an empty file and an empty variable for nothing said', () => {
     expect(accepted({ file: file('empty.yaml', '# nothing\n'), env: { RKV_JOIN: '' } }).join).toBeUndefined();
   });

@@ -53,7 +53,7 @@ export function loadConfig({ flags, env, file = env['RKV_CONFIG'] }: ConfigInput
   ];
   if (refused.length > 0) return { kind: 'refused', problems: refused };
   const dataDir = resolve(settings.dataDir ?? `data/${settings.name}`);
-  return { kind: 'config', config: { ...settings, level: 'eventual', dataDir, secrets: secrets.secrets } };
+  return { kind: 'config', config: { ...settings, dataDir, secrets: secrets.secrets } };
 }
 
 const nothing: Reading = { given: [], problems: [] };
