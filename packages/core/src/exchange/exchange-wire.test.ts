@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Reader, WireError, Writer } from '../base/bytes.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import {
+  EXCHANGE_VERSION,
   readAnswer,
   readAnswerId,
   readQuestion,
@@ -78,11 +79,11 @@ describe('on the wire', () => {
   it('of another version, or of a kind that is not known, a question is said to be strange', () => {
     const strange = (version: number, kind: number): unknown =>
       readQuestion(new Reader(Uint8Array.of(0, 0, 0, 9, version, kind)));
-    expect(strange(2, 0)).toEqual({
+    expect(strange(1, 0)).toEqual({
       id: 9,
-      question: { kind: undefined, strange: 'speaks version 1 of exchange, not 2' },
+      question: { kind: undefined, strange: 'speaks version 2 of exchange, not 1' },
     });
-    expect(strange(1, 99)).toEqual({
+    expect(strange(EXCHANGE_VERSION, 99)).toEqual({
       id: 9,
       question: { kind: undefined, strange: 'knows no question of kind 99 about its copies' },
     });

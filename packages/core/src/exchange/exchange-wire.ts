@@ -27,7 +27,7 @@ import { STAMP_BYTES } from '../base/hybrid-clock.ts';
 import type { PartitionId } from '../contracts/ids.ts';
 import type { HashRange } from '../contracts/store.ts';
 
-export const EXCHANGE_VERSION = 1;
+export const EXCHANGE_VERSION = 2;
 
 /** A copy and a range that it holds. */
 export interface RootName {

@@ -358,7 +358,7 @@ describe('what cannot be compared', () => {
     const stage = new ExchangeStage();
     const out = new Writer();
     out.u32(77);
-    out.u8(2);
+    out.u8(1);
     out.u8(0);
     stage.manager('a').onAsk('b' as NodeId, SERVICE, ringOf('abcabcab').epoch, new Reader(out.copy()));
     const { bytes } = stage.frames[0] as { bytes: Uint8Array };
@@ -366,7 +366,7 @@ describe('what cannot be compared', () => {
     expect(input.u32()).toBe(77);
     expect(readAnswer(input)).toEqual({
       kind: 'refused',
-      reason: 'node a speaks version 1 of exchange, not 2',
+      reason: 'node a speaks version 2 of exchange, not 1',
     });
   });
 });
