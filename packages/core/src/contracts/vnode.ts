@@ -265,16 +265,18 @@ export interface Vnode<Command, Reply> {
   readonly trees?: ItemTrees;
   /**
    * Whether this item of another copy may be over and removed here already: nothing of its key is held, and the reap floor,
-   * where the service goes by it, has passed it. It is not merged then. `isLate`: the floor has risen since the item was read,
-   * so it may also be of something whose removal it did not see. What comes by a transfer is not asked about: below the
-   * floor nobody has anything to hand over but a node that has just come, and that was never deleted here.
+   * where the service goes by it, has passed it. It is not merged then. With `floorHasRisen`, since the item was read, it may also
+   * be of something whose removal it did not see: then the merge counts as failed, so that this comparison proves nothing and
+   * is begun anew. What comes by a transfer is not asked about: below the floor nobody has anything to hand over but a node
+   * that has just come, and that was never deleted here.
    */
-  isReaped?(item: Uint8Array, isLate: boolean): boolean;
+  mayBeReaped?(item: Uint8Array, floorHasRisen: boolean): boolean;
   /**
-   * Why neither bar nor floor may rise now: this vnode writes under a stamp that was drawn a while ago, and goes on to. It says so
-   * from before it writes the first of these until the last is where it belongs. Undefined, or left out: it does not.
+   * Why neither the bar for late writes nor the reap floor may rise now: this vnode writes under a stamp that was drawn a while ago,
+   * and goes on to. It says so from before it writes the first of these until the last is where it belongs. Undefined, or left
+   * out: it does not.
    */
-  unfinished?(): string | undefined;
+  whyBarMustWait?(): string | undefined;
   /** How many items wait for the reap floor. Left out: the service has none, and its replicas do not hold it up. */
   reapable?(): number;
   /**

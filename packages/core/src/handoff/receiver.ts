@@ -179,9 +179,9 @@ export class HandoffReceiver {
     for (const { from, header, service, offer } of late) this.#decide(from, header, service, offer);
   }
 
-  /** Items that came have not been merged yet. */
-  get isMerging(): boolean {
-    return [...this.#inbound.values()].some(({ work }) => !work.idle);
+  /** Items that came, by a transfer of this kind or by any, have not been merged yet. */
+  isMerging(of?: TransferKind): boolean {
+    return [...this.#inbound.values()].some(({ work, kind }) => !work.idle && (of ?? kind) === kind);
   }
 
   /** Whether items are on their way into this vnode. */

@@ -153,7 +153,7 @@ export class KeyedVnode implements Vnode<KeyedCommand, KeyedReply> {
     if (held !== undefined && compareBytes(held, value) === 0) this.#remove(at);
   }
 
-  isReaped(item: Uint8Array): boolean {
+  mayBeReaped(item: Uint8Array): boolean {
     const { isPast } = this.#definition;
     const now = this.#context.bounds.lowestClock();
     if (isPast === undefined || now === undefined) return false;

@@ -10,7 +10,7 @@ const peer = (n: number): NodeId => `peer ${n}` as NodeId;
 function clockOf(ours: number, others: readonly number[], now = 0): ClusterClock {
   const clock = new ClusterClock(() => ours);
   const peers = new Set(others.map((_, at) => peer(at)));
-  clock.follow({ nodes: peers, voices: peers, hasOwnVoice: true });
+  clock.follow({ nodes: peers, voters: peers, isVoter: true });
   others.forEach((wallMs, at) => clock.heard(peer(at), wallMs, now));
   return clock;
 }
@@ -49,18 +49,18 @@ describe('the time of a cluster', () => {
     let ours = 1_000_000;
     const clock = new ClusterClock(() => ours);
     const peers = new Set([peer(1), peer(2)]);
-    clock.follow({ nodes: peers, voices: peers, hasOwnVoice: true });
+    clock.follow({ nodes: peers, voters: peers, isVoter: true });
     for (const at of [1, 2]) clock.heard(peer(at), 1_000_000, 100);
     ours += HOUR;
     expect(clock.median(100)).toBe(1_000_000);
   });
 
-  it('is told by those that have a voice', () => {
+  it('is told by voters', () => {
     const clock = clockOf(1000, [2000, 3000]);
-    clock.follow({ nodes: new Set([peer(0), peer(1)]), voices: new Set([peer(0)]), hasOwnVoice: true });
+    clock.follow({ nodes: new Set([peer(0), peer(1)]), voters: new Set([peer(0)]), isVoter: true });
     expect(clock.median(0)).toBe(1000);
     expect(clock.lowest([peer(1)], 0)).toBe(1000);
-    clock.follow({ nodes: new Set(), voices: new Set(), hasOwnVoice: true });
+    clock.follow({ nodes: new Set(), voters: new Set(), isVoter: true });
     expect(clock.lowest([peer(1)], 0)).toBeUndefined();
   });
 
@@ -69,10 +69,10 @@ describe('the time of a cluster', () => {
     ['one', [2000], 2000],
     ['the lower of two', [3000, 2000], 2000],
     ['the middle of three', [3000, 500, 2000], 2000],
-  ])('is, for a node without a voice, its own or that of others: %s', (_, others, median) => {
+  ])('is, for a node that is no voter, its own or that of others: %s', (_, others, median) => {
     const clock = clockOf(1000, others);
     const peers = new Set(others.map((_wallMs, at) => peer(at)));
-    clock.follow({ nodes: peers, voices: peers, hasOwnVoice: false });
+    clock.follow({ nodes: peers, voters: peers, isVoter: false });
     expect(clock.median(0)).toBe(median);
   });
 });

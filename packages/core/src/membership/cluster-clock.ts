@@ -6,8 +6,8 @@
  * its sender's clock shows. What is kept of it is the sender's clock at the zero of our monotonic one: a wall clock
  * of ours that jumps moves nobody else's.
  *
- * Who has been let in and has not entered yet, or was put aside, has no voice, not even for itself once it has heard somebody
- * who has one. A member that is silent keeps its own: its clock is a better witness than none, and where two of three are
+ * Who has been let in and has not entered yet, or was put aside, is no voter: its clock does not count, not even for itself once it has
+ * heard a voter. A member that is silent keeps its own: its clock is a better witness than none, and where two of three are
  * right, one of these going down must not leave the word to the third. Of two that differ the lower counts: a key ends late
  * rather than early.
  *
@@ -22,9 +22,9 @@ export interface Electorate {
   /** What these said is kept. */
   readonly nodes: ReadonlySet<NodeId>;
   /** Of the clocks of these the median is. */
-  readonly voices: ReadonlySet<NodeId>;
+  readonly voters: ReadonlySet<NodeId>;
   /** Whether ours is among them. */
-  readonly hasOwnVoice: boolean;
+  readonly isVoter: boolean;
 }
 
 export class ClusterClock {
@@ -32,8 +32,8 @@ export class ClusterClock {
   /** By peer: its wall clock when our monotonic one stood at zero. */
   readonly #zeros = new Map<NodeId, number>();
   /** Whose clocks count for the median. */
-  #voices: ReadonlySet<NodeId> = new Set();
-  #hasOwnVoice = true;
+  #voters: ReadonlySet<NodeId> = new Set();
+  #isVoter = true;
   #inOrder: number[] | undefined;
 
   constructor(wallClock: () => number) {
@@ -46,17 +46,17 @@ export class ClusterClock {
   }
 
   /** Forget what others than these nodes said. */
-  follow({ nodes, voices, hasOwnVoice }: Electorate): void {
+  follow({ nodes, voters, isVoter }: Electorate): void {
     for (const node of this.#zeros.keys()) if (!nodes.has(node)) this.#zeros.delete(node);
-    this.#voices = voices;
-    this.#hasOwnVoice = hasOwnVoice;
+    this.#voters = voters;
+    this.#isVoter = isVoter;
     this.#inOrder = undefined;
   }
 
-  /** Whole milliseconds since 1970. By our own clock alone, as long as nobody who has a voice was heard. */
+  /** Whole milliseconds since 1970. By our own clock alone, as long as no voter was heard. */
   median(now: number): number {
-    const others = (this.#inOrder ??= this.#zerosOfVoices());
-    if (!this.#hasOwnVoice && others.length > 0)
+    const others = (this.#inOrder ??= this.#zerosOfVoters());
+    if (!this.#isVoter && others.length > 0)
       return Math.floor((others[(others.length - 1) >> 1] as number) + now);
     // With our own put in its place among them, this one stands in the middle, or just below it.
     const middle = others.length >> 1;
@@ -76,8 +76,8 @@ export class ClusterClock {
     return Math.round(this.#wallClock() - this.median(now));
   }
 
-  #zerosOfVoices(): number[] {
-    const zeros = [...this.#zeros].flatMap(([node, zero]) => (this.#voices.has(node) ? [zero] : []));
+  #zerosOfVoters(): number[] {
+    const zeros = [...this.#zeros].flatMap(([node, zero]) => (this.#voters.has(node) ? [zero] : []));
     return zeros.toSorted((a, b) => a - b);
   }
 

@@ -10,7 +10,7 @@
  */
 import type { Epoch, NodeId } from '../contracts/ids.ts';
 import type { PeerAddress } from '../contracts/transport.ts';
-import type { AgreedDocument } from '../ring/document.ts';
+import { votersOf, type AgreedDocument } from '../ring/document.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { Gossip, heartbeatOf, newsFor, type GossipVerdict, type Held } from './gossip.ts';
 import { Liveness, type LivenessChange } from './liveness.ts';
@@ -155,8 +155,9 @@ export class Peers {
     }
     const ids = new Set(peers.keys());
     this.#gossip.keepOnly(ids);
-    const voices = voicesOf(documents[0]);
-    this.#clock.follow({ nodes: ids, voices, hasOwnVoice: voices.has(this.#init.self) });
+    const [inForce] = documents.map(({ document }) => votersOf(document).map(({ id }) => id));
+    const voters = new Set(inForce);
+    this.#clock.follow({ nodes: ids, voters, isVoter: voters.has(this.#init.self) });
     const moved =
       peers.size !== this.#addresses.length ||
       this.#addresses.some((peer) => peers.get(peer.id)?.address !== peer.address);
@@ -186,14 +187,6 @@ export class Peers {
     const word = { services, partial: partial(), ...(disk !== undefined && { disk }) };
     return heartbeatOf(shared, wallClock(), { ...word, ...this.#liveness.wordFor(to) });
   }
-}
-
-/** Whose clocks make the time of the cluster. */
-function voicesOf(agreed: AgreedDocument | undefined): ReadonlySet<NodeId> {
-  const members = agreed?.document.members ?? [];
-  return new Set(
-    members.flatMap(({ id, status }) => (status === 'joining' || status === 'down' ? [] : [id])),
-  );
 }
 
 function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {

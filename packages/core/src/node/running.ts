@@ -225,14 +225,20 @@ export class Running {
       partial: vnodes.partialOwned.length,
       foreign: vnodes.all().filter(({ standing, vnode }) => standing !== 'owner' && !vnode.isEmpty()).length,
       outbound: handoff.active().length,
-      isMerging: handoff.receiver.isMerging,
-      unfinished: this.#unfinished(),
+      isMerging: handoff.receiver.isMerging(),
+      whyBarMustWait: this.#whyBarMustWait(),
       unserved: vnodes.unserved(undefined, (service) => this.#isRun(service)),
     });
   }
 
-  #unfinished(): string | undefined {
-    const reasons = this.vnodes.all().map(({ vnode }) => vnode.unfinished?.());
+  /** A copy is being sent out again, or merged here. */
+  get #isRepairing(): boolean {
+    const { handoff } = this;
+    return handoff.active().some(({ kind }) => kind === 'repair') || handoff.receiver.isMerging('repair');
+  }
+
+  #whyBarMustWait(): string | undefined {
+    const reasons = this.vnodes.all().map(({ vnode }) => vnode.whyBarMustWait?.());
     return reasons.find((why) => why !== undefined);
   }
 
@@ -244,11 +250,10 @@ export class Running {
 
   #reapingPort(view: RingView): ReapingPort {
     const { init, start, membership, ask, save } = this.#parts;
-    const { id: self, host, logger, store } = init;
+    const { id: self, host, store } = init;
     return {
       self,
       host,
-      logger,
       get document() {
         return view.document;
       },
@@ -257,11 +262,12 @@ export class Running {
       leads: () => membership.actingClaimant() === self,
       lowestClock: () => membership.peers.lowestClock(host.monotonic()),
       tombstones: () => this.vnodes.all().reduce((sum, { vnode }) => sum + (vnode.reapable?.() ?? 0), 0),
-      unfinished: () => this.#unfinished(),
+      whyBarMustWait: () => this.#whyBarMustWait(),
       unclean: () => this.#whyUnclean(),
       compareSoon: () => this.exchange.hurry(),
       comparedSince: (at) =>
         this.#reapedServices.every((service) => this.exchange.comparedSince(service, at)),
+      isRepairing: () => this.#isRepairing,
       markStored: () => store.submit([]),
       isFlushed: (mark) => store.flushedSeq >= mark,
       ask: (to, question, done) => ask(to, 'reap', question, (outcome) => done(reapAnswerOf(outcome))),

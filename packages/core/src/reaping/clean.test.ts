@@ -7,7 +7,7 @@ const CLEAN: Holdings = {
   foreign: 0,
   outbound: 0,
   isMerging: false,
-  unfinished: undefined,
+  whyBarMustWait: undefined,
   unserved: undefined,
 };
 
@@ -23,7 +23,7 @@ describe('a member', () => {
     ['it holds copies for others', { foreign: 1 }],
     ['transfers run', { outbound: 1 }],
     ['transfers run', { isMerging: true }],
-    ['a flush goes on', { unfinished: 'a flush goes on' }],
+    ['a flush goes on', { whyBarMustWait: 'a flush goes on' }],
     ['it holds items of locks, which it does not run', { unserved: 'locks' }],
   ])('is not while %s', (why, but) => {
     expect(whyUnclean({ ...CLEAN, ...but })).toBe(why);

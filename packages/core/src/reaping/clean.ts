@@ -17,7 +17,7 @@ export interface Holdings {
   /** Something that has come in is not merged yet; until it is, its sender has it as well. */
   readonly isMerging: boolean;
   /** Why one of its vnodes may write under a stamp that was drawn before this round. */
-  readonly unfinished: string | undefined;
+  readonly whyBarMustWait: string | undefined;
   /** A service that this member does not run, and of which its store holds items. */
   readonly unserved: string | undefined;
 }
@@ -29,13 +29,13 @@ export function whyUnclean({
   foreign,
   outbound,
   isMerging,
-  unfinished,
+  whyBarMustWait,
   unserved,
 }: Holdings): string | undefined {
   if (document.pending.length > 0 || document.resize !== undefined) return 'partitions are moving';
   if (partial > 0) return 'some of its vnodes are partial';
   if (foreign > 0) return 'it holds copies for others';
   if (outbound > 0 || isMerging) return 'transfers run';
-  if (unfinished !== undefined) return unfinished;
+  if (whyBarMustWait !== undefined) return whyBarMustWait;
   return unserved === undefined ? undefined : `it holds items of ${unserved}, which it does not run`;
 }

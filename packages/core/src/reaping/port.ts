@@ -1,14 +1,12 @@
 /** What reaping needs of its node: given to the machines at birth, played in tests. */
 import type { Host } from '../contracts/host.ts';
 import type { NodeId } from '../contracts/ids.ts';
-import type { Logger } from '../contracts/logger.ts';
 import type { RingDocument } from '../ring/document.ts';
 import type { ReapAnswer, ReapQuestion } from './reap-wire.ts';
 
 export interface ReapingPort {
   readonly self: NodeId;
   readonly host: Host;
-  readonly logger: Logger;
   readonly document: RingDocument;
   /** Another one whenever this node may have lost something that it held. */
   life(): string;
@@ -20,13 +18,15 @@ export interface ReapingPort {
   /** Items here that could go. */
   tombstones(): number;
   /** Why no bar may rise now: something goes on here that writes under a stamp drawn earlier. */
-  unfinished(): string | undefined;
+  whyBarMustWait(): string | undefined;
   /** Why this node may hold something that not every replica of it has been sent; undefined: it does not. */
   unclean(): string | undefined;
   /** Compare all pairs again, soon. */
   compareSoon(): void;
   /** Each pair that this node asks about was alike, or made so, as of this moment or later. */
   comparedSince(at: number): boolean;
+  /** A transfer of what a copy holds, to make another one whole, has items in hand here. */
+  isRepairing(): boolean;
   /** A batch that is durable when all before it is; undefined: the store takes nothing. */
   markStored(): number | undefined;
   /** A power cut does not take it. */

@@ -106,8 +106,8 @@ export class ReapMember implements Bounds {
     if (question.epoch !== epoch) return tell(this.#say(`it has the ring of epoch ${epoch}`));
     switch (step) {
       case 'bar': {
-        const unfinished = this.#port.unfinished();
-        if (unfinished !== undefined) return tell(this.#say(unfinished));
+        const why = this.#port.whyBarMustWait();
+        if (why !== undefined) return tell(this.#say(why));
         return this.learn({ bar: stamp, floor: NO_STAMP }, () => tell(this.#say()));
       }
       case 'clean':
@@ -115,7 +115,7 @@ export class ReapMember implements Bounds {
       case 'compare':
         return tell(this.#say(this.#isCompared(stamp) ? undefined : 'its copies are being compared'));
       case 'flush':
-        return tell(this.#say(this.#isFlushed(stamp) ? undefined : 'its store is flushing'));
+        return tell(this.#say(this.#whyUnflushed(stamp)));
     }
   }
 
@@ -187,13 +187,15 @@ export class ReapMember implements Bounds {
     return this.#port.comparedSince(this.#comparing.since);
   }
 
-  #isFlushed(stamp: string): boolean {
+  #whyUnflushed(stamp: string): string | undefined {
+    // One that was asked for since all were clean may have read what was only made alike afterwards.
+    if (this.#port.isRepairing()) return 'a copy is being repaired';
     if (this.#flushing?.stamp !== stamp) {
       const mark = this.#port.markStored();
-      if (mark === undefined) return false;
+      if (mark === undefined) return 'its store takes nothing';
       this.#flushing = { stamp, mark };
     }
-    return this.#port.isFlushed(this.#flushing.mark);
+    return this.#port.isFlushed(this.#flushing.mark) ? undefined : 'its store is flushing';
   }
 
   #say(reason?: string): ReapAnswer {

@@ -6,7 +6,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualHost } from '../../test/manual-host.ts';
 import { stampHex, stampMs } from '../base/hybrid-clock.ts';
 import type { Epoch, NodeId } from '../contracts/ids.ts';
-import { silentLogger } from '../contracts/logger.ts';
 import { birthDocument, type Member, type MemberStatus, type RingDocument } from '../ring/document.ts';
 import type { ReapingPort } from './port.ts';
 import { ReapMember } from './reap-member.ts';
@@ -36,8 +35,9 @@ class Node {
   isUp = true;
   tombstones = 1;
   unclean: string | undefined;
-  unfinished: string | undefined;
+  whyBarMustWait: string | undefined;
   isCompared = true;
+  isRepairing = false;
   isFlushed = true;
   /** Saves that are not durable yet; undefined: each is at once. */
   saves: (() => void)[] | undefined;
@@ -74,7 +74,6 @@ class Stage {
     return {
       self,
       host: node.host,
-      logger: silentLogger,
       get document() {
         return node.document;
       },
@@ -84,12 +83,13 @@ class Stage {
       lowestClock: () => this.lowest,
       tombstones: () => node.tombstones,
       unclean: () => node.unclean,
-      unfinished: () => node.unfinished,
+      whyBarMustWait: () => node.whyBarMustWait,
       compareSoon: () => node.timesHurried++,
       comparedSince: (at) => {
         node.comparedSince.push(at);
         return node.isCompared;
       },
+      isRepairing: () => node.isRepairing,
       markStored: () => 1,
       isFlushed: () => node.isFlushed,
       ask: (to, question, done) => {
@@ -183,6 +183,12 @@ describe('a round', () => {
       () => (stage.of('n2').isFlushed = false),
       () => (stage.of('n2').isFlushed = true),
     ],
+    [
+      'a copy is being repaired from another',
+      'flush',
+      () => (stage.of('n3').isRepairing = true),
+      () => (stage.of('n3').isRepairing = false),
+    ],
   ])('waits while %s', (_, step, begin, end) => {
     begin();
     stage.tick(10);
@@ -194,11 +200,11 @@ describe('a round', () => {
   });
 
   it('raises no bar while members write under a stamp of their past', () => {
-    for (const name of NAMES) stage.of(name).unfinished = 'a flush goes on';
+    for (const name of NAMES) stage.of(name).whyBarMustWait = 'a flush goes on';
     stage.tick(10);
     expect(stage.asked.at(-1)).toBe('n3 bar');
     expect([stage.floors, stage.bars]).toEqual([all(0), all(0)]);
-    for (const name of NAMES) stage.of(name).unfinished = undefined;
+    for (const name of NAMES) stage.of(name).whyBarMustWait = undefined;
     stage.tick();
     expect(stage.floors).toEqual(all(FLOOR));
   });

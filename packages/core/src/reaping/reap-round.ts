@@ -2,10 +2,11 @@
  * Rounds that raise the reap floor: begun by one member, the acting claimant, and answered by every one.
  *
  *   survey    is there anything to gain?
- *   bar       all members take no write stamped at or below F any more, and have that on record
- *   clean     nobody holds a hint, a foreign copy or a partial vnode, and nothing is on its way
+ *   bar       all members take no write stamped at or below F any more, and have that on record; nor do any of their vnodes go on
+ *             writing under a stamp drawn earlier
+ *   clean     nobody holds a hint, a foreign copy or a partial vnode, nothing is on its way, and still no vnode writes so
  *   compare   each pair of copies was found alike, or made so, since all were clean: what any of them held up to F all hold
- *   flush     and no power cut takes it back
+ *   flush     and no power cut takes it back, nor a repair that was asked for since and has items in hand
  *   floor     F holds: tombstones at or below it may go
  *
  * A step begins when every member has said yes to the one before. All of it happens under one ring and in one life of each
@@ -57,7 +58,7 @@ export class ReapRounds {
   #round: Round | undefined;
   #nextAt = 0;
   /** Why the last round came to nothing; undefined: it did not, or there was none. */
-  obstacle: string | undefined;
+  #obstacle: string | undefined;
 
   constructor(port: ReapingPort, member: ReapMember) {
     this.#port = port;
@@ -72,7 +73,7 @@ export class ReapRounds {
   /** Once a second. */
   tick(now: number): void {
     if (this.#round === undefined) this.#maybeBegin(now);
-    else if (now - this.#round.begunAt > ROUND_MS_MAX) this.#end(this.obstacle ?? 'it took too long');
+    else if (now - this.#round.begunAt > ROUND_MS_MAX) this.#end(this.#obstacle ?? 'it took too long');
     else this.#askOn(this.#round);
   }
 
@@ -126,7 +127,7 @@ export class ReapRounds {
     if ((round.lives.get(id) ?? answer.life) !== answer.life)
       return this.#end('a member has started anew, or its store has failed');
     round.lives.set(id, answer.life);
-    this.obstacle = answer.reason;
+    this.#obstacle = answer.reason;
     // It is asked again with the next tick.
     if (!answer.done) return;
     round.agreed.add(id);
@@ -147,6 +148,6 @@ export class ReapRounds {
   #end(obstacle: string | undefined): void {
     this.#round = undefined;
     this.#nextAt = this.#port.host.monotonic() + ROUND_MS;
-    this.obstacle = obstacle;
+    this.#obstacle = obstacle;
   }
 }

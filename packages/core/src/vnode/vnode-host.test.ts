@@ -196,8 +196,8 @@ it('takes no item of another copy while it waits for that', () => {
 it('an item of another copy below a reap floor that has risen since it was read fails, for nothing is proven by it', () => {
   open(false);
   const late: boolean[] = [];
-  host.vnode.isReaped = (_item, isLate): boolean => {
-    late.push(isLate);
+  host.vnode.mayBeReaped = (_item, floorHasRisen): boolean => {
+    late.push(floorHasRisen);
     return true;
   };
   const told: string[] = [];

@@ -192,8 +192,9 @@ export class VnodeHost {
     const before = this.#changes;
     let changed: boolean | undefined;
     try {
-      const isLate = compareStamps(this.#init.bounds.floor, 0, asOf, 0) > 0;
-      if (this.#vnode.isReaped?.(item, isLate) === true) return done(isLate ? 'failed' : 'same');
+      const floorHasRisen = compareStamps(this.#init.bounds.floor, 0, asOf, 0) > 0;
+      if (this.#vnode.mayBeReaped?.(item, floorHasRisen) === true)
+        return done(floorHasRisen ? 'failed' : 'same');
       this.#vnode.handleHandoffItem(item, (stored) => {
         const merged = (changed ?? this.#changes > before) ? 'changed' : 'same';
         done(stored ? merged : 'failed');

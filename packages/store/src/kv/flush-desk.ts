@@ -8,6 +8,10 @@
  *
  * Who began it asks again and again, and is answered when the node is done, or after a while how far it is. When nobody asks any more
  * it is given up. So it needs no memory that outlives the node: one that was started again is asked again and begins anew.
+ *
+ * A flush is stamped above the bar of every node, as a write is: a tombstone at or below it might be reaped at once, and what it
+ * overrules come back. Clocks alone do not see to that, for a node forgets its own when it ends, and its wall clock may have been
+ * set back since.
  */
 import {
   compareStamps,
@@ -16,6 +20,7 @@ import {
   type HybridClock,
   type ReplyToken,
   type Timer,
+  type VnodeContext,
 } from '@rkv/core';
 import { VERSION_AT } from '../entry/layout.ts';
 import type { FlushCommand, FlushedReply } from './flush-wire.ts';
@@ -35,6 +40,9 @@ interface Flush {
   /** By the monotonic clock. */
   askedMs: number;
 }
+
+/** Of the vnode through which the node is asked. */
+type Asked = Pick<VnodeContext, 'host' | 'bounds'>;
 
 export class FlushDesk {
   readonly #clock: HybridClock;
@@ -65,8 +73,12 @@ export class FlushDesk {
     else this.#settled(flush, vnode, inOrder);
   }
 
-  handle({ phase, stamp }: FlushCommand, host: Host, token: ReplyToken<KvReply>): void {
-    if (phase === 'clock') return token.reply(this.#status());
+  handle({ phase, stamp }: FlushCommand, { host, bounds }: Asked, token: ReplyToken<KvReply>): void {
+    const { bar } = bounds;
+    if (phase === 'clock') {
+      const status = this.#status();
+      return token.reply(compareStamps(bar, 0, status.clock, 0) > 0 ? { ...status, clock: bar } : status);
+    }
     if (phase === 'end') {
       if (this.#flush !== undefined && compareStamps(this.#flush.stamp, 0, stamp, 0) <= 0)
         this.#drop(this.#flush);
@@ -75,7 +87,10 @@ export class FlushDesk {
     this.#clock.observe(stamp, 0);
     let flush = this.#flush;
     // A later one does all that an earlier one is to do.
-    if (flush === undefined || compareStamps(flush.stamp, 0, stamp, 0) < 0) flush = this.#start(stamp, host);
+    if (flush === undefined || compareStamps(flush.stamp, 0, stamp, 0) < 0) {
+      if (compareStamps(stamp, 0, bar, 0) <= 0) return token.reply(this.#status('failed'));
+      flush = this.#start(stamp, host);
+    }
     flush.askedMs = host.monotonic();
     if (flush.state !== 'running') return token.reply(this.#status(flush.state));
     flush.waiting.add(token);

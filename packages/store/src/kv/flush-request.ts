@@ -1,8 +1,8 @@
 /**
  * A flush of the whole cluster: every key that was there when it began is gone, on every replica, and stays so.
  *
- *   clock    every member tells its clock; the flush is stamped above all of them, and so above all that was written before
- *            (also above one that is so far ahead that no other follows it, up to a day)
+ *   clock    every member tells its clock, or its bar if that is higher; the flush is stamped above all of them, and so above
+ *            all that was written before (also above one that is so far ahead that no other follows it, up to a day)
  *   run      every member deletes what its vnodes hold below that stamp (flush-desk.ts), asked again and again until all are done
  *   spread   where a copy's owner is away, the tombstones of that range are written once more as writes are: to all replicas and
  *            stand-ins, at quorum, so that a replica that did not hold a key knows of it too, and whoever is away is left hints
@@ -54,7 +54,7 @@ const CLOCK_TRIES = 3;
 const MISSES_MAX = 5;
 /** What the flush must be stamped above lies so far ahead at most; ms. */
 const FOLLOWED_MS_MAX = 86_400_000;
-/** One may be lost, and one late. */
+/** With one renewal lost and the next one late the lease still holds. */
 const RENEWALS_PER_LEASE = 4;
 /** Nobody has come any further for so long. */
 const STALLED_MS = 30_000;
@@ -179,7 +179,9 @@ export class FlushRequest {
     const { host } = this.#parts.coordinator;
     this.#renewal = host.setTimer(LEASE_MS / RENEWALS_PER_LEASE, () => {
       this.#ranMs = host.monotonic();
-      this.#ask('run', () => {});
+      this.#ask('run', ({ told }) => {
+        for (const node of told.keys()) this.#heard.add(node);
+      });
       this.#renewLater();
     });
   }

@@ -380,11 +380,11 @@ describe('below the reap floor', () => {
     ],
     ['what has not on one of the clocks', expiring(7), MOMENT - 1, false],
     ['a value: nobody deleted it here', value(7), MOMENT, false],
-  ])('of another copy, nothing of the key being held: %s', (_, entry, lowestMs, isReaped) => {
+  ])('of another copy, nothing of the key being held: %s', (_, entry, lowestMs, may) => {
     const stage = new VnodeStage();
     stage.bounds.floor = stampOf(7);
     stage.bounds.lowestMs = lowestMs;
-    expect(stage.vnode.isReaped(encodeItem(placeKey('none'), entry), false)).toBe(isReaped);
+    expect(stage.vnode.mayBeReaped(encodeItem(placeKey('none'), entry), false)).toBe(may);
   });
 
   it.each([
@@ -392,10 +392,10 @@ describe('below the reap floor', () => {
     ['above it', 8, false],
   ])(
     'of another copy, read before the floor rose, nothing of the key being held: a value %s',
-    (_, time, isReaped) => {
+    (_, time, may) => {
       const stage = new VnodeStage();
       stage.bounds.floor = stampOf(7);
-      expect(stage.vnode.isReaped(encodeItem(placeKey('none'), value(time)), true)).toBe(isReaped);
+      expect(stage.vnode.mayBeReaped(encodeItem(placeKey('none'), value(time)), true)).toBe(may);
     },
   );
 
@@ -405,13 +405,13 @@ describe('below the reap floor', () => {
     stage.store.commit();
     stage.put('underway', 3);
     stage.bounds.floor = stampOf(7);
-    expect(stage.vnode.isReaped(encodeItem(placeKey(key), tombstoneAt(key, 7)), true)).toBe(false);
+    expect(stage.vnode.mayBeReaped(encodeItem(placeKey(key), tombstoneAt(key, 7)), true)).toBe(false);
   });
 
   it('what makes no sense is left to the merge to refuse', () => {
     const stage = new VnodeStage();
     stage.bounds.floor = stampOf(7);
-    expect(stage.vnode.isReaped(encodeItem(placeKey('k'), new Uint8Array(3)), true)).toBe(false);
+    expect(stage.vnode.mayBeReaped(encodeItem(placeKey('k'), new Uint8Array(3)), true)).toBe(false);
   });
 
   it('tombstones are counted', () => {

@@ -186,7 +186,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
       case 'inspect':
         return token.reply(this.#inspect(command));
       case 'flush':
-        return this.#flushes.handle(command, this.#context.host, token);
+        return this.#flushes.handle(command, this.#context, token);
     }
   }
 
@@ -277,7 +277,7 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     this.#store(at, held, undefined);
   }
 
-  isReaped(item: Uint8Array, isLate: boolean): boolean {
+  mayBeReaped(item: Uint8Array, floorHasRisen: boolean): boolean {
     const { at, entry } = decodeItem(item);
     // Not looked at closely: what is damaged is refused when it is merged.
     if (entry.length < HEADER_BYTES) return false;
@@ -285,11 +285,11 @@ export class KvVnode implements Vnode<KvCommand, KvReply> {
     if (hasFlag(entry, FLAG_PROMISED)) return false;
     const { bounds } = this.#context;
     if (compareStamps(entry, VERSION_AT, bounds.floor, 0) > 0) return false;
-    return (isLate || this.#mayBeOver(entry)) && this.#find(at) === undefined;
+    return (floorHasRisen || this.#mayBeOver(entry)) && this.#find(at) === undefined;
   }
 
   /** The tombstones of a flush bear the stamp that it was begun with, however late they are made. */
-  unfinished(): string | undefined {
+  whyBarMustWait(): string | undefined {
     return this.#flushes.isOn ? 'a flush goes on' : undefined;
   }
 

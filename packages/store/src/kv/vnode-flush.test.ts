@@ -45,13 +45,13 @@ describe('a flush', () => {
 
   it('holds bar and floor down until it has ended', () => {
     const stage = new VnodeStage();
-    expect(stage.vnode.unfinished()).toBeUndefined();
+    expect(stage.vnode.whyBarMustWait()).toBeUndefined();
     flush(stage, 9);
     settle(stage);
     expect(states(stage)).toEqual(['done']);
-    expect(stage.vnode.unfinished()).toBe('a flush goes on');
+    expect(stage.vnode.whyBarMustWait()).toBe('a flush goes on');
     end(stage, 9);
-    expect(stage.vnode.unfinished()).toBeUndefined();
+    expect(stage.vnode.whyBarMustWait()).toBeUndefined();
   });
 
   it('waits for what is on its way into the store', () => {

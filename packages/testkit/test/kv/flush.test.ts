@@ -162,6 +162,30 @@ describe('with one of three away', () => {
     expect(cluster.holdersOf(keys)).toEqual([]);
   });
 
+  it('and clocks that were set back meanwhile, it is stamped above the reap floor: whoever comes back brings nothing back', () => {
+    const cluster = new Flushing();
+    cluster.form(...NODES);
+    const old = keysOf('old', 20);
+    cluster.putAll([...old, 'k']);
+    expect(cluster.delete('n1', 'k')).toBe('deleted');
+    // The floor has passed all of it.
+    cluster.world.runFor(60_000);
+    for (const name of NODES) cluster.machines.crash(name);
+    for (const name of NODES) cluster.machines.clock(name).jump(-3_600_000);
+    for (const name of ['n1', 'n2']) cluster.machines.restart(name);
+    cluster.until('they are back', () =>
+      ['n1', 'n2'].every((name) => cluster.citizen(name)?.kv !== undefined),
+    );
+    cluster.until('they hear each other', () => cluster.node('n1').isUp(cluster.node('n2').id));
+    expect(cluster.flush('n1')).toBe('flushed');
+    cluster.world.runFor(30_000);
+    cluster.machines.restart('n3');
+    cluster.until('all hear each other', () => cluster.citizen('n3')?.kv !== undefined && cluster.allHear());
+    cluster.world.runFor(60_000);
+    expect(cluster.holdersOf(old)).toEqual([]);
+    cluster.expectGone(old);
+  });
+
   it('two of three away refuse it, and nothing is deleted', () => {
     const cluster = new Flushing();
     cluster.form(...NODES);

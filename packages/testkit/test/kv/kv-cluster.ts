@@ -128,6 +128,15 @@ export class KvCluster {
     return this.ask((done) => this.beginPut(name, key, value, done, options));
   }
 
+  delete(name: string, key: string): string {
+    return this.ask((done) =>
+      this.citizen(name).kv?.delete(key, undefined, {
+        onWritten: () => done('deleted'),
+        onFailure: ({ code }) => done(code),
+      }),
+    );
+  }
+
   beginPut(
     name: string,
     key: string,

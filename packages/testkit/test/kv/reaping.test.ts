@@ -14,15 +14,6 @@ import { KvCluster } from './kv-cluster.ts';
 
 const NODES = ['n1', 'n2', 'n3'];
 
-function remove(cluster: KvCluster, name: string, key: string): string {
-  return cluster.ask((done) =>
-    cluster.citizen(name).kv?.delete(key, undefined, {
-      onWritten: () => done('deleted'),
-      onFailure: ({ code }) => done(code),
-    }),
-  );
-}
-
 /** How many vnodes hold a tombstone of this key, and how many something else. */
 function copiesOf(cluster: KvCluster, key: string): { tombstones: number; values: number } {
   const copies = { tombstones: 0, values: 0 };
@@ -45,7 +36,7 @@ describe('a deleted key', () => {
     cluster.form(...(NODES as ['n1', 'n2', 'n3']));
     cluster.put('n1', 'kept', 'v');
     cluster.put('n1', 'k', 'v');
-    expect(remove(cluster, 'n2', 'k')).toBe('deleted');
+    expect(cluster.delete('n2', 'k')).toBe('deleted');
     cluster.until('all have heard of it', () => copiesOf(cluster, 'k').tombstones === 3);
     cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
     expect(copiesOf(cluster, 'k')).toEqual(GONE);
@@ -73,7 +64,7 @@ describe('a deleted key', () => {
     cluster.put('n1', 'k', 'v');
     cluster.machines.crash('n3');
     cluster.world.runFor(2_000);
-    expect(remove(cluster, 'n1', 'k')).toBe('deleted');
+    expect(cluster.delete('n1', 'k')).toBe('deleted');
     cluster.world.runFor(120_000);
     expect(copiesOf(cluster, 'k').tombstones).toBeGreaterThan(1);
     cluster.machines.restart('n3');
@@ -92,7 +83,7 @@ describe('a deleted key', () => {
     cluster.join('n1', 'n2');
     cluster.until('the ring has settled', () => cluster.isSettled('n1', 'n2'));
     cluster.put('n1', 'k', 'v');
-    remove(cluster, 'n1', 'k');
+    cluster.delete('n1', 'k');
     cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
     cluster.join('n1', 'n3');
     cluster.until('the ring has settled', () => cluster.isSettled('n1', 'n2', 'n3'));
@@ -113,7 +104,7 @@ describe('a deleted key', () => {
       putStampMs(stamp, 0, cluster.machines.clock('n1').wall());
       cluster.world.runFor(10_000);
       cluster.put('n1', 'k', 'v');
-      remove(cluster, 'n1', 'k');
+      cluster.delete('n1', 'k');
       cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
       const at = placeKey('k');
       const { ringSize } = cluster.node('n1').document;
@@ -150,7 +141,7 @@ describe('a deleted key', () => {
     const cluster = new KvCluster();
     cluster.form(...(NODES as ['n1', 'n2', 'n3']));
     cluster.put('n1', 'k', 'v');
-    remove(cluster, 'n1', 'k');
+    cluster.delete('n1', 'k');
     cluster.put('n1', 'held', 'v');
     cluster.until('the tombstones are gone', () => copiesOf(cluster, 'k').tombstones === 0);
     cluster.machines.crash('n3');
@@ -159,7 +150,7 @@ describe('a deleted key', () => {
     cluster.until('n3 serves', () => cluster.citizen('n3').kv !== undefined && cluster.isSettled(...NODES));
     expect(cluster.put('n3', 'k', 'again')).toBe('written');
     expect(NODES.map((name) => cluster.get(name, 'k'))).toEqual(Array(3).fill('value again'));
-    expect(remove(cluster, 'n3', 'held')).toBe('deleted');
+    expect(cluster.delete('n3', 'held')).toBe('deleted');
     cluster.world.runFor(60_000);
     expect(NODES.map((name) => cluster.get(name, 'held'))).toEqual(Array(3).fill('missing'));
   });

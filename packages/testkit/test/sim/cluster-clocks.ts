@@ -1,5 +1,5 @@
 /** What the clocks of a cluster show, for judges who need a time that is the cluster's and not a node's. */
-import { memberOf, type Member, type NodeId, type RingDocument } from '@rkv/core';
+import { votersOf, type Member, type RingDocument } from '@rkv/core';
 import type { Fault } from '@rkv/testkit';
 import { citizensOf, type Realm } from './peace.ts';
 
@@ -11,8 +11,8 @@ export class ClusterClocks {
   /** Virtual times at which a clock is set or begins to go right again. */
   readonly #setAt: readonly number[];
   /** Whose clocks counted at the last look, and since when it has been just these. */
-  #voices = '';
-  #voicesSince = 0;
+  #voters = '';
+  #votersSince = 0;
 
   constructor(realm: Realm, faults: readonly Fault[], healedAt: number) {
     this.#realm = realm;
@@ -22,10 +22,10 @@ export class ClusterClocks {
 
   /** To be called often: who is there. */
   look(): void {
-    const voices = this.#voicesNow();
-    if (voices === this.#voices) return;
-    this.#voices = voices;
-    this.#voicesSince = this.#realm.cluster.world.now();
+    const voters = this.#votersNow();
+    if (voters === this.#voters) return;
+    this.#voters = voters;
+    this.#votersSince = this.#realm.cluster.world.now();
   }
 
   /**
@@ -37,37 +37,34 @@ export class ClusterClocks {
   }
 
   get median(): number {
-    const clocks = this.#wallsOf(hasVoice);
+    const clocks = this.#wallsOf(votersOf);
     return clocks[(clocks.length - 1) >> 1] ?? 0;
   }
 
   /** Of all that are not put aside: a sweep waits for one that has not entered yet, too. */
   get lowest(): number {
-    return this.#wallsOf(({ status }) => status !== 'down')[0] ?? 0;
+    return this.#wallsOf(({ members }) => members.filter(({ status }) => status !== 'down'))[0] ?? 0;
   }
 
   /** What the clocks of these members show, each judged by its own ring; the lowest first. */
-  #wallsOf(counts: (member: Member) => boolean): number[] {
+  #wallsOf(among: (document: RingDocument) => readonly Member[]): number[] {
     return citizensOf(this.#realm)
-      .filter(({ node }) => {
-        const member = memberOf(node.document, node.id);
-        return member !== undefined && counts(member);
-      })
+      .filter(({ node }) => among(node.document).some(({ id }) => id === node.id))
       .map(({ machine }) => this.#realm.cluster.clock(machine).wall())
       .toSorted((a, b) => a - b);
   }
 
   /** By each document: members hear of a ring one after the other. */
-  #voicesNow(): string {
+  #votersNow(): string {
     return citizensOf(this.#realm)
-      .flatMap(({ node }) => [node.id, ...voicesOf(node.document)])
+      .flatMap(({ node }) => [node.id, ...votersOf(node.document).map(({ id }) => id)])
       .join();
   }
 
   /** What a newcomer's clock shows comes with its first heartbeat; that of one who has gone is forgotten with the next ring. */
   #haveChanged(): boolean {
-    const sinceMs = this.#realm.cluster.world.now() - this.#voicesSince;
-    return sinceMs < TOLD_WITHIN_MS || this.#voicesNow() !== this.#voices;
+    const sinceMs = this.#realm.cluster.world.now() - this.#votersSince;
+    return sinceMs < TOLD_WITHIN_MS || this.#votersNow() !== this.#voters;
   }
 
   /** Nodes hear of that with the next heartbeats. */
@@ -82,13 +79,4 @@ export class ClusterClocks {
     const here = new Set(citizens.map(({ node }) => node.id));
     return citizens.some(({ node }) => node.document.members.some(({ id }) => !here.has(id)));
   }
-}
-
-function voicesOf({ members }: RingDocument): NodeId[] {
-  return members.filter(hasVoice).map(({ id }) => id);
-}
-
-/** Neither put aside, nor let in without having entered. */
-function hasVoice({ status }: Member): boolean {
-  return status !== 'joining' && status !== 'down';
 }
