@@ -41,9 +41,6 @@ interface Flush {
   askedMs: number;
 }
 
-/** Of the vnode through which the node is asked. */
-type Asked = Pick<VnodeContext, 'host' | 'bounds'>;
-
 export class FlushDesk {
   readonly #clock: HybridClock;
   readonly #vnodes = new Set<VnodeFlush>();
@@ -73,7 +70,8 @@ export class FlushDesk {
     else this.#settled(flush, vnode, inOrder);
   }
 
-  handle({ phase, stamp }: FlushCommand, { host, bounds }: Asked, token: ReplyToken<KvReply>): void {
+  /** The context is that of the vnode through which the node is asked. */
+  handle({ phase, stamp }: FlushCommand, { host, bounds }: VnodeContext, token: ReplyToken<KvReply>): void {
     const { bar } = bounds;
     if (phase === 'clock') {
       const status = this.#status();
