@@ -21,7 +21,7 @@ import type { NodeId } from '../contracts/ids.ts';
 export interface Electorate {
   /** What these said is kept. */
   readonly nodes: ReadonlySet<NodeId>;
-  /** Of the clocks of these the median is. */
+  /** The median is that of their clocks. */
   readonly voters: ReadonlySet<NodeId>;
   /** Whether ours is among them. */
   readonly isVoter: boolean;

@@ -231,7 +231,7 @@ export class Running {
     });
   }
 
-  /** A copy is being sent out again, or merged here. */
+  /** For a repair items are read here and sent, or have come and are not merged yet. */
   get #isRepairing(): boolean {
     const { handoff } = this;
     return handoff.active().some(({ kind }) => kind === 'repair') || handoff.receiver.isMerging('repair');

@@ -25,7 +25,7 @@ export interface ReapingPort {
   compareSoon(): void;
   /** Each pair that this node asks about was alike, or made so, as of this moment or later. */
   comparedSince(at: number): boolean;
-  /** A transfer of what a copy holds, to make another one whole, has items in hand here. */
+  /** Items that this node has read for a repair of another copy, or been sent for one of its own, are not merged yet. */
   isRepairing(): boolean;
   /** A batch that is durable when all before it is; undefined: the store takes nothing. */
   markStored(): number | undefined;

@@ -188,7 +188,7 @@ export class ReapMember implements Bounds {
   }
 
   #whyUnflushed(stamp: string): string | undefined {
-    // One that was asked for since all were clean may have read what was only made alike afterwards.
+    // It may have begun after all were clean, and hold an item that was read before its copy was made alike.
     if (this.#port.isRepairing()) return 'a copy is being repaired';
     if (this.#flushing?.stamp !== stamp) {
       const mark = this.#port.markStored();

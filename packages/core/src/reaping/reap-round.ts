@@ -2,11 +2,11 @@
  * Rounds that raise the reap floor: begun by one member, the acting claimant, and answered by every one.
  *
  *   survey    is there anything to gain?
- *   bar       all members take no write stamped at or below F any more, and have that on record; nor do any of their vnodes go on
- *             writing under a stamp drawn earlier
+ *   bar       all members take no write stamped at or below F any more, and have that on record; no vnode of theirs goes on writing
+ *             under a stamp drawn earlier, as a flush does
  *   clean     nobody holds a hint, a foreign copy or a partial vnode, nothing is on its way, and still no vnode writes so
  *   compare   each pair of copies was found alike, or made so, since all were clean: what any of them held up to F all hold
- *   flush     and no power cut takes it back, nor a repair that was asked for since and has items in hand
+ *   flush     and no power cut takes it back; nor has a repair that began meanwhile an older item in hand
  *   floor     F holds: tombstones at or below it may go
  *
  * A step begins when every member has said yes to the one before. All of it happens under one ring and in one life of each
