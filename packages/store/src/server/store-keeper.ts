@@ -10,10 +10,10 @@
  * (rules 3, 5). A node that is alone in its ring has the only copy there is: it does not start, and says what can be
  * done.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger, Store } from '@rkv/core';
-import { checkStore, lmdbStore, StoreOpenError } from '../storage/index.ts';
+import { checkStore, lmdbStore, StoreOpenError, syncDirectory } from '../storage/index.ts';
 
 export interface StoreKeeperInit {
   /** The data directory, which this process has locked. */
@@ -143,14 +143,5 @@ export class StoreKeeper {
     } catch (error) {
       this.#init.logger.warn({ error: (error as Error).message }, `${this.#file} cannot be written`);
     }
-  }
-}
-
-function syncDirectory(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

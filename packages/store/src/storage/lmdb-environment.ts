@@ -5,10 +5,11 @@
  * drawn when it was created.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { existsSync, mkdirSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { jsonDecode, jsonEncode } from '@rkv/core';
 import { open, type RootDatabase } from 'lmdb';
+import { syncDirectory, withOpen } from './open-file.ts';
 import { LMDB_DAMAGED, messageOf, numberOf, StoreOpenError } from './store-failure.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
@@ -101,20 +102,6 @@ function makeDirectory(path: string): void {
   if (first === undefined) return;
   for (let made = resolve(path); made.length >= first.length; made = dirname(made))
     syncDirectory(dirname(made));
-}
-
-/** The names of new files are in their directory: a power cut must not lose those either. */
-function syncDirectory(path: string): void {
-  withOpen(path, fsyncSync);
-}
-
-function withOpen<T>(path: string, use: (descriptor: number) => T): T {
-  const descriptor = openSync(path, 'r');
-  try {
-    return use(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /**

@@ -7,7 +7,8 @@
  *
  * Source: the layout of pages in mdb.c of lmdb-js, which is that of lmdb 1.0: `MDB_page_header`, `MDB_meta`, `MDB_node`.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
+import { withOpen } from './open-file.ts';
 
 const HEAD_BYTES = 24;
 const FLAGS_AT = 18;
@@ -27,26 +28,22 @@ const BIG_VALUE = 1;
 
 /** The number of a place where a page lies that bears another; undefined: there is none. Throws where the trees cannot be followed. */
 export function misnumberedPage(path: string): number | undefined {
-  const descriptor = openSync(path, 'r');
-  try {
-    return search(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  return withOpen(path, search);
 }
 
 function search(descriptor: number): number | undefined {
   const first = read(descriptor, 0, META_BYTES);
   const pageBytes = first.getUint32(PAGE_BYTES_AT, true);
   const second = read(descriptor, pageBytes, META_BYTES);
-  const isFirst = numberAt(first, TRANSACTION_AT) > numberAt(second, TRANSACTION_AT);
-  const open = ROOTS_AT.map((at) => numberAt(isFirst ? first : second, at)).filter(Number.isSafeInteger);
-  // A tree that goes round in circles has an end here, too.
+  const latest = numberAt(first, TRANSACTION_AT) > numberAt(second, TRANSACTION_AT) ? first : second;
+  // An empty tree has no root: all bits are set.
+  const ahead = ROOTS_AT.map((at) => numberAt(latest, at)).filter(Number.isSafeInteger);
+  // Pages that lead round in circles have an end here, too.
   let left = fstatSync(descriptor).size / pageBytes;
-  for (let place = open.pop(); place !== undefined && left-- > 0; place = open.pop()) {
+  for (let place = ahead.pop(); place !== undefined && left-- > 0; place = ahead.pop()) {
     const page = read(descriptor, place * pageBytes, pageBytes);
     if (numberAt(page, 0) !== place) return place;
-    open.push(...pagesBelow(page));
+    ahead.push(...pagesBelow(page));
   }
   return undefined;
 }
