@@ -23,3 +23,11 @@ it('is whole again when every other page was hit, and lmdb with it', async () =>
   expect(report.lost).toEqual([]);
   expect(report.setAside).toBe(1);
 }, 150_000);
+
+it('is whole again when what was hit is the pages themselves, which mending an entry may die of', async () => {
+  const report = await playFlips({ rounds: 3, flipsPerRound: 10, isAimed: true, seed: 3, say: console.log });
+  console.log(report);
+  expect(report.wrong).toEqual([]);
+  expect(report.lost).toEqual([]);
+  expect(report.setAside).toBeGreaterThan(0);
+}, 300_000);

@@ -16,6 +16,8 @@ import { Supervised } from './supervised.ts';
 export interface FlipsInit {
   readonly rounds: number;
   readonly flipsPerRound: number;
+  /** Only what lmdb keeps of its pages and of where entries begin and end: no sum is over that. Default: anything. */
+  readonly isAimed?: boolean;
   readonly keys?: number;
   readonly seed?: number;
   readonly say?: (line: string) => void;
@@ -36,6 +38,7 @@ export interface FlipsReport {
 }
 
 const PAGE_BYTES = 4096;
+const HEAD_BYTES = 24;
 const WHOLE_WITHIN_MS = 60_000;
 const AT_ONCE = 16;
 
@@ -119,7 +122,7 @@ class Flips {
         const start = this.#dice.below(pages) * PAGE_BYTES;
         readSync(file, page, 0, PAGE_BYTES, start);
         if (page.every((byte) => byte === 0)) continue;
-        const at = this.#dice.below(PAGE_BYTES);
+        const at = this.#init.isAimed === true ? this.#structureIn(page) : this.#dice.below(PAGE_BYTES);
         const bit = this.#dice.below(8);
         writeSync(file, Buffer.of((page[at] as number) ^ (1 << bit)), 0, 1, start + at);
         flipped.push(`${start + at}.${bit}`);
@@ -130,6 +133,16 @@ class Flips {
     }
   }
 
+  /** In the head of a page, in its list of entries, or in the head of one of them. */
+  #structureIn(page: Buffer): number {
+    const count = Math.min(page.readUInt16LE(20) >> 1, 1_000);
+    const kind = this.#dice.below(3);
+    if (kind === 0 || count === 0) return this.#dice.below(HEAD_BYTES);
+    if (kind === 1) return HEAD_BYTES + this.#dice.below(2 * count);
+    const entry = page.readUInt16LE(HEAD_BYTES + 2 * this.#dice.below(count));
+    return (HEAD_BYTES + entry + this.#dice.below(8)) % PAGE_BYTES;
+  }
+
   /** Whatever it answers meanwhile must be right; in the end all that it holds is, and both nodes answer for every key. */
   async #readUntilWhole(began: number): Promise<void> {
     for (;;) {
@@ -137,7 +150,10 @@ class Flips {
       const unanswered = await this.#readAtQuorum(this.#well);
       if (unanswered === 0 && (await this.#isWhole())) return;
       if (performance.now() - began > WHOLE_WITHIN_MS)
-        throw new Error(`not whole after a minute; its last words:\n${this.#node.lastWords(40)}`);
+        throw new Error(
+          `not whole after a minute; it ended ${this.#supervised.ends.map(({ code, signal }) => signal ?? code).join(', ') || 'never'}; ` +
+            `its last words:\n${this.#node.lastWords(200)}`,
+        );
       await pause(250);
     }
   }

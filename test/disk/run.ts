@@ -3,6 +3,7 @@
  *
  *     --play P      kills (default): a node killed while clients write; flips: bits that turn over in its data file, ten a round
  *     --rounds N    default: 500 kills, or 20 times ten flips
+ *     --aimed       of flips: only in what lmdb keeps of its pages and of where entries begin and end
  *     --seed S      default 1
  *
  * Exit 1 when something that was acknowledged is missing, or something was told that nobody wrote.
@@ -15,6 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     play: { type: 'string', default: 'kills' },
     rounds: { type: 'string' },
+    aimed: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
   },
 });
@@ -34,7 +36,7 @@ async function kills(): Promise<boolean> {
 
 async function flips(): Promise<boolean> {
   const rounds = Number(flags.rounds ?? 20);
-  const report = await playFlips({ rounds, flipsPerRound: 10, seed, say: console.log });
+  const report = await playFlips({ rounds, flipsPerRound: 10, seed, isAimed: flags.aimed, say: console.log });
   console.log(report);
   return report.wrong.length + report.lost.length === 0;
 }

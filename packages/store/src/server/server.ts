@@ -51,7 +51,7 @@ export interface Ports {
 
 /**
  * It was stopped; or it left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or its
- * store is unsound, and its next life sets that aside.
+ * store is unsound or may be, and its next life sets that aside or looks at it.
  */
 export type Ending = 'stopped' | 'left' | 'stranded' | 'unsound';
 
@@ -146,6 +146,7 @@ async function makeServer(parts: Omit<Parts, 'store' | 'keeper'>): Promise<Serve
           logger,
           hasOthers: () => hasOthers(stable, identity),
           onUnsound: (why) => server?.becomeUnsound(why),
+          onDoubtful: (why) => server?.becomeDoubtful(why),
         });
   try {
     const store = keeper === undefined ? memoryStore() : await keeper.open();
@@ -302,6 +303,16 @@ class Server implements RunningServer {
     }
     keeper.markUnsound(why);
     logger.error({ why }, 'the store of this node is damaged: its next life sets it aside');
+    this.#ending = 'unsound';
+    if (endsWhenUnsound) void this.stop();
+  }
+
+  /** A look takes a life of its own: nothing may write meanwhile. */
+  becomeDoubtful(why: string): void {
+    const { logger, keeper, endsWhenUnsound } = this.#parts;
+    if (this.#ending === 'unsound' || this.#stopping !== undefined || !this.#isHelped()) return;
+    if (keeper?.markDoubtful(why) !== true) return;
+    logger.error({ why }, 'the store of this node may be damaged: its next life looks at all of it first');
     this.#ending = 'unsound';
     if (endsWhenUnsound) void this.stop();
   }

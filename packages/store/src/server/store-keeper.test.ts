@@ -22,7 +22,13 @@ afterEach(async () => {
 function keeperOf({ hasOthers = true } = {}): StoreKeeper {
   const log = (_fields: object, text: string): void => void said.push(text);
   const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
-  return new StoreKeeper({ directory, logger, hasOthers: () => hasOthers, onUnsound: () => {} });
+  return new StoreKeeper({
+    directory,
+    logger,
+    hasOthers: () => hasOthers,
+    onUnsound: () => {},
+    onDoubtful: () => {},
+  });
 }
 
 /** One life; `closes`: in good order. */
@@ -112,5 +118,20 @@ describe('lives that did not close it', () => {
     writeFileSync(join(directory, 'store.lives'), '{');
     store = await keeperOf().open();
     expect(store.places(SPACE_META)).toEqual([] satisfies { ringBits: number; partition: PartitionId }[]);
+  });
+});
+
+describe('a store that was doubted', () => {
+  it('is looked at by the next life, and opened if nothing is found; that life doubts it no more', async () => {
+    const keeper = keeperOf();
+    const before = await live(keeper, false);
+    expect(keeper.markDoubtful('lmdb says -30782')).toBe(true);
+    keeper.closed();
+    const next = keeperOf();
+    expect(await live(next, true)).toBe(before);
+    expect(said).toEqual(['the last life of this node doubted its store: it is looked at']);
+    expect(next.markDoubtful('lmdb says -30782')).toBe(false);
+    expect(await live(keeperOf(), true)).toBe(before);
+    expect(said).toHaveLength(1);
   });
 });

@@ -2,8 +2,9 @@
  * Opens the store of a node, unless it is unsound: then it is set aside, and the node goes on with a new one.
  *
  * A store is known to be unsound when the last life found it so, or when lmdb says so as it is opened. And it may be what
- * kills the node: after two lives in a row that did not close it, whatever they died of, all of it is looked at by another
- * process before this one opens it. So no node starts and dies for ever.
+ * kills the node, or keeps it from mending: after two lives in a row that did not close it, whatever they died of, and after
+ * one that came to doubt it, all of it is looked at by another process before this one opens it. So no node starts and
+ * dies for ever.
  *
  * *Set aside* is renamed: it stays in the data directory, and the log says under which name. The node keeps its identity and
  * its place in the ring; the new store has another id, so its vnodes start partial and merge from the other replicas
@@ -22,6 +23,7 @@ export interface StoreKeeperInit {
   /** Other members hold copies of what this node holds. */
   readonly hasOthers: () => boolean;
   readonly onUnsound: (why: string) => void;
+  readonly onDoubtful: (why: string) => void;
 }
 
 /** What one life leaves for the next. */
@@ -30,6 +32,8 @@ interface Lives {
   readonly unclean: number;
   /** Why the store is not to be opened any more. */
   readonly unsound?: string;
+  /** Why it is to be looked at before. */
+  readonly doubt?: string;
 }
 
 export const STORE = 'store';
@@ -40,6 +44,7 @@ export class StoreKeeper {
   readonly #init: StoreKeeperInit;
   readonly #path: string;
   #lives: Lives = { unclean: 0 };
+  #wasLookedAt = false;
 
   constructor(init: StoreKeeperInit) {
     this.#init = init;
@@ -51,10 +56,17 @@ export class StoreKeeper {
     const { logger } = this.#init;
     this.#lives = this.#read();
     let { unclean, unsound } = this.#lives;
-    if (unsound === undefined && unclean >= UNCLEAN_MAX) {
-      logger.info({ lives: unclean }, 'lives of this node ended without closing the store: it is looked at');
+    const { doubt } = this.#lives;
+    if (unsound === undefined && (doubt !== undefined || unclean >= UNCLEAN_MAX)) {
+      if (doubt === undefined)
+        logger.info(
+          { lives: unclean },
+          'lives of this node ended without closing the store: it is looked at',
+        );
+      else logger.info({ why: doubt }, 'the last life of this node doubted its store: it is looked at');
       unsound = await checkStore(this.#path);
       unclean = 0;
+      this.#wasLookedAt = true;
     }
     if (unsound !== undefined) this.#setAside(unsound);
     this.#write({ unclean: unclean + 1 });
@@ -72,10 +84,16 @@ export class StoreKeeper {
     this.#write({ ...this.#lives, unsound: why });
   }
 
+  /** To be looked at by the next life. False: this one began with that, and another look finds no more. */
+  markDoubtful(why: string): boolean {
+    if (this.#wasLookedAt) return false;
+    this.#write({ ...this.#lives, doubt: why });
+    return true;
+  }
+
   /** The store was closed. */
   closed(): void {
-    const { unsound } = this.#lives;
-    this.#write({ unclean: 0, ...(unsound !== undefined && { unsound }) });
+    this.#write({ ...this.#lives, unclean: 0 });
   }
 
   /** Nothing of it is needed any more. */
@@ -89,10 +107,11 @@ export class StoreKeeper {
   }
 
   #openNow(): Store {
-    const { onUnsound, logger } = this.#init;
+    const { onUnsound, onDoubtful, logger } = this.#init;
     return lmdbStore({
       path: this.#path,
       onUnsound,
+      onDoubtful,
       onAgain: () => logger.info({}, 'the store takes writes again'),
       onSlow: (slow, meanMs) =>
         slow
@@ -124,10 +143,11 @@ export class StoreKeeper {
 
   #read(): Lives {
     try {
-      const { unclean, unsound } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Lives>;
+      const { unclean, unsound, doubt } = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Lives>;
       return {
         unclean: typeof unclean === 'number' ? unclean : 0,
         ...(typeof unsound === 'string' && { unsound }),
+        ...(typeof doubt === 'string' && { doubt }),
       };
     } catch {
       return { unclean: 0 };

@@ -18,7 +18,7 @@
  * environment up for good, reads too: then it is opened anew, and reads in the few milliseconds between are errors.
  *
  * lmdb has no checksums on its pages. Where it notices that one is none, whoever asked gets the error, and `onUnsound` is
- * told; what it does not notice is for those to find who know what should be there.
+ * told, or `onDoubtful` where it may be something else; what it does not notice is for those to find who know what should be there.
  *
  * Not here: giving space back to the file system (freed pages are used again, the file does not shrink).
  */
@@ -53,7 +53,15 @@ import {
   settle,
   type Environment,
 } from './lmdb-environment.ts';
-import { DiskFull, freeBytes, LMDB_DAMAGED, messageOf, numberOf, storeErrorOf } from './store-failure.ts';
+import {
+  DiskFull,
+  freeBytes,
+  LMDB_DAMAGED,
+  LMDB_DOUBTFUL,
+  messageOf,
+  numberOf,
+  storeErrorOf,
+} from './store-failure.ts';
 
 /** Where the environment lies, and how it is written. */
 export interface LmdbStoreInit {
@@ -66,6 +74,8 @@ export interface LmdbStoreInit {
   readonly reserveBytes?: number;
   /** lmdb has come upon pages that are none: the environment is not to be trusted any more. May be told again. */
   readonly onUnsound?: (why: string) => void;
+  /** It says what it also says of pages that are none: somebody should look at them. May be told again. */
+  readonly onDoubtful?: (why: string) => void;
   /** It takes writes again. */
   readonly onAgain?: () => void;
   /** Commits begin to take long, or no longer do. */
@@ -140,6 +150,7 @@ class LmdbStore implements Store {
   /** Undefined while it is opened anew. lmdb-js ends the process some time after a closed one was read. */
   #environment: Environment | undefined;
   readonly #onUnsound: ((why: string) => void) | undefined;
+  readonly #onDoubtful: ((why: string) => void) | undefined;
   readonly #onAgain: (() => void) | undefined;
   #handler: StoreHandler | undefined;
   #mode: Mode = 'open';
@@ -162,6 +173,7 @@ class LmdbStore implements Store {
     this.#reserveBytes = init.reserveBytes ?? RESERVE_BYTES;
     this.#environment = environment;
     this.#onUnsound = init.onUnsound;
+    this.#onDoubtful = init.onDoubtful;
     this.#onAgain = init.onAgain;
     this.#times = new CommitTimes(init.onSlow);
   }
@@ -255,8 +267,11 @@ class LmdbStore implements Store {
     this.#maybeIdle();
   }
 
+  /** While a commit is under way lmdb may have given the environment up, which ends in the same words: that is not doubted. */
   #judged(error: unknown): unknown {
-    if (LMDB_DAMAGED.includes(numberOf(error))) this.#onUnsound?.(messageOf(error));
+    const number = numberOf(error);
+    if (LMDB_DAMAGED.includes(number)) this.#onUnsound?.(messageOf(error));
+    else if (LMDB_DOUBTFUL.includes(number) && !this.#committing) this.#onDoubtful?.(`lmdb says ${number}`);
     return error;
   }
 
@@ -310,9 +325,9 @@ class LmdbStore implements Store {
   /** What was submitted while the commit was under way goes with it: it may build on what was lost. */
   #becomeFailing(cause: unknown): void {
     const fromSeq = this.committedSeq + 1;
-    this.#judged(cause);
     this.#group = new Group();
     this.#committing = false;
+    this.#judged(cause);
     this.#failure = storeErrorOf(cause, this.#path);
     this.#lostFrom = fromSeq;
     // Who is told reads what was there before: an environment that cannot be read is opened anew first.

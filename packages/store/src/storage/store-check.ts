@@ -2,14 +2,14 @@
  * A process that looks at an lmdb environment before a node opens it: `node store-check.js DIRECTORY`.
  *
  * lmdb trusts its pages. What a damaged one does to whoever reads or writes it is anything: a wrong answer, an error, a
- * loop, a fault of the process. So it is done to this one, which is there for that: it comes by all records, looks for
- * each of them, writes in a transaction that it then drops, and looks at what only shows once a transaction has been kept, the
- * numbers of the pages (page-numbers.ts). Exit 3, and a reason: the environment is unsound. Killed by a fault: it is as well.
+ * loop, a fault of the process. So the pages are followed by the file first (page-check.ts), and then it is done to
+ * this process, which is there for that: it comes by all records, looks for each of them, and writes in a transaction that
+ * it then drops. Exit 3, and a reason: the environment is unsound. Killed by a fault: it is as well.
  * Anything else says nothing.
  */
 import { join } from 'node:path';
 import { open, ABORT, type RootDatabase } from 'lmdb';
-import { misnumberedPage } from './page-numbers.ts';
+import { pageProblem } from './page-check.ts';
 import { LMDB_DAMAGED, numberOf } from './store-failure.ts';
 
 const UNSOUND = 3;
@@ -34,13 +34,13 @@ function problemOf(environment: RootDatabase<Buffer, Buffer>): string | undefine
   return undefined;
 }
 
+/** The pages first: what lmdb says of damaged ones may be anything, and that takes nothing but the file. */
 function check(path: string): string | undefined {
   try {
-    const settings = { keyEncoding: 'binary', encoding: 'binary', overlappingSync: false } as const;
-    const problem = problemOf(open<Buffer, Buffer>({ path, noSubdir: false, ...settings }));
+    const problem = pageProblem(join(path, 'data.mdb'));
     if (problem !== undefined) return problem;
-    const place = misnumberedPage(join(path, 'data.mdb'));
-    return place === undefined ? undefined : `page ${place} bears the number of another`;
+    const settings = { keyEncoding: 'binary', encoding: 'binary', overlappingSync: false } as const;
+    return problemOf(open<Buffer, Buffer>({ path, noSubdir: false, ...settings }));
   } catch (error) {
     if (!LMDB_DAMAGED.includes(numberOf(error))) throw error;
     return (error as Error).message;

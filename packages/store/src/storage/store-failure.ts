@@ -44,6 +44,12 @@ export class DiskFull extends Error {
  */
 export const LMDB_DAMAGED: readonly number[] = [-30793, -30796, -30797];
 
+/**
+ * What it says when pages are wrong, and what a disk or a file system may have it say too: MDB_PROBLEM, MDB_PAGE_FULL,
+ * MDB_CURSOR_FULL, MDB_BAD_TXN, and a page that would lie beyond what a file can be.
+ */
+export const LMDB_DOUBTFUL: readonly number[] = [-30779, -30786, -30787, -30782, EFBIG];
+
 export function storeErrorOf(cause: unknown, path: string): StoreError {
   const code = NO_ROOM.includes(numberOf(cause)) ? 'store_full' : 'store_io';
   return { code, message: `${messageOf(cause)} (${path})` };
