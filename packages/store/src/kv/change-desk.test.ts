@@ -4,12 +4,12 @@
  */
 import { latin1Decode, latin1Encode, type Refusal, type ReplyToken } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
-import { holding } from '../../test/kv/entries.ts';
+import { holding, stampOf, valueAt } from '../../test/kv/entries.ts';
 import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
 import type { Change } from '../entry/change.ts';
 import { merge } from '../entry/merge.ts';
 import { ChangeDesk } from './change-desk.ts';
-import type { ChangeCommand, KvCommand, KvReply } from './commands.ts';
+import type { ChangeCommand, ChangeResult, KvCommand, KvReply, MergeCommand } from './commands.ts';
 import { placeKey } from './coordinator.ts';
 
 const LINE_MAX = 1_000;
@@ -27,6 +27,7 @@ class Desk {
   readonly desk = new ChangeDesk();
   /** `one: 3 bytes`, in the order that they were told. */
   readonly told: string[] = [];
+  readonly results: ChangeResult[] = [];
   /** What the replica here holds of the strict key. */
   held: Uint8Array | undefined;
 
@@ -38,7 +39,10 @@ class Desk {
   run(name: string, command: ChangeCommand): void {
     const tell = (what: string): unknown => this.told.push(`${name}: ${what}`);
     const token: ReplyToken<KvReply> = {
-      reply: (reply) => tell(describeReply(reply)),
+      reply: (reply) => {
+        tell(describeReply(reply));
+        if (reply.kind === 'changed') this.results.push(reply.result);
+      },
       refuse: (why: Refusal) => tell(`refused ${why}`),
       fail: (why) => tell(`failed ${why}`),
     };
@@ -132,6 +136,71 @@ describe('changes of one key', () => {
     on.answer(NOTHING);
     expect(told).toEqual(Array.from({ length: LINE_MAX }, (_, i) => `${i}: 0 bytes`));
     expect(frames).toBeLessThan(50);
+  });
+});
+
+describe('a change whose outcome a replica holds for too low', () => {
+  const LATE: KvReply = { ...MERGED, later: stampOf(5_000), tooLate: true };
+  /** What the change wrote last, as a replica that took it answers a read. */
+  const taken = ({ port }: Desk): KvReply => {
+    const { command } = port.sent.findLast((sent) => sent.command.kind === 'merge') as Sent;
+    return holding((command as MergeCommand).entry);
+  };
+
+  it('is not made twice where that outcome is found: it is written again, above', () => {
+    const on = new Desk();
+    on.run('one', changing('k', appending('v')));
+    on.answer(NOTHING);
+    on.answer(LATE);
+    on.answer(taken(on));
+    expect(on.port.news()).toEqual([
+      'get k from a',
+      'merge k 1000:v at a',
+      'get k from a',
+      'merge k 5000:v at a',
+    ]);
+    on.answer(LATE);
+    on.answer(taken(on));
+    on.answer(MERGED);
+    expect(on.told).toEqual(['one: 1 bytes']);
+  });
+
+  it('says that it was made, though what it wanted absent is there by then: its own value', () => {
+    const on = new Desk();
+    const claim: Change = {
+      kind: 'set',
+      value: latin1Encode('v'),
+      when: { kind: 'absent' },
+      until: 0,
+      returns: false,
+    };
+    on.run('one', changing('k', claim));
+    on.answer(NOTHING);
+    on.answer(LATE);
+    on.answer(taken(on));
+    on.answer(MERGED);
+    expect(on.results.map((result) => result.kind === 'answer' && result.answer.applied)).toEqual([true]);
+  });
+
+  it('is made anew to what somebody else wrote meanwhile', () => {
+    const on = new Desk();
+    on.run('one', changing('k', appending('v')));
+    on.answer(NOTHING);
+    on.answer(LATE);
+    on.answer(holding(valueAt('k', 6_000, 'ab')));
+    on.answer(MERGED);
+    expect(on.told).toEqual(['one: 3 bytes']);
+    expect(on.port.news().at(-1)).toMatch(/^merge k 6000:abv at a$/);
+  });
+
+  it('and then fails is in doubt', () => {
+    const on = new Desk();
+    on.run('one', changing('k', appending('v')));
+    on.answer(NOTHING);
+    on.answer(LATE);
+    on.port.fail('a');
+    on.port.host.endTurn();
+    expect(on.told).toEqual(['one: unreachable']);
   });
 });
 

@@ -1,8 +1,10 @@
 /**
  * One change of an eventual key, at its proposer: read at quorum, apply, write the outcome as a plain entry.
  *
- * The outcome is stamped above what was read. A replica that holds something later says so: then the outcome counts for
- * nothing, wherever it went, as the later entry overrules it; and the change is applied anew to that.
+ * The outcome is stamped above what was read. A replica that holds something later says so: then the key is read again. The
+ * later entry overrules the outcome, wherever that went, and the change is applied anew to it. Or the outcome itself is
+ * found: nothing overruled it, its stamp was too low for a replica (of a reap floor, or of an expiry that is over).
+ * Then it is not applied twice, and written again under a higher one.
  *
  * Exact while all changes of a key run at one node, one after the other. Not promised: exactness while two nodes both hold
  * themselves for the first that is up, nor against plain writes that are stamped below the outcome and were not read.
@@ -10,7 +12,7 @@
  * Source: rules 8.
  */
 import { compareStamps, STAMP_BYTES, ZERO_STAMP } from '@rkv/core';
-import { applyChange, entryAfter, type Change, type ChangeAnswer } from '../entry/change.ts';
+import { applyChange, entryAfter, entryAgain, type Change, type ChangeAnswer } from '../entry/change.ts';
 import { endOf } from '../entry/expiry.ts';
 import { VERSION_AT } from '../entry/layout.ts';
 import type { Failure, RequestLevels, RequestOptions } from './api.ts';
@@ -33,8 +35,8 @@ export class EventualChange {
   readonly #init: EventualChangeInit;
   /** The outcome is stamped above this. */
   #floor: Uint8Array = ZERO_STAMP;
-  /** Some outcome may have been stored somewhere. */
-  #reached = false;
+  /** Outcomes that may have been stored somewhere. */
+  readonly #made: { readonly version: Uint8Array; readonly answer: ChangeAnswer }[] = [];
 
   constructor(init: EventualChangeInit) {
     this.#init = init;
@@ -52,30 +54,41 @@ export class EventualChange {
 
   #handleRead(held: Uint8Array | undefined): void {
     const { coordinator, placed, change } = this.#init;
-    const { defaults, clock } = coordinator;
     const nowMs = coordinator.clusterTime();
-    const { answer, next } = applyChange(held, change, nowMs, defaults.valueBytesMax);
+    const own = held && this.#made.find(({ version }) => compareStamps(held, VERSION_AT, version, 0) === 0);
+    if (held !== undefined && own !== undefined) {
+      const version = this.#stampAbove(held, nowMs);
+      return this.#write(entryAgain(placed.key, held, version), version, own.answer);
+    }
+    const { answer, next } = applyChange(held, change, nowMs, coordinator.defaults.valueBytesMax);
     if (next === undefined) {
       const version = held?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP;
       return this.#succeed(answer, version);
     }
-    const version = new Uint8Array(STAMP_BYTES);
-    if (held !== undefined) this.#rise(endOf(held, nowMs), 0);
-    clock.write(version, 0, { bytes: this.#floor, at: 0 });
-    const entry = entryAfter(placed.key, held, next, version);
+    const version = this.#stampAbove(held, nowMs);
     // The read's bytes are borrowed, and the answer may show some of them.
     const kept = { ...answer, value: answer.value?.slice() };
-    new WriteRequest(coordinator).replace(placed.key, entry, this.#options, {
-      onWritten: () => this.#succeed(kept, version),
-      onLater: (later) => this.#applyAnew(later),
-      onFailure: (failure) => this.#fail(failure),
-    });
+    this.#write(entryAfter(placed.key, held, next, version), version, kept);
   }
 
-  #applyAnew(later: Uint8Array): void {
-    this.#reached = true;
-    this.#rise(later, 0);
-    this.begin();
+  #stampAbove(held: Uint8Array | undefined, nowMs: number): Uint8Array {
+    const version = new Uint8Array(STAMP_BYTES);
+    if (held !== undefined) this.#rise(endOf(held, nowMs), 0);
+    this.#init.coordinator.clock.write(version, 0, { bytes: this.#floor, at: 0 });
+    return version;
+  }
+
+  #write(entry: Uint8Array, version: Uint8Array, answer: ChangeAnswer): void {
+    const { coordinator, placed } = this.#init;
+    new WriteRequest(coordinator).replace(placed.key, entry, this.#options, {
+      onWritten: () => this.#succeed(answer, version),
+      onLater: (later) => {
+        this.#made.push({ version, answer });
+        this.#rise(later, 0);
+        this.begin();
+      },
+      onFailure: (failure) => this.#fail(failure),
+    });
   }
 
   #rise(stamp: Uint8Array, at: number): void {
@@ -91,6 +104,7 @@ export class EventualChange {
   }
 
   #fail(failure: Failure): void {
-    this.#init.done({ kind: 'failure', failure: this.#reached ? { ...failure, definite: false } : failure });
+    const isInDoubt = this.#made.length > 0;
+    this.#init.done({ kind: 'failure', failure: isInDoubt ? { ...failure, definite: false } : failure });
   }
 }
