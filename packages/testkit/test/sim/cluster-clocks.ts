@@ -8,7 +8,7 @@ const TOLD_WITHIN_MS = 2_000;
 
 export class ClusterClocks {
   readonly #realm: Realm;
-  /** Virtual times at which a clock is set or begins to go right again. */
+  /** Virtual times at which a clock is set, begins to go wrong, or is right again. */
   readonly #setAt: readonly number[];
   /** Whose clocks counted at the last look, and since when it has been just these. */
   #voters = '';
@@ -17,7 +17,7 @@ export class ClusterClocks {
   constructor(realm: Realm, faults: readonly Fault[], healedAt: number) {
     this.#realm = realm;
     const ofClocks = faults.filter(({ kind }) => kind.startsWith('clock'));
-    this.#setAt = [healedAt, ...ofClocks.map(({ until }) => until)];
+    this.#setAt = [healedAt, ...ofClocks.flatMap(({ at, until }) => [at, until])];
   }
 
   /** To be called often: who is there. */
