@@ -124,19 +124,27 @@ describe.skipIf(noInjection !== undefined)(`errors of the disk (skipped when: ${
       const writers = new Writers(`${name}-`, { writers: 4, pauseMs: 2 });
       writers.start(node);
       await until(() => writers.journal.length > 200);
+      let died: string | null | undefined;
+      void node.exited.then(({ signal }) => (died = signal));
       const injection = await Injection.into(node, what);
-      await until(() => writers.refused.length > 0);
+      await until(() => writers.refused.length > 0 || died !== undefined);
       const failedAt = performance.now();
-      await until(() => writers.refused.length >= 50);
+      await until(() => writers.refused.length >= 50 || died !== undefined);
       await injection.end();
       const healedAt = performance.now();
       const acknowledged = writers.journal.filter(({ at }) => at > failedAt && at < healedAt);
       expect(acknowledged).toEqual([]);
-      expect(node.log).toContain('the store failed');
-      await until(() => writers.journal.some(({ at }) => at > healedAt));
-      await writers.stop();
-      expect(await missingAt(node, idsOf(writers), (id) => writers.valueOf(id))).toEqual([]);
-      await node.kill9();
+      if (died === undefined) {
+        expect(node.log).toContain('the store failed');
+        await until(() => writers.journal.some(({ at }) => at > healedAt));
+        await writers.stop();
+        expect(await missingAt(node, idsOf(writers), (id) => writers.valueOf(id))).toEqual([]);
+        await node.kill9();
+      } else {
+        // lmdb-js writes a sentence on pages that it could not write, sometimes beyond the memory that it has for that.
+        expect([what, died]).toEqual(['pwrite64:error=EIO', 'SIGABRT']);
+        await writers.stop();
+      }
       await node.start();
       expect(await missingAt(node, idsOf(writers), (id) => writers.valueOf(id))).toEqual([]);
       await node.kill9();
