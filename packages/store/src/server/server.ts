@@ -78,7 +78,7 @@ const VALUE_BYTES_MAX = 16 * 1024 * 1024;
 /** What a server is given besides its settings. */
 export interface ServerComponents {
   readonly logger: Logger;
-  /** Whoever runs it starts it again when its store is found unsound. Otherwise that waits for its next life. */
+  /** Whoever runs it starts it again when its store is found unsound, or is doubted. Otherwise that waits for its next life. */
   readonly endsWhenUnsound?: boolean;
 }
 

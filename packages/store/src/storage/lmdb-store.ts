@@ -74,7 +74,7 @@ export interface LmdbStoreInit {
   readonly reserveBytes?: number;
   /** lmdb has come upon pages that are none: the environment is not to be trusted any more. May be told again. */
   readonly onUnsound?: (why: string) => void;
-  /** It says what it also says of pages that are none: somebody should look at them. May be told again. */
+  /** lmdb says what it says of damaged pages, among other things: somebody should look at them. May be told again. */
   readonly onDoubtful?: (why: string) => void;
   /** It takes writes again. */
   readonly onAgain?: () => void;

@@ -1,11 +1,13 @@
 /**
  * Whether the pages of an lmdb file hold together, found out by the file and not through lmdb.
  *
- * lmdb trusts its pages, and writing them trusts them more than reading does. A page that bears the number of another has that
- * other one freed; one that seems newer than the latest transaction is written where it lies, in memory that may not be written;
- * an entry that seems longer than it is moves what lies behind the page when it is removed. The process ends, is
- * started again, mends the same entry and ends again. Or a page that is in use is said to be free. So this follows both trees,
- * of the free pages and of the records, from their roots down and believes nothing: it ends with the first thing that is not as lmdb leaves it.
+ * lmdb trusts its pages, and writing them trusts them more than reading does. A page that bears the number of another has
+ * that other one freed. One that seems newer than the latest transaction is written where it lies, in memory that may not be
+ * written. An entry that seems longer than it is moves what lies behind its page when it is removed. A page that is in use
+ * and said to be free is given away. The process ends of it, is started again, mends the same entry and ends again.
+ *
+ * So this follows both trees, of the free pages and of the records, from their roots down, and believes nothing: it ends
+ * with the first thing that is not as lmdb leaves it.
  *
  * What lies in keys and values is not looked at, but for the order of keys: an entry has its own sums.
  *
