@@ -313,8 +313,9 @@ class Server implements RunningServer {
     if (this.#ending === 'unsound' || this.#stopping !== undefined || !this.#isHelped()) return;
     if (keeper?.markDoubtful(why) !== true) return;
     logger.error({ why }, 'the store of this node may be damaged: its next life looks at all of it first');
+    if (!endsWhenUnsound) return;
     this.#ending = 'unsound';
-    if (endsWhenUnsound) void this.stop();
+    void this.stop();
   }
 
   /** Before it has a ring of its own, by the last life's. */

@@ -126,6 +126,7 @@ describe('a store that was doubted', () => {
     const keeper = keeperOf();
     const before = await live(keeper, false);
     expect(keeper.markDoubtful('lmdb says -30782')).toBe(true);
+    expect(keeper.markDoubtful('lmdb says -30782'), 'once is enough').toBe(false);
     keeper.closed();
     const next = keeperOf();
     expect(await live(next, true)).toBe(before);

@@ -84,9 +84,9 @@ export class StoreKeeper {
     this.#write({ ...this.#lives, unsound: why });
   }
 
-  /** To be looked at by the next life. False: this one began with that, and another look finds no more. */
+  /** To be looked at by the next life. False: it is to be already, or this one began with a look, and another finds no more. */
   markDoubtful(why: string): boolean {
-    if (this.#wasLookedAt) return false;
+    if (this.#wasLookedAt || this.#lives.doubt !== undefined) return false;
     this.#write({ ...this.#lives, doubt: why });
     return true;
   }

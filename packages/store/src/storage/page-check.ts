@@ -9,7 +9,8 @@
  * So this follows both trees, of the free pages and of the records, from their roots down, and believes nothing: it ends
  * with the first thing that is not as lmdb leaves it.
  *
- * What lies in keys and values is not looked at, but for the order of keys: an entry has its own sums.
+ * What lies in keys and values is not looked at, but for the order of keys: an entry has its own sums. Which of the first two
+ * pages is the later one is believed, and a page that is neither in use nor free is not missed.
  *
  * Source: the layout of pages in mdb.c of lmdb-js, which is that of lmdb 1.0: `MDB_page_header`, `MDB_meta`, `MDB_db`, `MDB_node`,
  * `MDB_ovpage`.
@@ -177,7 +178,7 @@ class Pages {
   /** How many numbers follow; then pages, before several in a row their count below zero, and zeros where there was one. */
   *#freeProblems(list: Buffer, place: number): Problems {
     const wrong = `page ${place} lists free pages that are none`;
-    const length = list.length === 0 ? 0 : numberAt(list, 0);
+    const length = list.length < 8 ? 0 : numberAt(list, 0);
     if (8 + 8 * length > list.length) yield wrong;
     let count = 1;
     for (let at = 8; at < 8 + 8 * length; at += 8) {
@@ -282,7 +283,7 @@ function* orderProblems(entries: readonly Entry[], lead: Lead, isLeaf: boolean, 
   if (!isInOrder) yield `page ${lead.place} has a key out of order`;
 }
 
-/** The last first. */
+/** The last first: they are taken from the end, and so in the order of their keys. */
 function leadsOf(entries: readonly Entry[], { level, from, to }: Lead): Lead[] {
   return entries
     .map(({ key, number }, i) => ({
