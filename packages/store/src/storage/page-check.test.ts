@@ -68,6 +68,18 @@ describe('a sound file', () => {
   });
 });
 
+describe('two first pages of one transaction', () => {
+  it('are those of a new store whose first pointer could not be written: the first of them counts, as for lmdb', async () => {
+    const file = await fileOf('of one transaction', () => {});
+    const bytes = readFileSync(file);
+    bytes.copy(bytes, 4096 + 152, 152, 160);
+    bytes.writeUInt16LE(1, 4096 + 96 + 6);
+    bytes.writeBigUInt64LE(2n, 4096 + 96 + 40);
+    writeFileSync(file, bytes);
+    expect(pageProblem(file)).toBeUndefined();
+  });
+});
+
 describe('a bit that turns over', () => {
   const PAGE_BYTES = 4096;
   let file: string;
@@ -155,6 +167,25 @@ describe('a bit that turns over', () => {
     expect(problemWith(tree + 4, 2)).toBe('its records are of another kind');
     expect(problemWith(tree + 6)).toMatch(/is of another kind$/);
     expect(problemWith(tree + 45)).toMatch(/is led to and is none$/);
+  });
+
+  it('is found in the number of the last page, where that is one that no file can have', () => {
+    for (const meta of [0, PAGE_BYTES]) expect(sound.readBigUInt64LE(meta + 144)).toBeLessThan(1_000n);
+    expect([problemWith(144 + 4), problemWith(PAGE_BYTES + 144 + 4)]).toContain(
+      'it says of more pages than a file can have',
+    );
+  });
+
+  it('is found in the transaction that freed pages', () => {
+    const leaf = places.find(
+      (place) => kindOf(place) === 2 && !sound.subarray(place, place + PAGE_BYTES).includes('key-'),
+    );
+    const at = firstEntryOf(leaf as number) + 8;
+    expect(Number(sound.readBigUInt64LE(at))).toBeGreaterThan(0);
+    const bytes = Buffer.from(sound);
+    bytes.fill(0, at, at + 8);
+    writeFileSync(file, bytes);
+    expect(pageProblem(file)).toMatch(/lists free pages of a transaction that never was$/);
   });
 
   it('is not found in a value, nor in what belongs to nobody', () => {

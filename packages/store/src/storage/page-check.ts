@@ -39,6 +39,8 @@ const RECORDS_AT = 96;
 const LAST_PAGE_AT = 144;
 const TRANSACTION_AT = 152;
 const META_BYTES = 160;
+/** Of ext4; what other file systems have more of nobody fills. */
+const FILE_BYTES_MAX = 2 ** 44;
 
 /** An entry begins with the size of its value, or the number of the page below, then flags and the size of its key. */
 const NODE_HEAD_BYTES = 8;
@@ -107,7 +109,7 @@ class Pages {
     this.#pageBytes = pageBytes;
     const first = this.#read(0, META_BYTES);
     const second = this.#read(this.#pageBytes, META_BYTES);
-    this.#meta = numberAt(first, TRANSACTION_AT) > numberAt(second, TRANSACTION_AT) ? first : second;
+    this.#meta = numberAt(first, TRANSACTION_AT) >= numberAt(second, TRANSACTION_AT) ? first : second;
     const pagesOfFile = Math.ceil(fstatSync(descriptor).size / this.#pageBytes);
     this.#isTaken = new Uint8Array(Math.min(this.#pages, pagesOfFile));
   }
@@ -118,6 +120,7 @@ class Pages {
   }
 
   *problems(): Problems {
+    if (this.#pages * this.#pageBytes > FILE_BYTES_MAX) yield 'it says of more pages than a file can have';
     yield* this.#treeProblems('free pages', FREE_PAGES_AT, compareNumbers);
     yield* this.#treeProblems('records', RECORDS_AT, Buffer.compare);
   }
@@ -145,7 +148,9 @@ class Pages {
         entries += held.length;
         for (const entry of held) {
           if (entry.isLarge) largePages += yield* this.#largeProblems(page, entry);
-          if (what === 'free pages') yield* this.#freeProblems(this.#valueOf(page, entry), place);
+          if (what !== 'free pages') continue;
+          yield* this.#freedProblems(entry.key, place);
+          yield* this.#freeProblems(this.#valueOf(page, entry), place);
         }
       } else {
         branches++;
@@ -173,6 +178,13 @@ class Pages {
       if (this.#isTaken[page] === 1) yield `page ${page} is led to twice, or is free and led to`;
       this.#isTaken[page] = 1;
     }
+  }
+
+  /** The key of a list of free pages: the transaction that freed them. */
+  *#freedProblems(key: Buffer, place: number): Problems {
+    const transaction = key.length === 8 ? numberAt(key, 0) : 0;
+    if (transaction === 0 || transaction > numberAt(this.#meta, TRANSACTION_AT))
+      yield `page ${place} lists free pages of a transaction that never was`;
   }
 
   /** How many numbers follow; then pages, before several in a row their count below zero, and zeros where there was one. */

@@ -36,9 +36,20 @@ function problemOf(environment: RootDatabase<Buffer, Buffer>): string | undefine
 
 /** The pages first: what lmdb says of damaged ones may be anything, and that takes nothing but the file. */
 function check(path: string): string | undefined {
+  return problemOfFile(join(path, 'data.mdb')) ?? problemForLmdb(path);
+}
+
+/** A sector that cannot be read says nothing here: lmdb, which has the file as memory, dies of it, and that is believed. */
+function problemOfFile(path: string): string | undefined {
   try {
-    const problem = pageProblem(join(path, 'data.mdb'));
-    if (problem !== undefined) return problem;
+    return pageProblem(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function problemForLmdb(path: string): string | undefined {
+  try {
     const settings = { keyEncoding: 'binary', encoding: 'binary', overlappingSync: false } as const;
     return problemOf(open<Buffer, Buffer>({ path, noSubdir: false, ...settings }));
   } catch (error) {
