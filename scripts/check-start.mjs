@@ -13,7 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const GENERATED = new Set(['.git', 'node_modules', 'dist', 'data']);
+const GENERATED = new Set(['.git', 'node_modules', 'dist', 'data', 'site']);
 const DEFAULT_PORTS = { redis: 6379, cluster: 8099, http: 8098 };
 const SHIFT = 20_000;
 /** Installs and builds the first time. */

@@ -46,7 +46,12 @@ export async function playFlips(init: FlipsInit): Promise<FlipsReport> {
   const nodes = new Nodes({ ringSize: 8 });
   try {
     const [n1, , n3] = await nodes.startCluster('n1', 'n2', 'n3');
-    return await new Flips(init, n1, n3).play();
+    const flips = new Flips(init, n1, n3);
+    try {
+      return await flips.play();
+    } finally {
+      flips.end();
+    }
   } finally {
     await nodes.end();
   }
@@ -70,6 +75,11 @@ class Flips {
     this.#supervised = new Supervised(node);
     this.#dice = new Prng(seed);
     this.#keys = Array.from({ length: keys }, (_, i) => `key-${i}`);
+  }
+
+  /** Nothing starts the node again. */
+  end(): void {
+    this.#supervised.giveUp();
   }
 
   async play(): Promise<FlipsReport> {

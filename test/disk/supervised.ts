@@ -31,6 +31,11 @@ export class Supervised {
     await this.#watch;
   }
 
+  /** It ends with whatever ends the node next. */
+  giveUp(): void {
+    this.#asked = true;
+  }
+
   async #keepUp(): Promise<void> {
     while (!this.#asked) {
       if (++this.#starts > STARTS_MAX) return;

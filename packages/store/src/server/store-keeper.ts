@@ -32,7 +32,7 @@ interface Lives {
   readonly unclean: number;
   /** Why the store is not to be opened any more. */
   readonly unsound?: string;
-  /** Why it is to be looked at before. */
+  /** Why it is to be looked at before it is opened. */
   readonly doubt?: string;
 }
 

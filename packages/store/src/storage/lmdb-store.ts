@@ -267,7 +267,7 @@ class LmdbStore implements Store {
     this.#maybeIdle();
   }
 
-  /** While a commit is under way lmdb may have given the environment up, which ends in the same words: that is not doubted. */
+  /** While a commit is under way lmdb may have given the environment up, whose errors look the same: those are not doubted. */
   #judged(error: unknown): unknown {
     const number = numberOf(error);
     if (LMDB_DAMAGED.includes(number)) this.#onUnsound?.(messageOf(error));

@@ -3,7 +3,7 @@
  *
  * lmdb trusts its pages, and writing them trusts them more than reading does. A page that bears the number of another has
  * that other one freed. One that seems newer than the latest transaction is written where it lies, in memory that may not be
- * written. An entry that seems longer than it is moves what lies behind its page when it is removed. A page that is in use
+ * written. An item that seems longer than it is moves what lies behind its page when it is removed. A page that is in use
  * and said to be free is given away. The process ends of it, is started again, mends the same entry and ends again.
  *
  * So this follows both trees, of the free pages and of the records, from their roots down, and believes nothing: it ends
@@ -33,7 +33,7 @@ const LARGE = 4;
 /** In a meta page. The size of all pages stands where the first tree has its padding. */
 const META_PAGES = 2;
 const PAGE_BYTES_AT = 48;
-const PAGE_BYTES: readonly number[] = [4096, 8192, 16_384, 32_768, 65_536];
+const PAGE_SIZES: readonly number[] = [4096, 8192, 16_384, 32_768, 65_536];
 const FREE_PAGES_AT = 48;
 const RECORDS_AT = 96;
 const LAST_PAGE_AT = 144;
@@ -42,13 +42,13 @@ const META_BYTES = 160;
 /** Of ext4; what other file systems have more of nobody fills. */
 const FILE_BYTES_MAX = 2 ** 44;
 
-/** An entry begins with the size of its value, or the number of the page below, then flags and the size of its key. */
-const NODE_HEAD_BYTES = 8;
+/** An item begins with the size of its value, or the number of the page below, then flags and the size of its key. */
+const ITEM_HEAD_BYTES = 8;
 /** In place of the value stands where it lies: the first page, a transaction, how many pages. */
 const IS_LARGE = 1;
-const PLACE_BYTES = 24;
+const POINTER_BYTES = 24;
 
-/** What a tree keeps of itself in the meta page: all of it can be counted. */
+/** What a tree keeps of itself in the meta page: its kind, its root, and counts, which are counted anew. */
 const TREE_FLAGS_AT = 4;
 const DEPTH_AT = 6;
 const BRANCHES_AT = 8;
@@ -70,7 +70,7 @@ interface Lead {
   readonly to?: Buffer | undefined;
 }
 
-interface Entry {
+interface Item {
   readonly key: Buffer;
   /** The size of the value, or the number of the page below. */
   readonly number: number;
@@ -91,10 +91,10 @@ export function pageProblem(path: string): string | undefined {
 
 function pageBytesOf(descriptor: number): number | undefined {
   const bytes = readAt(descriptor, 0, META_BYTES).readUInt32LE(PAGE_BYTES_AT);
-  return PAGE_BYTES.includes(bytes) && bytes * META_PAGES <= fstatSync(descriptor).size ? bytes : undefined;
+  return PAGE_SIZES.includes(bytes) && bytes * META_PAGES <= fstatSync(descriptor).size ? bytes : undefined;
 }
 
-/** Nothing after the first problem can be relied upon. */
+/** A generator, so that the first problem ends the search: nothing after it can be relied upon. */
 type Problems = Generator<string, void>;
 
 class Pages {
@@ -141,16 +141,16 @@ class Pages {
       const isLeaf = level === depth;
       yield* this.#headProblems(page, place, isLeaf ? LEAF : BRANCH);
       yield* fillingProblems(page, place, isLeaf);
-      const held = entriesOf(page, isLeaf);
+      const held = itemsOf(page, isLeaf);
       yield* orderProblems(held, lead, isLeaf, compare);
       if (isLeaf) {
         leaves++;
         entries += held.length;
-        for (const entry of held) {
-          if (entry.isLarge) largePages += yield* this.#largeProblems(page, entry);
+        for (const item of held) {
+          if (item.isLarge) largePages += yield* this.#largeProblems(page, item);
           if (what !== 'free pages') continue;
-          yield* this.#freedProblems(entry.key, place);
-          yield* this.#freeProblems(this.#valueOf(page, entry), place);
+          yield* this.#freedProblems(item.key, place);
+          yield* this.#freeProblems(this.#valueOf(page, item), place);
         }
       } else {
         branches++;
@@ -216,7 +216,7 @@ class Pages {
   }
 
   /** Returns how many pages it has. */
-  *#largeProblems(page: Buffer, { number: bytes, valueAt }: Entry): Generator<string, number> {
+  *#largeProblems(page: Buffer, { number: bytes, valueAt }: Item): Generator<string, number> {
     const place = numberAt(page, valueAt);
     const count = numberAt(page, valueAt + 16);
     yield* this.#leadTo(place, count);
@@ -228,7 +228,7 @@ class Pages {
     return count;
   }
 
-  #valueOf(page: Buffer, { number: bytes, isLarge, valueAt }: Entry): Buffer {
+  #valueOf(page: Buffer, { number: bytes, isLarge, valueAt }: Item): Buffer {
     if (!isLarge) return page.subarray(valueAt, valueAt + bytes);
     return this.#read(numberAt(page, valueAt) * this.#pageBytes + HEAD_BYTES, bytes);
   }
@@ -238,45 +238,45 @@ class Pages {
   }
 }
 
-/** Zeros where the file has ended: they are no page. */
+/** Past the end of the file: zeros, which no page looks like. */
 function readAt(descriptor: number, at: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   readSync(descriptor, bytes, 0, length, at);
   return bytes;
 }
 
-/** A page is its head, the places of its entries in their order, free space, and the entries with nothing between them. */
+/** A page is its head, the offsets of its items in their order, free space, and the items with nothing between them. */
 function* fillingProblems(page: Buffer, place: number, isLeaf: boolean): Problems {
   const wrong = `page ${place} is not filled as it says`;
   const lower = HEAD_BYTES + page.readUInt16LE(LOWER_AT);
   const upper = HEAD_BYTES + page.readUInt16LE(UPPER_AT);
   if (lower === HEAD_BYTES || lower % 2 !== 0 || lower > upper || upper > page.length) yield wrong;
   let end = upper;
-  for (const at of placesOf(page).toSorted((a, b) => a - b)) {
-    if (at !== end || at + NODE_HEAD_BYTES > page.length) yield wrong;
+  for (const at of offsetsOf(page).toSorted((a, b) => a - b)) {
+    if (at !== end || at + ITEM_HEAD_BYTES > page.length) yield wrong;
     if (isLeaf && page.readUInt16LE(at + 4) > IS_LARGE) yield wrong;
-    end += entryBytes(page, at, isLeaf);
+    end += itemBytes(page, at, isLeaf);
   }
   if (end !== page.length) yield wrong;
 }
 
-function placesOf(page: Buffer): number[] {
+function offsetsOf(page: Buffer): number[] {
   const count = page.readUInt16LE(LOWER_AT) / 2;
   return Array.from({ length: count }, (_, i) => HEAD_BYTES + page.readUInt16LE(HEAD_BYTES + 2 * i));
 }
 
-function entryBytes(page: Buffer, at: number, isLeaf: boolean): number {
-  const valueBytes = page.readUInt16LE(at + 4) === IS_LARGE ? PLACE_BYTES : page.readUInt32LE(at);
-  const bytes = NODE_HEAD_BYTES + page.readUInt16LE(at + 6) + (isLeaf ? valueBytes : 0);
+function itemBytes(page: Buffer, at: number, isLeaf: boolean): number {
+  const valueBytes = page.readUInt16LE(at + 4) === IS_LARGE ? POINTER_BYTES : page.readUInt32LE(at);
+  const bytes = ITEM_HEAD_BYTES + page.readUInt16LE(at + 6) + (isLeaf ? valueBytes : 0);
   return bytes + (bytes % 2);
 }
 
-function entriesOf(page: Buffer, isLeaf: boolean): Entry[] {
-  return placesOf(page).map((at) => {
+function itemsOf(page: Buffer, isLeaf: boolean): Item[] {
+  return offsetsOf(page).map((at) => {
     const flags = page.readUInt16LE(at + 4);
-    const valueAt = at + NODE_HEAD_BYTES + page.readUInt16LE(at + 6);
+    const valueAt = at + ITEM_HEAD_BYTES + page.readUInt16LE(at + 6);
     return {
-      key: page.subarray(at + NODE_HEAD_BYTES, valueAt),
+      key: page.subarray(at + ITEM_HEAD_BYTES, valueAt),
       number: page.readUInt32LE(at) + (isLeaf ? 0 : flags * 2 ** 32),
       isLarge: isLeaf && flags === IS_LARGE,
       valueAt,
@@ -285,8 +285,8 @@ function entriesOf(page: Buffer, isLeaf: boolean): Entry[] {
 }
 
 /** The first key of a branch says nothing: what is less than the second is there. */
-function* orderProblems(entries: readonly Entry[], lead: Lead, isLeaf: boolean, compare: Compare): Problems {
-  const keys = entries.slice(isLeaf ? 0 : 1).map(({ key }) => key);
+function* orderProblems(items: readonly Item[], lead: Lead, isLeaf: boolean, compare: Compare): Problems {
+  const keys = items.slice(isLeaf ? 0 : 1).map(({ key }) => key);
   const [first, last] = [keys[0], keys.at(-1)];
   const isInOrder =
     keys.every((key, i) => i === 0 || compare(keys[i - 1] as Buffer, key) < 0) &&
@@ -296,13 +296,13 @@ function* orderProblems(entries: readonly Entry[], lead: Lead, isLeaf: boolean, 
 }
 
 /** The last first: they are taken from the end, and so in the order of their keys. */
-function leadsOf(entries: readonly Entry[], { level, from, to }: Lead): Lead[] {
-  return entries
+function leadsOf(items: readonly Item[], { level, from, to }: Lead): Lead[] {
+  return items
     .map(({ key, number }, i) => ({
       place: number,
       level: level + 1,
       from: i === 0 ? from : key,
-      to: entries[i + 1]?.key ?? to,
+      to: items[i + 1]?.key ?? to,
     }))
     .toReversed();
 }

@@ -2,7 +2,7 @@
  * A process that looks at an lmdb environment before a node opens it: `node store-check.js DIRECTORY`.
  *
  * lmdb trusts its pages. What a damaged one does to whoever reads or writes it is anything: a wrong answer, an error, a
- * loop, a fault of the process. So the pages are followed by the file first (page-check.ts), and then it is done to
+ * loop, a fault of the process. So the pages are read from the file first, without lmdb (page-check.ts), and then it is done to
  * this process, which is there for that: it comes by all records, looks for each of them, and writes in a transaction that
  * it then drops. Exit 3, and a reason: the environment is unsound. Killed by a fault: it is as well.
  * Anything else says nothing.
