@@ -4,7 +4,7 @@
  */
 import { latin1Decode, latin1Encode, type Refusal, type ReplyToken } from '@rkv/core';
 import { describe, expect, it } from 'vitest';
-import { holding, stampOf, valueAt } from '../../test/kv/entries.ts';
+import { holding, stampOf, tombstoneAt, valueAt } from '../../test/kv/entries.ts';
 import { coordinatorOn, ManualPort, type Sent } from '../../test/kv/manual-port.ts';
 import type { Change } from '../entry/change.ts';
 import { merge } from '../entry/merge.ts';
@@ -180,6 +180,35 @@ describe('a change whose outcome a replica holds for too low', () => {
     on.answer(taken(on));
     on.answer(MERGED);
     expect(on.results.map((result) => result.kind === 'answer' && result.answer.applied)).toEqual([true]);
+  });
+
+  it('is written again where only what it replaced is found, which has expired by then', () => {
+    const on = new Desk();
+    const replacing: Change = {
+      kind: 'set',
+      value: latin1Encode('v'),
+      when: { kind: 'present' },
+      until: 0,
+      returns: false,
+    };
+    on.run('one', changing('k', replacing));
+    const replaced = holding(valueAt('k', 500, 'a', 1_200));
+    on.answer(replaced);
+    on.answer(LATE);
+    on.port.host.wallOffset = 1_300;
+    on.answer(replaced);
+    expect(on.port.news().at(-1)).toBe('merge k 5000:v at a');
+    on.answer(MERGED);
+    expect(on.results.map((result) => result.kind === 'answer' && result.answer.applied)).toEqual([true]);
+  });
+
+  it('is not made where somebody else has deleted what it wanted there', () => {
+    const on = new Desk();
+    on.run('one', changing('k', { kind: 'delete', when: { kind: 'always' }, returns: false }));
+    on.answer(holding(valueAt('k', 500, 'a')));
+    on.answer(LATE);
+    on.answer(holding(tombstoneAt('k', 6_000)));
+    expect(on.results.map((result) => result.kind === 'answer' && result.answer.applied)).toEqual([false]);
   });
 
   it('is made anew to what somebody else wrote meanwhile', () => {

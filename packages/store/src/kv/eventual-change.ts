@@ -2,9 +2,9 @@
  * One change of an eventual key, at its proposer: read at quorum, apply, write the outcome as a plain entry.
  *
  * The outcome is stamped above what was read. A replica that holds something later says so: then the key is read again. The
- * later entry overrules the outcome, wherever that went, and the change is applied anew to it. Or the outcome itself is
- * found: nothing overruled it, its stamp was too low for a replica (of a reap floor, or of an expiry that is over).
- * Then it is not applied twice, and written again under a higher one.
+ * later entry overrules the outcome, wherever that went, and the change is applied anew to it. Or nothing overruled the
+ * outcome, its stamp was too low for a replica (of a reap floor, or of an expiry that is over): it is found itself, or
+ * only what it replaced, which may not meet the condition any more. Then it is written again, under a higher stamp.
  *
  * Exact while all changes of a key run at one node, one after the other. Not promised: exactness while two nodes both hold
  * themselves for the first that is up, nor against plain writes that are stamped below the outcome and were not read.
@@ -31,12 +31,18 @@ export interface EventualChangeInit {
   readonly done: (result: ChangeResult) => void;
 }
 
+/** What the change made of the key: it may have been stored somewhere. */
+interface Outcome {
+  readonly entry: Uint8Array;
+  readonly answer: ChangeAnswer;
+}
+
 export class EventualChange {
   readonly #init: EventualChangeInit;
   /** The outcome is stamped above this. */
   #floor: Uint8Array = ZERO_STAMP;
-  /** Outcomes that may have been stored somewhere. */
-  readonly #made: { readonly version: Uint8Array; readonly answer: ChangeAnswer }[] = [];
+  /** In the order of their stamps. */
+  readonly #made: Outcome[] = [];
 
   constructor(init: EventualChangeInit) {
     this.#init = init;
@@ -55,20 +61,24 @@ export class EventualChange {
   #handleRead(held: Uint8Array | undefined): void {
     const { coordinator, placed, change } = this.#init;
     const nowMs = coordinator.clusterTime();
-    const own = held && this.#made.find(({ version }) => compareStamps(held, VERSION_AT, version, 0) === 0);
-    if (held !== undefined && own !== undefined) {
-      const version = this.#stampAbove(held, nowMs);
-      return this.#write(entryAgain(placed.key, held, version), version, own.answer);
-    }
+    const found = held && this.#made.find(({ entry }) => compareVersions(entry, held) === 0);
+    if (found !== undefined) return this.#writeAgain(found, held, nowMs);
     const { answer, next } = applyChange(held, change, nowMs, coordinator.defaults.valueBytesMax);
-    if (next === undefined) {
-      const version = held?.slice(VERSION_AT, VERSION_AT + STAMP_BYTES) ?? ZERO_STAMP;
-      return this.#succeed(answer, version);
+    if (next !== undefined) {
+      // The read's bytes are borrowed, and the answer may show some of them.
+      const kept = { ...answer, value: answer.value?.slice() };
+      const version = this.#stampAbove(held, nowMs);
+      return this.#write({ entry: entryAfter(placed.key, held, next, version), answer: kept });
     }
+    const latest = this.#made.at(-1);
+    const isOverruled = held !== undefined && latest !== undefined && compareVersions(held, latest.entry) > 0;
+    if (latest !== undefined && !isOverruled) return this.#writeAgain(latest, held, nowMs);
+    this.#succeed(answer, held ? versionOf(held) : ZERO_STAMP);
+  }
+
+  #writeAgain({ entry, answer }: Outcome, held: Uint8Array | undefined, nowMs: number): void {
     const version = this.#stampAbove(held, nowMs);
-    // The read's bytes are borrowed, and the answer may show some of them.
-    const kept = { ...answer, value: answer.value?.slice() };
-    this.#write(entryAfter(placed.key, held, next, version), version, kept);
+    this.#write({ entry: entryAgain(this.#init.placed.key, entry, version), answer });
   }
 
   #stampAbove(held: Uint8Array | undefined, nowMs: number): Uint8Array {
@@ -78,12 +88,12 @@ export class EventualChange {
     return version;
   }
 
-  #write(entry: Uint8Array, version: Uint8Array, answer: ChangeAnswer): void {
+  #write(outcome: Outcome): void {
     const { coordinator, placed } = this.#init;
-    new WriteRequest(coordinator).replace(placed.key, entry, this.#options, {
-      onWritten: () => this.#succeed(answer, version),
+    new WriteRequest(coordinator).replace(placed.key, outcome.entry, this.#options, {
+      onWritten: () => this.#succeed(outcome.answer, versionOf(outcome.entry)),
       onLater: (later) => {
-        this.#made.push({ version, answer });
+        this.#made.push(outcome);
         this.#rise(later, 0);
         this.begin();
       },
@@ -107,4 +117,12 @@ export class EventualChange {
     const isInDoubt = this.#made.length > 0;
     this.#init.done({ kind: 'failure', failure: isInDoubt ? { ...failure, definite: false } : failure });
   }
+}
+
+function versionOf(entry: Uint8Array): Uint8Array {
+  return entry.slice(VERSION_AT, VERSION_AT + STAMP_BYTES);
+}
+
+function compareVersions(a: Uint8Array, b: Uint8Array): number {
+  return compareStamps(a, VERSION_AT, b, VERSION_AT);
 }
