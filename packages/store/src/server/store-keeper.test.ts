@@ -1,5 +1,13 @@
 /** When a store is opened, when it is set aside, and when the node does not start. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, SPACE_META, type Logger, type PartitionId, type Store } from '@rkv/core';
@@ -72,6 +80,16 @@ describe('a store that was found unsound', () => {
     expect(setAside()).toHaveLength(1);
   });
 
+  it('by a life that ended before it had noted that, is not looked for again', async () => {
+    const keeper = keeperOf();
+    await live(keeper, false);
+    keeper.markUnsound('entries are gone');
+    renameSync(join(directory, 'store'), join(directory, 'store.set-aside-1'));
+    const after = await live(keeperOf(), true);
+    expect(await live(keeperOf(), true)).toBe(after);
+    expect(setAside()).toEqual(['store.set-aside-1']);
+  });
+
   it('as it is opened is set aside at once', async () => {
     const before = await live(keeperOf(), true);
     await damageIdentity();
@@ -134,5 +152,16 @@ describe('a store that was doubted', () => {
     expect(next.markDoubtful('lmdb says -30782')).toBe(false);
     expect(await live(keeperOf(), true)).toBe(before);
     expect(said).toHaveLength(1);
+  });
+
+  it('is not, where the next life would not hear of it; it may be doubted again', async () => {
+    const keeper = keeperOf();
+    await live(keeper, false);
+    const inTheWay = join(directory, 'store.lives.new');
+    mkdirSync(inTheWay);
+    expect(keeper.markDoubtful('lmdb says -30782')).toBe(false);
+    expect(said).toEqual([expect.stringMatching(/store.lives cannot be written$/)]);
+    rmSync(inTheWay, { recursive: true });
+    expect(keeper.markDoubtful('lmdb says -30782')).toBe(true);
   });
 });

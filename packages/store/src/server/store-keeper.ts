@@ -11,7 +11,7 @@
  * (rules 3, 5). A node that is alone in its ring has the only copy there is: it does not start, and says what can be
  * done.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger, Store } from '@rkv/core';
 import { checkStore, lmdbStore, StoreOpenError, syncDirectory } from '../storage/index.ts';
@@ -68,7 +68,8 @@ export class StoreKeeper {
       unclean = 0;
       this.#wasLookedAt = true;
     }
-    if (unsound !== undefined) this.#setAside(unsound);
+    // A life that ended between the two has set it aside.
+    if (unsound !== undefined && existsSync(this.#path)) this.#setAside(unsound);
     this.#write({ unclean: unclean + 1 });
     try {
       return this.#openNow();
@@ -84,11 +85,13 @@ export class StoreKeeper {
     this.#write({ ...this.#lives, unsound: why });
   }
 
-  /** To be looked at by the next life. False: it is to be already, or this one began with a look, and another finds no more. */
+  /**
+   * To be looked at by the next life. False: it is to be already, or that cannot be written down, or this one began with a
+   * look, and another finds no more.
+   */
   markDoubtful(why: string): boolean {
     if (this.#wasLookedAt || this.#lives.doubt !== undefined) return false;
-    this.#write({ ...this.#lives, doubt: why });
-    return true;
+    return this.#write({ ...this.#lives, doubt: why });
   }
 
   /** The store was closed. */
@@ -154,14 +157,16 @@ export class StoreKeeper {
     }
   }
 
-  /** A disk that is full or failing must not keep a node from starting: what is lost is a count. */
-  #write(lives: Lives): void {
-    this.#lives = lives;
+  /** A disk that is full or failing must not keep a node from starting: what is lost is a count. Whether it was written. */
+  #write(lives: Lives): boolean {
     try {
       writeFileSync(`${this.#file}.new`, JSON.stringify(lives), { flush: true });
       renameSync(`${this.#file}.new`, this.#file);
+      this.#lives = lives;
+      return true;
     } catch (error) {
       this.#init.logger.warn({ error: (error as Error).message }, `${this.#file} cannot be written`);
+      return false;
     }
   }
 }
