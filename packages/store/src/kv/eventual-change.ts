@@ -3,8 +3,9 @@
  *
  * The outcome is stamped above what was read. A replica that holds something later says so: then the key is read again. The
  * later entry overrules the outcome, wherever that went, and the change is applied anew to it. Or nothing overruled the
- * outcome, its stamp was too low for a replica (of a reap floor, or of an expiry that is over): it is found itself, or
- * only what it replaced, which may not meet the condition any more. Then it is written again, under a higher stamp.
+ * outcome, its stamp was too low for a replica (of a reap floor, or of an expiry that is over). Then it is written again,
+ * under a higher stamp, where it is found itself, and where what is found is earlier and does not meet the condition (any
+ * more): a replica that was not heard may have taken it.
  *
  * Exact while all changes of a key run at one node, one after the other. Not promised: exactness while two nodes both hold
  * themselves for the first that is up, nor against plain writes that are stamped below the outcome and were not read.

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, SPACE_META, type Logger, type PartitionId, type Store } from '@rkv/core';
 import { open } from 'lmdb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StoreKeeper } from './store-keeper.ts';
 
 let directory: string;
@@ -23,6 +23,7 @@ beforeEach(() => {
   said = [];
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await close();
   rmSync(directory, { recursive: true });
 });
@@ -51,6 +52,13 @@ async function live(keeper: StoreKeeper, closes: boolean): Promise<string> {
 async function close(): Promise<void> {
   await new Promise<void>((resolve) => (store === undefined ? resolve() : store.close(resolve)));
   store = undefined;
+}
+
+/** The file of lives cannot be written until what this returns is called. */
+function refuseNotes(): () => void {
+  const inTheWay = join(directory, 'store.lives.new');
+  mkdirSync(inTheWay);
+  return () => rmSync(inTheWay, { recursive: true });
 }
 
 const setAside = (): string[] => readdirSync(directory).filter((name) => name.startsWith('store.set-aside'));
@@ -154,14 +162,40 @@ describe('a store that was doubted', () => {
     expect(said).toHaveLength(1);
   });
 
-  it('is not, where the next life would not hear of it; it may be doubted again', async () => {
+  it('is not, where the next life would not hear of it; after a pause it may be doubted again', async () => {
     const keeper = keeperOf();
     await live(keeper, false);
-    const inTheWay = join(directory, 'store.lives.new');
-    mkdirSync(inTheWay);
+    const makeWay = refuseNotes();
     expect(keeper.markDoubtful('lmdb says -30782')).toBe(false);
-    expect(said).toEqual([expect.stringMatching(/store.lives cannot be written$/)]);
-    rmSync(inTheWay, { recursive: true });
+    expect(keeper.markDoubtful('lmdb says -30782')).toBe(false);
+    expect(said, 'it is tried once').toEqual([expect.stringMatching(/store.lives cannot be written$/)]);
+    makeWay();
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 1_000);
     expect(keeper.markDoubtful('lmdb says -30782')).toBe(true);
+  });
+});
+
+describe('where the disk takes no note for a while', () => {
+  it('a store that was found unsound is set aside all the same', async () => {
+    const keeper = keeperOf();
+    const before = await live(keeper, false);
+    const makeWay = refuseNotes();
+    keeper.markUnsound('entries are gone');
+    makeWay();
+    keeper.closed();
+    expect(await live(keeperOf(), true)).not.toBe(before);
+  });
+
+  it.each([true, false])('the store that takes its place is not (closed: %s)', async (closes) => {
+    const keeper = keeperOf();
+    await live(keeper, false);
+    keeper.markUnsound('entries are gone');
+    const makeWay = refuseNotes();
+    const next = keeperOf();
+    const after = await live(next, false);
+    makeWay();
+    if (closes) next.closed();
+    expect(await live(keeperOf(), true)).toBe(after);
+    expect(setAside()).toHaveLength(1);
   });
 });

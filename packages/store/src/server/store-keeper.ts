@@ -11,7 +11,7 @@
  * (rules 3, 5). A node that is alone in its ring has the only copy there is: it does not start, and says what can be
  * done.
  */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger, Store } from '@rkv/core';
 import { checkStore, lmdbStore, StoreOpenError, syncDirectory } from '../storage/index.ts';
@@ -39,12 +39,16 @@ interface Lives {
 export const STORE = 'store';
 const LIVES = 'store.lives';
 const UNCLEAN_MAX = 2;
+/** Every read may doubt a store, and a note on a failing disk is slow to fail. */
+const DOUBT_AGAIN_MS = 1_000;
 
 export class StoreKeeper {
   readonly #init: StoreKeeperInit;
   readonly #path: string;
   #lives: Lives = { unclean: 0 };
   #wasLookedAt = false;
+  /** Moment in ms since 1970. */
+  #doubtsFrom = 0;
 
   constructor(init: StoreKeeperInit) {
     this.#init = init;
@@ -68,30 +72,34 @@ export class StoreKeeper {
       unclean = 0;
       this.#wasLookedAt = true;
     }
-    // A life that ended between the two has set it aside.
-    if (unsound !== undefined && existsSync(this.#path)) this.#setAside(unsound);
+    if (unsound !== undefined) this.#setAside(unsound);
     this.#write({ unclean: unclean + 1 });
     try {
       return this.#openNow();
     } catch (error) {
       if (!(error instanceof StoreOpenError) || !error.unsound) throw error;
       this.#setAside(error.message);
+      this.#write({ unclean: 1 });
       return this.#openNow();
     }
   }
 
-  /** Not to be opened by the next life. On disk when this returns. */
+  /** Not to be opened by the next life. On disk when this returns, or a failing disk has it tried again by `closed`. */
   markUnsound(why: string): void {
     this.#write({ ...this.#lives, unsound: why });
   }
 
   /**
-   * To be looked at by the next life. False: it is to be already, or that cannot be written down, or this one began with a
-   * look, and another finds no more.
+   * To be looked at by the next life. False: it is to be already, or that cannot be written down now, or this one began with
+   * a look, and another finds no more.
    */
   markDoubtful(why: string): boolean {
-    if (this.#wasLookedAt || this.#lives.doubt !== undefined) return false;
-    return this.#write({ ...this.#lives, doubt: why });
+    if (this.#wasLookedAt || this.#lives.doubt !== undefined || Date.now() < this.#doubtsFrom) return false;
+    const before = this.#lives;
+    if (this.#write({ ...before, doubt: why })) return true;
+    this.#lives = before;
+    this.#doubtsFrom = Date.now() + DOUBT_AGAIN_MS;
+    return false;
   }
 
   /** The store was closed. */
@@ -136,7 +144,15 @@ export class StoreKeeper {
       );
     }
     const kept = `${this.#path}.set-aside-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
-    renameSync(this.#path, kept);
+    try {
+      renameSync(this.#path, kept);
+    } catch (error) {
+      // A life that ended before it had removed the mark has set it aside.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    // What is noted of it is not the new store's. To remove that takes no room on a full disk.
+    rmSync(this.#file, { force: true });
     syncDirectory(this.#init.directory);
     logger.error(
       { why, kept },
@@ -157,12 +173,12 @@ export class StoreKeeper {
     }
   }
 
-  /** A disk that is full or failing must not keep a node from starting: what is lost is a count. Whether it was written. */
+  /** Whether it was written. A disk that is full or failing must not keep a node from starting; `closed` tries again. */
   #write(lives: Lives): boolean {
+    this.#lives = lives;
     try {
       writeFileSync(`${this.#file}.new`, JSON.stringify(lives), { flush: true });
       renameSync(`${this.#file}.new`, this.#file);
-      this.#lives = lives;
       return true;
     } catch (error) {
       this.#init.logger.warn({ error: (error as Error).message }, `${this.#file} cannot be written`);
