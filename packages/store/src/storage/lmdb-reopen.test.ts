@@ -1,4 +1,4 @@
-/** Goes to packages/store/src/storage/. An environment that gave up (EIO in its meta page), and cannot be opened again. */
+/** An environment that gave up (EIO in its meta page) and cannot be opened again, or that refuses what it is asked. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type * as LmdbEnvironment from './lmdb-environment.ts';
 import { lmdbStore } from './lmdb-store.ts';
 
-const fate = vi.hoisted(() => ({ dead: false, opens: true }));
+const fate = vi.hoisted(() => ({ dead: false, opens: true, refuses: undefined as Error | undefined }));
 vi.mock('./lmdb-environment.ts', async (original) => {
   const real = await original<typeof LmdbEnvironment>();
   const EIO = Object.assign(new Error('Input/output error'), { code: 5 });
@@ -21,6 +21,12 @@ vi.mock('./lmdb-environment.ts', async (original) => {
         get(target, name) {
           const member = (target as unknown as Record<string | symbol, unknown>)[name];
           if (typeof member !== 'function') return member;
+          const { refuses } = fate;
+          if (refuses && name === 'batch') return () => Promise.reject(refuses);
+          if (refuses && name === 'getKeys')
+            return () => {
+              throw refuses;
+            };
           if (fate.dead && name === 'batch') return () => Promise.reject(EIO);
           if (fate.dead && dies.has(String(name)))
             return () => {
@@ -38,7 +44,7 @@ const record = { space: SPACE_ENTRY, place, hashHi: 1, hashLo: 0, key: 'k', valu
 let path: string;
 beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'rkv-lmdb-'));
-  Object.assign(fate, { dead: false, opens: true });
+  Object.assign(fate, { dead: false, opens: true, refuses: undefined });
 });
 afterEach(() => rmSync(path, { recursive: true, force: true }));
 
@@ -81,4 +87,18 @@ it('closes also while it is being opened anew', async () => {
   const outcome = await Promise.race([closed, late]);
   process.off('uncaughtException', onUncaught);
   expect([outcome, seen]).toEqual(['closed', []]);
+});
+
+it('is doubted each time that it refuses a write, or to say what places it has', async () => {
+  const doubts: string[] = [];
+  const store = lmdbStore({ path, onDoubtful: (why) => doubts.push(why) });
+  store.start({ onProgress() {}, onFailure() {} });
+  fate.refuses = Object.assign(new Error('MDB_BAD_TXN'), { code: -30782 });
+  store.submit([record]);
+  await expect.poll(() => doubts.length).toBe(1);
+  // It is tried again after a second, when somebody may be up who helps this node.
+  await expect.poll(() => doubts.length, { timeout: 5_000 }).toBe(2);
+  expect(() => store.places(SPACE_ENTRY)).toThrow('MDB_BAD_TXN');
+  expect(doubts).toEqual(Array.from({ length: 3 }, () => 'lmdb says -30782'));
+  await new Promise<void>((resolve) => store.close(resolve));
 });

@@ -244,6 +244,14 @@ class LmdbStore implements Store {
   }
 
   places(space: Space): Place[] {
+    try {
+      return this.#places(space);
+    } catch (error) {
+      throw this.#judged(error);
+    }
+  }
+
+  #places(space: Space): Place[] {
     if (this.#mode === 'closed') return [];
     const places: Place[] = [];
     let { start, end } = rangeOfSpace(space);
@@ -411,6 +419,7 @@ class LmdbStore implements Store {
   /** To look for room costs nothing and breaks nothing, so that is done every time. */
   #stayFailing(cause: unknown): void {
     this.#committing = false;
+    this.#judged(cause);
     if (cause instanceof DiskFull) this.#retryMs = RETRY_MS;
     if (this.#mode === 'failing') this.#scheduleRetry();
     this.#maybeIdle();
