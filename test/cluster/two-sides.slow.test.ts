@@ -102,15 +102,18 @@ async function untilAlike(since: number, timeout: number): Promise<void> {
 }
 
 /**
- * A command for each key. One that got no answer in time, as on a disk that others keep busy, may have been done or not: then all
- * are sent once more, which leaves as many copies as if they had been sent once.
+ * A command for each key. One that got no answer in time, as on a disk that others keep busy, may have been done or not, and its
+ * answer says so: then all are sent once more, which leaves as many copies as if they had been sent once.
  */
 async function write(
   node: TestNode,
   keys: readonly string[],
   commandOf: (key: string) => string[],
 ): Promise<void> {
-  await sendForEach(node, keys, commandOf).catch(() => sendForEach(node, keys, commandOf));
+  await sendForEach(node, keys, commandOf).catch((error: Error) => {
+    if (!error.message.startsWith('UNCERTAIN')) throw error;
+    return sendForEach(node, keys, commandOf);
+  });
 }
 
 interface Written {

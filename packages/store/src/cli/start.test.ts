@@ -34,6 +34,7 @@ function idleServer() {
   const server: RunningServer = {
     admin: {} as Admin,
     ports: { cluster: 4001, http: 4002 },
+    isStopping: false,
     stop: async () => finish?.('stopped'),
     finished,
   };

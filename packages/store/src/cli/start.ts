@@ -28,11 +28,13 @@ import { Refusal, type Terminal, WrongUsage } from './terminal.ts';
 export interface RunningServer {
   readonly admin: Admin;
   readonly ports: { readonly cluster: number; readonly redis?: number; readonly http?: number };
+  /** It may be before its doors are open. */
+  readonly isStopping: boolean;
   /** Drains and closes everything; called again it is the same ending. */
   stop(): Promise<void>;
   /**
-   * It left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or its store is unsound,
-   * which its next life sets aside; or it was stopped.
+   * It left its cluster with nothing in hand; or it is in no ring any more and keeps what it holds; or its store is unsound or
+   * may be, and its next life sets that aside or looks at it; or it was stopped.
    */
   readonly finished: Promise<'left' | 'stranded' | 'unsound' | 'stopped'>;
 }
@@ -95,7 +97,7 @@ async function serve(
   startServer: StartServer,
 ): Promise<void> {
   const server = await startServer(config, { logger, endsWhenUnsound: true });
-  announce(config, server, logger);
+  if (!server.isStopping) announce(config, server, logger);
   const ending = await Promise.race([server.finished, aborted(asked)]);
   if (ending === 'asked') logger.info({}, `${config.name} was asked to end and drains`);
   await server.stop();

@@ -61,7 +61,10 @@ export interface RunningServer {
   readonly admin: Admin;
   readonly kv: QuorumStore;
   readonly service: Service;
+  /** Undefined of a node that was stopped before it was ready. */
   readonly ports: Ports;
+  /** It may be before its doors are open: a store that is found unsound does not wait for that. */
+  readonly isStopping: boolean;
   /** Drain and close everything; called again it is the same ending. */
   stop(): Promise<void>;
   readonly finished: Promise<Ending>;
@@ -188,6 +191,7 @@ class Server implements RunningServer {
   #ending: Ending = 'stopped';
   /** What was told of a store that this node goes on with. */
   #unsound: string | undefined;
+  #opening: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #standingJoin: StandingJoin | undefined;
 
@@ -247,11 +251,16 @@ class Server implements RunningServer {
     return this.#ports;
   }
 
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
   async start(): Promise<void> {
     const { config, host, logger } = this.#parts;
     this.#loopDelay.start();
     this.#node.start();
-    await this.#ready;
+    await Promise.race([this.#ready, this.finished]);
+    if (this.isStopping) return this.stop();
     const coordinator: Coordinator = {
       host,
       clock: this.#clock,
@@ -271,16 +280,14 @@ class Server implements RunningServer {
       load: () => this.#load(),
     });
     this.#sayWhatTheRingRules();
+    this.#opening = this.#openDoors();
     try {
-      const http = await this.#openHttp(config.http);
-      await this.#waitForPeers();
-      const redis = await this.#openRedis(config.redis);
-      this.#ports = { cluster: this.#parts.clusterPort, ...http, ...redis };
+      await this.#opening;
     } catch (error) {
       await this.stop();
       throw error;
     }
-    if (config.join !== undefined) this.#join(formatAddress(config.join)).start();
+    if (config.join !== undefined && !this.isStopping) this.#join(formatAddress(config.join)).start();
   }
 
   stop(): Promise<void> {
@@ -301,7 +308,7 @@ class Server implements RunningServer {
       this.#unsound = why;
       return;
     }
-    keeper.markUnsound(why);
+    if (!keeper.markUnsound(why)) return;
     logger.error({ why }, 'the store of this node is damaged: its next life sets it aside');
     this.#ending = 'unsound';
     if (endsWhenUnsound) void this.stop();
@@ -332,6 +339,7 @@ class Server implements RunningServer {
     const { directory, keeper } = this.#parts;
     this.#standingJoin?.stop();
     if (this.#admin !== undefined) this.#admin.stopping = true;
+    await this.#opening.catch(() => {}); // who started it hears of that
     this.#http?.drain(this.#ending === 'left' ? 'left' : 'stopping');
     const drained = new Promise<void>((resolve) => this.#node.drain(resolve));
     await Promise.all([this.#redis?.close(), drained]);
@@ -359,6 +367,15 @@ class Server implements RunningServer {
       http: this.#http,
       store: this.#parts.store,
     });
+  }
+
+  /** Clients are not let in to a node that is stopped meanwhile. */
+  async #openDoors(): Promise<void> {
+    const { config, clusterPort } = this.#parts;
+    const http = await this.#openHttp(config.http);
+    await this.#waitForPeers();
+    const redis = this.isStopping ? {} : await this.#openRedis(config.redis);
+    this.#ports = { cluster: clusterPort, ...http, ...redis };
   }
 
   async #openHttp(address: Address | 'off'): Promise<{ http?: number }> {
@@ -399,6 +416,7 @@ class Server implements RunningServer {
     const until = host.monotonic() + WAIT_FOR_PEERS_MS;
     while (this.#node.troubles.length > 0 && host.monotonic() < until) {
       await new Promise<void>((resolve) => host.setTimer(20, resolve));
+      if (this.isStopping) return;
     }
     for (const reason of this.#node.troubles)
       logger.warn({}, `this node opens its doors all the same: ${reason}`);

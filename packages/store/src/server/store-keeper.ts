@@ -39,16 +39,17 @@ interface Lives {
 export const STORE = 'store';
 const LIVES = 'store.lives';
 const UNCLEAN_MAX = 2;
-/** Every read may doubt a store, and a note on a failing disk is slow to fail. */
-const DOUBT_AGAIN_MS = 1_000;
+/** Every read may find the store wanting, and a failing disk may take seconds to refuse a mark. */
+const MARK_AGAIN_MS = 10_000;
 
 export class StoreKeeper {
   readonly #init: StoreKeeperInit;
   readonly #path: string;
   #lives: Lives = { unclean: 0 };
   #wasLookedAt = false;
-  /** Moment in ms since 1970. */
-  #doubtsFrom = 0;
+  #isDoubted = false;
+  /** No mark is tried before this, ms of `performance.now()`. */
+  #marksFrom = 0;
 
   constructor(init: StoreKeeperInit) {
     this.#init = init;
@@ -84,22 +85,19 @@ export class StoreKeeper {
     }
   }
 
-  /** Not to be opened by the next life. On disk when this returns, or a failing disk has it tried again by `closed`. */
-  markUnsound(why: string): void {
-    this.#write({ ...this.#lives, unsound: why });
+  /** Not to be opened by the next life. False: that cannot be written down now. */
+  markUnsound(why: string): boolean {
+    return this.#mark({ unsound: why });
   }
 
   /**
    * To be looked at by the next life. False: it is to be already, or that cannot be written down now, or this one began with
-   * a look, and another finds no more.
+   * a look, and another is no more likely to find something.
    */
   markDoubtful(why: string): boolean {
-    if (this.#wasLookedAt || this.#lives.doubt !== undefined || Date.now() < this.#doubtsFrom) return false;
-    const before = this.#lives;
-    if (this.#write({ ...before, doubt: why })) return true;
-    this.#lives = before;
-    this.#doubtsFrom = Date.now() + DOUBT_AGAIN_MS;
-    return false;
+    if (this.#wasLookedAt || this.#isDoubted) return false;
+    this.#isDoubted = this.#mark({ doubt: why });
+    return this.#isDoubted;
   }
 
   /** The store was closed. */
@@ -144,20 +142,30 @@ export class StoreKeeper {
       );
     }
     const kept = `${this.#path}.set-aside-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
-    try {
-      renameSync(this.#path, kept);
-    } catch (error) {
-      // A life that ended before it had removed the mark has set it aside.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw error;
-    }
+    const isHere = this.#rename(kept);
+    syncDirectory(this.#init.directory);
     // What is noted of it is not the new store's. To remove that takes no room on a full disk.
     rmSync(this.#file, { force: true });
     syncDirectory(this.#init.directory);
+    if (!isHere) {
+      logger.warn({ why }, 'the store was damaged and has been set aside by a life before');
+      return;
+    }
     logger.error(
       { why, kept },
       'the store is damaged and was set aside: this node goes on with an empty one and heals from the others',
     );
+  }
+
+  /** False: a life that ended before it had removed the mark has done it. */
+  #rename(kept: string): boolean {
+    try {
+      renameSync(this.#path, kept);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
   }
 
   #read(): Lives {
@@ -171,6 +179,13 @@ export class StoreKeeper {
     } catch {
       return { unclean: 0 };
     }
+  }
+
+  #mark(mark: Partial<Lives>): boolean {
+    if (performance.now() < this.#marksFrom) return false;
+    if (this.#write({ ...this.#lives, ...mark })) return true;
+    this.#marksFrom = performance.now() + MARK_AGAIN_MS;
+    return false;
   }
 
   /** Whether it was written. A disk that is full or failing must not keep a node from starting; `closed` tries again. */

@@ -6,15 +6,21 @@ import { SPACE_ENTRY, type PartitionId, type Place } from '@rkv/core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type * as LmdbEnvironment from './lmdb-environment.ts';
 import { lmdbStore } from './lmdb-store.ts';
+import { StoreOpenError } from './store-failure.ts';
 
-const fate = vi.hoisted(() => ({ dead: false, opens: true, refuses: undefined as Error | undefined }));
+const fate = vi.hoisted(() => ({
+  dead: false,
+  opens: true,
+  refuses: undefined as Error | undefined,
+  found: undefined as Error | undefined,
+}));
 vi.mock('./lmdb-environment.ts', async (original) => {
   const real = await original<typeof LmdbEnvironment>();
   const EIO = Object.assign(new Error('Input/output error'), { code: 5 });
   return {
     ...real,
     openEnvironment: (path: string) => {
-      if (!fate.opens) throw EIO;
+      if (!fate.opens) throw fate.found ?? EIO;
       const environment = real.openEnvironment(path);
       const dies = new Set(['batch', 'getBinary', 'getBinaryFast', 'getRange', 'getKeys']);
       return new Proxy(environment, {
@@ -44,7 +50,7 @@ const record = { space: SPACE_ENTRY, place, hashHi: 1, hashLo: 0, key: 'k', valu
 let path: string;
 beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'rkv-lmdb-'));
-  Object.assign(fate, { dead: false, opens: true, refuses: undefined });
+  Object.assign(fate, { dead: false, opens: true, refuses: undefined, found: undefined });
 });
 afterEach(() => rmSync(path, { recursive: true, force: true }));
 
@@ -87,6 +93,17 @@ it('closes also while it is being opened anew', async () => {
   const outcome = await Promise.race([closed, late]);
   process.off('uncaughtException', onUncaught);
   expect([outcome, seen]).toEqual(['closed', []]);
+});
+
+it('is told to be unsound where that is found as it is opened again', async () => {
+  const found: string[] = [];
+  const store = lmdbStore({ path, onUnsound: (why) => found.push(why) });
+  store.start({ onProgress() {}, onFailure() {} });
+  const error = new StoreOpenError('store_unsound', 'no environment any more');
+  Object.assign(fate, { dead: true, opens: false, found: error });
+  store.submit([record]);
+  await expect.poll(() => found).toEqual([error.message]);
+  await new Promise<void>((resolve) => store.close(resolve));
 });
 
 it('is doubted each time that it refuses a write, or to say what places it has', async () => {

@@ -60,6 +60,7 @@ import {
   LMDB_DOUBTFUL,
   messageOf,
   numberOf,
+  StoreOpenError,
   storeErrorOf,
 } from './store-failure.ts';
 
@@ -278,7 +279,8 @@ class LmdbStore implements Store {
   /** While a commit is under way lmdb may have given the environment up, whose errors look the same: those are not doubted. */
   #judged(error: unknown): unknown {
     const number = numberOf(error);
-    if (LMDB_DAMAGED.includes(number)) this.#onUnsound?.(messageOf(error));
+    const isUnsound = error instanceof StoreOpenError ? error.unsound : LMDB_DAMAGED.includes(number);
+    if (isUnsound) this.#onUnsound?.(messageOf(error));
     else if (LMDB_DOUBTFUL.includes(number) && !this.#committing) this.#onDoubtful?.(`lmdb says ${number}`);
     return error;
   }
@@ -380,6 +382,7 @@ class LmdbStore implements Store {
         try {
           this.#environment = openEnvironment(this.#path);
         } catch (error) {
+          this.#judged(error);
           this.#failure = storeErrorOf(error, this.#path);
         }
         this.#scheduleRetry();
